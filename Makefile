@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint types layers check bench wheel clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cloudpemda needs Python 3.11 or later")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  hatchling editables hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff \
+	  types-PyYAML types-requests jsonschema types-jsonschema
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --no-build-isolation --editable .
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/cloudpemda demo
+
+test: .venv/ready
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: .venv/ready
+	$(BIN)/pytest -n 2 -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+check: test lint types layers
+
+wheel: .venv/ready
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:
+	rm -rf .venv dist build var

@@ -1,0 +1,232 @@
+"""Shared nouns: what a cluster is, as an immutable value (`ClusterState`).
+
+`proxmox` makes one by reading, placement and planning only look at it. A part that could not be
+read is said so (`NodeStatus.UNKNOWN`, `VmStatus.UNKNOWN`), never left out: unknown is not absent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+
+from cloudpemda.units import Cores, Instant, MiB, Seconds
+
+
+class NodeStatus(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    MAINTENANCE = "maintenance"
+    UNKNOWN = "unknown"
+
+
+class VmStatus(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+class HaFlavour(StrEnum):
+    """How a cluster says where HA may run a VM: groups up to 8, rules from 9; probed."""
+
+    GROUPS = "groups"
+    RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    name: str
+    status: NodeStatus
+    cores: Cores  # physical threads, before overcommit
+    memory: MiB
+    memory_used: MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """One storage as one node sees it; a shared one appears once per node that sees it."""
+
+    name: str
+    node: str
+    kind: str  # PVE's plugin type: dir, zfspool, nfs, pbs …
+    shared: bool
+    content: frozenset[str]
+    total: MiB
+    used: MiB
+    active: bool
+
+    @property
+    def replicable(self) -> bool:
+        """pvesr replicates zfspool volumes only."""
+        return self.kind == "zfspool"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One disk of a VM's configuration, e.g. scsi0 on local-zfs."""
+
+    slot: str
+    storage: str
+    volume: str
+    size: MiB
+    backup: bool = True
+    replicate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    slot: str
+    model: str
+    mac: str
+    bridge: str
+    vlan: int | None
+    firewall: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VmConfig:
+    """What `GET config` said of one VM, read at `digest`."""
+
+    digest: str
+    name: str
+    cores: Cores
+    memory: MiB
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    tags: frozenset[str]
+    description: str
+    onboot: bool
+    protection: bool
+    raw: Mapping[str, str]  # everything, as sent, for comparison of single keys
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    vmid: int
+    node: str
+    name: str
+    status: VmStatus
+    cores: Cores
+    memory: MiB
+    template: bool
+    tags: frozenset[str]
+    pool: str | None
+    lock: str | None
+    container: bool = False
+    config: VmConfig | None = None  # only where it was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class HaResource:
+    sid: str  # "vm:10001"
+    requested: str  # started, stopped, disabled, ignored
+    state: str  # what the manager makes of it: started, starting, error, fence …
+    node: str | None
+    group: str | None = None  # 8 only
+
+
+@dataclass(frozen=True, slots=True)
+class HaRule:
+    """A rule of 9, or a group of 8 as the node affinity that it amounts to (without resources)."""
+
+    name: str
+    kind: str  # node-affinity, resource-affinity, group
+    resources: frozenset[str]
+    nodes: Mapping[str, int]  # node → priority
+    strict: bool
+    positive: bool | None  # resource-affinity: keep together (True) or apart (False)
+    enabled: bool
+    digest: str | None = None
+    errors: str | None = None  # why PVE disabled or refused it, where it says so
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationJob:
+    id: str  # "10001-0"
+    vmid: int
+    target: str
+    schedule: str
+    enabled: bool
+    removing: bool  # marked remove_job
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationRun:
+    """What the source node says of one job: the proof of its last success."""
+
+    id: str
+    vmid: int
+    source: str
+    target: str
+    last_sync: Instant | None  # None: never succeeded
+    last_try: Instant | None
+    duration: float  # seconds
+    failures: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupJob:
+    id: str
+    enabled: bool
+    storage: str
+    schedule: str
+    vmids: frozenset[int]
+    all: bool
+    pool: str | None
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup of one VM, listed by a storage: that, not a job's status, is evidence."""
+
+    storage: str
+    volume: str
+    vmid: int
+    taken_at: Instant
+    size: int  # bytes
+    verified: bool | None = None  # PBS verification; None: not verified yet or no PBS
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """One cluster at one moment: what planning reads."""
+
+    name: str
+    version: str
+    taken_at: Instant
+    quorate: bool
+    ha_flavour: HaFlavour
+    nodes: Mapping[str, Node]
+    storages: tuple[Storage, ...]
+    vms: Mapping[int, Vm]  # by VMID, containers included
+    pools: frozenset[str]
+    ha_resources: Mapping[str, HaResource] = field(default_factory=lambda: MappingProxyType({}))
+    ha_rules: tuple[HaRule, ...] = ()
+    replication_jobs: tuple[ReplicationJob, ...] = ()
+    backup_jobs: tuple[BackupJob, ...] = ()
+    images: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Import volume id → nodes that see it; templates are VMs (`Vm.template`)."""
+
+    @cached_property
+    def storage_at(self) -> Mapping[tuple[str, str], Storage]:
+        """(node, storage id) → storage."""
+        return {(s.node, s.name): s for s in self.storages}
+
+    def vms_on(self, node: str) -> tuple[Vm, ...]:
+        return tuple(vm for vm in self.vms.values() if vm.node == node)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old what protects a cluster's VMs is. A node or storage not read stands in `unread`."""
+
+    replication: Mapping[str, ReplicationRun]  # by job id
+    backups: Mapping[int, tuple[Backup, ...]]  # by VMID, newest first
+    unread: tuple[str, ...] = ()  # "node/pve2", "storage/pbs-dc"
+
+
+def age(now: Instant, then: Instant) -> Seconds:
+    """Seconds from `then` to `now`; below zero where clocks disagree, which the caller reports."""
+    return Seconds(int((now - then).total_seconds()))

@@ -1,0 +1,111 @@
+"""The lab's one clock, and all that falls due on it.
+
+Lab time runs at `rate` lab seconds per real second, or stands still (`rate` None: virtual time) and
+moves only when somebody waits or advances it. Nothing else in the lab reads real time. What falls due
+runs in order of time, then of arrival, and sees as `now()` the very instant it was due at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(order=True)
+class Event:
+    when: float
+    order: int
+    action: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Clock:
+    def __init__(
+        self,
+        start: float,
+        rate: float | None,
+        real: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`start` is seconds since the epoch; `rate` lab seconds per real second, None for virtual."""
+        self.rate = rate
+        self.start = start
+        self._real = real
+        self._lab_base = start
+        self._real_base = real()
+        self._instant: float | None = None
+        self._heap: list[Event] = []
+        self._order = itertools.count()
+        self._woken = asyncio.Event()
+
+    def now(self) -> float:
+        if self._instant is not None:
+            return self._instant
+        if self.rate is None:
+            return self._lab_base
+        return self._lab_base + (self._real() - self._real_base) * self.rate
+
+    def at(self, when: float, action: Callable[[], None]) -> Event:
+        event = Event(max(when, self.now()), next(self._order), action)
+        heapq.heappush(self._heap, event)
+        self._woken.set()
+        return event
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Event:
+        return self.at(self.now() + seconds, action)
+
+    def run_due(self) -> None:
+        """Run what is due up to now."""
+        if self._instant is None:
+            self._run_until(self.now())
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; all that falls due on the way runs at its own instant."""
+        until = self.now() + seconds
+        self._run_until(until)
+        self._lab_base, self._real_base = until, self._real()
+        self._woken.set()
+
+    def _run_until(self, until: float) -> None:
+        while self._heap and self._heap[0].when <= until:
+            event = heapq.heappop(self._heap)
+            if event.cancelled:
+                continue
+            self._instant = event.when
+            try:
+                event.action()
+            finally:
+                self._instant = None
+
+    async def pause(self, seconds: float) -> None:
+        """Let lab time pass. In virtual time waiting is what moves the clock."""
+        if self.rate is None:
+            self.advance(seconds)
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        event = self.after(seconds, lambda: None if done.done() else done.set_result(None))
+        try:
+            await done
+        finally:
+            event.cancel()
+
+    async def drive(self) -> None:
+        """Run what falls due as real time passes; in virtual time there is nothing to do."""
+        while True:
+            self._woken.clear()
+            self.run_due()
+            while self._heap and self._heap[0].cancelled:
+                heapq.heappop(self._heap)
+            timeout = None
+            if self.rate is not None and self._heap:
+                timeout = max(0.0, (self._heap[0].when - self.now()) / self.rate)
+            try:
+                await asyncio.wait_for(self._woken.wait(), timeout)
+            except TimeoutError:
+                continue

@@ -1,0 +1,50 @@
+"""How a simulated PVE server says no: a status, a reason, and for 400 the faults by parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refused(Exception):
+    """An answer other than 200. `message` may have several lines; the reason is the first."""
+
+    def __init__(
+        self, status: int, message: str, errors: Mapping[str, str] | None = None, *, empty: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = dict(errors or {})
+        self.empty = empty
+
+    @property
+    def reason(self) -> str:
+        return self.message.split("\n", 1)[0]
+
+
+def failed(message: str) -> Refused:
+    """PVE's plain failure: 500, told apart by its text alone."""
+    return Refused(500, message)
+
+
+def invalid(errors: Mapping[str, str]) -> Refused:
+    """Parameters that break their declaration, or that a call refuses as if they did."""
+    return Refused(400, "Parameter verification failed.", errors)
+
+
+def denied(what: str = "") -> Refused:
+    return Refused(403, f"Permission check failed{f' ({what})' if what else ''}")
+
+
+def unauthorised(reason: str) -> Refused:
+    """401 to a missing or bad ticket, token or CSRF token: an empty body, only the reason speaks."""
+    return Refused(401, reason, empty=True)
+
+
+class LabError(Exception):
+    """The lab itself cannot do what it was asked to: a bad layout, a directory in use."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(f"{code} {values}" if values else code)
+        self.code = code
+        self.values = values

@@ -1,0 +1,76 @@
+"""Every text by code, in Indonesian and English.
+
+Each module of this folder holds `TEXTS: dict[str, Text]` for one room. Templates are ours and
+values are data: a value is only ever substituted, never read as a template.
+"""
+
+import locale
+import os
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from string import Formatter
+from typing import Literal, get_args
+
+Lang = Literal["id", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message: what happened, and (`next_*`) what the reader can do about it."""
+
+    en: str
+    id: str
+    next_en: str = ""
+    next_id: str = ""
+
+    def of(self, lang: Lang) -> tuple[str, str]:
+        return (self.id, self.next_id) if lang == "id" else (self.en, self.next_en)
+
+
+@cache
+def texts() -> Mapping[str, Text]:
+    """All texts by code. A code that stands in two modules is a bug and raises."""
+    found: dict[str, Text] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for code, text in import_module(f"{__name__}.{module.name}").TEXTS.items():
+            if code in found:
+                raise ValueError(f"message code {code} stands twice")
+            found[code] = text
+    return found
+
+
+class _DataFormatter(Formatter):
+    """`str.format` without attribute and index access: a value cannot be looked into."""
+
+    def get_field(
+        self, field_name: str, args: object, kwargs: Mapping[str, object]
+    ) -> tuple[object, str]:
+        return kwargs.get(field_name, "?"), field_name
+
+
+def say(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> str:
+    """The text of a code with its values."""
+    return explain(code, lang, values)[0]
+
+
+def explain(
+    code: str, lang: Lang, values: Mapping[str, object] | None = None
+) -> tuple[str, str]:
+    """The text of a code and its next step (empty where there is none)."""
+    what, then = texts()[code].of(lang)
+    fill = _DataFormatter()
+    return fill.vformat(what, (), values or {}), fill.vformat(then, (), values or {})
+
+
+def language(asked: str | None, fallback: Lang = "en") -> Lang:
+    """The language asked for, else the locale's, else `fallback`."""
+    for candidate in (asked, os.environ.get("LC_ALL"), os.environ.get("LC_MESSAGES"),
+                      os.environ.get("LANG"), locale.getlocale()[0]):
+        short = (candidate or "")[:2].lower()
+        for known in get_args(Lang):
+            if short == known:
+                return known  # type: ignore[no-any-return]
+    return fallback

@@ -1,0 +1,24 @@
+"""Texts of the units."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "unit.size": Text(
+        en="{text!r} is not a size",
+        id="{text!r} bukan ukuran",
+        next_en='Write a whole number with MiB, GiB or TiB, e.g. "8 GiB".',
+        next_id='Tulis bilangan bulat dengan MiB, GiB, atau TiB, misalnya "8 GiB".',
+    ),
+    "unit.duration": Text(
+        en="{text!r} is not a duration",
+        id="{text!r} bukan durasi",
+        next_en='Write a whole number with s, m, h or d, e.g. "15m".',
+        next_id='Tulis bilangan bulat dengan s, m, h, atau d, misalnya "15m".',
+    ),
+    "unit.instant": Text(
+        en="{text!r} is not a moment with a UTC offset",
+        id="{text!r} bukan waktu dengan selisih UTC",
+        next_en="Write it like 2026-11-20T08:00:00+07:00.",
+        next_id="Tulis seperti 2026-11-20T08:00:00+07:00.",
+    ),
+}

@@ -1,0 +1,119 @@
+"""What a valid request means: its canonical form, which everything downstream reads.
+
+Defaults are filled in, sizes are MiB, flavors are expanded; VMs, disks and networks are sorted by
+name. Comments, key order and formatting of the document do not matter here.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+from cloudpemda.units import Cores, MiB
+
+Reach = Literal["opd", "pemda", "internet"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    number: str
+    date: date
+
+
+@dataclass(frozen=True)
+class Requester:
+    name: str
+    nip: str
+    position: str
+    email: str
+
+
+@dataclass(frozen=True)
+class DiskSpec:
+    name: str
+    size: MiB
+    storage_class: str
+    protect: bool
+
+
+@dataclass(frozen=True)
+class NicSpec:
+    network: str
+    public_ip: bool
+
+
+@dataclass(frozen=True)
+class VmSpec:
+    """One kind of VM of the workload, `count` times. The first disk is the root disk."""
+
+    name: str
+    count: int
+    keep_apart: bool
+    image: str
+    cpu: Cores
+    memory: MiB
+    disks: tuple[DiskSpec, ...]
+    networks: tuple[NicSpec, ...]
+    ssh_keys: tuple[str, ...]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The instances' names within the request: `db-1`, `db-2` …"""
+        return tuple(f"{self.name}-{number}" for number in range(1, self.count + 1))
+
+
+@dataclass(frozen=True)
+class WorkloadSpec:
+    """The desired state of one workload, e.g. `dinkes/simrs`."""
+
+    opd: str
+    name: str
+    purpose: str
+    service_class: str
+    until: date
+    letter: Letter
+    requester: Requester
+    vms: tuple[VmSpec, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.opd}/{self.name}"
+
+    @cached_property
+    def canonical_json(self) -> str:
+        """One text for one meaning: sorted keys, no spaces, dates as ISO."""
+        return json.dumps(
+            asdict(self), sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False
+        )
+
+    @cached_property
+    def spec_hash(self) -> str:
+        """SHA-256 of the canonical form, hex."""
+        return hashlib.sha256(self.canonical_json.encode()).hexdigest()
+
+
+def from_canonical_json(text: str) -> WorkloadSpec:
+    """Read back what `canonical_json` wrote (the ledger keeps it)."""
+    raw = json.loads(text)
+    return WorkloadSpec(
+        opd=raw["opd"],
+        name=raw["name"],
+        purpose=raw["purpose"],
+        service_class=raw["service_class"],
+        until=date.fromisoformat(raw["until"]),
+        letter=Letter(raw["letter"]["number"], date.fromisoformat(raw["letter"]["date"])),
+        requester=Requester(**raw["requester"]),
+        vms=tuple(
+            VmSpec(
+                **{
+                    **vm,
+                    "disks": tuple(DiskSpec(**disk) for disk in vm["disks"]),
+                    "networks": tuple(NicSpec(**nic) for nic in vm["networks"]),
+                    "ssh_keys": tuple(vm["ssh_keys"]),
+                }
+            )
+            for vm in raw["vms"]
+        ),
+    )
