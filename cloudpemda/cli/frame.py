@@ -1,0 +1,177 @@
+"""What every command shares: language, output form, the way an outcome is printed."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
+from cloudpemda.messages import Lang, explain, language, say
+from cloudpemda.units import show_utc
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cloudpemda.usecases.desk import Desk
+
+
+class Frame:
+    """One call of the command line: how to speak, and how to end."""
+
+    def __init__(
+        self, directory: str, output: str, lang: str | None, actor: str | None, debug: bool
+    ) -> None:
+        self.directory = Path(directory)
+        self.json = output == "json"
+        self.lang: Lang = language(lang)
+        self.actor = actor
+        self.debug = debug
+
+    # -- the site --------------------------------------------------------------------------
+    @contextmanager
+    def desk(self) -> Iterator["Desk"]:
+        """The site's live objects, closed afterwards."""
+        from cloudpemda.wiring import open_desk
+
+        desk = open_desk(self.directory, asserted=self.actor, debug=self.debug)
+        try:
+            yield desk
+        finally:
+            desk.close()
+
+    # -- speaking --------------------------------------------------------------------------
+    def say(self, code: str, **values: object) -> str:
+        return say(code, self.lang, values)
+
+    @property
+    def out(self) -> "Console":
+        """Where text for people goes."""
+        return console(stderr=False)
+
+    @property
+    def err(self) -> "Console":
+        """Where progress goes: never into the JSON document."""
+        return console(stderr=True)
+
+    # -- ending ----------------------------------------------------------------------------
+    def finish(
+        self,
+        data: object,
+        text: Callable[["Console"], None],
+        faults: Sequence[Fault] = (),
+        code: ExitCode = ExitCode.DONE,
+    ) -> NoReturn:
+        """Print the outcome once and leave with its code."""
+        if self.json:
+            self._document(code, data, faults)
+        else:
+            text(self.out)
+            self._faults(faults)
+        raise click.exceptions.Exit(int(code))
+
+    def failed(self, error: CloudpemdaError) -> int:
+        """Report an error that a person, a file, a rule or a cluster caused."""
+        return self._end(error.exit_code, error.faults)
+
+    def usage(self, error: click.ClickException) -> int:
+        if self.json:
+            fault = Fault("cli.usage", {"problem": error.format_message()})
+            return self._end(ExitCode.USAGE, (fault,))
+        error.show()
+        return ExitCode.USAGE
+
+    def bug(self, error: Exception, code: ExitCode) -> int:
+        traceback.print_exception(error, file=sys.stderr)
+        return self._end(code, (Fault("cli.bug", {"kind": type(error).__name__}),))
+
+    def _end(self, code: ExitCode, faults: Sequence[Fault]) -> int:
+        if self.json:
+            self._document(code, None, faults)
+        else:
+            self._faults(faults)
+        return int(code)
+
+    def _document(self, code: ExitCode, data: object, faults: Sequence[Fault]) -> None:
+        document = {
+            "ok": code is ExitCode.DONE,
+            "code": int(code),
+            "data": plain(data),
+            "faults": [self._fault_data(fault) for fault in faults],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, sort_keys=True))
+
+    def _fault_data(self, fault: Fault) -> dict[str, object]:
+        message, then = explain(fault.code, self.lang, fault.values)
+        return {
+            "code": fault.code,
+            "file": fault.file,
+            "line": fault.line,
+            "column": fault.column,
+            "path": fault.path,
+            "message": message,
+            "next": then or None,
+            "values": plain(dict(fault.values)),
+        }
+
+    def _faults(self, faults: Sequence[Fault]) -> None:
+        """Faults go to stderr, one paragraph each: where, code, what; then what to do."""
+        from rich.text import Text
+
+        for fault in faults:
+            message, then = explain(fault.code, self.lang, fault.values)
+            line = Text()
+            if fault.file is not None:
+                line.append(":".join(_place(fault)) + " ", style="bold")
+            if fault.path:
+                line.append(fault.path + " ", style="cyan")
+            line.append(fault.code + " ", style="red")
+            line.append(message)
+            self.err.print(line, soft_wrap=True)
+            if then:
+                self.err.print(Text("  → " + then, style="dim"), soft_wrap=True)
+
+
+def outcome(faults: Sequence[CloudpemdaError]) -> ExitCode:
+    """The exit code for several errors at once."""
+    return worst(error.exit_code for error in faults)
+
+
+def plain(value: object) -> object:
+    """A view as JSON can carry it: dataclasses as objects, moments as UTC text, sets sorted."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return show_utc(value)  # type: ignore[arg-type]
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, (date, Path)):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if hasattr(value, "keys"):
+        return {str(key): plain(value[key]) for key in value.keys()}  # type: ignore[index] # noqa: SIM118
+    return str(value)
+
+
+def _place(fault: Fault) -> list[str]:
+    return [str(part) for part in (fault.file, fault.line, fault.column) if part is not None]
+
+
+def console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
