@@ -1,0 +1,187 @@
+"""What one desired VM is called in PVE's own keys and values: apply sends it, diff compares it.
+
+Nothing is left to the template: a clone copies tags, protection, onboot, hookscript and
+description from its template, so each key of ours is sent with a value, and the keys that must not
+stand in a VM of ours are named by `unwanted`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from urllib.parse import quote, unquote
+
+from cloudpemda.plan.model import DesiredBackup, DesiredDisk, DesiredNic, DesiredVm
+from cloudpemda.units import MiB
+
+CLOUD_INIT_SLOT = "ide2"
+
+_FIXED: Mapping[str, str] = MappingProxyType(
+    {
+        "sockets": "1",
+        "cpu": "x86-64-v2-AES",  # the oldest CPU of a mixed cluster decides, not the newest
+        "ostype": "l26",
+        "scsihw": "virtio-scsi-single",
+        "boot": "order=scsi0",
+        "agent": "enabled=1",
+        "serial0": "socket",
+        "onboot": "1",
+        "protection": "0",  # cloudpemda destroys by identity; PVE's flag would hinder the undo
+    }
+)
+
+_UNWANTED = frozenset(
+    {
+        "balloon", "bootdisk", "cicustom", "cipassword", "citype", "cpulimit",
+        "cpuunits", "hookscript", "hugepages", "searchdomain", "shares", "startup",
+    }
+)  # fmt: skip
+
+_NUMBERED = re.compile(r"(net|ipconfig)\d+")
+
+
+def desired_config(vm: DesiredVm) -> Mapping[str, str]:
+    """Every key of the VM's configuration that cloudpemda sets, but for its disks.
+
+    `sshkeys` is quoted once, as PVE stores it; the form encoding of the request is the second
+    quoting that PVE asks for. Values are text as PVE stores them, booleans `0` and `1`.
+    """
+    config = dict(_FIXED)
+    config |= {
+        "name": vm.name,
+        "description": vm.description,
+        "tags": ";".join(sorted(vm.tags)),
+        "cores": str(vm.cores),
+        "memory": str(vm.memory),
+        "ciuser": vm.user,
+    }
+    if vm.ssh_keys:
+        config["sshkeys"] = quote("\n".join(vm.ssh_keys), safe="")
+    if vm.nameservers:
+        config["nameserver"] = " ".join(vm.nameservers)
+    for nic in vm.nics:
+        config[nic.slot] = _nic_value(nic)
+        config[ip_slot(nic)] = _ip_value(nic)
+    return MappingProxyType(config)
+
+
+def creation_disks(vm: DesiredVm) -> Mapping[str, str]:
+    """The disk keys of the call that creates the VM from an import volume.
+
+    The root disk comes in the image's own size (`storage:0` with `import-from`) and is grown
+    afterwards; the others are made in their full size; the cloud-init drive lies beside the root
+    disk. Raises ValueError for an image that is a template: a clone brings its disks along.
+    """
+    if vm.image.import_volume is None:
+        raise ValueError(f"{vm.key}: the image is no import volume")
+    root, *_ = vm.disks
+    imported = f"{root.storage}:0,import-from={vm.image.import_volume}{disk_flags(root)}"
+    return MappingProxyType({root.slot: imported, **added_disks(vm)})
+
+
+def added_disks(vm: DesiredVm) -> Mapping[str, str]:
+    """The disk keys beside the root disk: what a clone is given after it was made."""
+    root, *others = vm.disks
+    return MappingProxyType(
+        {disk.slot: f"{disk.storage}:{_gib(disk.size)}{disk_flags(disk)}" for disk in others}
+        | {CLOUD_INIT_SLOT: f"{root.storage}:cloudinit"}
+    )
+
+
+def disk_flags(disk: DesiredDisk) -> str:
+    """The options of a disk, with a leading comma, to be put behind its volume."""
+    flags = ",discard=on,iothread=1"
+    if not disk.backup:
+        flags += ",backup=0"
+    if not disk.replicate:
+        flags += ",replicate=0"
+    return flags
+
+
+def ip_slot(nic: DesiredNic) -> str:
+    """`ipconfig0` for `net0`."""
+    return "ipconfig" + nic.slot.removeprefix("net")
+
+
+def unwanted(vm: DesiredVm, raw: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys of a live configuration that must go: leftovers of a template or of a hand."""
+    desired = desired_config(vm)
+    return tuple(
+        sorted(
+            key
+            for key in raw
+            if key not in desired and (key in _UNWANTED or _NUMBERED.fullmatch(key) is not None)
+        )
+    )
+
+
+def same_value(key: str, live: str, desired: str) -> bool:
+    """Whether PVE's text means what we want.
+
+    Tags come back lower-cased and sorted, property strings in PVE's own order, MAC addresses in
+    capitals, keys with or without a final line break, a description with one more.
+    """
+    return _normal(key, live) == _normal(key, desired)
+
+
+def backup_job_config(backup: DesiredBackup) -> Mapping[str, str]:
+    """The keys of the backup job that a class shares, but for its `id` and `vmid` list."""
+    return MappingProxyType(
+        {
+            "storage": backup.storage,
+            "schedule": backup.schedule,
+            "prune-backups": backup.prune,
+            "mode": "snapshot",
+            "compress": "zstd",
+            "enabled": "1",
+        }
+    )
+
+
+def next_replication_id(vmid: int, taken: Iterable[str]) -> str:
+    """The id `VMID-N` for one more replication job of a VM, N the lowest that is free."""
+    numbers = {int(job.partition("-")[2]) for job in taken if job.startswith(f"{vmid}-")}
+    number = 0
+    while number in numbers:
+        number += 1
+    return f"{vmid}-{number}"
+
+
+def _nic_value(nic: DesiredNic) -> str:
+    tag = "" if nic.vlan is None else f",tag={nic.vlan}"
+    return f"virtio={nic.mac.upper()},bridge={nic.bridge},firewall=1{tag}"
+
+
+def _ip_value(nic: DesiredNic) -> str:
+    gateway = "" if nic.gateway is None else f",gw={nic.gateway}"
+    return f"ip={nic.address}{gateway}"
+
+
+def _gib(size: MiB) -> str:
+    """PVE allocates in GiB and takes fractions: `0.5` for 512 MiB, exact in any case."""
+    whole, rest = divmod(size, 1024)
+    return str(whole) if rest == 0 else f"{size / 1024:.10f}".rstrip("0")
+
+
+def _normal(key: str, value: str) -> object:
+    if _NUMBERED.fullmatch(key):
+        return frozenset(value.lower().split(","))
+    meaning = _MEANINGS.get(key)
+    return value if meaning is None else meaning(value)
+
+
+def _tags(value: str) -> object:
+    return frozenset(value.lower().replace(",", ";").replace(" ", ";").split(";")) - {""}
+
+
+_MEANINGS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "tags": _tags,
+        "sshkeys": lambda value: unquote(value).strip().splitlines(),
+        "nameserver": lambda value: value.replace(",", " ").split(),
+        "description": lambda value: value.rstrip("\n"),
+        # PVE writes the default key of a property string with or without its name
+        "agent": lambda value: value.removeprefix("enabled="),
+        "cpu": lambda value: value.removeprefix("cputype="),
+        "memory": lambda value: value.removeprefix("current="),
+    }
+)
