@@ -107,6 +107,7 @@ class SiteFile(Strict):
     clusters: Mapping[Name, ClusterSettings]
     networks: Mapping[str, Network]
     public_addresses: PublicAddresses | None = None
+    textfile: str = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
 
 
