@@ -93,7 +93,7 @@ class SeededEntropy:
     """Repeatable randomness for tests and storms."""
 
     def __init__(self, seed: int) -> None:
-        self._dice = random.Random(seed)
+        self._dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
     def uid(self) -> str:
         return f"{self._dice.getrandbits(128):032x}"

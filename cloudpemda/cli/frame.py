@@ -3,10 +3,10 @@
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,7 +15,7 @@ import click
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
 from cloudpemda.messages import Lang, explain, language, say
-from cloudpemda.units import show_utc
+from cloudpemda.units import Instant, show_utc
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,25 +146,24 @@ def outcome(faults: Sequence[CloudpemdaError]) -> ExitCode:
 
 def plain(value: object) -> object:
     """A view as JSON can carry it: dataclasses as objects, moments as UTC text, sets sorted."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted((plain(item) for item in value), key=str)
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return show_utc(value)  # type: ignore[arg-type]
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, (date, Path)):
-        return str(value)
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    if hasattr(value, "keys"):
-        return {str(key): plain(value[key]) for key in value.keys()}  # type: ignore[index] # noqa: SIM118
-    return str(value)
+    match value:
+        case Enum():
+            shown: object = plain(value.value)
+        case None | str() | int() | float() | bool():
+            shown = value
+        case datetime():
+            shown = show_utc(Instant(value))
+        case set() | frozenset():
+            shown = sorted((plain(item) for item in value), key=str)
+        case list() | tuple():
+            shown = [plain(item) for item in value]
+        case Mapping():
+            shown = {str(key): plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            shown = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            shown = str(value)
+    return shown
 
 
 def _place(fault: Fault) -> list[str]:

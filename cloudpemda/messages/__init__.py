@@ -7,12 +7,12 @@ values are data: a value is only ever substituted, never read as a template.
 import locale
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from string import Formatter
-from typing import Literal, get_args
+from typing import Any, Literal
 
 Lang = Literal["id", "en"]
 
@@ -35,6 +35,8 @@ def texts() -> Mapping[str, Text]:
     """All texts by code. A code that stands in two modules is a bug and raises."""
     found: dict[str, Text] = {}
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
         for code, text in import_module(f"{__name__}.{module.name}").TEXTS.items():
             if code in found:
                 raise ValueError(f"message code {code} stands twice")
@@ -46,8 +48,8 @@ class _DataFormatter(Formatter):
     """`str.format` without attribute and index access: a value cannot be looked into."""
 
     def get_field(
-        self, field_name: str, args: object, kwargs: Mapping[str, object]
-    ) -> tuple[object, str]:
+        self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, str]:
         return kwargs.get(field_name, "?"), field_name
 
 
@@ -56,9 +58,7 @@ def say(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> st
     return explain(code, lang, values)[0]
 
 
-def explain(
-    code: str, lang: Lang, values: Mapping[str, object] | None = None
-) -> tuple[str, str]:
+def explain(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> tuple[str, str]:
     """The text of a code and its next step (empty where there is none)."""
     what, then = texts()[code].of(lang)
     fill = _DataFormatter()
@@ -67,10 +67,11 @@ def explain(
 
 def language(asked: str | None, fallback: Lang = "en") -> Lang:
     """The language asked for, else the locale's, else `fallback`."""
-    for candidate in (asked, os.environ.get("LC_ALL"), os.environ.get("LC_MESSAGES"),
-                      os.environ.get("LANG"), locale.getlocale()[0]):
-        short = (candidate or "")[:2].lower()
-        for known in get_args(Lang):
-            if short == known:
-                return known  # type: ignore[no-any-return]
+    spoken = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    for candidate in (asked, *spoken, locale.getlocale()[0]):
+        match (candidate or "")[:2].lower():
+            case "id":
+                return "id"
+            case "en":
+                return "en"
     return fallback

@@ -1,0 +1,148 @@
+"""`cloudpemda lab …`: the simulated clusters, as a process beside the site."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import UsageError
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
+
+
+def state_directory(site: Path) -> Path:
+    """Where a site's lab keeps its state."""
+    return site / "var" / "lab"
+
+
+def layout_file(site: Path) -> Path | None:
+    """The site's own layout of simulated clusters, if it has one."""
+    layout = site / "lab.yaml"
+    return layout if layout.exists() else None
+
+
+@click.group()
+def lab() -> None:
+    """The simulated clusters that ship with the program (docs/lab.md)."""
+
+
+@lab.command()
+@click.option("--state", type=click.Choice(["recorded"]), help="One cluster as it was recorded.")
+@click.option("--version", type=click.Choice(["9.2", "8.4"]), default="9.2", show_default=True)
+@click.option("--listen", default="127.0.0.1:8006", show_default=True, help="HOST:PORT")
+@click.option("--root-password", envvar="CLOUDPEMDA_LAB_ROOT_PASSWORD")
+@click.pass_obj
+def serve(
+    frame: "Frame", state: str | None, version: str, listen: str, root_password: str | None
+) -> None:
+    """Run in the foreground: the site's lab, or one cluster with `--state recorded`."""
+    from cloudpemda import lab as simulated
+
+    if state is None:
+        directory = state_directory(frame.directory)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        simulated.serve_site(directory, layout_file(frame.directory))
+        return
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError("lab.listen", listen=listen)
+    if not root_password:
+        raise UsageError("lab.password-missing")
+    simulated.serve_recorded(
+        version=version, host=host, port=int(port), root_password=root_password
+    )
+
+
+@lab.command()
+@click.pass_obj
+def start(frame: "Frame") -> None:
+    """Start the lab in the background; does nothing if it runs."""
+    from cloudpemda.lab import process
+
+    directory = state_directory(frame.directory)
+    found, started = process.start(directory, layout_file(frame.directory))
+    code = "lab.started" if started else "lab.runs-already"
+    data = {"started": started, "pid": found.pid, "clusters": found.clusters}
+
+    frame.finish(data, lambda out: out.print(frame.say(code, pid=found.pid, directory=directory)))
+
+
+@lab.command()
+@click.pass_obj
+def stop(frame: "Frame") -> None:
+    """Stop the lab; its state stays for the next start."""
+    from cloudpemda.lab import process
+
+    directory = state_directory(frame.directory)
+    stopped = process.stop(directory)
+    code = "lab.stopped" if stopped else "lab.was-not-running"
+    frame.finish({"stopped": stopped}, lambda out: out.print(frame.say(code, directory=directory)))
+
+
+@lab.command()
+@click.pass_obj
+def status(frame: "Frame") -> None:
+    """Where the lab listens, what time it has, which nodes are down."""
+    from cloudpemda.cli.tables import lab_status
+    from cloudpemda.lab import process
+
+    found = process.require(state_directory(frame.directory))
+    told = found.get("/status")
+    data = {"pid": found.pid, "clusters": found.clusters, "status": told}
+    frame.finish(data, lambda out: lab_status(out, frame, data))
+
+
+@lab.command()
+@click.argument("duration")
+@click.pass_obj
+def advance(frame: "Frame", duration: str) -> None:
+    """Move the lab's clock by DURATION (90s, 15m, 24h, 7d); all that falls due happens."""
+    from cloudpemda.lab import process
+    from cloudpemda.units import UnitError, instant, parse_duration, show_utc
+
+    try:
+        seconds = parse_duration(duration)
+    except UnitError as error:
+        raise UsageError(error.code, text=error.text) from error
+    found = process.require(state_directory(frame.directory))
+    found.post("/advance", {"seconds": seconds})
+    now = show_utc(instant(float(found.get("/clock")["now"])))
+    frame.finish(
+        {"now": now}, lambda out: out.print(frame.say("lab.advanced", by=duration, now=now))
+    )
+
+
+@lab.command()
+@click.argument("script", required=False, type=click.Path(path_type=Path))
+@click.option("--clear", is_flag=True, help="Disarm all faults.")
+@click.pass_obj
+def fault(frame: "Frame", script: Path | None, clear: bool) -> None:
+    """Arm the faults of SCRIPT (YAML); without it, list what is armed and how often it fired."""
+    from cloudpemda.cli.tables import lab_faults
+    from cloudpemda.lab import process
+
+    found = process.require(state_directory(frame.directory))
+    if clear:
+        found.post("/faults", {"faults": []})
+    elif script is not None:
+        from cloudpemda import document
+
+        found.post("/faults", document.plain(document.load(script)))
+    told = found.get("/faults")
+    frame.finish(told, lambda out: lab_faults(out, frame, told))
+
+
+@lab.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reset(frame: "Frame", yes: bool) -> None:
+    """Put the lab and the site's ledger back to the beginning, together."""
+    from cloudpemda.lab import process
+    from cloudpemda.wiring import forget_lab_ledger
+
+    if not yes and not frame.json:
+        click.confirm(frame.say("lab.reset-ask", directory=frame.directory), abort=True, err=True)
+    process.require(state_directory(frame.directory)).post("/reset")
+    forget_lab_ledger(frame.directory)
+    frame.finish({"reset": True}, lambda out: out.print(frame.say("lab.was-reset")))

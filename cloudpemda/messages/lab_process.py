@@ -1,0 +1,42 @@
+"""Texts about the lab as a process."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "lab.not-running": Text(
+        en="no lab is running in {directory}",
+        id="tidak ada lab yang berjalan di {directory}",
+        next_en="Start it: cloudpemda --site DIR lab start",
+        next_id="Jalankan: cloudpemda --site DIR lab start",
+    ),
+    "lab.start-failed": Text(
+        en="the lab did not come up in {directory}: {log}",
+        id="lab tidak dapat dijalankan di {directory}: {log}",
+        next_en="Mend what its log says, then start it again.",
+        next_id="Perbaiki yang disebut catatannya, lalu jalankan lagi.",
+    ),
+    "lab.stop-failed": Text(
+        en="the lab in {directory} (process {pid}) did not stop in time",
+        id="lab di {directory} (proses {pid}) tidak berhenti pada waktunya",
+        next_en="Look at its lab.log; end the process by hand if it hangs.",
+        next_id="Lihat lab.log; hentikan proses itu secara manual bila macet.",
+    ),
+    "lab.refused": Text(
+        en="the lab refused {path}: {detail}",
+        id="lab menolak {path}: {detail}",
+        next_en="Correct what it names and try again.",
+        next_id="Perbaiki yang disebutnya lalu coba lagi.",
+    ),
+    "lab.no-site-lab": Text(
+        en="the site {directory} has no cluster with `endpoints: lab`",
+        id="situs {directory} tidak punya klaster dengan `endpoints: lab`",
+        next_en="The lab commands are for sites like inventories/lab; see docs/lab.md.",
+        next_id="Perintah lab untuk situs seperti inventories/lab; lihat docs/lab.md.",
+    ),
+    "lab.fault-file": Text(
+        en="{file} is no fault script: {problem}",
+        id="{file} bukan skrip gangguan: {problem}",
+        next_en="docs/lab.md shows the form of a fault script.",
+        next_id="docs/lab.md menunjukkan bentuk skrip gangguan.",
+    ),
+}
