@@ -128,7 +128,7 @@ class Step:
     `do` has the whole effect or raises. `verify` looks whether the effect is there; it is asked
     before `do` is repeated, after a crash as after a temporary failure. `undo` takes the effect
     back, whole or partial, and does nothing where there is none. `commands` are what a human runs
-    in place of an undo that failed.
+    in place of an undo that failed (an outcome lists those of the steps before it, too).
     """
 
     name: str
@@ -250,7 +250,7 @@ class Chain:
                 return Outcome(Ending.UNFINISHED, step.name, error)
             if error is not None:
                 self._move(seq, step, Event.STICK, str(error))
-                return Outcome(Ending.STUCK, step.name, error, step.commands())
+                return Outcome(Ending.STUCK, step.name, error, self._commands(seq))
             self._move(seq, step, Event.UNDID, record.error)
         return Outcome(Ending.UNDONE, *cause)
 
@@ -292,6 +292,16 @@ class Chain:
         except KeyboardInterrupt as interrupt:
             raise self._incomplete(step) from interrupt
         self._check_halted(step)
+
+    def _commands(self, last: int) -> tuple[str, ...]:
+        """What a human runs in place of the undo of step `last` and of all begun before it."""
+        states = self._states()
+        return tuple(
+            command
+            for at in range(last, -1, -1)
+            if states[at] not in {StepState.PLANNED, StepState.UNDONE}
+            for command in self.steps[at].commands()
+        )
 
     # -- the journal -----------------------------------------------------------------------
     def _records(self) -> Mapping[str, StepRecord]:

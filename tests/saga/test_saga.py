@@ -213,7 +213,7 @@ def test_a_failed_undo_is_stuck_with_commands_and_the_first_error_is_kept() -> N
     chain = with_deed(world.chain(), "job", raising(Refused("unit.size", text="full")))
     outcome = with_undo(chain, "vm", raising(Refused("unit.duration", text="no"))).run()
     assert (outcome.ending, outcome.step) == (Ending.STUCK, "vm")
-    assert outcome.commands == ("remove vm",)
+    assert outcome.commands == ("remove vm", "remove pool"), "and what is left to undo below it"
     assert outcome.error is not None
     assert outcome.error.code == "unit.duration"
     assert world.states() == ["done", "stuck", "undone"]
