@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from cloudpemda.clock import Clock, Entropy
-from cloudpemda.errors import CloudpemdaError, Incomplete, Unreachable
+from cloudpemda.errors import CloudpemdaError, Incomplete
 
 
 class StepState(StrEnum):
@@ -155,11 +155,19 @@ class Outcome:
     commands: tuple[str, ...] = ()
 
 
+class Failure(StrEnum):
+    """What an error means for the step that met it."""
+
+    FINAL = "final"  # it is taken back
+    TEMPORARY = "temporary"  # it is repeated; what lasts too long is taken back
+    UNKNOWN = "unknown"  # it is repeated; what lasts too long is left for the next run
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often, and after how many seconds, a temporary failure is repeated."""
+    """Which failures are repeated, how often, and after how many seconds."""
 
-    temporary: Callable[[CloudpemdaError], bool]
+    meaning: Callable[[CloudpemdaError], Failure]
     attempts: int = 8
     first: float = 1.0
     longest: float = 30.0
@@ -213,7 +221,7 @@ class Chain:
             if states[seq] is StepState.DONE:
                 continue
             error = self._forward(seq, step, again=states[seq] is StepState.STARTED)
-            if isinstance(error, Unreachable):
+            if self._unknown(error):
                 return Outcome(Ending.UNFINISHED, step.name, error)
             if error is not None:
                 self._move(seq, step, Event.FAIL, str(error))
@@ -246,7 +254,7 @@ class Chain:
             self._check_halted(step)
             self._move(seq, step, Event.UNDO, record.error)
             error = self._attempt(step, step.undo, record.upid, look_first=False)
-            if isinstance(error, Unreachable):
+            if self._unknown(error):
                 return Outcome(Ending.UNFINISHED, step.name, error)
             if error is not None:
                 self._move(seq, step, Event.STICK, str(error))
@@ -257,7 +265,7 @@ class Chain:
     def _attempt(
         self, step: Step, deed: Callable[[Work], None], upid: str | None, *, look_first: bool
     ) -> CloudpemdaError | None:
-        """Repeat `deed` while it fails temporarily; None when it is done, else the last error."""
+        """Repeat `deed` while its failure is not final; None when it is done, else the last error."""
         forward = deed is step.do
         known = upid
 
@@ -276,7 +284,7 @@ class Chain:
             except Incomplete:
                 raise
             except CloudpemdaError as error:
-                if not self.retry.temporary(error):
+                if self.retry.meaning(error) is Failure.FINAL:
                     return error
                 failure = error
             else:
@@ -284,6 +292,9 @@ class Chain:
             if attempt + 1 < self.retry.attempts:
                 self._pause(step, attempt)
         return failure
+
+    def _unknown(self, error: CloudpemdaError | None) -> bool:
+        return error is not None and self.retry.meaning(error) is Failure.UNKNOWN
 
     def _pause(self, step: Step, attempt: int) -> None:
         self._check_halted(step)

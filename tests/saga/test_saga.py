@@ -16,6 +16,7 @@ from cloudpemda.saga import (
     Chain,
     Ending,
     Event,
+    Failure,
     Retry,
     Step,
     StepState,
@@ -30,6 +31,12 @@ from tests.saga.sweeps import Killed, Sweeps
 
 class Busy(CloudpemdaError):
     """Temporary."""
+
+
+def meaning(error: CloudpemdaError) -> Failure:
+    if isinstance(error, Busy):
+        return Failure.TEMPORARY
+    return Failure.UNKNOWN if isinstance(error, Unreachable) else Failure.FINAL
 
 
 class StillClock:
@@ -77,7 +84,7 @@ class World:
             self.journal,
             self.clock,
             SeededEntropy(1),
-            Retry(lambda error: isinstance(error, Busy), attempts=4),
+            Retry(meaning, attempts=4),
         )
 
     def states(self) -> list[str]:
