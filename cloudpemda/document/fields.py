@@ -1,22 +1,38 @@
 """Field types that the models of requests and of the site's files share.
 
 Each refuses with a stable code instead of a library's English sentence: `PydanticCustomError`'s
-type is our code, its context the values of the text.
+type is our code, its context the values of the text. Each shows in JSON Schema as what a person
+writes (a size is text with a unit), not as what it becomes (MiB).
 """
 
 import re
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from cloudpemda.units import MiB, Seconds, UnitError, parse_duration, parse_size
+from cloudpemda.units import MiB, Seconds, UnitError, parse_duration, parse_size, show_size
+
+JsonSchema = dict[str, Any]
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_NIP = re.compile(r"[0-9]{18}")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+
+SIZE_PATTERN = r"^[0-9]{1,9} ?(MiB|GiB|TiB)$"
+_SIZE_SCHEMA: JsonSchema = {"type": "string", "pattern": SIZE_PATTERN, "examples": ["8 GiB"]}
 
 
 class Strict(BaseModel):
@@ -25,6 +41,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True
     )
+    unknown_key_code: ClassVar[str] = "document.unknown-key"
 
 
 def _unit(parse: Callable[[str], int]) -> Callable[[object], int]:
@@ -34,28 +51,107 @@ def _unit(parse: Callable[[str], int]) -> Callable[[object], int]:
         try:
             return parse(value)
         except UnitError as error:
-            raise PydanticCustomError(error.code, "", {"text": value}) from error  # type: ignore[misc]
+            raise PydanticCustomError(error.code, "", {"text": value}) from error
 
     return read
 
 
-def _name(value: object) -> str:
-    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
-        raise PydanticCustomError("document.name", "", {"value": str(value)})
-    return value
+def _matching(pattern: re.Pattern[str], code: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if pattern.fullmatch(value) is None:
+            raise PydanticCustomError(code, "", {"value": value})
+        return value
+
+    return read
 
 
-def _date(value: object) -> date:
+def _day(value: object) -> date:
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
-            pass
+            day = None
+        if day is not None and _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            return day
     raise PydanticCustomError("document.date", "", {"value": str(value)})
 
 
-Size = Annotated[MiB, BeforeValidator(_unit(parse_size))]
-Duration = Annotated[Seconds, BeforeValidator(_unit(parse_duration))]
-Name = Annotated[str, BeforeValidator(_name)]
-Day = Annotated[date, BeforeValidator(_date)]
-JsonSchema = dict[str, Any]
+def _line(value: str) -> str:
+    """Free text as one line: folding and wrapping of the document are not its meaning."""
+    line = " ".join(value.replace("\n", " ").replace("\t", " ").split(" "))
+    line = re.sub(" {2,}", " ", line).strip(" ")
+    if not line:
+        raise PydanticCustomError("document.text-empty", "", {"value": ""})
+    if not line.isprintable():
+        raise PydanticCustomError("document.unprintable", "", {"value": value})
+    return line
+
+
+def _limit(parse: Callable[[object], int]) -> Callable[[object], int | str]:
+    return lambda value: value if value == "unlimited" else parse(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticCustomError("document.limit", "", {"value": str(value)})
+    if value < 0:
+        raise PydanticCustomError("document.too-small", "", {"value": str(value), "least": "0"})
+    return value
+
+
+def sized(least: MiB, most: MiB) -> AfterValidator:
+    """A size from `least` to `most` MiB, both allowed."""
+
+    def check(value: MiB) -> MiB:
+        if value < least:
+            raise PydanticCustomError(
+                "document.too-small", "", {"value": show_size(value), "least": show_size(least)}
+            )
+        if value > most:
+            raise PydanticCustomError(
+                "document.too-big", "", {"value": show_size(value), "most": show_size(most)}
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+Size = Annotated[MiB, BeforeValidator(_unit(parse_size)), WithJsonSchema(_SIZE_SCHEMA)]
+Duration = Annotated[
+    Seconds,
+    BeforeValidator(_unit(parse_duration)),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,6}[smhd]$", "examples": ["15m"]}),
+]
+Name = Annotated[
+    str,
+    AfterValidator(_matching(_NAME, "document.name")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DATE.pattern}$"}),
+]
+Email = Annotated[
+    str,
+    AfterValidator(_matching(_EMAIL, "document.email")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_EMAIL.pattern}$"}),
+]
+Nip = Annotated[
+    str,
+    AfterValidator(_matching(_NIP, "document.nip")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NIP.pattern}$"}),
+]
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
+"""One line of free text of at most 200 characters, printable; wrapped text is unwrapped."""
+
+CountLimit = Annotated[
+    int | Literal["unlimited"],
+    BeforeValidator(_limit(_count)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "unlimited"}]}),
+]
+SizeLimit = Annotated[
+    MiB | Literal["unlimited"],
+    BeforeValidator(_limit(_unit(parse_size))),
+    WithJsonSchema({"anyOf": [_SIZE_SCHEMA, {"const": "unlimited"}]}),
+]

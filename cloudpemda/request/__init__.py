@@ -1,1 +1,26 @@
-"""What an OPD writes: schema v1, its faults with file, line and column, its canonical form."""
+"""What an OPD writes: schema v1, its faults with file, line and column, its canonical form.
+
+A request is text from outside until it has passed here; what leaves is a `WorkloadSpec`, a value
+with a hash that comments, key order and formatting do not change. All faults of a document come
+at once: those of the text and of the schema from `document`, those that concern several places
+(equal names, both flavor and cpu) from `meaning`, which looks at the plain values so that one
+wrong field hides no other.
+
+A key whose room is not built yet is refused with `request.not-yet`, never ignored. The room
+refuses to know who may ask for what (that is `rules`), what a site has except its flavors, and
+what day it is.
+"""
+
+from cloudpemda.request.read import FlavorLike, read, read_bytes
+from cloudpemda.request.schema import VmRequest, json_schema
+from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
+
+__all__ = [
+    "FlavorLike",
+    "VmRequest",
+    "WorkloadSpec",
+    "from_canonical_json",
+    "json_schema",
+    "read",
+    "read_bytes",
+]

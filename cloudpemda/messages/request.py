@@ -1,0 +1,79 @@
+"""Texts of requests."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "request.unknown-key": Text(
+        en="unknown key {key}",
+        id="kunci {key} tidak dikenal",
+        next_en="Known here, nearest first: {known}.",
+        next_id="Yang dikenal di sini, dari yang paling mirip: {known}.",
+    ),
+    "request.not-yet": Text(
+        en="{key} is not available yet",
+        id="{key} belum tersedia",
+        next_en="Leave it out; write in the letter what you need, so that Diskominfo knows.",
+        next_id="Jangan ditulis dulu; sebutkan kebutuhannya dalam surat agar Diskominfo tahu.",
+    ),
+    "request.equal-names": Text(
+        en="the name {name} stands already on line {line}",
+        id="nama {name} sudah dipakai di baris {line}",
+        next_en="Give each its own name.",
+        next_id="Beri nama yang berbeda.",
+    ),
+    "request.no-size": Text(
+        en="the size of this VM is not said: no flavor, and no {missing}",
+        id="ukuran VM ini belum disebut: tidak ada flavor, dan tidak ada {missing}",
+        next_en="Write a flavor, or both cpu and memory.",
+        next_id="Tulis flavor, atau cpu beserta memory.",
+    ),
+    "request.two-sizes": Text(
+        en="{key} stands beside a flavor, which says it already",
+        id="{key} ditulis bersama flavor yang sudah menentukannya",
+        next_en="Keep the flavor, or cpu and memory.",
+        next_id="Pilih flavor saja, atau cpu dan memory saja.",
+    ),
+    "request.unknown-flavor": Text(
+        en="the catalogue has no flavor {flavor}",
+        id="flavor {flavor} tidak ada di katalog",
+        next_en="Choose from: {known}; or write cpu and memory.",
+        next_id="Pilih dari: {known}; atau tulis cpu dan memory.",
+    ),
+    "request.no-root-disk": Text(
+        en="no disk is named root",
+        id="tidak ada cakram bernama root",
+        next_en="Name the system disk root.",
+        next_id="Beri nama root pada cakram sistem.",
+    ),
+    "request.name-too-long": Text(
+        en="the VM would be called {name}: {length} characters, and {most} are allowed",
+        id="VM akan bernama {name}: {length} karakter, padahal paling banyak {most}",
+        next_en="Shorten the name of the request or of the VM.",
+        next_id="Persingkat nama permohonan atau nama VM.",
+    ),
+    "request.ssh-private-key": Text(
+        en="this is a private key, which must never leave its owner's machine",
+        id="ini kunci privat, yang tidak boleh keluar dari komputer pemiliknya",
+        next_en="Treat it as lost and make a new pair; write here the one line of the .pub file.",
+        next_id="Anggap sudah bocor dan buat pasangan baru; tulis di sini isi satu baris "
+        "berkas .pub.",
+    ),
+    "request.ssh-key-type": Text(
+        en="this does not begin with a known kind of public key",
+        id="ini tidak diawali jenis kunci publik yang dikenal",
+        next_en="Known are: {types}. Copy the whole line of the .pub file.",
+        next_id="Yang dikenal: {types}. Salin seluruh baris berkas .pub.",
+    ),
+    "request.ssh-key": Text(
+        en="the public key is damaged",
+        id="kunci publik ini rusak",
+        next_en="Copy the whole line of the .pub file, in quotes.",
+        next_id="Salin seluruh baris berkas .pub, dalam tanda kutip.",
+    ),
+    "request.ssh-key-short": Text(
+        en="the RSA key has fewer than 2048 bits",
+        id="kunci RSA kurang dari 2048 bit",
+        next_en="Make a new one: ssh-keygen -t ed25519.",
+        next_id="Buat yang baru: ssh-keygen -t ed25519.",
+    ),
+}

@@ -1,0 +1,98 @@
+"""From a document to what it means: the one way in for requests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cloudpemda.document import Source, examine, load, load_bytes
+from cloudpemda.document.source import in_order
+from cloudpemda.errors import InvalidInput
+from cloudpemda.request.meaning import complain
+from cloudpemda.request.schema import DiskModel, VmModel, VmRequest
+from cloudpemda.request.spec import (
+    DiskSpec,
+    Letter,
+    NicSpec,
+    Requester,
+    VmSpec,
+    WorkloadSpec,
+)
+from cloudpemda.units import Cores, MiB
+
+
+class FlavorLike(Protocol):
+    """What the catalogue says of a flavor."""
+
+    @property
+    def cpu(self) -> int: ...
+
+    @property
+    def memory(self) -> MiB: ...
+
+
+def read(path: Path, flavors: Mapping[str, FlavorLike], name: str | None = None) -> WorkloadSpec:
+    """Read a request file; `name` (the path) is what faults call it. Raises InvalidInput with
+    all faults in the order of the text."""
+    return _spec(load(path, name), flavors)
+
+
+def read_bytes(data: bytes, name: str, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
+    """Read a request from memory; `name` is what faults call it. Raises InvalidInput."""
+    return _spec(load_bytes(data, name), flavors)
+
+
+def _spec(source: Source, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
+    complaints = complain(source, flavors)
+    examined = examine(source, VmRequest, complaints.silent_at)
+    if examined.model is None or complaints.faults:
+        raise InvalidInput(in_order([*examined.faults, *complaints.faults]))
+    return canonical(examined.model, flavors)
+
+
+def canonical(request: VmRequest, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
+    """The meaning of a valid request: defaults filled in, flavors expanded, entries by name."""
+    about, spec = request.metadata, request.spec
+    return WorkloadSpec(
+        opd=about.opd,
+        name=about.name,
+        purpose=spec.purpose,
+        service_class=spec.service_class,
+        until=spec.until,
+        letter=Letter(about.letter.number, about.letter.date),
+        requester=Requester(
+            name=about.requester.name,
+            nip=about.requester.nip,
+            position=about.requester.position,
+            email=about.requester.email,
+        ),
+        vms=tuple(_vm(vm, flavors) for vm in sorted(spec.vms, key=lambda vm: vm.name)),
+    )
+
+
+def _vm(vm: VmModel, flavors: Mapping[str, FlavorLike]) -> VmSpec:
+    if vm.flavor is not None:
+        cpu, memory = flavors[vm.flavor].cpu, flavors[vm.flavor].memory
+    else:
+        assert vm.cpu is not None  # noqa: S101 - `meaning` refused a VM without a size
+        assert vm.memory is not None  # noqa: S101
+        cpu, memory = vm.cpu, vm.memory
+    return VmSpec(
+        name=vm.name,
+        count=vm.count,
+        keep_apart=vm.keep_apart,
+        image=vm.image,
+        cpu=Cores(cpu),
+        memory=memory,
+        disks=tuple(
+            DiskSpec(disk.name, disk.size, disk.class_, disk.protect)
+            for disk in sorted(vm.disks, key=_root_first)
+        ),
+        networks=tuple(
+            NicSpec(nic.name, nic.public_ip) for nic in sorted(vm.networks, key=lambda n: n.name)
+        ),
+        ssh_keys=tuple(sorted(set(vm.ssh_keys))),
+    )
+
+
+def _root_first(disk: DiskModel) -> tuple[bool, str]:
+    return disk.name != "root", disk.name
