@@ -3,6 +3,12 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "unit.missing": Text(
+        en="{value} has no unit",
+        id="{value} tidak bersatuan",
+        next_en='Write the unit with it, e.g. "8 GiB" for a size or "15m" for a duration.',
+        next_id='Tulis beserta satuannya, misalnya "8 GiB" untuk ukuran atau "15m" untuk durasi.',
+    ),
     "unit.size": Text(
         en="{text!r} is not a size",
         id="{text!r} bukan ukuran",
