@@ -1,0 +1,109 @@
+"""Promises and deeds: requests and approvals, quota, instances, the journal, the audit log.
+
+The ledger is what cloudpemda knows and PVE does not: who asked, who allowed it, what is promised,
+which VM is whose, and how far a piece of work has come. What a VM really is, PVE says; the ledger
+never overrules it, and is compared with it.
+
+What always holds here:
+
+- Check and hold are one transaction that has the write lock before it reads, so no number of
+  processes can promise more than a limit, of an OPD or of its parents.
+- Quota is a book of postings that are only added; balances are their sums.
+- A state changes only along a table (`states`), and an undefined pair is refused.
+- Identity is recorded before anything is written to a cluster, and never given twice.
+- Every deed adds an audit entry in its own transaction; entries are chained, and cannot be
+  changed or deleted through the database.
+- What returns has happened and survives a power cut; what raises has changed nothing.
+
+SQLAlchemy lives here and nowhere else. The database is SQLite; the statements keep to what
+PostgreSQL knows as well, and what differs stands in `store` and in the guards of `migrations`.
+
+The room knows no cluster, no site files and no texts: limits, chains, address pools and VMIDs that
+are taken are handed in. Whether a person may act is decided before it is called.
+"""
+
+from pathlib import Path
+
+from cloudpemda.clock import Clock, Entropy
+from cloudpemda.ledger import migrations, store
+from cloudpemda.ledger.audit import Actor, Audit, Entry, Finding
+from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
+from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
+from cloudpemda.ledger.owner import Owner, this_process
+from cloudpemda.ledger.quota import QuotaBook
+from cloudpemda.ledger.requests import SYSTEM, Approval, RequestRecord, Requests, Submission
+from cloudpemda.ledger.states import InstanceState, RequestState, SagaEvent, SagaState
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "Approval",
+    "Audit",
+    "Entry",
+    "Finding",
+    "InstanceRecord",
+    "InstanceState",
+    "Instances",
+    "JournalBook",
+    "Ledger",
+    "NicRecord",
+    "Owner",
+    "Pools",
+    "QuotaBook",
+    "RequestRecord",
+    "RequestState",
+    "Requests",
+    "SagaEvent",
+    "SagaJournal",
+    "SagaRecord",
+    "SagaState",
+    "Submission",
+    "Wanted",
+    "open_ledger",
+]
+
+
+class Ledger:
+    """One ledger, by its parts. Safe for several threads; a context manager that closes it."""
+
+    def __init__(self, database: store.Store, owner: Owner) -> None:
+        self._store = database
+        self.audit = Audit(database)
+        self.requests = Requests(database, self.audit)
+        self.quota = QuotaBook(database)
+        self.instances = Instances(database, self.audit)
+        self.journal = JournalBook(database, owner)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_ledger(
+    url: str, base: Path, clock: Clock, entropy: Entropy, *, owner: Owner | None = None
+) -> Ledger:
+    """Open the ledger of a site, making and migrating it where needed.
+
+    A relative file in `url` is relative to `base`, the site's directory. `owner` is the process
+    that sagas are opened for, this one if nothing is said. Raises UsageError `ledger.url`, Refused
+    `ledger.exposed` or `ledger.newer`, Unreachable `ledger.busy` or `ledger.unavailable`.
+    """
+    file = store.database_file(url, base)
+    store.prepare(file)
+    database = store.Store(file, clock, entropy)
+    ledger = Ledger(database, owner or this_process())
+    with database.read() as connection:
+        found = migrations.version_of(connection)
+    if found != migrations.NEWEST:
+        now = clock.now()
+        with database.write() as connection:
+            if migrations.version_of(connection) == 0:
+                # Before the first entry can be: from here on a missing head is a finding.
+                ledger.audit.begin()
+            migrations.migrate(connection, now)
+    return ledger

@@ -1,0 +1,469 @@
+"""Instances: who each VM is, where it was put, and how far it is in its life.
+
+Identity comes before action: uid, VMID, MAC and IP addresses and the name in PVE are chosen and
+recorded in one transaction, before anything is written to a cluster, and stay the same however
+often they are asked for. Two instances never share a VMID on a cluster, an address or a name.
+What an instance owns is given back only when PVE has confirmed that it is gone (`release`).
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+
+from cloudpemda.clock import Entropy
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import quota
+from cloudpemda.ledger.audit import Actor, Audit, Deed
+from cloudpemda.ledger.schema import addresses, instances, nics, requests
+from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
+from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import PRIMARY, Identity
+from cloudpemda.request.spec import NicSpec
+from cloudpemda.site.models import Network, PublicAddresses
+
+PUBLIC = "@public"
+"""The pool of public addresses; no network is called so."""
+
+_NAME_LIMIT = 63  # PVE wants a DNS name; a label has at most 63 characters
+
+_Row = Row[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One instance that shall have an identity."""
+
+    member: str  # db-1
+    cluster: str
+    nics: tuple[NicSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Where addresses come from. `taken` are addresses seen in use by somebody else."""
+
+    networks: Mapping[str, Network]
+    public: PublicAddresses | None
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NicRecord:
+    slot: int  # the number of net0, net1 …
+    network: str
+    mac: str
+    address: str  # without prefix length: 10.10.110.21
+    public_address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """One VM as cloudpemda knows it."""
+
+    uid: str
+    key: str  # dinkes/simrs/db-1
+    opd: str
+    number: str
+    member: str
+    name: str  # in PVE
+    cluster: str
+    vmid: int
+    role: str
+    state: InstanceState
+    node: str | None
+    storages: Mapping[str, str]  # disk name → PVE storage id
+    targets: tuple[str, ...]
+    error: str | None
+    nics: tuple[NicRecord, ...]
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.uid, self.cluster, self.vmid, self.role)
+
+
+class Instances:
+    """The book of instances. Every method is one transaction."""
+
+    def __init__(self, store: Store, audit: Audit) -> None:
+        self._store = store
+        self._audit = audit
+
+    # -- identity ------------------------------------------------------------------------------
+    def claim(
+        self,
+        key: str,
+        wanted: Sequence[Wanted],
+        *,
+        vmid_range: range,
+        pools: Pools,
+        taken_vmids: Mapping[str, Collection[int]],
+        actor: Actor,
+    ) -> tuple[InstanceRecord, ...]:
+        """Identities for the members of a request that is being applied, in the order asked.
+
+        A member that has one keeps it; only where it is still `planned` and wanted on another
+        cluster does it get a VMID there. `taken_vmids` are seen in use, per cluster. All members
+        get theirs, or none does. Raises Refused `ledger.vmids-exhausted`,
+        `ledger.addresses-exhausted`, `ledger.transition`.
+        """
+        with self._audit.deed(actor) as deed:
+            request = _applying(deed.connection, key)
+            naming = _Naming(deed, self._store.entropy, vmid_range, pools)
+            for want in wanted:
+                found = _find(deed.connection, f"{key}/{want.member}")
+                taken = frozenset(taken_vmids.get(want.cluster, ()))
+                if found is None:
+                    naming.create(request, want, taken)
+                elif found.cluster != want.cluster and found.state == InstanceState.PLANNED:
+                    _give_vmid(deed, found, want.cluster, vmid_range, taken)
+            return tuple(
+                _record(deed.connection, _live(deed.connection, f"{key}/{want.member}"))
+                for want in wanted
+            )
+
+    def reclaim_vmid(
+        self, uid: str, *, vmid_range: range, taken: Collection[int], actor: Actor
+    ) -> InstanceRecord:
+        """Another VMID, because somebody took it before our VM was there.
+
+        Raises Refused `ledger.vmids-exhausted`, and `ledger.transition` for an instance that may
+        already be in PVE under its VMID.
+        """
+        with self._audit.deed(actor) as deed:
+            row = _row(deed.connection, uid)
+            state = InstanceState(row.state)
+            if state not in {InstanceState.PLANNED, InstanceState.CREATING, InstanceState.FAILED}:
+                raise Refused(
+                    "ledger.transition", subject=row.key, state=state.value, event="reclaim"
+                )
+            _give_vmid(deed, row, row.cluster, vmid_range, frozenset({*taken, row.vmid}))
+            return _record(deed.connection, _row(deed.connection, uid))
+
+    def place(
+        self,
+        uid: str,
+        *,
+        node: str,
+        storages: Mapping[str, str],
+        targets: Sequence[str],
+        actor: Actor,
+    ) -> InstanceRecord:
+        """Record where it will be made: node, storage per disk, replication targets."""
+        return self._move(
+            uid,
+            InstanceEvent.PLACE,
+            actor,
+            node=node,
+            storages=json.dumps(dict(storages), sort_keys=True),
+            targets=json.dumps(list(targets)),
+            error=None,
+        )
+
+    # -- life ----------------------------------------------------------------------------------
+    def creating(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """From now on it may be in PVE."""
+        return self._move(uid, InstanceEvent.CREATE, actor, error=None)
+
+    def active(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """It was read back as promised: what it held becomes use."""
+        return self._move(uid, InstanceEvent.ACTIVATE, actor, error=None)
+
+    def failed(self, uid: str, *, error: str, actor: Actor) -> InstanceRecord:
+        """Its creation was taken back. Identity and hold stay for the next try."""
+        return self._move(uid, InstanceEvent.FAIL, actor, error=error)
+
+    def stuck(self, uid: str, *, error: str, actor: Actor) -> InstanceRecord:
+        """Neither there as promised nor gone: a human is needed. It stays charged."""
+        return self._move(uid, InstanceEvent.STICK, actor, error=error)
+
+    def changing(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        return self._move(uid, InstanceEvent.CHANGE, actor)
+
+    def retiring(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """From now on it is being taken away; it stays charged until `release`."""
+        return self._move(uid, InstanceEvent.RETIRE, actor)
+
+    def quarantined(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """Stopped and restorable; still charged."""
+        return self._move(uid, InstanceEvent.QUARANTINE, actor)
+
+    def release(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """PVE has confirmed that it is gone, or it never was there: everything it had is free."""
+        return self._move(uid, InstanceEvent.RELEASE, actor)
+
+    def _move(
+        self, uid: str, event: InstanceEvent, actor: Actor, **values: str | None
+    ) -> InstanceRecord:
+        with self._audit.deed(actor) as deed:
+            row = _row(deed.connection, uid)
+            before = InstanceState(row.state)
+            state = after(INSTANCE, before, event, row.key)
+            if event is InstanceEvent.ACTIVATE:
+                quota.commit(deed, row.opd, row.number, row.key)
+            elif event is InstanceEvent.RELEASE and before is not state:
+                quota.release(deed, row.opd, row.number, row.key)
+                deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))
+            changed = {name: value for name, value in values.items() if value != getattr(row, name)}
+            if state is not before or changed:
+                deed.connection.execute(
+                    update(instances)
+                    .where(instances.c.uid == uid)
+                    .values(state=state.value, updated_at=deed.now, **changed)
+                )
+                _say(deed, row, event.value, state=state.value, **changed)
+            return _record(deed.connection, _row(deed.connection, uid))
+
+    # -- reading -------------------------------------------------------------------------------
+    def get(self, uid: str) -> InstanceRecord:
+        """By uid, purged ones included. Raises Refused `ledger.no-instance`."""
+        with self._store.read() as connection:
+            return _record(connection, _row(connection, uid))
+
+    def by_key(self, key: str) -> InstanceRecord:
+        """The one that lives under the key (`dinkes/simrs/db-1`). Raises Refused
+        `ledger.no-instance`."""
+        with self._store.read() as connection:
+            return _record(connection, _live(connection, key))
+
+    def list(
+        self,
+        *,
+        workload: str | None = None,
+        opd: str | None = None,
+        cluster: str | None = None,
+        purged: bool = False,
+    ) -> tuple[InstanceRecord, ...]:
+        """By key. Purged ones are left out unless they are asked for."""
+        query = select(instances).order_by(instances.c.key, instances.c.updated_at)
+        if workload is not None:
+            owner, _, name = workload.partition("/")
+            query = query.join(requests, requests.c.number == instances.c.number).where(
+                requests.c.opd == owner, requests.c.name == name
+            )
+        if opd is not None:
+            query = query.where(instances.c.opd == opd)
+        if cluster is not None:
+            query = query.where(instances.c.cluster == cluster)
+        if not purged:
+            query = query.where(instances.c.state != InstanceState.PURGED.value)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+            found = _nics(connection, [row.uid for row in rows])
+        return tuple(_build(row, found.get(row.uid, ())) for row in rows)
+
+
+# -- identity --------------------------------------------------------------------------------
+def _applying(connection: Connection, key: str) -> _Row:
+    opd, _, name = key.partition("/")
+    row = connection.execute(
+        select(requests).where(requests.c.opd == opd, requests.c.name == name)
+    ).first()
+    if row is None:
+        raise Refused("ledger.no-request", key=key)
+    if row.state != RequestState.APPLYING:
+        raise Refused("ledger.transition", subject=row.number, state=row.state, event="claim")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """What giving an identity needs: the transaction, the dice, and what is free."""
+
+    deed: Deed
+    entropy: Entropy
+    vmid_range: range
+    pools: Pools
+
+    def create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
+        connection = self.deed.connection
+        uid = self.entropy.uid()
+        name = _free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
+        vmid = _lowest_vmid(connection, want.cluster, self.vmid_range, taken)
+        connection.execute(
+            insert(instances).values(
+                uid=uid,
+                key=f"{request.opd}/{request.name}/{want.member}",
+                opd=request.opd,
+                number=request.number,
+                member=want.member,
+                name=name,
+                cluster=want.cluster,
+                vmid=vmid,
+                role=PRIMARY,
+                state=InstanceState.PLANNED.value,
+                storages="{}",
+                targets="[]",
+                updated_at=self.deed.now,
+            )
+        )
+        for slot, nic in enumerate(want.nics):
+            self._give_nic(uid, slot, nic)
+        _say(self.deed, _row(connection, uid), "claim", cluster=want.cluster, vmid=vmid, name=name)
+
+    def _give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
+        mac = _free_mac(self.deed.connection, self.entropy)
+        self.deed.connection.execute(
+            insert(nics).values(uid=uid, slot=slot, network=nic.network, mac=mac)
+        )
+        network = self.pools.networks[nic.network]
+        barred = (*network.reserved, network.gateway, *network.nameservers)
+        self._give(uid, slot, nic.network, self._free(nic.network, network.cidr, barred))
+        if nic.public_ip:
+            public = self.pools.public
+            if public is None:
+                raise Refused("ledger.addresses-exhausted", pool=PUBLIC)
+            self._give(uid, slot, PUBLIC, self._free(PUBLIC, public.cidr, public.reserved))
+
+    def _give(self, uid: str, slot: int, pool: str, address: str) -> None:
+        self.deed.connection.execute(
+            insert(addresses).values(pool=pool, address=address, uid=uid, slot=slot)
+        )
+
+    def _free(self, pool: str, cidr: str, barred: Sequence[str]) -> str:
+        """The lowest address that is a host's, not barred, not seen elsewhere and not given."""
+        given = set(
+            self.deed.connection.scalars(
+                select(addresses.c.address).where(addresses.c.pool == pool)
+            )
+        )
+        bounds = [_bounds(text) for text in barred]
+        for host in IPv4Network(cidr).hosts():
+            address = str(host)
+            if address in given or address in self.pools.taken:
+                continue
+            if not any(low <= host <= high for low, high in bounds):
+                return address
+        raise Refused("ledger.addresses-exhausted", pool=pool)
+
+
+def _give_vmid(
+    deed: Deed, row: _Row, cluster: str, vmid_range: range, taken: frozenset[int]
+) -> None:
+    vmid = _lowest_vmid(deed.connection, cluster, vmid_range, taken)
+    deed.connection.execute(
+        update(instances)
+        .where(instances.c.uid == row.uid)
+        .values(cluster=cluster, vmid=vmid, updated_at=deed.now)
+    )
+    _say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
+
+
+def _lowest_vmid(
+    connection: Connection, cluster: str, vmid_range: range, taken: Collection[int]
+) -> int:
+    used = set(taken) | set(
+        connection.scalars(
+            select(instances.c.vmid).where(
+                instances.c.cluster == cluster, instances.c.state != InstanceState.PURGED.value
+            )
+        )
+    )
+    for vmid in vmid_range:
+        if vmid not in used:
+            return vmid
+    raise Refused(
+        "ledger.vmids-exhausted", cluster=cluster, first=vmid_range[0], last=vmid_range[-1]
+    )
+
+
+def _free_name(connection: Connection, name: str, uid: str) -> str:
+    """The name itself, or a shortened one made unique where it is too long or already used:
+    `a-b/c` and `a/b-c` would otherwise be the same VM to a reader of PVE's list."""
+    used = connection.scalar(
+        select(func.count()).where(
+            instances.c.name == name, instances.c.state != InstanceState.PURGED.value
+        )
+    )
+    if len(name) <= _NAME_LIMIT and not used:
+        return name
+    return f"{name[: _NAME_LIMIT - 9].rstrip('-')}-{uid[:8]}"
+
+
+def _free_mac(connection: Connection, entropy: Entropy) -> str:
+    """24 bits are few enough for two of some thousand cards to meet."""
+    while True:
+        mac = entropy.mac()
+        if not connection.scalar(select(func.count()).where(nics.c.mac == mac)):
+            return mac
+
+
+def _bounds(text: str) -> tuple[IPv4Address, IPv4Address]:
+    first, _, last = text.partition("-")
+    return IPv4Address(first.strip()), IPv4Address((last or first).strip())
+
+
+# -- rows ------------------------------------------------------------------------------------
+def _say(deed: Deed, row: _Row, action: str, **details: str | int | None) -> None:
+    deed.record(f"instance.{action}", row.opd, row.key, uid=row.uid, number=row.number, **details)
+
+
+def _find(connection: Connection, key: str) -> _Row | None:
+    return connection.execute(
+        select(instances).where(
+            instances.c.key == key, instances.c.state != InstanceState.PURGED.value
+        )
+    ).first()
+
+
+def _live(connection: Connection, key: str) -> _Row:
+    row = _find(connection, key)
+    if row is None:
+        raise Refused("ledger.no-instance", key=key)
+    return row
+
+
+def _row(connection: Connection, uid: str) -> _Row:
+    row = connection.execute(select(instances).where(instances.c.uid == uid)).first()
+    if row is None:
+        raise Refused("ledger.no-instance", key=uid)
+    return row
+
+
+def _record(connection: Connection, row: _Row) -> InstanceRecord:
+    return _build(row, _nics(connection, [row.uid]).get(row.uid, ()))
+
+
+def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[NicRecord, ...]]:
+    """uid → its NICs by slot; an instance that was released has NICs without addresses."""
+    found: dict[str, dict[int, NicRecord]] = {}
+    query = (
+        select(nics, addresses.c.pool, addresses.c.address)
+        .outerjoin(addresses, (addresses.c.uid == nics.c.uid) & (addresses.c.slot == nics.c.slot))
+        .where(or_(*(nics.c.uid == uid for uid in uids)))
+        .order_by(nics.c.uid, nics.c.slot)
+    )
+    if not uids:
+        return {}
+    for row in connection.execute(query):
+        own = found.setdefault(row.uid, {})
+        nic = own.get(row.slot, NicRecord(row.slot, row.network, row.mac, "", None))
+        if row.pool == PUBLIC:
+            nic = replace(nic, public_address=row.address)
+        elif row.address is not None:
+            nic = replace(nic, address=row.address)
+        own[row.slot] = nic
+    return {uid: tuple(own.values()) for uid, own in found.items()}
+
+
+def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
+    return InstanceRecord(
+        uid=row.uid,
+        key=row.key,
+        opd=row.opd,
+        number=row.number,
+        member=row.member,
+        name=row.name,
+        cluster=row.cluster,
+        vmid=row.vmid,
+        role=row.role,
+        state=InstanceState(row.state),
+        node=row.node,
+        storages=MappingProxyType(json.loads(row.storages)),
+        targets=tuple(json.loads(row.targets)),
+        error=row.error,
+        nics=cards,
+    )

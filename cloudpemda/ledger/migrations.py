@@ -1,0 +1,130 @@
+"""How a ledger came to its tables: numbered functions, each run once, all in one transaction.
+
+A migration is never edited once it has been released, so it spells its tables out instead of
+reading them from `schema`, which moves on. A ledger of a newer program is refused: an older one
+would not know what the newer one relies on.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, insert, inspect, select, text
+from sqlalchemy.sql.functions import max as sql_max
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import schema
+from cloudpemda.units import Instant
+
+
+def migrate(connection: Connection, now: Instant) -> None:
+    """Bring the ledger to the newest version. Raises Refused `ledger.newer`.
+
+    Runs inside the caller's write transaction: all of it happens, or none.
+    """
+    found = version_of(connection)
+    if found > NEWEST:
+        raise Refused("ledger.newer", found=found, known=NEWEST)
+    if found == 0:
+        _run(connection, _VERSION_TABLE)
+    for version, step in enumerate(_MIGRATIONS[found:], start=found + 1):
+        step(connection)
+        connection.execute(insert(schema.schema_version).values(version=version, applied_at=now))
+
+
+def version_of(connection: Connection) -> int:
+    """The newest migration that was run; 0 for a database that is not a ledger yet."""
+    if not inspect(connection).has_table("schema_version"):
+        return 0
+    return connection.scalar(select(sql_max(schema.schema_version.c.version))) or 0
+
+
+def _run(connection: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.execute(text(statement))
+
+
+_VERSION_TABLE = (
+    "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)",
+)
+
+_V1 = (
+    """CREATE TABLE requests (
+        number TEXT NOT NULL PRIMARY KEY, opd TEXT NOT NULL, name TEXT NOT NULL,
+        revision INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, updated_at TEXT NOT NULL,
+        UNIQUE (opd, name))""",
+    """CREATE TABLE revisions (
+        number TEXT NOT NULL REFERENCES requests (number), revision INTEGER NOT NULL,
+        spec_hash TEXT NOT NULL, spec TEXT NOT NULL, source TEXT NOT NULL,
+        login TEXT NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (number, revision))""",
+    """CREATE TABLE approvals (
+        number TEXT NOT NULL REFERENCES requests (number), seq INTEGER NOT NULL,
+        revision INTEGER NOT NULL, offer_digest TEXT NOT NULL, offer TEXT NOT NULL,
+        login TEXT NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL, at TEXT NOT NULL,
+        hold_until TEXT NOT NULL, voided_at TEXT,
+        PRIMARY KEY (number, seq),
+        FOREIGN KEY (number, revision) REFERENCES revisions (number, revision))""",
+    "CREATE UNIQUE INDEX approvals_live ON approvals (number) WHERE voided_at IS NULL",
+    """CREATE TABLE postings (
+        seq INTEGER NOT NULL PRIMARY KEY, at TEXT NOT NULL, opd TEXT NOT NULL,
+        number TEXT NOT NULL REFERENCES requests (number), instance TEXT NOT NULL,
+        dimension TEXT NOT NULL, held INTEGER NOT NULL, committed INTEGER NOT NULL)""",
+    "CREATE INDEX postings_balance ON postings (opd, dimension, held, committed)",
+    "CREATE INDEX postings_instance ON postings (instance, dimension, held, committed)",
+    """CREATE TABLE instances (
+        uid TEXT NOT NULL PRIMARY KEY, key TEXT NOT NULL, opd TEXT NOT NULL,
+        number TEXT NOT NULL REFERENCES requests (number), member TEXT NOT NULL,
+        name TEXT NOT NULL, cluster TEXT NOT NULL, vmid INTEGER NOT NULL, role TEXT NOT NULL,
+        state TEXT NOT NULL, node TEXT, storages TEXT NOT NULL, targets TEXT NOT NULL,
+        error TEXT, updated_at TEXT NOT NULL)""",
+    "CREATE UNIQUE INDEX instances_key ON instances (key) WHERE state <> 'purged'",
+    "CREATE UNIQUE INDEX instances_name ON instances (name) WHERE state <> 'purged'",
+    "CREATE UNIQUE INDEX instances_vmid ON instances (cluster, vmid) WHERE state <> 'purged'",
+    """CREATE TABLE nics (
+        uid TEXT NOT NULL REFERENCES instances (uid), slot INTEGER NOT NULL,
+        network TEXT NOT NULL, mac TEXT NOT NULL UNIQUE, PRIMARY KEY (uid, slot))""",
+    """CREATE TABLE addresses (
+        pool TEXT NOT NULL, address TEXT NOT NULL, uid TEXT NOT NULL, slot INTEGER NOT NULL,
+        PRIMARY KEY (pool, address),
+        FOREIGN KEY (uid, slot) REFERENCES nics (uid, slot))""",
+    "CREATE INDEX addresses_uid ON addresses (uid)",
+    """CREATE TABLE sagas (
+        id TEXT NOT NULL PRIMARY KEY, number TEXT NOT NULL REFERENCES requests (number),
+        kind TEXT NOT NULL, plan_digest TEXT NOT NULL, state TEXT NOT NULL,
+        started_at TEXT NOT NULL, owner TEXT, heartbeat TEXT NOT NULL)""",
+    """CREATE UNIQUE INDEX sagas_unfinished ON sagas (number, kind)
+        WHERE state IN ('open', 'stuck')""",
+    """CREATE TABLE steps (
+        saga TEXT NOT NULL REFERENCES sagas (id), subject TEXT NOT NULL, name TEXT NOT NULL,
+        seq INTEGER NOT NULL, state TEXT NOT NULL, upid TEXT, error TEXT, at TEXT NOT NULL,
+        PRIMARY KEY (saga, subject, name))""",
+    """CREATE TABLE audit (
+        seq INTEGER NOT NULL PRIMARY KEY, at TEXT NOT NULL, login TEXT NOT NULL,
+        person TEXT NOT NULL, role TEXT NOT NULL, action TEXT NOT NULL, opd TEXT,
+        subject TEXT NOT NULL, details TEXT NOT NULL, previous TEXT NOT NULL,
+        hash TEXT NOT NULL)""",
+    "CREATE INDEX audit_subject ON audit (subject)",
+    "CREATE INDEX audit_opd ON audit (opd)",
+)
+
+_V1_GUARDS = {
+    "sqlite": (
+        """CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END""",
+        """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+            BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END""",
+        """CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings
+            BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
+        """CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings
+            BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
+    )
+}
+
+
+def _v1(connection: Connection) -> None:
+    """Everything that the first release knows."""
+    _run(connection, _V1)
+    _run(connection, _V1_GUARDS[connection.dialect.name])
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1,)
+NEWEST = len(_MIGRATIONS)

@@ -1,0 +1,174 @@
+"""The tables as they are now. How they came to be stands in `migrations`; a test compares both.
+
+Moments are text of one fixed width in UTC, so that they sort and compare as text, on every
+database, and can be read by an auditor without this program.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+from cloudpemda.units import Instant, parse_instant
+
+
+def moment_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Moment(TypeDecorator[Instant]):
+    """An Instant as `2026-11-20T01:02:03.000000Z`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else moment_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Instant | None:
+        return None if value is None else parse_instant(value)
+
+
+metadata = MetaData()
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("applied_at", Moment, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("number", Text, primary_key=True),  # R-2026-0001
+    Column("opd", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("revision", Integer, nullable=False),  # the current one
+    Column("state", Text, nullable=False),
+    Column("reason", Text),  # of the last denial, failure or voiding
+    Column("updated_at", Moment, nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("spec_hash", Text, nullable=False),
+    Column("spec", Text, nullable=False),  # canonical JSON
+    Column("source", Text, nullable=False),  # as it was handed in
+    Column("login", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),  # within the request, from 1
+    Column("revision", Integer, nullable=False),
+    Column("offer_digest", Text, nullable=False),
+    Column("offer", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("hold_until", Moment, nullable=False),
+    Column("voided_at", Moment),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("opd", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("instance", Text, nullable=False),  # dinkes/simrs/db-1
+    Column("dimension", Text, nullable=False),
+    Column("held", Integer, nullable=False),  # the change, either sign
+    Column("committed", Integer, nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("key", Text, nullable=False),  # dinkes/simrs/db-1
+    Column("opd", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("member", Text, nullable=False),  # db-1
+    Column("name", Text, nullable=False),  # in PVE
+    Column("cluster", Text, nullable=False),
+    Column("vmid", Integer, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("node", Text),
+    Column("storages", Text, nullable=False),  # JSON: disk name → PVE storage id
+    Column("targets", Text, nullable=False),  # JSON: replication target nodes
+    Column("error", Text),
+    Column("updated_at", Moment, nullable=False),
+)
+
+nics = Table(
+    "nics",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True),  # the number of net0, net1 …
+    Column("network", Text, nullable=False),
+    Column("mac", Text, nullable=False),
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("pool", Text, primary_key=True),  # a network's name, or `@public`
+    Column("address", Text, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+)
+
+sagas = Table(
+    "sagas",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("plan_digest", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("owner", Text),  # the process that runs it; none between two runs
+    Column("heartbeat", Moment, nullable=False),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("saga", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("upid", Text),
+    Column("error", Text),
+    Column("at", Moment, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("opd", Text),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),  # canonical JSON
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)

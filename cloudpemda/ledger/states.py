@@ -1,0 +1,194 @@
+"""The lives of requests, instances and sagas, as tables. A pair that is not there raises.
+
+`python -m cloudpemda.ledger.states` prints `docs/states.md`, which a test compares with the tables.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+
+from cloudpemda import saga
+from cloudpemda.errors import Refused
+
+
+class RequestState(StrEnum):
+    SUBMITTED = "submitted"
+    PENDING = "pending"  # waits for a decision; holds nothing
+    APPROVED = "approved"  # holds quota until the hold expires
+    APPLYING = "applying"
+    ACTIVE = "active"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    FAILED = "failed"  # taken back whole; holds nothing
+    STUCK = "stuck"  # a human is needed
+
+
+class RequestEvent(StrEnum):
+    QUEUE = "queue"
+    REVISE = "revise"
+    APPROVE = "approve"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+    EXPIRE = "expire"
+    VOID = "void"  # the approval no longer covers what would be made
+    BEGIN = "begin"
+    FINISH = "finish"
+    FAIL = "fail"
+    STICK = "stick"
+
+
+class InstanceState(StrEnum):
+    PLANNED = "planned"  # has its identity; nothing is there yet
+    CREATING = "creating"
+    ACTIVE = "active"
+    CHANGING = "changing"
+    RETIRING = "retiring"
+    RETIRED = "retired"  # quarantine: stopped, restorable, still charged
+    PURGED = "purged"  # gone, and confirmed gone; charges nothing
+    FAILED = "failed"  # creation was taken back; identity and hold are kept for the next try
+    STUCK = "stuck"
+
+
+class InstanceEvent(StrEnum):
+    PLACE = "place"
+    CREATE = "create"
+    ACTIVATE = "activate"
+    FAIL = "fail"
+    STICK = "stick"
+    CHANGE = "change"
+    RETIRE = "retire"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+
+
+class SagaState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    UNDONE = "undone"
+    STUCK = "stuck"
+
+
+class SagaEvent(StrEnum):
+    CONTINUE = "continue"
+    FINISH = "finish"
+    UNDO = "undo"
+    STICK = "stick"
+
+
+REQUEST: Mapping[tuple[RequestState, RequestEvent], RequestState] = MappingProxyType(
+    {
+        (RequestState.SUBMITTED, RequestEvent.QUEUE): RequestState.PENDING,
+        (RequestState.PENDING, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.PENDING, RequestEvent.APPROVE): RequestState.APPROVED,
+        (RequestState.PENDING, RequestEvent.DENY): RequestState.DENIED,
+        (RequestState.PENDING, RequestEvent.WITHDRAW): RequestState.WITHDRAWN,
+        (RequestState.APPROVED, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.APPROVED, RequestEvent.VOID): RequestState.PENDING,
+        (RequestState.APPROVED, RequestEvent.WITHDRAW): RequestState.WITHDRAWN,
+        (RequestState.APPROVED, RequestEvent.EXPIRE): RequestState.EXPIRED,
+        (RequestState.APPROVED, RequestEvent.BEGIN): RequestState.APPLYING,
+        (RequestState.APPLYING, RequestEvent.BEGIN): RequestState.APPLYING,
+        (RequestState.APPLYING, RequestEvent.FINISH): RequestState.ACTIVE,
+        (RequestState.APPLYING, RequestEvent.FAIL): RequestState.FAILED,
+        (RequestState.APPLYING, RequestEvent.STICK): RequestState.STUCK,
+        (RequestState.ACTIVE, RequestEvent.BEGIN): RequestState.ACTIVE,
+        (RequestState.STUCK, RequestEvent.BEGIN): RequestState.APPLYING,
+        (RequestState.STUCK, RequestEvent.STICK): RequestState.STUCK,
+        (RequestState.STUCK, RequestEvent.FAIL): RequestState.FAILED,
+        (RequestState.DENIED, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.WITHDRAWN, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.EXPIRED, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.FAILED, RequestEvent.REVISE): RequestState.PENDING,
+    }
+)
+
+INSTANCE: Mapping[tuple[InstanceState, InstanceEvent], InstanceState] = MappingProxyType(
+    {
+        (InstanceState.PLANNED, InstanceEvent.PLACE): InstanceState.PLANNED,
+        (InstanceState.PLANNED, InstanceEvent.CREATE): InstanceState.CREATING,
+        (InstanceState.PLANNED, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.CREATING, InstanceEvent.CREATE): InstanceState.CREATING,
+        (InstanceState.CREATING, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
+        (InstanceState.CREATING, InstanceEvent.FAIL): InstanceState.FAILED,
+        (InstanceState.CREATING, InstanceEvent.STICK): InstanceState.STUCK,
+        (InstanceState.CREATING, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.ACTIVE, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
+        (InstanceState.ACTIVE, InstanceEvent.CHANGE): InstanceState.CHANGING,
+        (InstanceState.ACTIVE, InstanceEvent.RETIRE): InstanceState.RETIRING,
+        (InstanceState.CHANGING, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
+        (InstanceState.CHANGING, InstanceEvent.CHANGE): InstanceState.CHANGING,
+        (InstanceState.CHANGING, InstanceEvent.STICK): InstanceState.STUCK,
+        (InstanceState.RETIRING, InstanceEvent.RETIRE): InstanceState.RETIRING,
+        (InstanceState.RETIRING, InstanceEvent.QUARANTINE): InstanceState.RETIRED,
+        (InstanceState.RETIRING, InstanceEvent.STICK): InstanceState.STUCK,
+        (InstanceState.RETIRING, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.RETIRED, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.FAILED, InstanceEvent.PLACE): InstanceState.PLANNED,
+        (InstanceState.FAILED, InstanceEvent.CREATE): InstanceState.CREATING,
+        (InstanceState.FAILED, InstanceEvent.FAIL): InstanceState.FAILED,
+        (InstanceState.FAILED, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.STUCK, InstanceEvent.CREATE): InstanceState.CREATING,
+        (InstanceState.STUCK, InstanceEvent.RETIRE): InstanceState.RETIRING,
+        (InstanceState.STUCK, InstanceEvent.STICK): InstanceState.STUCK,
+        (InstanceState.STUCK, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.PURGED, InstanceEvent.RELEASE): InstanceState.PURGED,
+    }
+)
+
+SAGA: Mapping[tuple[SagaState, SagaEvent], SagaState] = MappingProxyType(
+    {
+        (SagaState.OPEN, SagaEvent.CONTINUE): SagaState.OPEN,
+        (SagaState.OPEN, SagaEvent.FINISH): SagaState.DONE,
+        (SagaState.OPEN, SagaEvent.UNDO): SagaState.UNDONE,
+        (SagaState.OPEN, SagaEvent.STICK): SagaState.STUCK,
+        (SagaState.STUCK, SagaEvent.CONTINUE): SagaState.OPEN,
+    }
+)
+
+State = TypeVar("State", bound=StrEnum)
+Event = TypeVar("Event", bound=StrEnum)
+
+
+def after(
+    table: Mapping[tuple[State, Event], State], state: State, event: Event, subject: str
+) -> State:
+    """Where `event` leads from `state`. Raises Refused `ledger.transition` for an undefined pair.
+
+    It is a refusal and not a bug: two people decide at once, or a command comes too late.
+    """
+    try:
+        return table[state, event]
+    except KeyError:
+        raise Refused(
+            "ledger.transition", subject=subject, state=state.value, event=event.value
+        ) from None
+
+
+_DOCUMENTED: tuple[tuple[str, str, Iterable[tuple[str, str, str]]], ...] = (
+    ("Requests", "submitted", [(a, e, b) for (a, e), b in REQUEST.items()]),
+    ("Instances", "planned", [(a, e, b) for (a, e), b in INSTANCE.items()]),
+    ("Sagas", "open", [(a, e, b) for (a, e), b in SAGA.items()]),
+    ("Steps of a saga", "planned", [(a, e, b) for (a, e), b in saga.TRANSITIONS.items()]),
+)
+
+
+def as_markdown() -> str:
+    """`docs/states.md`: one diagram per table. What a table does not draw cannot happen."""
+    lines = [
+        "# States",
+        "",
+        "Made from the tables by `python -m cloudpemda.ledger.states > docs/states.md`; a test",
+        "fails when they differ. A pair of state and event that is not drawn raises",
+        "`ledger.transition` (for steps: `saga.transition`).",
+    ]
+    for title, first, moves in _DOCUMENTED:
+        lines += ["", f"## {title}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+        lines += [f"    {start} --> {end}: {event}" for start, event, end in moves]
+        lines += ["```"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

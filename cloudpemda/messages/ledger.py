@@ -1,0 +1,161 @@
+"""Texts of the ledger: requests, instances, the journal, the audit log and the file itself."""
+
+from cloudpemda.messages import Text
+
+TEXTS: dict[str, Text] = {
+    # -- requests and instances -----------------------------------------------------------------
+    "ledger.transition": Text(
+        en="{subject} is {state}, which does not allow: {event}",
+        id="{subject} berstatus {state}, sehingga tidak dapat: {event}",
+        next_en="See where it stands with `cloudpemda request show`; docs/states.md has the table.",
+        next_id="Lihat keadaannya dengan `cloudpemda request show`; tabelnya di docs/states.md.",
+    ),
+    "ledger.no-request": Text(
+        en="there is no request {key}",
+        id="permohonan {key} tidak ada",
+        next_en="`cloudpemda request list` shows all; a key looks like dinkes/simrs.",
+        next_id="`cloudpemda request list` menampilkan semuanya; contoh kunci: dinkes/simrs.",
+    ),
+    "ledger.no-revision": Text(
+        en="request {number} has no revision {revision}",
+        id="permohonan {number} tidak memiliki revisi {revision}",
+        next_en="`cloudpemda request show {number}` lists its revisions.",
+        next_id="`cloudpemda request show {number}` menampilkan daftar revisinya.",
+    ),
+    "ledger.no-instance": Text(
+        en="there is no instance {key}",
+        id="instans {key} tidak ada",
+        next_en="`cloudpemda vm list` shows all.",
+        next_id="`cloudpemda vm list` menampilkan semuanya.",
+    ),
+    "ledger.revision-moved": Text(
+        en="request {number} has a newer revision ({revision}) than the one decided on",
+        id="permohonan {number} sudah memiliki revisi lebih baru ({revision})",
+        next_en="Read it with `cloudpemda request show {number}`, then decide again.",
+        next_id="Baca dengan `cloudpemda request show {number}`, lalu putuskan kembali.",
+    ),
+    "ledger.offer-changed": Text(
+        en="what would be made for {number} differs from the offer that was approved",
+        id="yang akan dibuat untuk {number} berbeda dari penawaran yang telah disetujui",
+        next_en="The approval is void and its hold returned. Have {number} approved again.",
+        next_id="Persetujuan batal dan kuotanya dikembalikan. Mintakan lagi persetujuan {number}.",
+    ),
+    "ledger.reason-missing": Text(
+        en="a denial of {subject} needs a reason",
+        id="penolakan {subject} memerlukan alasan",
+        next_en="Say it with --reason; the requester reads it.",
+        next_id="Tulis dengan --reason; pemohon akan membacanya.",
+    ),
+    "ledger.unfinished": Text(
+        en="request {number} is not finished: {instances} not active yet",
+        id="permohonan {number} belum selesai: {instances} belum aktif",
+        next_en="`cloudpemda apply {number}` resumes.",
+        next_id="`cloudpemda apply {number}` melanjutkan.",
+    ),
+    "ledger.instances-left": Text(
+        en="request {number} cannot be closed as failed: {instances} not taken back yet",
+        id="permohonan {number} belum dapat ditutup sebagai gagal: {instances} belum ditarik",
+        next_en="`cloudpemda apply --undo {number}` takes them back.",
+        next_id="`cloudpemda apply --undo {number}` menariknya kembali.",
+    ),
+    "request.change-not-yet": Text(
+        en="{key} ({number}) is {state}; a change to it cannot be taken in yet",
+        id="{key} ({number}) berstatus {state}; perubahannya belum dapat diterima",
+        next_en="Hand the change in as a request of another name, or ask Diskominfo.",
+        next_id="Ajukan perubahan sebagai permohonan dengan nama lain, atau hubungi Diskominfo.",
+    ),
+    # -- identity -------------------------------------------------------------------------------
+    "ledger.vmids-exhausted": Text(
+        en="no VMID from {first} to {last} is free on {cluster}",
+        id="tidak ada VMID {first} sampai {last} yang bebas di {cluster}",
+        next_en="Retire VMs that are no longer needed, or widen `vmids` in the OPD's file.",
+        next_id="Hentikan VM yang tidak diperlukan lagi, atau perlebar `vmids` di berkas OPD.",
+    ),
+    "ledger.addresses-exhausted": Text(
+        en="no address of {pool} is free",
+        id="tidak ada alamat {pool} yang bebas",
+        next_en="Free addresses that are no longer needed, or widen the network in site.yaml.",
+        next_id="Bebaskan alamat yang tidak diperlukan, atau perlebar jaringan di site.yaml.",
+    ),
+    # -- the journal ----------------------------------------------------------------------------
+    "journal.busy": Text(
+        en="{number} is being worked on by another process ({owner})",
+        id="{number} sedang dikerjakan proses lain ({owner})",
+        next_en="Wait until process {pid} on {host} has ended, then run the command again.",
+        next_id="Tunggu proses {pid} di {host} selesai, lalu jalankan lagi perintahnya.",
+    ),
+    "journal.lost": Text(
+        en="another process has taken over this work; nothing more was written here",
+        id="proses lain telah mengambil alih pekerjaan ini; tidak ada lagi yang ditulis di sini",
+        next_en="See where it stands with `cloudpemda status`.",
+        next_id="Lihat keadaannya dengan `cloudpemda status`.",
+    ),
+    # -- the audit log --------------------------------------------------------------------------
+    "audit.edited": Text(
+        en="entry {seq} of the audit log is not what was written",
+        id="catatan audit nomor {seq} tidak sesuai dengan yang ditulis semula",
+        next_en="Keep the file as evidence, and compare entry {seq} with a backup of the ledger.",
+        next_id="Simpan berkas sebagai bukti, dan bandingkan catatan {seq} dengan cadangan.",
+    ),
+    "audit.missing": Text(
+        en="the audit log lacks entries from number {seq} on",
+        id="catatan audit hilang mulai nomor {seq}",
+        next_en="Keep the file as evidence, and look for entry {seq} in a backup of the ledger.",
+        next_id="Simpan berkas sebagai bukti, dan cari catatan {seq} di cadangan buku besar.",
+    ),
+    "audit.truncated": Text(
+        en="the end of the audit log is cut off: entries from number {seq} on are gone",
+        id="bagian akhir catatan audit terpotong: catatan mulai nomor {seq} hilang",
+        next_en="Keep the file as evidence; if an older ledger was restored, note it as such.",
+        next_id="Simpan berkas sebagai bukti; bila buku besar lama dipulihkan, catat hal itu.",
+    ),
+    "audit.rewritten": Text(
+        en="the audit log was written anew: entry {seq} differs from the head file",
+        id="catatan audit ditulis ulang: catatan {seq} berbeda dari berkas kepala (audit.head)",
+        next_en="Keep both files as evidence, and compare the log with a backup of the ledger.",
+        next_id="Simpan kedua berkas sebagai bukti, dan bandingkan dengan cadangan buku besar.",
+    ),
+    "audit.head-missing": Text(
+        en="the head file of the audit log (audit.head) is gone or unreadable; last entry: {seq}",
+        id="berkas kepala catatan audit (audit.head) hilang atau rusak; catatan terakhir: {seq}",
+        next_en="Without it a cut end cannot be seen. Restore it from a backup.",
+        next_id="Tanpa berkas itu, akhir yang terpotong tidak terlihat. Pulihkan dari cadangan.",
+    ),
+    "audit.head-unwritable": Text(
+        en="what was asked is done and recorded, but {file} could not be written: {cause}",
+        id="permintaan sudah dikerjakan dan dicatat, tetapi {file} tidak dapat ditulis: {cause}",
+        next_en="Put the cause right; the next command that writes brings the file up to date.",
+        next_id="Atasi penyebabnya; perintah berikutnya yang menulis akan memperbarui berkas itu.",
+    ),
+    # -- the file -------------------------------------------------------------------------------
+    "ledger.url": Text(
+        en="{url} is not a ledger that this version can open",
+        id="{url} bukan buku besar (ledger) yang dapat dibuka versi ini",
+        next_en="Write `ledger: sqlite:///var/ledger.sqlite3` in site.yaml.",
+        next_id="Tulis `ledger: sqlite:///var/ledger.sqlite3` di site.yaml.",
+    ),
+    "ledger.exposed": Text(
+        en="{path} is open to other users (mode {mode})",
+        id="{path} terbuka bagi pengguna lain (mode {mode})",
+        next_en="Close it with `chmod go-rwx {path}`, then run the command again.",
+        next_id="Tutup dengan `chmod go-rwx {path}`, lalu jalankan lagi perintahnya.",
+    ),
+    "ledger.newer": Text(
+        en="the ledger was written by a newer version (tables {found}, this one knows {known})",
+        id="buku besar ditulis versi yang lebih baru (tabel {found}, versi ini mengenal {known})",
+        next_en="Use the newer cloudpemda; an older one would damage the ledger.",
+        next_id="Gunakan cloudpemda yang lebih baru; versi lama dapat merusak buku besar.",
+    ),
+    "ledger.busy": Text(
+        en="the ledger is held by another process for too long",
+        id="buku besar terlalu lama dipakai proses lain",
+        next_en="Nothing was changed. Run the command again; `fuser {file}` names the process.",
+        next_id="Tidak ada yang diubah. Jalankan lagi; `fuser {file}` menunjukkan prosesnya.",
+    ),
+    "ledger.unavailable": Text(
+        en="the ledger {file} cannot be used: {cause}",
+        id="buku besar {file} tidak dapat dipakai: {cause}",
+        next_en="Nothing was changed. Check that the disk has space and the file is ours.",
+        next_id="Tidak ada yang diubah. Periksa ruang disk dan kepemilikan berkasnya.",
+    ),
+}

@@ -1,0 +1,20 @@
+"""A ledger of its own for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudpemda.ledger import Ledger
+from tests.ledger.makers import ManualClock, open_at
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: ManualClock) -> Iterator[Ledger]:
+    with open_at(tmp_path, clock) as opened:
+        yield opened
