@@ -1,0 +1,62 @@
+"""Why a plan cannot be made, and what a difference between desired and live is called."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "plan.class": Text(
+        en="the catalogue has no service class {service_class}",
+        id="katalog tidak memiliki kelas layanan {service_class}",
+        next_en="Use a class of catalogue.yaml, or add it there.",
+        next_id="Gunakan kelas yang ada di catalogue.yaml, atau tambahkan di sana.",
+    ),
+    "plan.image": Text(
+        en="cluster {cluster} keeps no image {image}",
+        id="klaster {cluster} tidak menyimpan image {image}",
+        next_en="Add where the image lies on this cluster to `images` in catalogue.yaml.",
+        next_id="Tambahkan letak image pada klaster ini di `images` dalam catalogue.yaml.",
+    ),
+    "plan.storage": Text(
+        en="cluster {cluster} has no storage for class {storage_class}",
+        id="klaster {cluster} tidak memiliki storage untuk kelas {storage_class}",
+        next_en="Add the class to `storages` of the cluster in site.yaml.",
+        next_id="Tambahkan kelas itu ke `storages` klaster di site.yaml.",
+    ),
+    "plan.network": Text(
+        en="the site has no network {network}",
+        id="situs tidak memiliki jaringan {network}",
+        next_en="Add it to `networks` in site.yaml.",
+        next_id="Tambahkan ke `networks` di site.yaml.",
+    ),
+    "plan.no-backup-storage": Text(
+        en="class {service_class} promises backups, but cluster {cluster} names no backup storage",
+        id="kelas {service_class} menjanjikan backup, tetapi klaster {cluster} tidak punya storage"
+        " backup",
+        next_en="Set `backup` of the cluster in site.yaml to a PVE storage id.",
+        next_id="Isi `backup` klaster di site.yaml dengan ID storage PVE.",
+    ),
+    "plan.unknown": Text(
+        en="{vm} (VMID {vmid}) on cluster {cluster} could not be read: {what}",
+        id="{vm} (VMID {vmid}) di klaster {cluster} tidak dapat dibaca: {what}",
+        next_en="Nothing was changed: unknown is not absent. Look at the node, then plan again.",
+        next_id="Tidak ada yang diubah: tidak diketahui bukan berarti tidak ada. Periksa node-nya,"
+        " lalu jalankan plan lagi.",
+    ),
+    "plan.identity": Text(
+        en="VMID {vmid} on cluster {cluster} is not {vm}: its description names uid {found}",
+        id="VMID {vmid} di klaster {cluster} bukan {vm}: keterangannya menyebut uid {found}",
+        next_en="Nothing is touched. Find out whose VM it is before you go on.",
+        next_id="Tidak ada yang disentuh. Pastikan milik siapa VM itu sebelum melanjutkan.",
+    ),
+    "plan.vmid-taken": Text(
+        en="VMID {vmid} on cluster {cluster}, chosen for {vm}, was taken by somebody else",
+        id="VMID {vmid} di klaster {cluster}, yang dipilih untuk {vm}, sudah dipakai pihak lain",
+        next_en="Apply again: another VMID of the range is chosen.",
+        next_id="Jalankan apply lagi: VMID lain dari rentang itu akan dipilih.",
+    ),
+    "plan.shrink": Text(
+        en="disk {disk} of {vm} is {live} and cannot shrink to {desired}",
+        id="disk {disk} milik {vm} berukuran {live} dan tidak dapat diperkecil menjadi {desired}",
+        next_en="Ask for its present size or more.",
+        next_id="Minta ukuran yang sama dengan sekarang atau lebih besar.",
+    ),
+}

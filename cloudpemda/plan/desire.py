@@ -1,0 +1,353 @@
+"""What should be: a workload's specification, its identities and its places as desired VMs.
+
+Pure. Names, tags, slots, schedules and job ids are decided here and nowhere else.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cloudpemda.cluster import ClusterState, HaFlavour, Vm
+from cloudpemda.errors import Refused
+from cloudpemda.placement import DiskDemand, ImageDemand, Placed, Placement, Residence, VmDemand
+from cloudpemda.plan.ha import affinity_name
+from cloudpemda.plan.model import (
+    DesiredBackup,
+    DesiredDisk,
+    DesiredNic,
+    DesiredReplication,
+    DesiredVm,
+    Identity,
+    ImageSource,
+    Protection,
+)
+from cloudpemda.plan.schedule import backup_schedule, prune_options, replication_schedule
+from cloudpemda.request.spec import VmSpec, WorkloadSpec
+from cloudpemda.site.models import Catalogue, ClusterSettings, Image, Network, ServiceClass
+
+TAG = "cloudpemda"
+_LABEL = 63
+
+
+@dataclass(frozen=True)
+class NicIdentity:
+    mac: str
+    address: str  # without prefix: "10.10.110.21"
+
+
+@dataclass(frozen=True)
+class InstanceIdentity:
+    """What the ledger chose and recorded for one instance before anything is written."""
+
+    uid: str
+    vmid: int
+    nics: Mapping[str, NicIdentity]  # by network
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The cluster and the site's files that give a specification its meaning there."""
+
+    cluster: str
+    settings: ClusterSettings
+    catalogue: Catalogue
+    networks: Mapping[str, Network]
+    pool: str  # of the OPD
+
+    def service_class(self, name: str) -> ServiceClass:
+        """Raises Refused (`plan.class`) for a class that the catalogue has not."""
+        found = self.catalogue.service_classes.get(name)
+        if found is None:
+            raise Refused("plan.class", service_class=name)
+        return found
+
+    def image(self, name: str) -> Image:
+        """Raises Refused (`plan.image`) for an image that this cluster does not keep."""
+        found = self.catalogue.images.get(name, {}).get(self.cluster)
+        if found is None:
+            raise Refused("plan.image", image=name, cluster=self.cluster)
+        return found
+
+    def storage(self, storage_class: str) -> str:
+        """Raises Refused (`plan.storage`) for a storage class that this cluster has not."""
+        found = self.settings.storages.get(storage_class)
+        if found is None:
+            raise Refused("plan.storage", storage_class=storage_class, cluster=self.cluster)
+        return found
+
+    def network(self, name: str) -> Network:
+        """Raises Refused (`plan.network`) for a network that the site has not."""
+        found = self.networks.get(name)
+        if found is None:
+            raise Refused("plan.network", network=name)
+        return found
+
+
+def instance_key(spec: WorkloadSpec, member: str) -> str:
+    """`dinkes/simrs/db-1`."""
+    return f"{spec.key}/{member}"
+
+
+def pve_name(key: str) -> str:
+    """`dinkes-simrs-db-1`: a DNS label, as PVE asks, so that 63 characters must do.
+
+    Longer names keep their beginning and get a part of a hash: no two are alike.
+    """
+    name = key.replace("/", "-")
+    if len(name) <= _LABEL:
+        return name
+    return f"{name[: _LABEL - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def apart_group(spec: WorkloadSpec, vm: VmSpec) -> str | None:
+    """The keep-apart group of one kind of VM; `_` stands in no name, so no two groups mix."""
+    return f"{spec.opd}_{spec.name}_{vm.name}" if vm.keep_apart and vm.count > 1 else None
+
+
+def demands_of(
+    spec: WorkloadSpec, setting: Setting, residences: Mapping[str, Residence]
+) -> tuple[VmDemand, ...]:
+    """What the workload asks of placement on this cluster; `residences` by instance key.
+
+    Raises Refused for a class, image or storage class that the cluster has not.
+    """
+    service_class = setting.service_class(spec.service_class)
+    replicas = service_class.replication.targets if service_class.replication else 0
+    return tuple(
+        VmDemand(
+            key=(key := instance_key(spec, member)),
+            cores=vm.cpu,
+            memory=vm.memory,
+            disks=tuple(
+                DiskDemand(setting.storage(disk.storage_class), disk.size, disk.protect)
+                for disk in vm.disks
+            ),
+            image=_image_demand(setting.image(vm.image)),
+            ha=service_class.ha,
+            replicas=replicas,
+            apart=apart_group(spec, vm),
+            existing=residences.get(key),
+        )
+        for vm in spec.vms
+        for member in vm.members
+    )
+
+
+def residences(
+    identities: Mapping[str, InstanceIdentity], state: ClusterState
+) -> dict[str, Residence]:
+    """Where the instances live already, by key: VMID, node and replication targets as read."""
+    return {
+        key: Residence(vm.vmid, vm.node, _targets(vm, state))
+        for key, identity in identities.items()
+        if (vm := state.vms.get(identity.vmid)) is not None
+    }
+
+
+def _targets(vm: Vm, state: ClusterState) -> tuple[str, ...]:
+    targets = [j.target for j in state.replication_jobs if j.vmid == vm.vmid and not j.removing]
+    if vm.node not in targets:
+        return tuple(targets)
+    # recovered onto its replica, and PVE has not turned the job round yet: the strict affinity
+    # still knows the nodes that have its disks
+    named = affinity_name(vm.vmid)
+    nodes = {node for rule in state.ha_rules if rule.name == named for node in rule.nodes}
+    return tuple(sorted((nodes | set(targets)) - {vm.node}))
+
+
+def desire(
+    spec: WorkloadSpec,
+    setting: Setting,
+    identities: Mapping[str, InstanceIdentity],
+    placement: Placement,
+    state: ClusterState,
+) -> tuple[DesiredVm, ...]:
+    """The desired VMs of a workload, in the order of the specification.
+
+    `identities` and `placement` must cover every instance by its key (KeyError). Raises Refused
+    where the cluster lacks what the class promises.
+    """
+    disjoint = _disjoint_nodes(spec, setting, identities, placement, state)
+    return tuple(
+        _desired(
+            spec,
+            vm,
+            setting,
+            identities[key],
+            placed=placement.of(key),
+            disjoint=disjoint.get(key, ()),
+        )
+        for vm in spec.vms
+        for key in (instance_key(spec, member) for member in vm.members)
+    )
+
+
+def _desired(
+    spec: WorkloadSpec,
+    vm: VmSpec,
+    setting: Setting,
+    identity: InstanceIdentity,
+    *,
+    placed: Placed,
+    disjoint: tuple[str, ...],
+) -> DesiredVm:
+    image = setting.image(vm.image)
+    nameservers = dict.fromkeys(
+        server for nic in vm.networks for server in setting.network(nic.network).nameservers
+    )
+    return DesiredVm(
+        key=placed.key,
+        name=pve_name(placed.key),
+        identity=Identity(identity.uid, setting.cluster, identity.vmid),
+        node=placed.node,
+        pool=setting.pool,
+        cores=vm.cpu,
+        memory=vm.memory,
+        image=_image_source(vm.image, image, setting.cluster, placed.node),
+        disks=tuple(
+            DesiredDisk(
+                name=disk.name,
+                slot=f"scsi{number}",
+                storage=setting.storage(disk.storage_class),
+                size=disk.size,
+                backup=disk.protect,
+                replicate=disk.protect,
+            )
+            for number, disk in enumerate(vm.disks)
+        ),
+        nics=_nics(vm, setting, identity),
+        user=image.user,
+        ssh_keys=vm.ssh_keys,
+        nameservers=tuple(nameservers),
+        tags=frozenset({TAG, f"opd-{spec.opd}", f"class-{spec.service_class}"}),
+        protection=_protection(spec, vm, setting, placed, disjoint),
+    )
+
+
+def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[DesiredNic, ...]:
+    nics = []
+    for number, nic in enumerate(vm.networks):
+        network = setting.network(nic.network)
+        chosen = identity.nics[nic.network]
+        nics.append(
+            DesiredNic(
+                slot=f"net{number}",
+                network=nic.network,
+                bridge=network.bridge,
+                vlan=network.vlan,
+                mac=chosen.mac,
+                address=f"{chosen.address}/{network.prefix.prefixlen}",
+                gateway=network.gateway if number == 0 else None,
+            )
+        )
+    return tuple(nics)
+
+
+def _protection(
+    spec: WorkloadSpec, vm: VmSpec, setting: Setting, placed: Placed, disjoint: tuple[str, ...]
+) -> Protection:
+    service_class = setting.service_class(spec.service_class)
+    replication: tuple[DesiredReplication, ...] = ()
+    ha_nodes = disjoint
+    if service_class.replication is not None:
+        schedule = replication_schedule(service_class.replication.every)
+        replication = tuple(DesiredReplication(target, schedule) for target in placed.targets)
+        ha_nodes = (placed.node, *placed.targets)
+    return Protection(
+        ha=service_class.ha,
+        ha_nodes=ha_nodes if service_class.ha else (),
+        apart=apart_group(spec, vm),
+        replication=replication,
+        backup=_backup(spec.service_class, service_class, setting),
+    )
+
+
+def _backup(name: str, service_class: ServiceClass, setting: Setting) -> DesiredBackup | None:
+    policy = service_class.backup
+    if policy is None:
+        return None
+    if setting.settings.backup is None:
+        raise Refused("plan.no-backup-storage", service_class=name, cluster=setting.cluster)
+    return DesiredBackup(
+        job=f"{TAG}-{name}",
+        storage=setting.settings.backup,
+        schedule=backup_schedule(policy.every, policy.at),
+        prune=prune_options(policy.keep),
+    )
+
+
+def _image_demand(image: Image) -> ImageDemand:
+    if image.import_ is not None:
+        return ImageDemand(import_volume=image.import_)
+    return ImageDemand(templates=MappingProxyType(dict(image.template or {})))
+
+
+def _image_source(name: str, image: Image, cluster: str, node: str) -> ImageSource:
+    if image.import_ is not None:
+        return ImageSource(import_volume=image.import_)
+    template = (image.template or {}).get(node)
+    if template is None:
+        raise Refused("plan.image", image=name, cluster=f"{cluster}/{node}")
+    return ImageSource(template=template)
+
+
+def _disjoint_nodes(
+    spec: WorkloadSpec,
+    setting: Setting,
+    identities: Mapping[str, InstanceIdentity],
+    placement: Placement,
+    state: ClusterState,
+) -> dict[str, tuple[str, ...]]:
+    """8 cannot keep HA VMs apart, so unreplicated members get groups that share no node.
+
+    Each member needs a second node, or HA would be void; where there are too few, they get no
+    groups and are apart at placement only. Groups that already are disjoint stay as they are.
+    """
+    service_class = setting.service_class(spec.service_class)
+    found: dict[str, tuple[str, ...]] = {}
+    if state.ha_flavour is HaFlavour.RULES or not service_class.ha or service_class.replication:
+        return found
+    for vm in spec.vms:
+        if apart_group(spec, vm) is None:
+            continue
+        homes = {key: placement.of(key).node for key in _keys(spec, vm)}
+        present = _present_groups(homes, identities, state)
+        if present is not None:
+            found |= present
+            continue
+        spare = [node for node in _usable(vm, setting, state) if node not in homes.values()]
+        if len(spare) >= len(homes):
+            found |= {
+                key: (home, *spare[number :: len(homes)])
+                for number, (key, home) in enumerate(homes.items())
+            }
+    return found
+
+
+def _keys(spec: WorkloadSpec, vm: VmSpec) -> Sequence[str]:
+    return [instance_key(spec, member) for member in vm.members]
+
+
+def _usable(vm: VmSpec, setting: Setting, state: ClusterState) -> list[str]:
+    storages = {setting.storage(disk.storage_class) for disk in vm.disks}
+    return [
+        node
+        for node in sorted(state.nodes)
+        if all((node, storage) in state.storage_at for storage in storages)
+    ]
+
+
+def _present_groups(
+    homes: Mapping[str, str], identities: Mapping[str, InstanceIdentity], state: ClusterState
+) -> dict[str, tuple[str, ...]] | None:
+    groups = {rule.name: rule for rule in state.ha_rules}
+    found: dict[str, tuple[str, ...]] = {}
+    seen: set[str] = set()
+    for key, home in homes.items():
+        group = groups.get(affinity_name(identities[key].vmid))
+        if group is None or home not in group.nodes or seen & group.nodes.keys():
+            return None
+        seen |= group.nodes.keys()
+        found[key] = (home, *sorted(node for node in group.nodes if node != home))
+    return found

@@ -1,0 +1,339 @@
+"""Desired against live: what would change, and the digest of what was seen.
+
+Unknown is not absent: what could not be read raises Unreachable, and is never planned as new. A VM
+whose description does not carry our uid is never planned to be changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from cloudpemda.cluster import (
+    BackupJob,
+    ClusterState,
+    HaFlavour,
+    NodeStatus,
+    ReplicationJob,
+    Vm,
+    VmConfig,
+    VmStatus,
+)
+from cloudpemda.errors import Refused, Unreachable
+from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, sid
+from cloudpemda.plan.model import Aspect, DesiredVm, Difference, Identity, Plan, PlannedVm
+from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT, desired_config, same_value, unwanted
+from cloudpemda.units import show_size
+
+_HALF_MADE = frozenset({"create", "clone"})
+
+
+def diff(
+    workload: str,
+    desired: Sequence[DesiredVm],
+    live: ClusterState,
+    reasons: Mapping[str, str],
+    made: Collection[str] = (),
+) -> Plan:
+    """The plan from `live` (read with the configurations of these VMs) to `desired`.
+
+    `reasons` says by key why placement chose the node; `made` names the instances that are known
+    to have been created. Raises Unreachable (`plan.unknown`) for what could not be read; Refused
+    (`plan.identity`) where a VM that was made is not there any more but another one is,
+    (`plan.vmid-taken`) where that happened before it was made, (`plan.shrink`) for a disk.
+    """
+    rules = ha_rules_for(desired, live.ha_flavour)
+    planned = []
+    for vm in desired:
+        present = _present(vm, live, frozenset(made))
+        config = None if present is None else present.config
+        differences = (
+            *_pool(vm, present, live),
+            *_creation(vm, present),
+            *_config(vm, config),
+            *_disks(vm, config),
+            *_power(vm, present),
+            *_ha(vm, live, rules),
+            *_replication(vm, present, live),
+            *_backup(vm, live),
+        )
+        planned.append(PlannedVm(vm, differences, reasons.get(vm.key, "")))
+    return Plan(workload, live.name, tuple(planned), basis_digest(desired, live))
+
+
+def foreign(desired: Sequence[DesiredVm], live: ClusterState) -> tuple[DesiredVm, ...]:
+    """The desired VMs under whose VMID somebody else's VM stands: each needs another VMID, if it
+    was not made yet. Raises Unreachable where that cannot be read."""
+    return tuple(
+        vm
+        for vm in desired
+        if (there := live.vms.get(vm.identity.vmid)) is not None
+        and not carries(_readable(vm, there, live), vm.identity)
+    )
+
+
+def carries(config: VmConfig, identity: Identity) -> bool:
+    """Whether a VM's description is stamped with this uid and role (`DesiredVm.description`)."""
+    stamp = _stamp(config)
+    return stamp.get("uid") == identity.uid and stamp.get("role") == identity.role
+
+
+def plan_to_data(plan: Plan) -> dict[str, object]:
+    """The plan, JSON-ready, with its digest."""
+    return {
+        "workload": plan.workload,
+        "cluster": plan.cluster,
+        "settled": plan.settled,
+        "basis": plan.basis,
+        "digest": plan.digest,
+        "vms": [
+            {
+                "vm": vm.desired.key,
+                "name": vm.desired.name,
+                "vmid": vm.desired.identity.vmid,
+                "uid": vm.desired.identity.uid,
+                "node": vm.desired.node,
+                "replicas": [job.target for job in vm.desired.protection.replication],
+                "reason": vm.reason,
+                "settled": vm.settled,
+                "differences": [
+                    {
+                        "aspect": difference.aspect.value,
+                        "key": difference.key,
+                        "live": difference.live,
+                        "desired": difference.desired,
+                    }
+                    for difference in vm.differences
+                ],
+            }
+            for vm in plan.vms
+        ],
+    }
+
+
+# -- what is there ---------------------------------------------------------------------------
+def _present(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | None:
+    if vm.identity.cluster != live.name:
+        raise ValueError(f"{vm.key} belongs to cluster {vm.identity.cluster}, not {live.name}")
+    there = live.vms.get(vm.identity.vmid)
+    if there is None:
+        unread = [n.name for n in live.nodes.values() if n.status is NodeStatus.UNKNOWN]
+        if not live.quorate:
+            raise _unknown(vm, live, "no quorum")
+        if unread:
+            raise _unknown(vm, live, ", ".join(sorted(unread)))
+        return None
+    config = _readable(vm, there, live)
+    if carries(config, vm.identity):
+        return there
+    raise Refused(
+        "plan.identity" if vm.key in made else "plan.vmid-taken",
+        vm=vm.key,
+        vmid=vm.identity.vmid,
+        cluster=live.name,
+        found=_stamp(config).get("uid", "-"),
+    )
+
+
+def _readable(vm: DesiredVm, there: Vm, live: ClusterState) -> VmConfig:
+    node = live.nodes.get(there.node)
+    answers = node is not None and node.status in {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
+    if not answers or there.config is None:
+        raise _unknown(vm, live, there.node)
+    return there.config
+
+
+def _unknown(vm: DesiredVm, live: ClusterState, what: str) -> Unreachable:
+    return Unreachable(
+        "plan.unknown", vm=vm.key, vmid=vm.identity.vmid, cluster=live.name, what=what
+    )
+
+
+def _stamp(config: VmConfig) -> dict[str, str]:
+    first = config.description.partition("\n")[0].split()
+    if first[:1] != ["cloudpemda"]:
+        return {}
+    return {key: value for key, _, value in (word.partition("=") for word in first[1:])}
+
+
+# -- what differs ----------------------------------------------------------------------------
+def _pool(vm: DesiredVm, present: Vm | None, live: ClusterState) -> Iterator[Difference]:
+    if vm.pool not in live.pools:
+        yield Difference(Aspect.POOL, "pool", "", vm.pool)
+    elif present is not None and present.pool != vm.pool:
+        yield Difference(Aspect.POOL, "member", present.pool or "", vm.pool)
+
+
+def _creation(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
+    if present is None:
+        yield Difference(Aspect.CREATE, "vm", "", f"{vm.node}/{vm.identity.vmid}")
+    elif present.lock in _HALF_MADE:
+        yield Difference(Aspect.CREATE, "lock", present.lock or "", "")
+
+
+def _config(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
+    raw: Mapping[str, str] = {} if config is None else config.raw
+    for key, value in desired_config(vm).items():
+        there = raw.get(key, "")
+        if not same_value(key, there, value):
+            yield Difference(Aspect.CONFIG, key, there, value)
+    for key in unwanted(vm, raw):
+        yield Difference(Aspect.CONFIG, key, raw[key], "")
+
+
+def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
+    present = {} if config is None else {disk.slot: disk for disk in config.disks}
+    for disk in vm.disks:
+        there = present.get(disk.slot)
+        if there is None:
+            wanted = f"{disk.storage} {show_size(disk.size)}"
+            yield Difference(Aspect.DISKS, disk.slot, "", wanted)
+            continue
+        if there.size > disk.size:
+            raise Refused(
+                "plan.shrink",
+                vm=vm.key,
+                disk=disk.name,
+                live=show_size(there.size),
+                desired=show_size(disk.size),
+            )
+        if there.size < disk.size:
+            yield Difference(
+                Aspect.DISKS, f"{disk.slot}.size", show_size(there.size), show_size(disk.size)
+            )
+        if there.storage != disk.storage:
+            yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
+        for flag, is_set, wish in (
+            ("backup", there.backup, disk.backup),
+            ("replicate", there.replicate, disk.replicate),
+        ):
+            if is_set != wish:
+                yield Difference(
+                    Aspect.DISKS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish))
+                )
+    if config is None or "cloudinit" not in config.raw.get(CLOUD_INIT_SLOT, ""):
+        there_now = "" if config is None else config.raw.get(CLOUD_INIT_SLOT, "")
+        yield Difference(Aspect.DISKS, CLOUD_INIT_SLOT, there_now, "cloudinit")
+
+
+def _power(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
+    # a VM made seconds ago has no status yet: PVE's statistics come every ten seconds
+    if present is None or present.status is VmStatus.STOPPED:
+        yield Difference(Aspect.START, "status", "" if present is None else "stopped", "running")
+
+
+def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Iterator[Difference]:
+    name = sid(vm.identity.vmid)
+    resource = live.ha_resources.get(name)
+    if not vm.protection.ha:
+        if resource is not None:
+            yield Difference(Aspect.HA, "resource", resource.requested, "")
+        return
+    if resource is None or resource.requested != "started":
+        there = "" if resource is None else resource.requested
+        yield Difference(Aspect.HA, "resource", there, "started")
+    elif resource.state == "error":
+        yield Difference(Aspect.HA, "state", "error", "started")
+    if live.ha_flavour is HaFlavour.GROUPS:
+        wanted = affinity_name(vm.identity.vmid) if vm.protection.ha_nodes else ""
+        group = "" if resource is None else resource.group or ""
+        if group != wanted:
+            yield Difference(Aspect.HA, "group", group, wanted)
+    present = {rule.name: rule for rule in live.ha_rules}
+    for rule in rules:
+        if name not in rule.resources:
+            continue
+        found = present.get(rule.name)
+        if found is None or not rule.met_by(found):
+            state = "" if found is None else (found.errors or "different")
+            members = ",".join(sorted(rule.nodes or rule.resources))
+            yield Difference(Aspect.HA, rule.name, state, members)
+
+
+def _replication(vm: DesiredVm, present: Vm | None, live: ClusterState) -> Iterator[Difference]:
+    """HA and live migration turn a replication round: the nodes count, not their direction."""
+    schedules = {job.target: job.schedule for job in vm.protection.replication}
+    node = vm.node if present is None else present.node
+    if schedules and node in schedules:
+        schedules[vm.node] = schedules.pop(node)
+    jobs = {job.target: job for job in _jobs(vm, live)}
+    turning = jobs.pop(node, None)  # points at its own node: PVE turns it round at its next run
+    for target, schedule in sorted(schedules.items()):
+        job = jobs.pop(target, None)
+        if job is None:
+            job, turning = turning, None
+        if job is None:
+            yield Difference(Aspect.REPLICATION, target, "", schedule)
+        elif not job.enabled or job.schedule != schedule:
+            there = job.schedule if job.enabled else "disabled"
+            yield Difference(Aspect.REPLICATION, job.id, there, schedule)
+    for job in jobs.values():
+        yield Difference(Aspect.REPLICATION, job.id, f"{job.target} {job.schedule}", "")
+
+
+def _jobs(vm: DesiredVm, live: ClusterState) -> list[ReplicationJob]:
+    found = [job for job in live.replication_jobs if job.vmid == vm.identity.vmid]
+    return [job for job in found if not job.removing]
+
+
+def _backup(vm: DesiredVm, live: ClusterState) -> Iterator[Difference]:
+    wanted = vm.protection.backup
+    if wanted is None:
+        return
+    job = _job(wanted.job, live)
+    if job is None or vm.identity.vmid not in job.vmids:
+        yield Difference(Aspect.BACKUP, wanted.job, "", f"{wanted.storage} {wanted.schedule}")
+        return
+    if not job.enabled:
+        yield Difference(Aspect.BACKUP, f"{wanted.job}.enabled", "0", "1")
+    for key, there, wish in (
+        ("storage", job.storage, wanted.storage),
+        ("schedule", job.schedule, wanted.schedule),
+    ):
+        if there != wish:
+            yield Difference(Aspect.BACKUP, f"{wanted.job}.{key}", there, wish)
+
+
+def _job(name: str, live: ClusterState) -> BackupJob | None:
+    return next((job for job in live.backup_jobs if job.id == name), None)
+
+
+# -- what was seen ---------------------------------------------------------------------------
+def basis_digest(desired: Sequence[DesiredVm], live: ClusterState) -> str:
+    """SHA-256 over what the plan rests on: the affected instances as read, and whether the chosen
+    nodes may take VMs. Free figures, clocks and other people's VMs are left out."""
+    seen = {
+        "cluster": live.name,
+        "flavour": live.ha_flavour.value,
+        "nodes": {
+            node: live.nodes[node].status.value if node in live.nodes else "absent"
+            for vm in desired
+            for node in (vm.node, *(job.target for job in vm.protection.replication))
+        },
+        "vms": {str(vm.identity.vmid): _seen(vm, live) for vm in desired},
+    }
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+
+
+def _seen(vm: DesiredVm, live: ClusterState) -> object:
+    there = live.vms.get(vm.identity.vmid)
+    name = sid(vm.identity.vmid)
+    resource = live.ha_resources.get(name)
+    names = {rule.name for rule in ha_rules_for([vm], live.ha_flavour)}
+    job = None if vm.protection.backup is None else _job(vm.protection.backup.job, live)
+    return {
+        "there": there is not None,
+        "node": there.node if there else None,
+        "status": there.status.value if there else None,
+        "pool": there.pool if there else None,
+        "config": there.config.digest if there and there.config else None,
+        "ha": [resource.requested, resource.group] if resource else None,
+        "rules": [
+            [rule.name, sorted(rule.resources), sorted(rule.nodes), rule.enabled]
+            for rule in live.ha_rules
+            if name in rule.resources or rule.name in names
+        ],
+        "replication": sorted([j.id, j.target, j.schedule, j.enabled] for j in _jobs(vm, live)),
+        "backup": [job.schedule, job.storage, job.enabled, vm.identity.vmid in job.vmids]
+        if job
+        else None,
+    }
