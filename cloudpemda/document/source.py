@@ -28,7 +28,7 @@ class Source:
     keys_at: Mapping[Path, Position]
     faulty: frozenset[Path]  # where `faults` stand; nothing more is said about what is below
 
-    def fault(self, code: str, path: Path, *, at_key: bool = False, **values: object) -> Fault:
+    def fault(self, code: str, path: Path, /, *, at_key: bool = False, **values: object) -> Fault:
         """A fault at the value of `path` (or at its key); the nearest ancestor's place where the
         document has no such value."""
         places = self.keys_at if at_key and path in self.keys_at else self.values_at

@@ -6,11 +6,42 @@ checks those references once everything is read.
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from cloudpemda.document.fields import Duration, Name, Size, Strict
+from cloudpemda.document.fields import (
+    CountLimit,
+    Duration,
+    Email,
+    JsonSchema,
+    Line,
+    Name,
+    Nip,
+    Size,
+    SizeLimit,
+    Strict,
+)
+from cloudpemda.site.fields import (
+    Address,
+    AddressRange,
+    Bridge,
+    Cidr,
+    Endpoints,
+    Fingerprint,
+    ImportVolume,
+    LedgerUrl,
+    Login,
+    PoolId,
+    StorageId,
+    TimeOfDay,
+    TokenId,
+    VmidRange,
+    Zone,
+    address_range,
+    vmid_range,
+)
 
 Role = Literal["requester", "reviewer", "approver", "operator", "auditor"]
 
@@ -18,7 +49,7 @@ Role = Literal["requester", "reviewer", "approver", "operator", "auditor"]
 # -- site.yaml -------------------------------------------------------------------------------
 class SiteInfo(Strict):
     name: Name
-    zone: str = "Asia/Jakarta"
+    zone: Zone = "Asia/Jakarta"
     language: Literal["id", "en"] = "id"
     identity: Literal["login", "asserted"] = "login"  # asserted: --actor is believed (the lab)
     clock: Literal["system", "lab"] = "system"
@@ -27,19 +58,19 @@ class SiteInfo(Strict):
 class Tls(Strict):
     """How the cluster proves itself: a CA file, or the certificate's SHA-256 fingerprint."""
 
-    ca: str | None = None
-    fingerprint: str | None = None
+    ca: Line | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class Token(Strict):
     """A PVE API token; `secret` is a file relative to the site directory, never the secret."""
 
-    id: str
-    secret: str
+    id: TokenId
+    secret: Line
 
 
 class Overcommit(Strict):
-    cpu: Annotated[float, Field(ge=1, le=16, strict=False)] = 3
+    cpu: Annotated[float, Field(ge=1, le=16)] = 3
 
 
 class Reserve(Strict):
@@ -57,13 +88,15 @@ class Limits(Strict):
 
 class ClusterSettings(Strict):
     role: Literal["production", "recovery"] = "production"
-    endpoints: tuple[str, ...] | Literal["lab"]  # lab: the embedded lab's own ports
+    endpoints: Endpoints  # lab: the embedded lab's own ports
     tls: Tls = Tls()
     token: Token
     overcommit: Overcommit = Overcommit()
     reserve: Reserve
-    storages: Mapping[Name, str]  # storage class → PVE storage id
-    backup: str | None = None  # PVE storage id that backup jobs write to
+    storages: Annotated[
+        Mapping[Name, StorageId], Field(min_length=1)
+    ]  # storage class → PVE storage id
+    backup: StorageId | None = None  # PVE storage id that backup jobs write to
     limits: Limits = Limits()
 
 
@@ -71,13 +104,13 @@ class Network(Strict):
     """An OPD's private network. Addresses are given from `cidr` without gateway and reserved."""
 
     opd: Name
-    bridge: str
+    bridge: Bridge
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
-    cidr: str
-    gateway: str
-    reserved: tuple[str, ...] = ()  # "10.10.110.1-10.10.110.20" or one address
-    nameservers: tuple[str, ...] = ()
-    recovery: str | None = None
+    cidr: Cidr
+    gateway: Address
+    reserved: tuple[AddressRange, ...] = ()  # "10.10.110.1-10.10.110.20" or one address
+    nameservers: tuple[Address, ...] = ()
+    recovery: Name | None = None  # the network of the recovery site that stands in for it
 
     @property
     def prefix(self) -> IPv4Network:
@@ -87,10 +120,23 @@ class Network(Strict):
     def gateway_address(self) -> IPv4Address:
         return IPv4Address(self.gateway)
 
+    @property
+    def reserved_ranges(self) -> tuple[tuple[IPv4Address, IPv4Address], ...]:
+        """First and last address of each range that is given to nobody."""
+        return tuple(address_range(text) for text in self.reserved)
+
 
 class PublicAddresses(Strict):
-    cidr: str
-    reserved: tuple[str, ...] = ()
+    cidr: Cidr
+    reserved: tuple[AddressRange, ...] = ()
+
+    @property
+    def prefix(self) -> IPv4Network:
+        return IPv4Network(self.cidr)
+
+    @property
+    def reserved_ranges(self) -> tuple[tuple[IPv4Address, IPv4Address], ...]:
+        return tuple(address_range(text) for text in self.reserved)
 
 
 class Defaults(Strict):
@@ -103,32 +149,36 @@ class Defaults(Strict):
 
 class SiteFile(Strict):
     site: SiteInfo
-    ledger: str = "sqlite:///var/ledger.sqlite3"
-    clusters: Mapping[Name, ClusterSettings]
-    networks: Mapping[str, Network]
+    ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
+    clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
+    networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None
     textfile: str = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
 
+    @property
+    def storage_classes(self) -> tuple[str, ...]:
+        """Every storage class that some cluster has, by name."""
+        return tuple(sorted({name for one in self.clusters.values() for name in one.storages}))
+
 
 # -- opd/<code>.yaml -------------------------------------------------------------------------
 class Contact(Strict):
-    name: str
-    email: str
+    name: Line
+    email: Email
 
 
 class OpdInfo(Strict):
     code: Name
-    name: str
+    name: Line
     parent: Name | None = None
-    pool: str
-    vmids: str  # "10000-10999"
+    pool: PoolId
+    vmids: VmidRange  # "10000-10999"
     contacts: tuple[Contact, ...] = ()
 
     @property
     def vmid_range(self) -> range:
-        first, _, last = self.vmids.partition("-")
-        return range(int(first), int(last) + 1)
+        return vmid_range(self.vmids)
 
 
 class Quota(Strict):
@@ -137,19 +187,19 @@ class Quota(Strict):
     A key that is absent from an OPD's file takes the site's default.
     """
 
-    instances: int | Literal["unlimited"] | None = None
-    vcpu: int | Literal["unlimited"] | None = None
-    memory: Size | Literal["unlimited"] | None = None
-    disk: Mapping[Name, Size | Literal["unlimited"]] = Field(default_factory=dict)
-    backup: Size | Literal["unlimited"] | None = None
-    public_ip: int | Literal["unlimited"] | None = Field(default=None, alias="public_ip")
+    instances: CountLimit | None = None
+    vcpu: CountLimit | None = None
+    memory: SizeLimit | None = None
+    disk: Mapping[Name, SizeLimit] = Field(default_factory=dict)
+    backup: SizeLimit | None = None
+    public_ip: CountLimit | None = Field(default=None, alias="public_ip")
 
 
 class Allow(Strict):
     """What an OPD may ask for. Empty means none of it."""
 
-    service_classes: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
+    service_classes: tuple[Name, ...] = ()
+    networks: tuple[Name, ...] = ()
 
 
 class OpdFile(Strict):
@@ -162,9 +212,15 @@ class OpdFile(Strict):
 class Image(Strict):
     """Where a cluster keeps an image: one import volume, or a template on each node."""
 
-    import_: str | None = Field(default=None, alias="import")  # "nfs:import/debian-12.qcow2"
-    template: Mapping[str, int] | None = None  # node → VMID
-    user: str = "debian"  # cloud-init login
+    import_: ImportVolume | None = Field(default=None, alias="import")
+    template: Mapping[str, Annotated[int, Field(ge=100)]] | None = None  # node → VMID
+    user: Login = "debian"  # cloud-init's
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.import_ is None) == (self.template is None):
+            raise PydanticCustomError("site.image", "", {})
+        return self
 
 
 class Flavor(Strict):
@@ -188,8 +244,8 @@ class Keep(Strict):
 class BackupPolicy(Strict):
     every: Duration
     keep: Keep
-    factor: Annotated[float, Field(ge=0, le=10, strict=False)]
-    at: str = "01:00"  # site's zone
+    factor: Annotated[float, Field(ge=0, le=10)]
+    at: TimeOfDay = "01:00"  # site's zone
 
 
 class Drc(Strict):
@@ -215,8 +271,8 @@ class ServiceClass(Strict):
 
 
 class Catalogue(Strict):
-    images: Mapping[str, Mapping[Name, Image]]  # image → cluster → where
-    flavors: Mapping[str, Flavor] = Field(default_factory=dict)
+    images: Mapping[Name, Mapping[Name, Image]]  # image → cluster → where
+    flavors: Mapping[Name, Flavor] = Field(default_factory=dict)
     service_classes: Mapping[Name, ServiceClass]
 
 
@@ -227,11 +283,26 @@ class RoleGrant(Strict):
 
 
 class Person(Strict):
-    login: str
-    name: str
-    nip: str | None = None
+    login: Login
+    name: Line
+    nip: Nip | None = None
     roles: tuple[RoleGrant, ...]
 
 
 class PeopleFile(Strict):
     people: tuple[Person, ...]
+
+
+FILES: Mapping[str, type[Strict]] = {
+    "site": SiteFile,
+    "opd": OpdFile,
+    "catalogue": Catalogue,
+    "people": PeopleFile,
+}
+"""The kinds of file of a site directory."""
+
+
+def json_schema(kind: str) -> JsonSchema:
+    """JSON Schema (draft 2020-12) of one of FILES, for editors. Raises KeyError."""
+    schema = FILES[kind].model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

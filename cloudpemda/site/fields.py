@@ -1,0 +1,110 @@
+"""Field types of the site's files: addresses, ranges, and the names that PVE allows.
+
+Formats of PVE's names are those of its API schema (pve-storage-id, pve-poolid, pve-iface).
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LEAST_VMID, MOST_VMID = 100, 999_999_999
+"""PVE's own bounds for a VMID."""
+
+
+def address_range(text: str) -> tuple[IPv4Address, IPv4Address]:
+    """First and last address of `10.0.0.1-10.0.0.9` or `10.0.0.1`. Raises ValueError."""
+    first, dash, last = text.partition("-")
+    start = IPv4Address(first.strip())
+    end = IPv4Address(last.strip()) if dash else start
+    if end < start:
+        raise ValueError(text)
+    return start, end
+
+
+def vmid_range(text: str) -> range:
+    """The VMIDs of `10000-10999`. Raises ValueError."""
+    found = re.fullmatch(r"(\d{3,9})-(\d{3,9})", text)
+    if found is None:
+        raise ValueError(text)
+    first, last = int(found[1]), int(found[2])
+    if not LEAST_VMID <= first <= last <= MOST_VMID:
+        raise ValueError(text)
+    return range(first, last + 1)
+
+
+def _parsed_by(parse: Callable[[str], object], code: str) -> AfterValidator:
+    def check(value: str) -> str:
+        try:
+            parse(value)
+        except (ValueError, ZoneInfoNotFoundError) as error:
+            raise PydanticCustomError(code, "", {"value": value}) from error
+        return value
+
+    return AfterValidator(check)
+
+
+def _matching(pattern: str, code: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def parse(value: str) -> None:
+        if compiled.fullmatch(value) is None:
+            raise ValueError(value)
+
+    return _parsed_by(parse, code)
+
+
+def _endpoints(value: object) -> object:
+    if value == "lab":
+        return value
+    if not isinstance(value, tuple) or not value:
+        raise PydanticCustomError("site.endpoints", "", {"value": str(value)})
+    for url in value:
+        if not isinstance(url, str) or not _is_endpoint(url):
+            raise PydanticCustomError("site.endpoints", "", {"value": str(url)})
+    return value
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+    return parts.scheme == "https" and bool(parts.hostname) and port is not None and bare
+
+
+Zone = Annotated[str, _parsed_by(ZoneInfo, "site.zone")]
+Cidr = Annotated[str, _parsed_by(IPv4Network, "site.cidr")]
+Address = Annotated[str, _parsed_by(IPv4Address, "site.address")]
+AddressRange = Annotated[str, _parsed_by(address_range, "site.address-range")]
+VmidRange = Annotated[str, _parsed_by(vmid_range, "site.vmids")]
+StorageId = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9\-_.]*[A-Za-z0-9]", "site.storage-id")]
+PoolId = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "site.pool")]
+Bridge = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9_]{1,20}", "site.bridge")]
+Login = Annotated[str, _matching(r"[a-z_][a-z0-9_.-]{0,31}", "site.login")]
+TokenId = Annotated[str, _matching(r"[^\s:/!@]+@[A-Za-z][\w.-]+![A-Za-z][\w.-]+", "site.token")]
+Fingerprint = Annotated[str, _matching(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "site.fingerprint")]
+TimeOfDay = Annotated[str, _matching(r"([01]\d|2[0-3]):[0-5]\d", "site.time-of-day")]
+LedgerUrl = Annotated[str, _matching(r"(sqlite:///|postgresql\+psycopg://)\S+", "site.ledger-url")]
+ImportVolume = Annotated[
+    str, _matching(r"[A-Za-z][A-Za-z0-9\-_.]*:import/[A-Za-z0-9._+-]+", "site.import-volume")
+]
+Endpoints = Annotated[
+    tuple[str, ...] | Literal["lab"],
+    BeforeValidator(_endpoints),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "lab"},
+                {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 1},
+            ]
+        }
+    ),
+]
