@@ -14,10 +14,10 @@ TEXTS = {
         en="a server of cluster {cluster} does not prove itself with the trusted certificate "
         "({text})",
         id="server klaster {cluster} tidak membuktikan diri dengan sertifikat tepercaya ({text})",
-        next_en="Nothing was sent. If the certificate was renewed, check it on the node and change "
-        "`tls` in site.yaml; if it was not, somebody may be listening in.",
-        next_id="Tidak ada yang dikirim. Jika sertifikat baru diperbarui, periksa di node lalu ubah "
-        "`tls` di site.yaml; jika tidak, mungkin ada pihak yang menyadap.",
+        next_en="Nothing was sent. If the certificate was renewed, check it on the node and "
+        "change `tls` in site.yaml; if it was not, somebody may be listening in.",
+        next_id="Tidak ada yang dikirim. Jika sertifikat baru diperbarui, periksa di node lalu "
+        "ubah `tls` di site.yaml; jika tidak, mungkin ada pihak yang menyadap.",
     ),
     "pve.answer-lost": Text(
         en="{method} {path} was sent to cluster {cluster}, and its answer was lost ({text})",
@@ -71,8 +71,8 @@ TEXTS = {
     "pve.exists": Text(
         en="cluster {cluster} has it already ({text})",
         id="sudah ada di klaster {cluster} ({text})",
-        next_en="Look at what is there with `cloudpemda drift` before anything else.",
-        next_id="Periksa dahulu yang sudah ada dengan `cloudpemda drift`.",
+        next_en="Look at what is there with `cloudpemda plan` before anything else.",
+        next_id="Periksa dahulu yang sudah ada dengan `cloudpemda plan`.",
     ),
     "pve.changed": Text(
         en="cluster {cluster}: somebody changed it meanwhile ({text})",
@@ -101,8 +101,8 @@ TEXTS = {
     "pve.storage-full": Text(
         en="cluster {cluster}: a storage has no space left ({text})",
         id="klaster {cluster}: ruang penyimpanan habis ({text})",
-        next_en="Free space or choose another class; see `cloudpemda capacity`.",
-        next_id="Kosongkan ruang atau pilih kelas lain; lihat `cloudpemda capacity`.",
+        next_en="Free space on it or ask for another storage class.",
+        next_id="Kosongkan ruangnya atau ajukan kelas penyimpanan lain.",
     ),
     "pve.parameter": Text(
         en="cluster {cluster} refused a parameter of {method} {path}: {text}",

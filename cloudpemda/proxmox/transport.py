@@ -7,7 +7,7 @@ are left aside, since they log form data and take any attribute as a path.
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -63,8 +63,8 @@ class _Call:
     method: Method
     template: str
     path: str
-    query: Mapping[str, str]
-    form: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)
+    form: Mapping[str, str] = field(repr=False)
 
     @property
     def write(self) -> bool:
@@ -162,7 +162,7 @@ class Transport:
 
     def bad_answer(self, where: str, found: object) -> BadAnswer:
         """The error for an answer that is not what the API documents."""
-        shown = self._redacted(bounded(repr(found)))[:80]
+        shown = bounded(self._redacted(repr(found)))[:80]
         return BadAnswer("pve.answer", cluster=self.cluster, where=where, text=shown)
 
     def values(self, method: str, path: str) -> dict[str, object]:
@@ -246,7 +246,7 @@ class Transport:
         return self._read(response, call)
 
     def _failure(self, error: requests.exceptions.RequestException) -> _Unsent | _Unanswered:
-        text = self._redacted(bounded(str(error)))
+        text = bounded(self._redacted(str(error)))
         if isinstance(error, requests.exceptions.SSLError):
             if "certificate" in text.lower() or "fingerprint" in text.lower():
                 return _Unsent(text, untrusted=True)
@@ -268,7 +268,7 @@ class Transport:
         if response.status_code < 400:
             if call.write:
                 raise self._lost(call, "the answer is no JSON object with data")
-            raise self.bad_answer(call.path, response.content[:80])
+            raise self.bad_answer(call.path, response.content[:400])
         text = response.reason or ""
         errors: dict[str, str] = {}
         if isinstance(body, dict):
@@ -276,7 +276,7 @@ class Transport:
                 text = body["message"]
             if isinstance(body.get("errors"), dict):
                 errors = {
-                    bounded(str(name)): self._redacted(bounded(str(why)))
+                    bounded(str(name)): bounded(self._redacted(str(why)))
                     for name, why in body["errors"].items()
                 }
         raise classify(
