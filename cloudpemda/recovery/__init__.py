@@ -1,0 +1,19 @@
+"""How fresh is what protects an instance, and is that what its class promises? Pure arithmetic.
+
+Two losses are judged: of a node (the replicas; without replication the backups) and of the site
+(the backups). What holds:
+
+- Judged by age, never by a job's status: a green job with an old recovery point is a breach, and a
+  failing job with a young one is none yet.
+- What was not read is `unknown`, never `ok`. A time from the future is `clock-skew`, and no age is
+  ever negative.
+- A recovery point counts for the instance that it was made of: a backup older than the instance
+  belongs to somebody who had its VMID before. A backup that failed its verification is none.
+- A new instance is `pending` until its RPO has passed once; then having no copy is a breach.
+
+The room knows no clock (`now` is handed in), no ledger, and asks nobody.
+"""
+
+from cloudpemda.recovery.rpo import Facts, Judgement, Loss, Standing, judge
+
+__all__ = ["Facts", "Judgement", "Loss", "Standing", "judge"]

@@ -1,0 +1,190 @@
+"""RPO arithmetic: the age of each instance's recovery points against its class's promise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cloudpemda.cluster import Backup, Freshness, ReplicationRun, age
+from cloudpemda.errors import Fault
+from cloudpemda.site.models import ServiceClass
+from cloudpemda.units import Instant, Seconds, show_duration
+
+
+class Loss(StrEnum):
+    NODE = "node"
+    SITE = "site"
+
+
+class Standing(StrEnum):
+    OK = "ok"
+    PENDING = "pending"  # too new to have a copy
+    LATE = "late"
+    NEVER = "never"
+    UNKNOWN = "unknown"
+    CLOCK_SKEW = "clock-skew"
+    NOT_PROMISED = "not-promised"
+
+
+_BREACHES = frozenset({Standing.LATE, Standing.NEVER, Standing.UNKNOWN, Standing.CLOCK_SKEW})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one instance without asking for its copies."""
+
+    key: str
+    opd: str
+    vmid: int
+    node: str | None  # where it is now; None: could not be read
+    made_at: Instant
+    backup_storage: str | None  # where its backups go; None: its cluster has no such place
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One instance, one kind of loss: what would be lost now against what may be lost."""
+
+    key: str
+    opd: str
+    loss: Loss
+    standing: Standing
+    rpo: Seconds | None  # promised
+    attained: Seconds | None  # age of the recovery point that would be used; None: there is none
+    last: Instant | None  # when it was made
+    source: str | None  # evidence: replication job id or backup volume
+    failures: int = 0  # of the replication since it last succeeded
+
+    @property
+    def breach(self) -> bool:
+        """Whether somebody must look: not known counts, or the night would lie."""
+        return self.standing in _BREACHES
+
+    @property
+    def fault(self) -> Fault:
+        """The judgement as a message (`recovery.node-late` …)."""
+        return Fault(
+            f"recovery.{self.loss}-{self.standing}",
+            {
+                "vm": self.key,
+                "opd": self.opd,
+                "rpo": "-" if self.rpo is None else show_duration(self.rpo),
+                "age": "-" if self.attained is None else show_duration(self.attained),
+                "source": self.source or "-",
+            },
+        )
+
+
+@dataclass(frozen=True)
+class _Copy:
+    made_at: Instant
+    source: str
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """The recovery points for one loss; `enough` says whether all that should be there are."""
+
+    found: tuple[_Copy, ...]
+    read: bool
+    enough: bool
+    failures: int = 0
+
+
+def judge(
+    facts: Facts,
+    freshness: Freshness,
+    now: Instant,
+    service_class: ServiceClass,
+    tolerance: Seconds,
+) -> tuple[Judgement, Judgement]:
+    """The judgements for node loss and site loss, in this order.
+
+    `tolerance` is by how many seconds clocks may disagree: a recovery point that is less far in the
+    future has the age 0, any other is reported as clock skew.
+    """
+    backups = _backups(facts, freshness, tolerance)
+    replicas = backups
+    if service_class.replication is not None:
+        replicas = _replicas(facts, freshness, service_class.replication.targets, tolerance)
+    rpo = service_class.rpo
+    return (
+        _judged(facts, Loss.NODE, rpo.node, replicas, now=now, tolerance=tolerance),
+        _judged(facts, Loss.SITE, rpo.site, backups, now=now, tolerance=tolerance),
+    )
+
+
+def _replicas(facts: Facts, freshness: Freshness, targets: int, tolerance: Seconds) -> _Copies:
+    """HA may choose any target, so that the oldest replica decides, and each must be there."""
+    runs = [run for run in freshness.replication.values() if run.vmid == facts.vmid]
+    synced = [
+        _Copy(run.last_sync, run.id)
+        for run in runs
+        if run.last_sync is not None and _is_of(facts, run.last_sync, tolerance)
+    ]
+    return _Copies(
+        found=tuple(sorted(synced, key=lambda copy: copy.made_at)),
+        read=facts.node is not None and f"node/{facts.node}" not in freshness.unread,
+        enough=len({_target(runs, copy) for copy in synced}) >= targets,
+        failures=max((run.failures for run in runs), default=0),
+    )
+
+
+def _target(runs: Sequence[ReplicationRun], copy: _Copy) -> str:
+    return next(run.target for run in runs if run.id == copy.source)
+
+
+def _backups(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
+    usable = [
+        backup
+        for backup in freshness.backups.get(facts.vmid, ())
+        if backup.verified is not False and _is_of(facts, backup.taken_at, tolerance)
+    ]
+    newest: Backup | None = max(usable, key=lambda backup: backup.taken_at, default=None)
+    return _Copies(
+        found=() if newest is None else (_Copy(newest.taken_at, newest.volume),),
+        read=f"storage/{facts.backup_storage}" not in freshness.unread,
+        enough=newest is not None,
+    )
+
+
+def _is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:
+    return age(made_at, facts.made_at) <= tolerance
+
+
+def _judged(
+    facts: Facts,
+    loss: Loss,
+    rpo: Seconds | None,
+    copies: _Copies,
+    *,
+    now: Instant,
+    tolerance: Seconds,
+) -> Judgement:
+    decisive = copies.found[0] if copies.found else None
+    newest = copies.found[-1] if copies.found else None
+    attained = None if decisive is None else Seconds(max(age(now, decisive.made_at), 0))
+    ahead = newest is not None and age(now, newest.made_at) < -tolerance
+    young = rpo is not None and age(now, facts.made_at) <= rpo
+    if rpo is None:
+        standing = Standing.NOT_PROMISED
+    elif not copies.read:
+        standing = Standing.UNKNOWN
+    elif ahead:
+        standing = Standing.CLOCK_SKEW
+    elif attained is None or not copies.enough:
+        standing = Standing.PENDING if young else Standing.NEVER
+    else:
+        standing = Standing.OK if attained <= rpo else Standing.LATE
+    evidence = newest if ahead else decisive
+    usable = copies.read and copies.enough and not ahead
+    return Judgement(
+        key=facts.key,
+        opd=facts.opd,
+        loss=loss,
+        standing=standing,
+        rpo=rpo,
+        attained=attained if usable else None,
+        last=evidence.made_at if evidence is not None else None,
+        source=evidence.source if evidence is not None else None,
+        failures=copies.failures,
+    )
