@@ -1,0 +1,53 @@
+"""Is the VM that stands under our VMID ours? Asked before anything is changed or destroyed.
+
+The uid is in the description since the call that created the VM. PVE shows the description only
+when the creating task has come that far: until then a locked, nameless configuration stands there,
+and whose it is cannot be said yet.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cloudpemda.cluster import VmConfig
+from cloudpemda.plan.diff import carries
+from cloudpemda.plan.model import DesiredVm, Identity
+from cloudpemda.proxmox import NotFound, Pve
+
+_BEING_MADE = frozenset({"create", "clone"})
+
+
+class Standing(StrEnum):
+    ABSENT = "absent"
+    OURS = "ours"
+    FOREIGN = "foreign"
+    PENDING = "pending"  # being made, by us or by somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    standing: Standing
+    node: str
+    config: VmConfig | None
+
+
+def look(pve: Pve, vm: DesiredVm, node: str) -> Found:
+    """Read the VM's configuration, first on `node`, else where the cluster says it is.
+
+    Raises PveError where that cannot be found out: unknown is not absent.
+    """
+    try:
+        return _found(vm.identity, node, pve.config(node, vm.identity.vmid))
+    except NotFound:
+        elsewhere = pve.locate(vm.identity.vmid)
+    if elsewhere is None:
+        return Found(Standing.ABSENT, node, None)
+    return _found(vm.identity, elsewhere, pve.config(elsewhere, vm.identity.vmid))
+
+
+def _found(identity: Identity, node: str, config: VmConfig) -> Found:
+    standing = Standing.FOREIGN
+    if carries(config, identity):
+        standing = Standing.OURS
+    elif config.raw.get("lock") in _BEING_MADE and not config.description:
+        standing = Standing.PENDING
+    return Found(standing, node, config)

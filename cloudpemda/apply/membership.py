@@ -1,0 +1,103 @@
+"""Membership of VMs in the backup jobs that a class shares, many changes in one write.
+
+PVE replaces a job's whole list and knows no digest here. So whoever writes holds a lock among all
+applies of this ledger, reads, changes, writes, and reads back; a list that lost an entry to a
+writer outside of the lock is changed again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from cloudpemda.apply.failures import NotAsDesired
+from cloudpemda.apply.locks import exclusive
+from cloudpemda.cluster import BackupJob
+from cloudpemda.errors import CloudpemdaError
+from cloudpemda.plan.model import DesiredBackup
+from cloudpemda.plan.pve_config import backup_job_config
+from cloudpemda.proxmox import Exists, NotFound, Pve
+
+_ROUNDS = 5
+
+
+@dataclass(slots=True)
+class _Change:
+    job: DesiredBackup
+    vmid: int
+    join: bool
+    done: bool = False
+    error: CloudpemdaError | None = None
+
+    def holds(self, live: BackupJob | None) -> bool:
+        present = live is not None and live.enabled and self.vmid in live.vmids
+        gone = live is None or self.vmid not in live.vmids
+        return present if self.join else gone
+
+
+class BackupMembership:
+    """The shared backup jobs of one cluster."""
+
+    def __init__(self, pve: Pve, locks: Path) -> None:
+        self._pve = pve
+        self._locks = locks
+        self._waiting: list[_Change] = []
+        self._guard = Lock()
+
+    def join(self, job: DesiredBackup, vmid: int) -> None:
+        """Return when the job has the VM. Raises PveError, or NotAsDesired where every written
+        list was overwritten by another hand."""
+        self._change(_Change(job, vmid, join=True))
+
+    def leave(self, job: DesiredBackup, vmid: int) -> None:
+        """Return when the job no longer has the VM; the last VM takes the job with it."""
+        self._change(_Change(job, vmid, join=False))
+
+    def _change(self, change: _Change) -> None:
+        with self._guard:
+            self._waiting.append(change)
+        try:
+            with exclusive(self._locks, f"backup-{self._pve.name}-{change.job.job}"):
+                if not change.done:
+                    self._write_waiting(change.job)
+        finally:
+            with self._guard:
+                if change in self._waiting:
+                    self._waiting.remove(change)
+        if change.error is not None:
+            raise change.error
+
+    def _write_waiting(self, job: DesiredBackup) -> None:
+        """Do at once what everybody wants of this job; each waiter finds its own result."""
+        with self._guard:
+            batch = [one for one in self._waiting if one.job.job == job.job and not one.done]
+        try:
+            self._write(job, batch)
+        except CloudpemdaError as error:
+            for change in batch:
+                change.error = error
+        for change in batch:
+            change.done = True
+
+    def _write(self, job: DesiredBackup, batch: Iterable[_Change]) -> None:
+        changes = tuple(batch)
+        for _ in range(_ROUNDS):
+            live = next((one for one in self._pve.backup_jobs() if one.id == job.job), None)
+            if all(change.holds(live) for change in changes):
+                return
+            joining = {change.vmid for change in changes if change.join}
+            leaving = {change.vmid for change in changes if not change.join}
+            vmids = ((live.vmids if live else frozenset()) | joining) - leaving
+            try:
+                self._put(job, live, vmids)
+            except (Exists, NotFound):
+                continue  # made or removed by another hand since it was read: read it again
+        raise NotAsDesired("apply.backup-list", job=job.job, cluster=self._pve.name)
+
+    def _put(self, job: DesiredBackup, live: BackupJob | None, vmids: frozenset[int]) -> None:
+        if live is None:
+            self._pve.create_backup_job(job.job, vmids, backup_job_config(job))
+        elif vmids:
+            self._pve.update_backup_job(job.job, vmids, backup_job_config(job))
+        else:
+            self._pve.delete_backup_job(job.job)

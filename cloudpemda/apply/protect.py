@@ -1,0 +1,204 @@
+"""The steps that protect one VM: high availability, replication, backup; and their undo.
+
+HA comes after the start and goes before the stop: a managed VM is the manager's. Its answer to a
+write proves nothing (it queues, disables, refuses later), so the effect is read back, here on the
+way out and at the end of the apply on the way in.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from cloudpemda.apply.failures import Lasting
+from cloudpemda.apply.identity import Standing
+from cloudpemda.apply.shop import Shop
+from cloudpemda.apply.vm import VmMaker
+from cloudpemda.cluster import HaFlavour, HaRule, ReplicationJob
+from cloudpemda.plan.ha import GROUP, NODE_AFFINITY, affinity_name, sid
+from cloudpemda.plan.model import DesiredBackup, DesiredVm
+from cloudpemda.plan.pve_config import next_replication_id
+from cloudpemda.proxmox import Exists, NotFound, WrongParameter
+from cloudpemda.saga import Work
+
+_HA_SECONDS = 600.0  # fencing of a lost node included
+_REPLICATION_SECONDS = 1800.0  # a job goes after a run, and runs of one node queue up
+_POLL_SECONDS = 2.0
+_AT_REST = frozenset({"stopped", "disabled", "ignored"})
+
+
+class Protector:
+    """The protection of the VM that a maker makes."""
+
+    def __init__(self, maker: VmMaker, shop: Shop) -> None:
+        self._maker = maker
+        self._shop = shop
+        self._pve = shop.pve
+
+    @property
+    def _vm(self) -> DesiredVm:
+        return self._maker.vm
+
+    # -- high availability -----------------------------------------------------------------
+    def manage(self, _: Work) -> None:
+        """The HA manager keeps it running, on the nodes that have its disks, apart from others."""
+        self._maker.prove()
+        vmid = self._maker.vmid
+        affinity = self._affinity()
+        if affinity is not None and affinity.kind == GROUP:
+            self._put_rule(affinity)
+            self._put_resource(vmid, affinity.name)
+        else:
+            self._put_resource(vmid, None)
+            if affinity is not None:
+                self._put_rule(affinity)
+        with self._shop.writing():
+            self._shop.apart.join(self._vm, self._shop.workload)
+
+    def is_managed(self, _: Work) -> bool:
+        """Never taken for granted: every part of `manage` looks for itself."""
+        return False
+
+    def release(self, _: Work) -> None:
+        """The manager lets go of it: no rule, no resource, and the VM at rest."""
+        if self._maker.whose() is Standing.FOREIGN:
+            return
+        vmid = self._maker.vmid
+        with self._shop.writing():
+            self._shop.apart.leave(self._vm)
+        with suppress(NotFound), self._shop.writing():
+            self._pve.set_ha_resource(vmid, state="disabled")
+        self._until(
+            lambda: self._ha_state() in {None, *_AT_REST}, _HA_SECONDS, "apply.ha-keeps-running"
+        )
+        affinity = self._affinity()
+        if affinity is not None and affinity.kind == NODE_AFFINITY:
+            with self._shop.writing():
+                self._pve.delete_ha_rule(affinity)
+        with suppress(NotFound), self._shop.writing():
+            self._pve.remove_ha_resource(vmid)
+        self._until(lambda: self._ha_state() is None, _HA_SECONDS, "apply.ha-stays")
+        if affinity is not None and affinity.kind == GROUP:
+            with self._shop.writing():
+                self._pve.delete_ha_rule(affinity)
+
+    def _ha_state(self) -> str | None:
+        resource = self._pve.ha_resources().get(sid(self._maker.vmid))
+        return None if resource is None else resource.state
+
+    def _affinity(self) -> HaRule | None:
+        nodes = self._vm.protection.ha_nodes
+        if not nodes:
+            return None
+        rules = self._pve.ha_flavour() is HaFlavour.RULES
+        return HaRule(
+            name=affinity_name(self._maker.vmid),
+            kind=NODE_AFFINITY if rules else GROUP,
+            resources=frozenset({sid(self._maker.vmid)} if rules else ()),
+            nodes=dict.fromkeys(nodes, 0),
+            strict=True,
+            positive=None,
+            enabled=True,
+        )
+
+    def _put_resource(self, vmid: int, group: str | None) -> None:
+        with self._shop.writing():
+            try:
+                self._pve.add_ha_resource(vmid, group=group)
+            except Exists:
+                self._pve.set_ha_resource(vmid, state="started", group=group)
+
+    def _put_rule(self, rule: HaRule) -> None:
+        with self._shop.writing():
+            try:
+                self._pve.create_ha_rule(rule)
+            except (Exists, WrongParameter):
+                if not any(one.name == rule.name for one in self._pve.ha_rules()):
+                    raise
+                self._pve.update_ha_rule(rule)
+
+    # -- replication -----------------------------------------------------------------------
+    def replicate(self, _: Work) -> None:
+        """One job per target. A job that stands there already is kept."""
+        self._maker.prove()
+        vmid = self._maker.vmid
+        taken: list[str] = []
+        for wanted in self._vm.protection.replication:
+            while True:
+                job = next_replication_id(vmid, taken)
+                taken.append(job)
+                try:
+                    with self._shop.writing():
+                        self._pve.create_replication(job, wanted.target, wanted.schedule)
+                except Exists:
+                    jobs = self._replications()
+                    if any(one.target == wanted.target and not one.removing for one in jobs):
+                        break
+                    if all(one.id != job for one in jobs):
+                        raise
+                else:
+                    break
+
+    def is_replicated(self, _: Work) -> bool:
+        targets = {job.target for job in self._replications() if not job.removing}
+        return {one.target for one in self._vm.protection.replication} <= targets
+
+    def unreplicate(self, _: Work) -> None:
+        """No job is left, and with the jobs their volumes on the targets."""
+        standing = self._maker.whose()
+        if standing is Standing.FOREIGN:
+            return
+        for job in self._replications():
+            if not job.removing or standing is Standing.ABSENT:
+                # without a VM there is no run that could clean up: only the entry can go
+                with suppress(NotFound), self._shop.writing():
+                    self._pve.delete_replication(job.id, force=standing is Standing.ABSENT)
+        self._until(
+            lambda: not self._replications(), _REPLICATION_SECONDS, "apply.replication-stays"
+        )
+
+    def _replications(self) -> tuple[ReplicationJob, ...]:
+        return tuple(job for job in self._pve.replication_jobs() if job.vmid == self._maker.vmid)
+
+    # -- backup ----------------------------------------------------------------------------
+    def back_up(self, _: Work) -> None:
+        self._maker.prove()
+        self._shop.backups.join(self._backup(), self._maker.vmid)
+
+    def is_backed_up(self, _: Work) -> bool:
+        job = self._backup().job
+        return any(
+            one.id == job and one.enabled and self._maker.vmid in one.vmids
+            for one in self._pve.backup_jobs()
+        )
+
+    def leave_backup(self, _: Work) -> None:
+        if self._maker.whose() is not Standing.FOREIGN:
+            self._shop.backups.leave(self._backup(), self._maker.vmid)
+
+    def _backup(self) -> DesiredBackup:
+        backup = self._vm.protection.backup
+        assert backup is not None  # noqa: S101 - the step is made only where there is one
+        return backup
+
+    def _until(self, gone: Callable[[], bool], seconds: float, code: str) -> None:
+        """Read until it is so. Raises Lasting at the deadline."""
+        begun = self._shop.clock.now()
+        while not gone():
+            if (self._shop.clock.now() - begun).total_seconds() > seconds:
+                raise Lasting(code, key=self._vm.key, vmid=self._maker.vmid)
+            self._shop.clock.sleep(_POLL_SECONDS)
+
+    # -- for a human -----------------------------------------------------------------------
+    def release_commands(self) -> tuple[str, ...]:
+        name = sid(self._maker.vmid)
+        return (
+            f"ha-manager set {name} --state disabled",
+            f"ha-manager remove {name}   # once `ha-manager status` shows it stopped",
+        )
+
+    def unreplicate_commands(self) -> tuple[str, ...]:
+        vmid = self._maker.vmid
+        return (f"pvesr list | grep {vmid}-   # then for each: pvesr delete {vmid}-N --force",)
+
+    def leave_backup_commands(self) -> tuple[str, ...]:
+        job = self._backup().job
+        return (f"# Datacenter > Backup > {job}: take {self._maker.vmid} out of the selection",)

@@ -1,0 +1,108 @@
+"""Reading back what was made: one picture of the cluster proves all VMs of a workload.
+
+PVE's answers to writes prove little (HA rules may be accepted and disabled, a start may only have
+been requested), so what counts is that nothing differs from what is desired, before a deadline.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cloudpemda.apply.failures import NotAsDesired, meaning
+from cloudpemda.apply.shop import Shop
+from cloudpemda.cluster import ClusterState
+from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
+from cloudpemda.plan.diff import diff
+from cloudpemda.plan.ha import sid
+from cloudpemda.plan.model import Aspect, DesiredVm, Difference
+from cloudpemda.saga import Failure
+
+_SECONDS = 300.0  # an HA manager's rounds, a node's statistics, a busy quorum
+_POLL_SECONDS = 3.0
+_STARTED = "started"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """By VM key: what is not as desired, and what could not be found out."""
+
+    unmet: Mapping[str, CloudpemdaError] = field(default_factory=dict)
+    unknown: Mapping[str, CloudpemdaError] = field(default_factory=dict)
+    unlisted: Sequence[DesiredVm] = ()  # whose backup job has lost them
+
+
+class Readback:
+    """Reads until all is as desired, or the deadline is over."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._begun = shop.clock.now()
+
+    def settle(self, vms: Sequence[DesiredVm]) -> Reading:
+        """What is left unmet or unknown of these VMs at the deadline; nothing as a rule.
+
+        A VM that a backup job has lost, to a writer who knows no locks, is put back.
+        """
+        self._until_started(vms)
+        while True:
+            reading = self._read(vms)
+            if not (reading.unmet or reading.unknown) or self._late():
+                return reading
+            for vm in reading.unlisted:
+                if vm.protection.backup is not None:
+                    self._shop.backups.join(vm.protection.backup, vm.identity.vmid)
+            self._shop.clock.sleep(_POLL_SECONDS)
+
+    def _until_started(self, vms: Sequence[DesiredVm]) -> None:
+        """Wait, by one cheap request a round, while the HA manager takes the VMs over."""
+        awaited = {sid(vm.identity.vmid) for vm in vms if vm.protection.ha}
+        while awaited and not self._late():
+            live = self._shop.pve.ha_resources()
+            if all(name in live and live[name].state == _STARTED for name in awaited):
+                return
+            self._shop.clock.sleep(_POLL_SECONDS)
+
+    def _late(self) -> bool:
+        return (self._shop.clock.now() - self._begun).total_seconds() > _SECONDS
+
+    def _read(self, vms: Sequence[DesiredVm]) -> Reading:
+        try:
+            state = self._shop.pve.snapshot([vm.identity.vmid for vm in vms], images=False)
+        except CloudpemdaError as error:
+            if meaning(error) is Failure.FINAL:
+                raise
+            return Reading(unknown={vm.key: error for vm in vms})
+        unmet: dict[str, CloudpemdaError] = {}
+        unknown: dict[str, CloudpemdaError] = {}
+        readable: list[DesiredVm] = []
+        for vm in vms:
+            try:
+                diff(vm.pool, (vm,), state, {}, made={vm.key})
+            except Refused as error:
+                unmet[vm.key] = error
+            except Unreachable as error:
+                unknown[vm.key] = error
+            else:
+                readable.append(vm)
+        unlisted: list[DesiredVm] = []
+        # once more all together: the rules that keep VMs apart concern several
+        for planned in diff("", readable, state, {}).vms:
+            vm = planned.desired
+            found = (*planned.differences, *_not_started(vm, state))
+            if found:
+                unmet[vm.key] = _not_as_desired(vm, found)
+            if any(one.aspect is Aspect.BACKUP for one in found):
+                unlisted.append(vm)
+        return Reading(unmet, unknown, unlisted)
+
+
+def _not_started(vm: DesiredVm, state: ClusterState) -> tuple[Difference, ...]:
+    """HA's own word for a VM that it keeps running; a plan does not ask for it."""
+    resource = state.ha_resources.get(sid(vm.identity.vmid))
+    if not vm.protection.ha or resource is None or resource.state == _STARTED:
+        return ()
+    return (Difference(Aspect.HA, "state", resource.state, _STARTED),)
+
+
+def _not_as_desired(vm: DesiredVm, found: Sequence[Difference]) -> NotAsDesired:
+    what = "; ".join(f"{one.key} {one.live or '-'} ({one.desired or '-'})" for one in found[:5])
+    return NotAsDesired("apply.not-as-desired", key=vm.key, what=what[:400])

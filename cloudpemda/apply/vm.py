@@ -1,0 +1,261 @@
+"""The steps that make one VM: create, configure, grow, start; and how each is taken back.
+
+Each deed can be met a second time, after a kill or a lost answer: it looks before it acts, and
+what stands under the VMID is changed only after its identity was read back.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from cloudpemda.apply.failures import Foreign, HalfMade
+from cloudpemda.apply.identity import Found, Standing, look
+from cloudpemda.apply.shop import Shop
+from cloudpemda.cluster import VmConfig, VmStatus
+from cloudpemda.plan.model import DesiredDisk, DesiredVm
+from cloudpemda.plan.pve_config import (
+    added_disks,
+    creation_disks,
+    desired_config,
+    disk_flags,
+    same_value,
+    unwanted,
+)
+from cloudpemda.proxmox import Exists, NotFound, TaskFailed, TaskUnknown, Upid
+from cloudpemda.saga import Work
+
+TASK_SECONDS = 3600.0  # an image copy over a busy network takes its time
+_GRACE_SECONDS = 30.0  # between a task's end and the configuration that shows it
+_LOOK_SECONDS = 2.0
+_VMIDS_TRIED = 50
+_LOCKS = frozenset({"create", "clone"})
+
+
+class VmMaker:
+    """One VM on its way. `vm` is as it is called now: its VMID changes if somebody took it."""
+
+    def __init__(self, vm: DesiredVm, shop: Shop) -> None:
+        self.vm = vm
+        self.node = vm.node
+        self._shop = shop
+        self._pve = shop.pve
+        self._proven = False  # its identity was read back, or its creation seen, by this process
+        self._complete = False  # the creating call carried the whole configuration
+
+    @property
+    def vmid(self) -> int:
+        return self.vm.identity.vmid
+
+    # -- pool ------------------------------------------------------------------------------
+    def ensure_pool(self, _: Work) -> None:
+        self._shop.ensure_pool(self.vm.pool)
+
+    # -- create ----------------------------------------------------------------------------
+    def create(self, work: Work) -> None:
+        """Create it under its VMID, or under another where somebody else's VM stands there."""
+        with self._shop.gates.copy(self.node, self.vm.disks[0].storage):
+            for _ in range(_VMIDS_TRIED):
+                try:
+                    self._make(work)
+                except (Exists, TaskFailed) as error:
+                    if isinstance(error, TaskFailed) and not issubclass(error.kind, Exists):
+                        raise
+                    found = self._standing(None)
+                    if found.standing is Standing.OURS:
+                        return
+                    if found.standing is Standing.ABSENT:
+                        raise
+                    self._take_another_vmid()
+                else:
+                    self._proven = True
+                    self._complete = self.vm.image.import_volume is not None
+                    return
+        raise Foreign("apply.vmids-taken", key=self.vm.key, vmid=self.vmid)
+
+    def is_created(self, work: Work) -> bool:
+        """Whether our VM stands there; waits for a creation that is still going on."""
+        found = self._standing(work.upid)
+        if found.standing is Standing.OURS:
+            self._proven = True
+            self.node = found.node
+        return found.standing is Standing.OURS
+
+    def destroy(self, work: Work) -> None:
+        """Destroy it with its disks, if it is ours."""
+        found = self._standing(work.upid)
+        if found.standing is not Standing.OURS:
+            return
+        self._proven = self._complete = False
+        with self._shop.gates.write(found.node):
+            upid = self._pve.destroy(found.node, self.vmid)
+        self._shop.tasks.wait(upid, TASK_SECONDS)
+        if self._standing(None).standing is Standing.OURS:
+            raise HalfMade("apply.not-destroyed", key=self.vm.key, vmid=self.vmid)
+
+    def _make(self, work: Work) -> None:
+        vm = self.vm
+        with self._shop.gates.write(self.node):
+            if vm.image.import_volume is not None:
+                upid = self._pve.create_vm(self.node, self.vmid, _creation(vm))
+            else:
+                assert vm.image.template is not None  # noqa: S101 - one of both is set
+                upid = self._pve.clone_vm(
+                    self.node,
+                    vm.image.template,
+                    self.vmid,
+                    name=vm.name,
+                    description=vm.description,
+                    pool=vm.pool,
+                    storage=vm.disks[0].storage,
+                )
+        self._wait(work, upid)
+
+    def _take_another_vmid(self) -> None:
+        """Somebody else's VM stands under ours: it is not touched, the ledger gives another."""
+        taken = {self.vmid, *self._shop.tools.live.vms}
+        identity = self.vm.identity
+        vmid = self._shop.tools.reclaim_vmid(identity.uid, taken)
+        self.vm = replace(self.vm, identity=replace(identity, vmid=vmid))
+        self._shop.renamed(self.vm)
+
+    def _standing(self, upid: str | None) -> Found:
+        """Whose VM stands under the VMID, once nobody is making it any more.
+
+        Raises HalfMade where the making has stopped half way.
+        """
+        if upid is not None:
+            # however the task ended, the configuration tells what it left
+            with suppress(NotFound, TaskFailed, TaskUnknown):
+                self._shop.tasks.wait(Upid(upid), TASK_SECONDS)
+        patience = TASK_SECONDS if upid is None else _GRACE_SECONDS
+        begun = self._shop.clock.now()
+        while True:
+            found = look(self._pve, self.vm, self.node)
+            locked = found.config is not None and found.config.raw.get("lock") in _LOCKS
+            ours = found.standing in {Standing.OURS, Standing.PENDING}
+            if not (locked and ours):
+                return found
+            if (self._shop.clock.now() - begun).total_seconds() > patience:
+                raise HalfMade("apply.half-made", key=self.vm.key, vmid=self.vmid, node=found.node)
+            self._shop.clock.sleep(_LOOK_SECONDS)
+
+    # -- configuration ---------------------------------------------------------------------
+    def configure(self, work: Work) -> None:
+        """Everything cloudpemda sets stands there, nothing inherited by accident; all disks."""
+        if self._complete:
+            return
+        config = self.own_config()
+        there = self._shop.tools.live.vms.get(self.vmid)
+        if there is not None and there.pool is None:
+            with suppress(Exists), self._shop.writing():
+                self._pve.add_to_pool(self.vm.pool, [self.vmid])
+        changes, leftovers = _changes(self.vm, config)
+        if changes or leftovers:
+            with self._shop.gates.write(self.node):
+                upid = self._pve.set_config(
+                    self.node, self.vmid, changes, delete=leftovers, digest=config.digest
+                )
+            self._wait(work, upid)
+
+    def is_configured(self, _: Work) -> bool:
+        changes, leftovers = _changes(self.vm, self.own_config())
+        return not changes and not leftovers
+
+    # -- disks -----------------------------------------------------------------------------
+    def grow(self, work: Work) -> None:
+        """Every disk has its size. PVE only grows, and is told the absolute size."""
+        disks = self.vm.disks[:1] if self._complete else self._too_small()
+        for disk in disks:
+            with self._shop.gates.write(self.node):
+                upid = self._pve.resize_disk(self.node, self.vmid, disk.slot, disk.size)
+            self._wait(work, upid)
+
+    def is_grown(self, _: Work) -> bool:
+        return not self._too_small()
+
+    def _too_small(self) -> tuple[DesiredDisk, ...]:
+        sizes = {disk.slot: disk.size for disk in self.own_config().disks}
+        return tuple(disk for disk in self.vm.disks if sizes.get(disk.slot, 0) < disk.size)
+
+    # -- power -----------------------------------------------------------------------------
+    def start(self, work: Work) -> None:
+        self.prove()
+        with self._shop.gates.write(self.node):
+            upid = self._pve.start(self.node, self.vmid)
+        try:
+            self._wait(work, upid)
+        except TaskFailed:
+            if not self.is_running(work):  # the task of one that runs already fails
+                raise
+
+    def is_running(self, _: Work) -> bool:
+        self.prove()
+        return self._pve.vm_status(self.node, self.vmid) is VmStatus.RUNNING
+
+    def stop(self, _: Work) -> None:
+        """Switch it off, if it is ours."""
+        found = self._standing(None)
+        if found.standing is not Standing.OURS:
+            return
+        if self._pve.vm_status(found.node, self.vmid) is VmStatus.STOPPED:
+            return
+        with self._shop.gates.write(found.node):
+            upid = self._pve.stop(found.node, self.vmid)
+        self._shop.tasks.wait(upid, TASK_SECONDS)
+
+    # -- identity --------------------------------------------------------------------------
+    def prove(self) -> None:
+        """Our VM stands there. Raises Foreign where it is gone or somebody else's."""
+        if not self._proven:
+            self.own_config()
+
+    def own_config(self) -> VmConfig:
+        """The configuration of our VM. Raises Foreign where it is gone or somebody else's."""
+        found = self._standing(None)
+        if found.standing is not Standing.OURS or found.config is None:
+            code = "apply.gone" if found.standing is Standing.ABSENT else "apply.foreign"
+            raise Foreign(code, key=self.vm.key, vmid=self.vmid, node=found.node)
+        self._proven = True
+        self.node = found.node
+        return found.config
+
+    def whose(self) -> Standing:
+        """Whose VM stands under the VMID."""
+        return self._standing(None).standing
+
+    def _wait(self, work: Work, upid: Upid) -> None:
+        work.note_upid(upid)
+        self._shop.tasks.wait(upid, TASK_SECONDS)
+
+    # -- for a human -----------------------------------------------------------------------
+    def destroy_commands(self) -> tuple[str, ...]:
+        return (
+            f"# on {self.node}: only if `qm config {self.vmid}` shows uid={self.vm.identity.uid},"
+            " or lock: create or clone and nothing else",
+            f"qm unlock {self.vmid}",
+            f"qm destroy {self.vmid} --purge 1 --destroy-unreferenced-disks 1",
+        )
+
+    def stop_commands(self) -> tuple[str, ...]:
+        return (f"qm stop {self.vmid}",)
+
+
+def _creation(vm: DesiredVm) -> Mapping[str, str]:
+    """One call that makes the whole VM but for the size of its root disk."""
+    return {**desired_config(vm), **creation_disks(vm), "pool": vm.pool}
+
+
+def _changes(vm: DesiredVm, config: VmConfig) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What to set and what to delete so that a configuration is as desired, sizes aside."""
+    changes = {
+        key: value
+        for key, value in desired_config(vm).items()
+        if key not in config.raw or not same_value(key, config.raw[key], value)
+    }
+    present = {disk.slot: disk for disk in config.disks}
+    for disk in vm.disks:
+        live = present.get(disk.slot)
+        if live is not None and (live.backup, live.replicate) != (disk.backup, disk.replicate):
+            changes[disk.slot] = f"{live.volume}{disk_flags(disk)},size={live.size}M"
+    changes |= {key: value for key, value in added_disks(vm).items() if key not in config.raw}
+    return changes, unwanted(vm, config.raw)

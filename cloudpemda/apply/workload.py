@@ -1,0 +1,277 @@
+"""One workload: a chain per VM, all at once within the gates, then one reading back for all.
+
+Chains fail alone: what is finished stays. The reading back comes when every chain has done what it
+could, since one picture of the cluster then proves all of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cloudpemda.apply.failures import meaning
+from cloudpemda.apply.identity import Standing, look
+from cloudpemda.apply.protect import Protector
+from cloudpemda.apply.readback import Readback
+from cloudpemda.apply.shop import Shop
+from cloudpemda.apply.tools import Tools
+from cloudpemda.apply.vm import VmMaker
+from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete, worst
+from cloudpemda.plan.diff import carries
+from cloudpemda.plan.model import DesiredVm
+from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work, nothing
+
+_THREADS = 64  # one per VM, so that none waits for another's storage; the gates do the bounding
+VERIFY = "verify"
+_MAKING = frozenset({"pool", "create"})
+
+
+class VmEnding(StrEnum):
+    ACTIVE = "active"  # read back as desired; after an undo: it was there before, and stays
+    FAILED = "failed"  # nothing of it is left
+    STUCK = "stuck"  # neither there nor gone: `commands` are for a human
+    UNFINISHED = "unfinished"  # the same call continues
+
+
+@dataclass(frozen=True)
+class VmResult:
+    """How one VM came out. `vm` carries the identity that it has now."""
+
+    vm: DesiredVm
+    ending: VmEnding
+    step: str | None = None
+    error: CloudpemdaError | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    vms: tuple[VmResult, ...]  # in the order in which they were asked for
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Unfinished is 6, stuck and failed are what their errors say, 7 at least."""
+        codes = [_EXIT[one.ending] for one in self.vms]
+        codes += [
+            one.error.exit_code
+            for one in self.vms
+            if one.ending is VmEnding.FAILED and one.error is not None
+        ]
+        return ExitCode.INCOMPLETE if self.interrupted else worst(codes)
+
+
+_EXIT = {
+    VmEnding.ACTIVE: ExitCode.DONE,
+    VmEnding.FAILED: ExitCode.FINDINGS,
+    VmEnding.STUCK: ExitCode.FINDINGS,
+    VmEnding.UNFINISHED: ExitCode.INCOMPLETE,
+}
+_ENDINGS: Mapping[Ending, VmEnding] = {
+    Ending.DONE: VmEnding.ACTIVE,
+    Ending.UNDONE: VmEnding.FAILED,
+    Ending.STUCK: VmEnding.STUCK,
+    Ending.UNFINISHED: VmEnding.UNFINISHED,
+}
+
+
+def apply_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
+    """Make every VM as desired, from wherever the journal stands.
+
+    Returns once each VM is active, taken back, stuck or unfinished, or `tools.halted` says so;
+    a KeyboardInterrupt is such a halt. Raises only for bugs.
+    """
+    return _Run(desired, tools).forward()
+
+
+def undo_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
+    """Take back whatever the journal says was begun, last step first."""
+    return _Run(desired, tools).back()
+
+
+class _Run:
+    def __init__(self, desired: Sequence[DesiredVm], tools: Tools) -> None:
+        self._interrupted = False
+        self._tools = replace(tools, halted=lambda: self._interrupted or tools.halted())
+        self._shop = Shop(self._tools, desired)
+        self._makers = [VmMaker(vm, self._shop) for vm in desired]
+        self._kept = {vm.key for vm in desired if self._was_there_before(vm)}
+        self._unmet: dict[str, CloudpemdaError] = {}
+
+    def _was_there_before(self, vm: DesiredVm) -> bool:
+        """Whether the VM stood there before this saga: it is put right, and never destroyed.
+
+        The journal decides: a saga that makes a VM has written so before.
+        """
+        there = self._tools.live.vms.get(vm.identity.vmid)
+        if there is None or "create" in self._tools.journal.steps(vm.identity.uid):
+            return False
+        if there.config is None:
+            return look(self._shop.pve, vm, there.node).standing is Standing.OURS
+        return carries(there.config, vm.identity)
+
+    def forward(self) -> ApplyResult:
+        made = self._each(self._makers, lambda maker: self._chain(maker, verified=False).run())
+        done = [
+            maker
+            for maker in self._makers
+            if made[maker.vm.key].ending is Ending.DONE and not self._tools.halted()
+        ]
+        made |= self._verify(done)
+        return self._result(made)
+
+    def back(self) -> ApplyResult:
+        return self._result(
+            self._each(self._makers, lambda maker: self._chain(maker, verified=True).undo())
+        )
+
+    def _verify(self, made: Sequence[VmMaker]) -> dict[str, Outcome]:
+        """Read back what was made, put right what somebody else overwrote, then say which VMs
+        are as desired; one that is not is taken back."""
+        if not made:
+            return {}
+        try:
+            readback = Readback(self._shop).settle([one.vm for one in made])
+        except KeyboardInterrupt:
+            self._interrupted = True
+            return _unread(made, Incomplete("apply.halted"))
+        except CloudpemdaError as error:
+            return _unread(made, error)
+        self._unmet = dict(readback.unmet)
+        known = [one for one in made if one.vm.key not in readback.unknown]
+        outcomes = self._each(known, lambda maker: self._chain(maker, verified=True).run())
+        for maker in made:
+            unread = readback.unknown.get(maker.vm.key)
+            if unread is not None:
+                outcomes[maker.vm.key] = Outcome(Ending.UNFINISHED, VERIFY, unread)
+        return outcomes
+
+    # -- chains ----------------------------------------------------------------------------
+    def _chain(self, maker: VmMaker, *, verified: bool) -> Chain:
+        steps = self._steps(maker)
+        if maker.vm.key in self._kept:
+            steps = tuple(replace(step, undo=nothing) for step in steps if step.name not in _MAKING)
+        if not verified:
+            steps = steps[:-1]
+        return Chain(
+            subject=maker.vm.identity.uid,
+            steps=steps,
+            journal=self._tools.journal,
+            clock=self._tools.clock,
+            entropy=self._tools.entropy,
+            retry=Retry(meaning),
+            halted=self._tools.halted,
+            observe=_Reporter(maker.vm.key, self._tools, [step.name for step in steps]),
+        )
+
+    def _steps(self, maker: VmMaker) -> tuple[Step, ...]:
+        guard = Protector(maker, self._shop)
+        steps = [
+            Step("pool", maker.ensure_pool, _no),
+            Step("create", maker.create, maker.is_created, maker.destroy, maker.destroy_commands),
+            Step("config", maker.configure, maker.is_configured),
+            Step("disks", maker.grow, maker.is_grown),
+            Step("start", maker.start, maker.is_running, maker.stop, maker.stop_commands),
+        ]
+        protection = maker.vm.protection
+        if protection.ha:
+            steps.append(
+                Step("ha", guard.manage, guard.is_managed, guard.release, guard.release_commands)
+            )
+        if protection.replication:
+            steps.append(
+                Step(
+                    "replication",
+                    guard.replicate,
+                    guard.is_replicated,
+                    guard.unreplicate,
+                    guard.unreplicate_commands,
+                )
+            )
+        if protection.backup is not None:
+            steps.append(
+                Step(
+                    "backup",
+                    guard.back_up,
+                    guard.is_backed_up,
+                    guard.leave_backup,
+                    guard.leave_backup_commands,
+                )
+            )
+
+        def verify(_: Work) -> None:
+            unmet = self._unmet.get(maker.vm.key)
+            if unmet is not None:
+                raise unmet
+
+        return (*steps, Step(VERIFY, verify, _no))
+
+    # -- threads ---------------------------------------------------------------------------
+    def _each(
+        self, makers: Iterable[VmMaker], run: Callable[[VmMaker], Outcome]
+    ) -> dict[str, Outcome]:
+        """The outcome of every chain by VM key. An interrupt halts all, and waits for them to
+        stop between two requests; a second one does not wait."""
+        todo = list(makers)
+        if not todo:
+            return {}
+        with ThreadPoolExecutor(min(_THREADS, len(todo)), "apply") as threads:
+            running = {maker.vm.key: threads.submit(_contained, run, maker) for maker in todo}
+            try:
+                wait(running.values())
+            except KeyboardInterrupt:
+                self._interrupted = True
+                wait(running.values())
+        return {key: future.result() for key, future in running.items()}
+
+    def _result(self, outcomes: Mapping[str, Outcome]) -> ApplyResult:
+        return ApplyResult(
+            tuple(
+                VmResult(
+                    maker.vm,
+                    self._ending(maker, outcome),
+                    outcome.step,
+                    outcome.error,
+                    outcome.commands,
+                )
+                for maker in self._makers
+                for outcome in (outcomes[maker.vm.key],)
+            ),
+            interrupted=self._tools.halted(),
+        )
+
+    def _ending(self, maker: VmMaker, outcome: Outcome) -> VmEnding:
+        """What was there before is never gone: what could not be put right is left to do."""
+        if outcome.ending is Ending.UNDONE and maker.vm.key in self._kept:
+            return VmEnding.ACTIVE if outcome.error is None else VmEnding.UNFINISHED
+        return _ENDINGS[outcome.ending]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """A chain's observer that tells progress in the VM's own name."""
+
+    key: str
+    tools: Tools
+    names: Sequence[str]
+
+    def __call__(self, subject: str, step: str, state: StepState) -> None:
+        at = self.names.index(step) + (1 if state in {StepState.DONE, StepState.UNDOING} else 0)
+        self.tools.progress(self.key, step, state, at / len(self.names))
+
+
+def _no(_: Work) -> bool:
+    """The verify of a step that can simply be done again."""
+    return False
+
+
+def _contained(run: Callable[[VmMaker], Outcome], maker: VmMaker) -> Outcome:
+    """What stops one chain outside of its steps (a halt, the ledger) leaves it unfinished."""
+    try:
+        return run(maker)
+    except CloudpemdaError as error:
+        return Outcome(Ending.UNFINISHED, None, error)
+
+
+def _unread(made: Iterable[VmMaker], error: CloudpemdaError) -> dict[str, Outcome]:
+    return {one.vm.key: Outcome(Ending.UNFINISHED, VERIFY, error) for one in made}
