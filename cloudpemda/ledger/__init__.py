@@ -26,12 +26,12 @@ from pathlib import Path
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
-from cloudpemda.ledger.audit import Actor, Audit, Entry, Finding
+from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.quota import QuotaBook
-from cloudpemda.ledger.requests import SYSTEM, Approval, RequestRecord, Requests, Submission
+from cloudpemda.ledger.requests import Approval, RequestRecord, Requests, Submission
 from cloudpemda.ledger.states import InstanceState, RequestState, SagaEvent, SagaState
 
 __all__ = [

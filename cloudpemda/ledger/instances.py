@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
-from cloudpemda.ledger.audit import Actor, Audit, Deed
+from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.schema import addresses, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
 from cloudpemda.ledger.store import Store
 from cloudpemda.plan.model import PRIMARY, Identity
 from cloudpemda.request.spec import NicSpec
 from cloudpemda.site.models import Network, PublicAddresses
+from cloudpemda.units import Instant
 
 PUBLIC = "@public"
 """The pool of public addresses; no network is called so."""
@@ -78,6 +79,7 @@ class InstanceRecord:
     storages: Mapping[str, str]  # disk name → PVE storage id
     targets: tuple[str, ...]
     error: str | None
+    active_since: Instant | None  # when it was first read back as promised
     nics: tuple[NicRecord, ...]
 
     @property
@@ -124,6 +126,36 @@ class Instances:
                 _record(deed.connection, _live(deed.connection, f"{key}/{want.member}"))
                 for want in wanted
             )
+
+    def propose(
+        self,
+        key: str,
+        wanted: Sequence[Wanted],
+        *,
+        vmid_range: range,
+        pools: Pools,
+        taken_vmids: Mapping[str, Collection[int]],
+        dice: Entropy,
+    ) -> tuple[InstanceRecord, ...]:
+        """What `claim` would choose now for an approved request; nothing stays written.
+
+        New uids and MAC addresses come from `dice`: the same dice, the same proposal.
+        """
+        records: tuple[InstanceRecord, ...] = ()
+        try:
+            with self._audit.deed(SYSTEM) as deed:
+                request = _request(deed.connection, key)
+                for want in wanted:
+                    if _find(deed.connection, f"{key}/{want.member}") is None:
+                        taken = frozenset(taken_vmids.get(want.cluster, ()))
+                        _create(deed, dice, request, want, vmid_range, taken, pools)
+                records = tuple(
+                    _record(deed.connection, _live(deed.connection, f"{key}/{want.member}"))
+                    for want in wanted
+                )
+                raise _TakenBack
+        except _TakenBack:
+            return records
 
     def reclaim_vmid(
         self, uid: str, *, vmid_range: range, taken: Collection[int], actor: Actor
@@ -202,8 +234,10 @@ class Instances:
             row = _row(deed.connection, uid)
             before = InstanceState(row.state)
             state = after(INSTANCE, before, event, row.key)
+            since = row.active_since
             if event is InstanceEvent.ACTIVATE:
                 quota.commit(deed, row.opd, row.number, row.key)
+                since = since or deed.now
             elif event is InstanceEvent.RELEASE and before is not state:
                 quota.release(deed, row.opd, row.number, row.key)
                 deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))
@@ -212,7 +246,9 @@ class Instances:
                 deed.connection.execute(
                     update(instances)
                     .where(instances.c.uid == uid)
-                    .values(state=state.value, updated_at=deed.now, **changed)
+                    .values(
+                        state=state.value, updated_at=deed.now, active_since=since, **changed
+                    )
                 )
                 _say(deed, row, event.value, state=state.value, **changed)
             return _record(deed.connection, _row(deed.connection, uid))
@@ -257,13 +293,22 @@ class Instances:
 
 
 # -- identity --------------------------------------------------------------------------------
-def _applying(connection: Connection, key: str) -> _Row:
+class _TakenBack(Exception):
+    """Ends a transaction that was only a question."""
+
+
+def _request(connection: Connection, key: str) -> _Row:
     opd, _, name = key.partition("/")
     row = connection.execute(
         select(requests).where(requests.c.opd == opd, requests.c.name == name)
     ).first()
     if row is None:
         raise Refused("ledger.no-request", key=key)
+    return row
+
+
+def _applying(connection: Connection, key: str) -> _Row:
+    row = _request(connection, key)
     if row.state != RequestState.APPLYING:
         raise Refused("ledger.transition", subject=row.number, state=row.state, event="claim")
     return row
@@ -465,5 +510,6 @@ def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
         storages=MappingProxyType(json.loads(row.storages)),
         targets=tuple(json.loads(row.targets)),
         error=row.error,
+        active_since=row.active_since,
         nics=cards,
     )

@@ -75,7 +75,7 @@ _V1 = (
         number TEXT NOT NULL REFERENCES requests (number), member TEXT NOT NULL,
         name TEXT NOT NULL, cluster TEXT NOT NULL, vmid INTEGER NOT NULL, role TEXT NOT NULL,
         state TEXT NOT NULL, node TEXT, storages TEXT NOT NULL, targets TEXT NOT NULL,
-        error TEXT, updated_at TEXT NOT NULL)""",
+        error TEXT, active_since TEXT, updated_at TEXT NOT NULL)""",
     "CREATE UNIQUE INDEX instances_key ON instances (key) WHERE state <> 'purged'",
     "CREATE UNIQUE INDEX instances_name ON instances (name) WHERE state <> 'purged'",
     "CREATE UNIQUE INDEX instances_vmid ON instances (cluster, vmid) WHERE state <> 'purged'",

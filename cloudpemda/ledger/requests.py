@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import quota
-from cloudpemda.ledger.audit import Actor, Audit, Deed
+from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.schema import approvals, instances, requests, revisions
 from cloudpemda.ledger.states import REQUEST, InstanceState, RequestEvent, RequestState, after
 from cloudpemda.ledger.store import Store
@@ -25,10 +25,6 @@ _FINAL_UNCHANGED = frozenset({RequestState.WITHDRAWN, RequestState.EXPIRED, Requ
 """States in which even the same content, handed in again, is asked for anew."""
 
 _UNDER_WAY = frozenset({RequestState.APPLYING, RequestState.ACTIVE, RequestState.STUCK})
-
-SYSTEM = Actor("system", "cloudpemda", "system")
-"""Who acts when nobody does: the timer, and holds that run out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Submission:

@@ -110,6 +110,7 @@ instances = Table(
     Column("storages", Text, nullable=False),  # JSON: disk name → PVE storage id
     Column("targets", Text, nullable=False),  # JSON: replication target nodes
     Column("error", Text),
+    Column("active_since", Moment),  # when it was first read back as promised
     Column("updated_at", Moment, nullable=False),
 )
 

@@ -38,7 +38,7 @@ class Size(int):
     """A number of MiB that a text shows in readable units, while JSON keeps the number."""
 
     def __format__(self, spec: str) -> str:
-        return format(show_size(self), spec)
+        return format(show_size(int(self)), spec)
 
 
 def amount(dimension: str, value: int) -> int:

@@ -1,0 +1,201 @@
+"""Who may ask for what, and who may decide it.
+
+A request is measured against what its OPD is allowed, the catalogue and the production clusters;
+a decision against the roles of the person and against who asked. All reasons are given at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from cloudpemda.errors import Fault
+from cloudpemda.request.spec import VmSpec, WorkloadSpec
+from cloudpemda.rules.verdict import Verdict
+from cloudpemda.site.load import Site
+from cloudpemda.site.models import ClusterSettings, OpdFile, Person, Role, ServiceClass
+from cloudpemda.units import Instant
+
+LONGEST_LEASE_YEARS = 5
+
+
+def may_ask(spec: WorkloadSpec, site: Site, *, now: Instant, others: int) -> Verdict:
+    """May this OPD ask for this? `others` is how many VMs it has in other workloads."""
+    opd = site.opds.get(spec.opd)
+    if opd is None:
+        return Verdict((_fault("policy.opd-unknown", "metadata.opd", opd=spec.opd),))
+    today = now.astimezone(ZoneInfo(site.info.site.zone)).date()
+    return Verdict(
+        (
+            *_service_class_faults(spec, opd, site),
+            *_lease_faults(spec, today),
+            *(fault for vm in spec.vms for fault in _vm_faults(vm, opd, site)),
+            *_cluster_faults(spec, site),
+            *_vmid_faults(spec, opd, others),
+        )
+    )
+
+
+def has_role(person: Person, role: Role, opd: str) -> bool:
+    """Whether the person has the role for this OPD, or for all."""
+    return any(grant.role == role and grant.opd in {None, opd} for grant in person.roles)
+
+
+def deciding_role(person: Person, opd: str, service_class: ServiceClass) -> Role | None:
+    """The role in which the person may decide on a request of this class; None: they may not.
+
+    An approver decides on every class, a reviewer where the class leaves it to Diskominfo.
+    """
+    if has_role(person, "approver", opd):
+        return "approver"
+    if service_class.approval == "diskominfo" and has_role(person, "reviewer", opd):
+        return "reviewer"
+    return None
+
+
+def may_decide(
+    person: Person, spec: WorkloadSpec, *, submitted_by: str, service_class: ServiceClass
+) -> Verdict:
+    """May this person decide on this request, handed in by the login `submitted_by`?
+
+    Never one's own, under no login and no role: the requester is known by NIP, and by name where
+    the person's NIP is not on record.
+    """
+    faults: list[Fault] = []
+    if person.login == submitted_by or _is_requester(person, spec):
+        faults.append(_fault("policy.own-request", None, login=person.login, key=spec.key))
+    if deciding_role(person, spec.opd, service_class) is None:
+        faults.append(
+            _fault(
+                "policy.no-role",
+                None,
+                login=person.login,
+                opd=spec.opd,
+                service_class=spec.service_class,
+                approval=service_class.approval,
+            )
+        )
+    return Verdict(tuple(faults))
+
+
+def _is_requester(person: Person, spec: WorkloadSpec) -> bool:
+    if person.nip is not None:
+        return person.nip == spec.requester.nip
+    return _folded(person.name) == _folded(spec.requester.name)
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+# -- what is asked for -----------------------------------------------------------------------
+def _service_class_faults(spec: WorkloadSpec, opd: OpdFile, site: Site) -> Iterator[Fault]:
+    wanted, path = spec.service_class, "spec.serviceClass"
+    if wanted not in site.catalogue.service_classes:
+        known = _listed(site.catalogue.service_classes)
+        yield _fault("policy.class-unknown", path, service_class=wanted, known=known)
+    elif wanted not in opd.allow.service_classes:
+        yield _fault(
+            "policy.class-not-allowed",
+            path,
+            service_class=wanted,
+            opd=spec.opd,
+            allowed=_listed(opd.allow.service_classes),
+        )
+
+
+def _lease_faults(spec: WorkloadSpec, today: date) -> Iterator[Fault]:
+    if spec.until <= today:
+        yield _fault("policy.until-past", "spec.until", until=str(spec.until), today=str(today))
+    longest = _years_later(today, LONGEST_LEASE_YEARS)
+    if spec.until > longest:
+        yield _fault("policy.until-far", "spec.until", until=str(spec.until), longest=str(longest))
+
+
+def _years_later(day: date, years: int) -> date:
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year + years, day=28)
+
+
+def _vm_faults(vm: VmSpec, opd: OpdFile, site: Site) -> Iterator[Fault]:
+    path = f"spec.vms[{vm.name}]"
+    if vm.image not in site.catalogue.images:
+        known = _listed(site.catalogue.images)
+        yield _fault("policy.image-unknown", f"{path}.image", image=vm.image, known=known)
+    known_classes = {name for cluster in _production(site).values() for name in cluster.storages}
+    for name in dict.fromkeys(disk.storage_class for disk in vm.disks):
+        if name not in known_classes:
+            yield _fault(
+                "policy.storage-class",
+                f"{path}.disks",
+                storage_class=name,
+                known=_listed(known_classes),
+            )
+    for nic in vm.networks:
+        if nic.network not in site.info.networks:
+            yield _fault(
+                "policy.network-unknown",
+                f"{path}.networks",
+                network=nic.network,
+                allowed=_listed(opd.allow.networks),
+            )
+        elif nic.network not in opd.allow.networks:
+            yield _fault(
+                "policy.network-not-allowed",
+                f"{path}.networks",
+                network=nic.network,
+                opd=opd.opd.code,
+                owner=site.info.networks[nic.network].opd,
+                allowed=_listed(opd.allow.networks),
+            )
+        if nic.public_ip and site.info.public_addresses is None:
+            yield _fault("policy.no-public", f"{path}.networks", network=nic.network)
+
+
+def _cluster_faults(spec: WorkloadSpec, site: Site) -> Iterator[Fault]:
+    """A workload is placed on one cluster: one must have all its images and storage classes."""
+    images = {vm.image for vm in spec.vms} & site.catalogue.images.keys()
+    classes = {disk.storage_class for vm in spec.vms for disk in vm.disks}
+    known = {name for cluster in _production(site).values() for name in cluster.storages}
+    for name, cluster in _production(site).items():
+        has_images = all(name in site.catalogue.images[image] for image in images)
+        if has_images and (classes & known) <= cluster.storages.keys():
+            return
+    yield _fault(
+        "policy.no-cluster",
+        "spec.vms",
+        images=_listed(images),
+        storage_classes=_listed(classes & known),
+    )
+
+
+def _vmid_faults(spec: WorkloadSpec, opd: OpdFile, others: int) -> Iterator[Fault]:
+    wanted, size = sum(vm.count for vm in spec.vms), len(opd.opd.vmid_range)
+    if wanted + others > size:
+        yield _fault(
+            "policy.vmids",
+            "spec.vms",
+            opd=spec.opd,
+            wanted=wanted,
+            left=max(0, size - others),
+            vmids=opd.opd.vmids,
+        )
+
+
+def _production(site: Site) -> Mapping[str, ClusterSettings]:
+    return {
+        name: cluster
+        for name, cluster in site.info.clusters.items()
+        if cluster.role == "production"
+    }
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names for a sentence; a dash where there is none."""
+    return ", ".join(sorted(names)) or "–"
+
+
+def _fault(code: str, path: str | None, **values: object) -> Fault:
+    return Fault(code, MappingProxyType(values), path=path)
