@@ -140,7 +140,9 @@ def parse(text: str) -> CalendarEvent:
     return CalendarEvent(days, *_date(date), *_clock(clock))
 
 
-def _date(text: str | None) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
+def _date(
+    text: str | None,
+) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
     if text is None:
         return None, None, None
     parts = text.split("-")
@@ -155,7 +157,9 @@ def _date(text: str | None) -> tuple[frozenset[int] | None, frozenset[int] | Non
     )
 
 
-def _clock(text: str | None) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
+def _clock(
+    text: str | None,
+) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
     zero = frozenset({0})
     if text is None:
         return zero, zero, zero

@@ -9,7 +9,12 @@ class Refused(Exception):
     """An answer other than 200. `message` may have several lines; the reason is the first."""
 
     def __init__(
-        self, status: int, message: str, errors: Mapping[str, str] | None = None, *, empty: bool = False
+        self,
+        status: int,
+        message: str,
+        errors: Mapping[str, str] | None = None,
+        *,
+        empty: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status

@@ -127,7 +127,9 @@ class Checker:
         if spec.pattern and not re.fullmatch(spec.pattern, text):
             return "value does not match the regex pattern"
         if spec.enum and text not in spec.enum:
-            return f"value '{text}' does not have a value in the enumeration '{', '.join(spec.enum)}'"
+            return (
+                f"value '{text}' does not have a value in the enumeration '{', '.join(spec.enum)}'"
+            )
         return ""
 
     def property_string(self, keys: Mapping[str, Spec], text: str, path: str) -> dict[str, str]:

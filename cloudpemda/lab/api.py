@@ -1,0 +1,27 @@
+"""All that the lab serves: importing this module registers every handler."""
+
+from __future__ import annotations
+
+from . import (
+    api_access,
+    api_cluster,
+    api_node,
+    api_storage,
+    api_tasks,
+    backup,
+    ha,
+    pools,
+    replication,
+)
+from .qemu import agent, clone, create, disks, edit, lifecycle, migrate, power, reads, snapshots
+from .routes import HANDLERS
+
+SERVED = (
+    api_access, api_cluster, api_node, api_storage, api_tasks, backup, ha, pools, replication, agent,
+    clone, create, disks, edit, lifecycle, migrate, power, reads, snapshots,
+)  # fmt: skip
+
+
+def routes() -> list[str]:
+    """`METHOD /path` of everything served in any release."""
+    return sorted(HANDLERS)

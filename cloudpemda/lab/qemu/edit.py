@@ -1,0 +1,246 @@
+"""Changing a VM's configuration: at once (PUT) or in a task (POST); pending where the VM is running."""
+
+from __future__ import annotations
+
+import re
+
+from .. import storage as storages
+from ..errors import Refused, failed, invalid
+from ..formats import split_list
+from ..routes import route
+from ..state import Task, Vm
+from ..tasks import Work
+from ..world import Call, World
+from .config import (
+    CI_KEYS,
+    DISK_KEY,
+    NOT_SETTINGS,
+    check_digest,
+    check_lock,
+    check_skiplock,
+    check_ssh_keys,
+    drives,
+    memory_of,
+    normal_tags,
+    parse_drive,
+    spec_of,
+    stored,
+)
+from .drives import import_seconds, materialise, wanted
+from .privileges import check_bridges, check_drives, check_settings
+
+# Taken over by a running VM at once.
+AT_ONCE = {
+    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags", "lock",
+    "template", "hotplug", "autostart", "migrate_downtime", "migrate_speed", "boot", "vmstatestorage",
+    *CI_KEYS,
+}  # fmt: skip
+HOTPLUG = re.compile(r"(net|scsi|virtio|usb|unused|ipconfig)\d+")
+
+
+@route("PUT /nodes/{node}/qemu/{vmid}/config")
+def put_config(call: Call) -> object:
+    change = Change(call)
+    change.check()
+    if not call.cluster.quorate:
+        pid = call.here.next_pid
+        raise failed(
+            f"unable to open file '/etc/pve/nodes/{call.node}/qemu-server/"
+            f"{change.vm.vmid}.conf.tmp.{pid}' - Permission denied"
+        )
+    change.apply(None)
+    return None
+
+
+@route("POST /nodes/{node}/qemu/{vmid}/config")
+def post_config(call: Call) -> object:
+    change = Change(call)
+    change.check()
+    return call.start("qmconfig", change.vm.vmid, change.work)
+
+
+class Change:
+    """One change of one VM's configuration, checked before anything is done."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.settings = {k: v for k, v in call.params.items() if k not in NOT_SETTINGS}
+        self.deleted = [_without_index(key) for key in split_list(call.params.get("delete", ""))]
+        self.reverted = split_list(call.params.get("revert", ""))
+
+    @property
+    def vm(self) -> Vm:
+        return self.call.vm()
+
+    def check(self) -> None:
+        call = self.call
+        check_skiplock(call)
+        if not (self.settings or self.deleted or self.reverted):
+            raise failed("no options specified")
+        self._check_deleted()
+        if "sshkeys" in self.settings:
+            check_ssh_keys(self.settings["sshkeys"])
+        vm_exists = call.vm()
+        check_settings(call, self.settings, self.deleted)
+        check_drives(call, self.settings)
+        check_bridges(call, self.settings)
+        if "lock" not in self.deleted or not call.params.flag("skiplock"):
+            check_lock(vm_exists, call)
+        check_digest(call, vm_exists)
+        self._check_values(vm_exists)
+
+    def _check_deleted(self) -> None:
+        for key in self.deleted:
+            if key in self.settings:
+                raise invalid(
+                    {"delete": f"you can't use '-{key}' and -delete {key}' at the same time"}
+                )
+            if key != "digest" and spec_of(self.call.cluster.release, key) is None:
+                raise invalid({"delete": f"unknown option '{key}'"})
+        for key in self.reverted:
+            if spec_of(self.call.cluster.release, key) is None:
+                raise invalid({"revert": f"unknown option '{key}'"})
+
+    def _check_values(self, vm: Vm) -> None:
+        after = {**vm.config, **self.settings}
+        if "balloon" in self.settings and int(after["balloon"]) * 1024**2 > memory_of(after):
+            raise failed("balloon value too large (must be smaller than assigned memory)")
+        boot = self.settings.get("boot", "")
+        if "order=" in boot:
+            for device in filter(None, boot.partition("order=")[2].split(",")[0].split(";")):
+                if device not in after:
+                    raise failed(f"invalid bootorder: device '{device}' does not exist'")
+        if vm.config.get("protection") == "1":
+            for key in self.deleted:
+                if DISK_KEY.fullmatch(key) and key in vm.config:
+                    raise failed(f"can't unplug disk from VM '{vm.vmid}' - protection mode enabled")
+        for one in wanted(self.settings, DISK_KEY):
+            self._check_drive(vm, one.key, one.drive.volid)
+
+    def _check_drive(self, vm: Vm, key: str, volid: str) -> None:
+        if storages.split(volid)[1] == "cloudinit":
+            present = [k for k, d in drives(vm.config).items() if d.cloudinit and k != key]
+            if present:
+                raise failed(f"{key} - cloud-init drive is already attached at '{present[0]}'")
+
+    def work(self, task: Task) -> Work:
+        call = self.call
+        if any(one.source for one in wanted(self.settings, DISK_KEY)):
+            for key, value in self.settings.items():
+                if DISK_KEY.fullmatch(key):
+                    task.log.append(f"update VM {call.params['vmid']}: -{key} {value}")
+        yield call.world.duration("config") + import_seconds(
+            call.world, wanted(self.settings, DISK_KEY)
+        )
+        check_lock(self.vm, call)
+        self.apply(task)
+
+    def apply(self, task: Task | None) -> None:
+        vm, world = self.vm, self.call.world
+        made: list[str] = []
+        values: dict[str, str] = {}
+        try:
+            for one in wanted(self.settings, DISK_KEY):
+                values[one.key] = materialise(world, vm, one, task, made)
+        except Refused:
+            for volid in made:
+                storages.free(world, volid, vm.node)
+            raise
+        for key in self.reverted:
+            vm.pending.pop(key, None)
+            if key in vm.pending_delete:
+                vm.pending_delete.remove(key)
+        for key in self.deleted:
+            self._delete(vm, key)
+        for key, value in self.settings.items():
+            self._set(world, vm, key, values.get(key) or _value(world, vm, key, value))
+        world.note("vm-changed", vmid=vm.vmid, keys=sorted({*self.settings, *self.deleted}))
+
+    def _delete(self, vm: Vm, key: str) -> None:
+        vm.pending.pop(key, None)
+        if key not in vm.config:
+            return
+        if vm.status != "stopped" and not (key in AT_ONCE or HOTPLUG.fullmatch(key)):
+            if key not in vm.pending_delete:
+                vm.pending_delete.append(key)
+            return
+        remove_key(self.call.world, vm, key, force=self.call.params.flag("force"))
+
+    def _set(self, world: World, vm: Vm, key: str, value: str) -> None:
+        if key in vm.pending_delete:
+            vm.pending_delete.remove(key)
+        if vm.status != "stopped" and not (key in AT_ONCE or HOTPLUG.fullmatch(key)):
+            if vm.config.get(key) == value:
+                vm.pending.pop(key, None)
+            else:
+                vm.pending[key] = value
+            return
+        old = vm.config.get(key)
+        if old is not None and DISK_KEY.fullmatch(key):
+            _detach_replaced(world, vm, old, value)
+        if key == "description" and not value:
+            vm.config.pop(key, None)
+        else:
+            vm.config[key] = value
+
+
+def _without_index(key: str) -> str:
+    return key.removeprefix("-")
+
+
+def _value(world: World, vm: Vm, key: str, value: str) -> str:
+    if key == "tags":
+        return normal_tags(value)
+    if key.startswith("net") and key[3:].isdigit() and "=" not in value.split(",", maxsplit=1)[0]:
+        old = vm.config.get(key, "")
+        model = value.split(",", maxsplit=1)[0]
+        mac = re.match(rf"{model}=([0-9A-Fa-f:]+)", old)
+        if mac:
+            value = value.replace(model, f"{model}={mac[1]}", 1)
+    return stored(world, world.cluster.release, key, value)
+
+
+def _detach_replaced(world: World, vm: Vm, old: str, new: str) -> None:
+    """A drive whose volume changes leaves the old volume behind as unused."""
+    before, after = parse_drive(old), parse_drive(new)
+    if before.volid == after.volid or ":" not in before.volid or before.cdrom:
+        return
+    add_unused(vm, before.volid)
+
+
+def add_unused(vm: Vm, volid: str) -> None:
+    number = next(n for n in range(256) if f"unused{n}" not in vm.config)
+    vm.config[f"unused{number}"] = volid
+
+
+def remove_key(world: World, vm: Vm, key: str, *, force: bool) -> None:
+    """Take a key out; a disk is detached (kept as unused), an unused one destroyed."""
+    value = vm.config.pop(key, None)
+    if value is None or not DISK_KEY.fullmatch(key):
+        return
+    drive = parse_drive(value)
+    if ":" not in drive.volid:
+        return
+    if drive.cloudinit or key.startswith("unused") or force:
+        storages.free(world, drive.volid, vm.node)
+    elif not drive.cdrom:
+        add_unused(vm, drive.volid)
+
+
+def take_over_pending(world: World, vm: Vm) -> None:
+    """What a VM's start does with changes that waited for it."""
+    for key in vm.pending_delete:
+        remove_key(world, vm, key, force=False)
+    vm.config.update(vm.pending)
+    vm.pending, vm.pending_delete = {}, []
+
+
+@route("PUT /nodes/{node}/qemu/{vmid}/unlink")
+def unlink(call: Call) -> object:
+    vm = call.vm()
+    keys = split_list(call.params.get("idlist", ""))
+    check_settings(call, {}, keys)
+    check_lock(vm, call)
+    for key in keys:
+        remove_key(call.world, vm, key, force=call.params.flag("force"))
+    return None

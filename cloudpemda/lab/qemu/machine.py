@@ -1,0 +1,53 @@
+"""The machine itself: running or not, and what a guest in it would do."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import failed
+from ..state import Vm
+from ..world import World
+from .config import check_lock, drives
+from .edit import take_over_pending
+
+
+def check_startable(world: World, vm: Vm, *, skiplock: bool) -> None:
+    if vm.template:
+        raise failed("you can't start a vm if it's a template")
+    if not skiplock:
+        check_lock(vm)
+    if vm.status != "stopped":
+        raise failed(f"VM {vm.vmid} already running")
+
+
+def run(world: World, vm: Vm) -> None:
+    take_over_pending(world, vm)
+    vm.status, vm.started = "running", world.now()
+    world.cluster.nodes[vm.node].next_pid += 3
+    vm.pid = world.cluster.nodes[vm.node].next_pid
+    write_cloudinit(vm)
+    world.note("vm-started", vmid=vm.vmid, node=vm.node)
+
+
+def halt(world: World, vm: Vm) -> None:
+    if vm.status != "stopped":
+        vm.status, vm.started, vm.pid = "stopped", 0.0, 0
+        world.note("vm-stopped", vmid=vm.vmid, node=vm.node)
+    take_over_pending(world, vm)
+
+
+def write_cloudinit(vm: Vm) -> None:
+    """What the guest will find on its cloud-init CD."""
+    if any(drive.cloudinit for drive in drives(vm.config).values()):
+        vm.cloudinit = {
+            key: value
+            for key, value in vm.config.items()
+            if key.startswith(("ci", "ipconfig"))
+            or key in ("sshkeys", "nameserver", "searchdomain", "name")
+        }
+
+
+def guest_alive(vm: Vm) -> bool:
+    """Whether a guest's agent answers: it was told to, and there is a system on the disk."""
+    enabled = re.match(r"(enabled=)?1", vm.config.get("agent", ""))
+    return bool(enabled) and vm.cloudinit.get("ciuser", "") != "" and "scsi0" in vm.config

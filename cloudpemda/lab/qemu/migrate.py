@@ -1,0 +1,121 @@
+"""Moving a VM to another node of its cluster, with its local disks where it has any."""
+
+from __future__ import annotations
+
+from .. import ha
+from .. import storage as storages
+from ..errors import failed, invalid
+from ..routes import route
+from ..state import Task, Vm
+from ..tasks import Work
+from ..world import Call, World
+from .config import check_lock, disks, drives
+from .lookup import locate
+
+
+def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:
+    """Key and volume of drives on storages that are not shared."""
+    found = []
+    for key, drive in drives(vm.config, unused=True).items():
+        name = storages.split(drive.volid)[0]
+        storage = world.cluster.storages.get(name)
+        if ":" in drive.volid and storage is not None and not storage.shared:
+            found.append((key, drive.volid))
+    return found
+
+
+@route("GET /nodes/{node}/qemu/{vmid}/migrate")
+def preconditions(call: Call) -> object:
+    vm = call.vm()
+    others = [name for name in call.cluster.nodes if name != call.node]
+    local = []
+    for key, volid in local_drives(call.world, vm):
+        volume = storages.find(call.cluster, volid, vm.node)
+        local.append(
+            {
+                "volid": volid,
+                "size": volume.virtual if volume else 0,
+                "drivename": key,
+                "cdrom": int(key not in disks(vm.config)),
+                "shared": 0,
+                "replicate": 1,
+                "is_attached": int(not key.startswith("unused")),
+                "is_unused": int(key.startswith("unused")),
+                "is_vmstate": 0,
+                "is_cloudinit": int("cloudinit" in volid),
+                "is_tpmstate": int(key.startswith("tpmstate")),
+            }
+        )
+    found: dict[str, object] = {
+        "running": int(vm.status != "stopped"),
+        "local_disks": local,
+        "local_resources": [],
+        "mapped-resources": [],
+    }
+    if call.cluster.release != "8":
+        found |= {"has-dbus-vmstate": 1}
+    found["mapped-resource-info"] = {}
+    found["allowed_nodes"] = others
+    found["not_allowed_nodes"] = {name: {} for name in others}
+    return found
+
+
+@route("POST /nodes/{node}/qemu/{vmid}/migrate")
+def migrate(call: Call) -> object:
+    target = call.params["target"]
+    managed = f"vm:{call.params['vmid']}" in call.cluster.ha_resources
+    if target == call.node:
+        raise invalid({"target": "target is local node."})
+    if target not in call.cluster.nodes:
+        raise failed(f"no such cluster node '{target}'")
+    vm = call.vm()
+    check_lock(vm)
+    if vm.status != "stopped" and not call.params.flag("online"):
+        raise failed("can't migrate running VM without --online")
+    if managed:
+        return ha.request_migration(call, target)
+    return call.start("qmigrate", vm.vmid, lambda task: _migrate(call, target, task))
+
+
+def _migrate(call: Call, target: str, task: Task) -> Work:
+    vm, world = locate(call), call.world
+    stamp = _stamp(world)
+    if not call.cluster.nodes[target].online:
+        task.log.append(f"{stamp} ERROR: migration aborted: Can't connect to destination address")
+        raise failed("migration aborted")
+    address = call.cluster.nodes[target].address
+    task.log.append(f"{stamp} starting migration of VM {vm.vmid} to node '{target}' ({address})")
+    for _, volid in local_drives(world, vm):
+        task.log.append(f"{stamp} found local disk '{volid}' (attached)")
+    vm.config["lock"] = "migrate"
+    yield world.duration("migrate")
+    vm = locate(call)
+    vm.config.pop("lock", None)
+    if not call.cluster.nodes[target].online:
+        raise failed("migration aborted")
+    move(world, vm, target)
+    task.log.append(f"{_stamp(world)} migration finished successfully (duration 00:00:01)")
+
+
+def move(world: World, vm: Vm, target: str) -> None:
+    """Configuration and local volumes go over; replication jobs to the target turn round."""
+    source = vm.node
+    for _, volid in local_drives(world, vm):
+        here = storages.find(world.cluster, volid, source)
+        there = storages.find(world.cluster, volid, target)
+        if here is None:
+            continue
+        if there is not None:
+            world.cluster.volumes.remove(there)
+        here.node = target
+    vm.node = target
+    for job in world.cluster.replication.values():
+        if job.guest == vm.vmid and job.target == target:
+            job.target = source
+    world.note("vm-moved", vmid=vm.vmid, source=source, target=target)
+
+
+def _stamp(world: World) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(world.now(), UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,253 @@
+"""HTTP as PVE speaks it: envelope, form and JSON bodies, reason phrases, tickets, proxied nodes.
+
+The order of a call is PVE's: who is it (401), is there such a method (501), may they (403), is it for
+another node (595 when that one is down), are the parameters as declared (400), and only then the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.parse
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from . import access
+from .api import HANDLERS
+from .errors import Refused, denied, failed, unauthorised
+from .params import check_params
+from .routes import Page, Router
+from .tables import load
+from .world import Call, World
+
+LOGIN_DELAY = 3.0
+FORMATS = ("json", "extjs", "html", "png")
+ROOTS = ("version", "cluster", "nodes", "storage", "access", "pools")
+METHODS = ("GET", "POST", "PUT", "DELETE")
+
+
+@dataclass
+class Reply:
+    status: int
+    reason: str
+    body: dict[str, object] | None
+    user: str = ""
+
+
+Values = dict[str, object]
+
+
+def parse_pairs(text: str) -> Values:
+    """A form or query; a repeated field becomes a list, which every type check refuses."""
+    values: Values = {}
+    for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True):
+        old = values.get(name)
+        if old is None:
+            values[name] = value
+        else:
+            values[name] = [*old, value] if isinstance(old, list) else [old, value]
+    return values
+
+
+def parse_json(text: str) -> Values:
+    try:
+        raw = json.loads(text)
+    except ValueError:
+        raise failed(
+            "malformed JSON string, neither tag, array, object, number, string or atom"
+        ) from None
+    if not isinstance(raw, dict):
+        raise failed("Not a HASH reference")
+    return {name: value for name, value in raw.items() if value is not None}
+
+
+class Frontend:
+    """Answers for one cluster through any of its nodes."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.table = load(world.cluster.release)
+        self.table = {k: v for k, v in self.table.items() if k in HANDLERS or v.index}
+        self.router = Router(self.table)
+        self.privileges = access.all_privileges(world.cluster.release)
+
+    def answer(
+        self, local: str, method: str, path: str, values: Values, headers: dict[str, str]
+    ) -> Reply:
+        """`local` is the node the request came in on; `path` is below the format, decoded."""
+        user = ""
+        try:
+            user = self._who(method, path, headers)
+            data = self._run(local, method, path, values, user)
+        except Refused as refused:
+            if refused.empty:
+                return Reply(refused.status, refused.reason, None, user)
+            message = (
+                refused.message if refused.status == 501 else refused.message.rstrip("\n") + "\n"
+            )
+            body: dict[str, object] = {"data": None, "message": message}
+            if refused.errors:
+                body["errors"] = refused.errors
+            return Reply(refused.status, refused.reason, body, user)
+        if isinstance(data, Page):
+            return Reply(200, "OK", {"data": data.data, "total": data.total}, user)
+        return Reply(200, "OK", {"data": data}, user)
+
+    def _who(self, method: str, path: str, headers: dict[str, str]) -> str:
+        matched = self.router.match(method, path)
+        if matched and self.table[matched[0]].anyone:
+            return ""
+        cluster, now = self.world.cluster, self.world.now()
+        header = headers.get("authorization", "")
+        if header.startswith("PVEAPIToken"):
+            return access.by_token(cluster.access, header, now)
+        ticket = _cookie(headers.get("cookie", "")) or header.removeprefix("PVEAuthCookie=")
+        if not ticket:
+            raise unauthorised("No ticket")
+        return access.by_ticket(
+            cluster.access, ticket, headers.get("csrfpreventiontoken"), method, now
+        )
+
+    def _run(self, local: str, method: str, path: str, values: Values, user: str) -> object:
+        if method not in METHODS:
+            raise Refused(501, f"method '{method}' not available")
+        if method == "GET" and path == "/":
+            return [{"subdir": name} for name in ROOTS]
+        matched = self.router.match(method, path)
+        if matched is None:
+            raise Refused(501, f"Method '{method} {path}' not implemented")
+        name, found = matched
+        declaration = self.table[name]
+        both = {**values, **found}
+        if "!" in user and not declaration.tokens:
+            uri = f"URI '{path}' not available with API token, need proper ticket.\n"
+            raise denied(uri)
+        if declaration.check:
+            access.Check(self.world.cluster, user, both).run(declaration.check)
+        node = found.get("node", local)
+        if node == "localhost":
+            node = local
+        if "node" in found and node != local:
+            self._reach(node)
+        params = check_params(declaration, both, self.privileges)
+        if declaration.index:
+            return [{declaration.index: child} for child in declaration.children]
+        if node not in self.world.cluster.nodes:
+            node = local
+        return HANDLERS[name](Call(self.world, node, user, params, method, path, values))
+
+    def _reach(self, node: str) -> None:
+        nodes = self.world.cluster.nodes
+        if node not in nodes:
+            if node.lower() in nodes:
+                raise Refused(
+                    596, "error:0A000086:SSL routines::certificate verify failed", empty=True
+                )
+            raise failed(
+                f"hostname lookup '{node}' failed - failed to get address info for: {node}: "
+                "Name or service not known"
+            )
+        if not nodes[node].online:
+            raise Refused(595, "No route to host", empty=True)
+
+
+def _cookie(header: str) -> str:
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == "PVEAuthCookie":
+            return urllib.parse.unquote(value)
+    return ""
+
+
+Intercept = Callable[[World, str, str, str, Values, Callable[[], Reply]], Awaitable[Reply]]
+
+
+class Listener:
+    """One node's port: turns HTTP into calls of the frontend, by way of the lab's faults."""
+
+    def __init__(self, frontend: Frontend, node: str, intercept: Intercept) -> None:
+        self.frontend, self.node, self.intercept = frontend, node, intercept
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        world = self.frontend.world
+        if not world.cluster.nodes[self.node].online:
+            _cut(request)
+        path = urllib.parse.unquote(request.raw_path.split("?", 1)[0])
+        form, rest = _format_of(path)
+        if not form:
+            found = path.startswith("/api2")
+            return web.Response(
+                status=501 if found else 500,
+                reason="no such uri" if found else f"no such file '{path}'",
+            )
+        try:
+            values = await _values(request)
+        except Refused as refused:
+            return _respond("json", rest, Reply(refused.status, refused.reason, None))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+
+        def work() -> Reply:
+            world.clock.run_due()
+            reply = self.frontend.answer(self.node, request.method, rest, values, headers)
+            world.clock.run_due()
+            return reply
+
+        reply = await self.intercept(world, self.node, request.method, rest, values, work)
+        if reply.status == 401:
+            await world.clock.pause(LOGIN_DELAY)
+        if reply.status == 0:
+            _cut(request)
+        return _respond(form, rest, reply)
+
+
+def _cut(request: web.BaseRequest) -> None:
+    """Close the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise asyncio.CancelledError
+
+
+def _format_of(path: str) -> tuple[str, str]:
+    parts = [part for part in path.split("/") if part]
+    if len(parts) < 2 or parts[0] != "api2":
+        return "", path
+    return parts[1], "/" + "/".join(parts[2:])
+
+
+async def _values(request: web.BaseRequest) -> Values:
+    query = parse_pairs(request.query_string)
+    if request.method == "DELETE" and (request.content_length or 0) > 0:
+        raise Refused(501, "Unexpected content for method 'DELETE'")
+    if request.method in ("GET", "HEAD", "DELETE"):
+        return query
+    text = (await request.read()).decode("utf-8", "replace")
+    kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    if kind == "application/json":
+        return {**query, **parse_json(text)}
+    if kind not in ("", "application/x-www-form-urlencoded", "application/octet-stream"):
+        raise Refused(506, f"upload 'Content-Type '{kind}' not implemented")
+    return {**query, **parse_pairs(text)}
+
+
+def _respond(form: str, path: str, reply: Reply) -> web.Response:
+    if form not in FORMATS and reply.body is not None:
+        return web.Response(status=501, reason=f"no formatter for uri {path}, {form}")
+    status, reason, body = reply.status, reply.reason, reply.body
+    if body is None:
+        return web.Response(status=status, reason=reason)
+    if form in ("html", "png"):
+        return web.Response(status=status, reason=reason, text="", content_type=f"text/{form}")
+    if form == "extjs":
+        body = {**body, "success": int(status == 200)}
+        if status != 200:
+            body["status"] = status
+        status, reason = 200, "OK"
+    return web.Response(
+        status=status,
+        reason=reason.replace("\r", " "),
+        body=json.dumps(body, separators=(",", ":")).encode(),
+        content_type="application/json",
+        charset="utf-8",
+    )

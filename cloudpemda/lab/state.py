@@ -1,0 +1,294 @@
+"""What a simulated cluster knows: plain values that go to `state.json` and come back.
+
+Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. Sizes are bytes, instants
+seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+@dataclass
+class Node:
+    name: str
+    number: int
+    cpus: int = 2
+    memory: int = 24 * GIB
+    online: bool = True
+    booted: float = 0.0
+    clock_skew: float = 0.0
+    bridges: list[str] = field(default_factory=lambda: ["vmbr0"])
+    config: dict[str, str] = field(default_factory=dict)
+    next_pid: int = 1000
+    address: str = ""
+
+
+@dataclass
+class Storage:
+    """One entry of `storage.cfg`, texts by option, in order."""
+
+    name: str
+    type: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> bool:
+        return self.type in ("nfs", "cifs", "pbs", "rbd", "cephfs", "iscsi") or self.flag("shared")
+
+    @property
+    def content(self) -> list[str]:
+        return [part for part in self.options.get("content", "").split(",") if part]
+
+    @property
+    def nodes(self) -> list[str]:
+        return [part for part in self.options.get("nodes", "").split(",") if part]
+
+    def flag(self, name: str) -> bool:
+        return self.options.get(name) == "1"
+
+
+@dataclass
+class Capacity:
+    """The space behind a storage on each node (or the shared one): bytes in all, and used by others."""
+
+    total: int
+    foreign: int = 0
+
+
+@dataclass
+class Volume:
+    volid: str
+    node: str  # empty when the storage is shared
+    size: int
+    format: str
+    content: str
+    vmid: int = 0
+    ctime: float = 0.0
+    used: int = 0
+    parent: str = ""
+    notes: str = ""
+    protected: bool = False
+    virtual: int = 0  # of a disk image: the size of the disk it holds
+
+
+@dataclass
+class VmSnapshot:
+    name: str
+    config: dict[str, str]
+    taken: float
+    description: str = ""
+    parent: str = ""
+
+
+@dataclass
+class Vm:
+    vmid: int
+    node: str
+    config: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
+    pending_delete: list[str] = field(default_factory=list)
+    snapshots: dict[str, VmSnapshot] = field(default_factory=dict)
+    parent: str = ""
+    status: str = "stopped"  # stopped, running, paused
+    started: float = 0.0
+    pid: int = 0
+    known_since: float = 0.0  # when the node's statistics first saw it
+    cloudinit: dict[str, str] = field(default_factory=dict)  # as last written to the CD
+
+    @property
+    def name(self) -> str:
+        return self.config.get("name", f"VM {self.vmid}")
+
+    @property
+    def template(self) -> bool:
+        return self.config.get("template") == "1"
+
+
+@dataclass
+class Token:
+    digest: str
+    privsep: bool = True
+    expire: int = 0
+    comment: str = ""
+
+
+@dataclass
+class User:
+    userid: str
+    enable: bool = True
+    expire: int | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    password: str = ""  # salted digest
+
+
+@dataclass
+class Acl:
+    path: str
+    kind: str  # user, group, token
+    who: str
+    role: str
+    propagate: bool = True
+
+
+@dataclass
+class Realm:
+    name: str
+    type: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Access:
+    users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)  # comment by name
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    acl: list[Acl] = field(default_factory=list)
+    realms: dict[str, Realm] = field(default_factory=dict)
+    key: str = ""  # signs tickets
+
+
+@dataclass
+class Pool:
+    name: str
+    comment: str | None = None
+    vms: list[int] = field(default_factory=list)
+    storages: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Task:
+    upid: str
+    node: str
+    pid: int
+    pstart: int
+    starttime: float
+    type: str
+    id: str
+    user: str
+    token: str = ""
+    endtime: float | None = None
+    status: str = ""
+    log: list[str] = field(default_factory=list)
+
+
+@dataclass
+class HaResource:
+    sid: str
+    options: dict[str, str] = field(default_factory=dict)
+    state: str = "queued"  # what the manager has made of it
+    node: str = ""
+    command: str = ""
+
+
+@dataclass
+class Section:
+    """One section of a configuration file (HA rule or group, backup job): texts by option."""
+
+    name: str
+    type: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ReplicationState:
+    last_sync: float = 0.0
+    last_try: float = 0.0
+    last_node: str = ""
+    duration: float = 0.0
+    fail_count: int = 0
+    error: str = ""
+    next_sync: float = 0.0
+    log: list[str] = field(default_factory=list)
+    scheduled_now: bool = False
+
+
+@dataclass
+class ReplicationJob:
+    id: str
+    guest: int
+    number: int
+    target: str
+    options: dict[str, str] = field(default_factory=dict)
+    state: ReplicationState = field(default_factory=ReplicationState)
+
+
+@dataclass
+class Cluster:
+    name: str
+    version: str
+    nodes: dict[str, Node] = field(default_factory=dict)
+    storages: dict[str, Storage] = field(default_factory=dict)
+    capacities: dict[str, Capacity] = field(default_factory=dict)  # by storage, `*` for any other
+    volumes: list[Volume] = field(default_factory=list)
+    vms: dict[int, Vm] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    ha_resources: dict[str, HaResource] = field(default_factory=dict)
+    ha_rules: dict[str, Section] = field(default_factory=dict)
+    ha_groups: dict[str, Section] = field(default_factory=dict)
+    replication: dict[str, ReplicationJob] = field(default_factory=dict)
+    backup_jobs: dict[str, Section] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    ha_master: str = ""
+    ha_used: bool = False
+
+    @property
+    def release(self) -> str:
+        """`8` or `9`: which API it speaks."""
+        return self.version.split(".", 1)[0]
+
+    @property
+    def online(self) -> list[str]:
+        return [node.name for node in self.nodes.values() if node.online]
+
+    @property
+    def quorate(self) -> bool:
+        return len(self.online) * 2 > len(self.nodes)
+
+
+def dump(value: object) -> object:
+    """A state value as JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: dump(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): dump(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [dump(item) for item in value]
+    return value
+
+
+def restore(kind: object, raw: object) -> object:
+    """The inverse of `dump` for a declared type."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        assert isinstance(raw, dict)
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: restore(hints[name], item) for name, item in raw.items()})
+    if origin is dict:
+        assert isinstance(raw, dict)
+        return {(int(k) if args[0] is int else k): restore(args[1], v) for k, v in raw.items()}
+    if origin is list:
+        assert isinstance(raw, list)
+        return [restore(args[0], item) for item in raw]
+    if origin in (typing.Union, types.UnionType):
+        return raw
+    if kind is float:
+        assert isinstance(raw, (int, float))
+        return float(raw)
+    return raw
+
+
+def restore_cluster(raw: object) -> Cluster:
+    made = restore(Cluster, raw)
+    assert isinstance(made, Cluster)
+    return made

@@ -1,0 +1,180 @@
+"""Storages and the volumes on them: names, visibility per node, space.
+
+Two traits tell the types apart: file-based (`dir`, `nfs`, `cifs`, …: any image format, in a folder per
+VM) or block-based (`zfspool`, `lvmthin`: raw only); shared or a copy per node. Space is accounted by
+the size given at allocation, thin or not: a storage that promises more than it has is full.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .errors import Refused, failed
+from .state import GIB, Capacity, Cluster, Storage, Volume
+from .world import World
+
+FILE_BASED = ("dir", "nfs", "cifs", "btrfs", "cephfs")
+SUFFIXES = (("T", 1024**4), ("G", GIB), ("M", 1024**2), ("K", 1024))
+EXTENSIONS = {"iso": "iso", "vztmpl": "tzst", "backup": "vma.zst", "import": "qcow2"}
+
+
+def storage_of(cluster: Cluster, name: str) -> Storage:
+    storage = cluster.storages.get(name)
+    if storage is None:
+        raise failed(f"storage '{name}' does not exist")
+    return storage
+
+
+def usable_on(cluster: Cluster, name: str, node: str) -> Storage:
+    storage = storage_of(cluster, name)
+    if storage.flag("disable"):
+        raise failed(f"storage '{name}' is disabled")
+    if storage.nodes and node not in storage.nodes:
+        raise failed(f"storage '{name}' is not available on node '{node}'")
+    return storage
+
+
+def available_on(storage: Storage, node: str) -> bool:
+    return not storage.flag("disable") and (not storage.nodes or node in storage.nodes)
+
+
+def split(volid: str) -> tuple[str, str]:
+    """Storage and name of a volume id."""
+    storage, _, name = volid.partition(":")
+    return storage, name
+
+
+def place(storage: Storage, node: str) -> str:
+    return "" if storage.shared else node
+
+
+def find(cluster: Cluster, volid: str, node: str) -> Volume | None:
+    storage = cluster.storages.get(split(volid)[0])
+    where = place(storage, node) if storage else node
+    return next((v for v in cluster.volumes if v.volid == volid and v.node == where), None)
+
+
+def on(cluster: Cluster, storage: Storage, node: str) -> list[Volume]:
+    where = place(storage, node)
+    return [
+        v for v in cluster.volumes if v.node == where and v.volid.startswith(storage.name + ":")
+    ]
+
+
+def capacity(cluster: Cluster, storage: Storage, node: str) -> Capacity:
+    for key in (f"{storage.name}@{node}", storage.name, f"*{storage.type}", "*"):
+        if key in cluster.capacities:
+            return cluster.capacities[key]
+    return Capacity(100 * GIB)
+
+
+def space(cluster: Cluster, storage: Storage, node: str) -> tuple[int, int, int]:
+    """Total, used and available bytes."""
+    has = capacity(cluster, storage, node)
+    used = min(has.total, has.foreign + sum(v.size for v in on(cluster, storage, node)))
+    return has.total, used, has.total - used
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `32G`, `512M`, `1024` (bytes)."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])?", text)
+    if not found:
+        raise failed(f"unable to parse size '{text}'")
+    return int(float(found[1]) * dict(SUFFIXES).get(found[2] or "", 1))
+
+
+def format_size(size: int) -> str:
+    for suffix, factor in SUFFIXES:
+        if size and size % factor == 0:
+            return f"{size // factor}{suffix}"
+    return str(size)
+
+
+def size_in_gib(text: str) -> int:
+    """Bytes of the `N` in `storage:N`, rounded up to whole KiB as PVE does."""
+    return -int(-(float(text) * 1024**2) // 1) * 1024
+
+
+def default_format(storage: Storage) -> str:
+    return "raw"
+
+
+def formats(storage: Storage) -> tuple[str, ...]:
+    return ("raw", "qcow2", "vmdk", "subvol") if storage.type in FILE_BASED else ("raw", "subvol")
+
+
+def folder(storage: Storage) -> str:
+    return storage.options.get("path") or f"/mnt/pve/{storage.name}"
+
+
+def new_name(cluster: Cluster, storage: Storage, node: str, vmid: int, form: str) -> str:
+    taken = {
+        int(m[1])
+        for v in on(cluster, storage, node)
+        if (m := re.search(rf"(?:vm|base)-{vmid}-disk-(\d+)", v.volid))
+    }
+    number = next(n for n in range(1000) if n not in taken)
+    return full_name(storage, vmid, f"vm-{vmid}-disk-{number}", form)
+
+
+def full_name(storage: Storage, vmid: int, stem: str, form: str) -> str:
+    if storage.type in FILE_BASED:
+        return f"{storage.name}:{vmid}/{stem}.{form}"
+    return f"{storage.name}:{stem}"
+
+
+def allocate(
+    world: World,
+    storage: Storage,
+    node: str,
+    vmid: int,
+    size: int,
+    form: str = "raw",
+    *,
+    volid: str = "",
+    content: str = "images",
+    parent: str = "",
+) -> Volume:
+    """Make a volume, or fail as a full storage does."""
+    cluster = world.cluster
+    volid = volid or new_name(cluster, storage, node, vmid, form)
+    if find(cluster, volid, node):
+        raise failed(f"disk image '{path_of(storage, volid)}' already exists")
+    if not parent and size > space(cluster, storage, node)[2]:
+        if storage.type == "zfspool":
+            name = f"{storage.options.get('pool', storage.name)}/{split(volid)[1]}"
+            raise failed(f"zfs error: cannot create '{name}': out of space")
+        raise failed(f"unable to create image: No space left on device ('{volid}')")
+    volume = Volume(
+        volid, place(storage, node), 0 if parent else size, form, content, vmid, world.now(),
+        used=4096, parent=parent, virtual=size,
+    )  # fmt: skip
+    cluster.volumes.append(volume)
+    world.note("volume-made", volid=volid, node=volume.node, size=size, vmid=vmid)
+    return volume
+
+
+def path_of(storage: Storage, volid: str) -> str:
+    return f"{folder(storage)}/images/{split(volid)[1]}"
+
+
+def free(world: World, volid: str, node: str) -> None:
+    volume = find(world.cluster, volid, node)
+    if volume is not None:
+        world.cluster.volumes.remove(volume)
+        world.note("volume-gone", volid=volid, node=volume.node)
+
+
+def resize(world: World, volume: Volume, size: int, node: str) -> None:
+    storage = storage_of(world.cluster, split(volume.volid)[0])
+    if not volume.parent and size - volume.size > space(world.cluster, storage, node)[2]:
+        raise failed(f"No space left on device ('{volume.volid}')")
+    volume.virtual = size
+    if not volume.parent:
+        volume.size = size
+
+
+def refuse_path(path: str) -> Refused:
+    return failed(
+        "Only root can pass arbitrary filesystem paths. at /usr/share/perl5/PVE/Storage.pm line 651."
+    )

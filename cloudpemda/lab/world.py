@@ -1,0 +1,136 @@
+"""One simulated cluster, alive: its state, its clock, its dice, its workers, and what really happened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from . import access
+from .clock import Clock
+from .errors import Refused, denied, failed
+from .params import Params
+from .state import Cluster, Node, Task, Vm
+from .tasks import Tasks, Work
+
+STATISTICS_EVERY = 10.0
+
+
+class World:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        seed: int,
+        durations: Mapping[str, float],
+        note: Callable[[str, dict[str, object]], None],
+    ) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.dice = random.Random(f"{seed}:{cluster.name}")
+        self.durations = dict(durations)
+        self._note = note
+        self.tasks = Tasks(cluster, clock, self.note)
+        self.fingerprint = ""
+
+    def note(self, what: str, **values: object) -> None:
+        """Write down what really happened, for tests to read."""
+        self._note(what, {"cluster": self.cluster.name, **values})
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def duration(self, kind: str) -> float:
+        return self.durations.get(kind, self.durations.get("default", 0.2))
+
+    def new_uuid(self) -> str:
+        return str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+
+    def new_mac(self) -> str:
+        prefix = self.cluster.options.get("mac_prefix", "BC:24:11")
+        return prefix + "".join(f":{self.dice.randrange(256):02X}" for _ in range(3))
+
+    def vm_on(self, node: str, vmid: int) -> Vm:
+        vm = self.cluster.vms.get(vmid)
+        if vm is None or vm.node != node:
+            raise failed(
+                f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"
+            )
+        return vm
+
+    def tick(self) -> None:
+        """The nodes' statistics daemons see what runs on them."""
+        for vm in self.cluster.vms.values():
+            if not vm.known_since and self.cluster.nodes[vm.node].online:
+                vm.known_since = self.now()
+        self.clock.after(STATISTICS_EVERY, self.tick)
+
+    def need_quorum(self) -> None:
+        if not self.cluster.quorate:
+            raise failed("cluster not ready - no quorum?")
+
+    def need_file_lock(self, prefix: str, file: str) -> None:
+        """Cluster-wide files are written under a lock that only a quorate cluster gives."""
+        if not self.cluster.quorate:
+            raise failed(f"{prefix}: cfs-lock '{file}' error: no quorum!")
+
+
+@dataclass
+class Call:
+    """One request that has passed authentication, permissions and parameter checks."""
+
+    world: World
+    node: str
+    user: str  # root@pam, or root@pam!token
+    params: Params
+    method: str = "GET"
+    path: str = ""
+    sent: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.world.cluster
+
+    @property
+    def here(self) -> Node:
+        return self.cluster.nodes[self.node]
+
+    @property
+    def is_root(self) -> bool:
+        """root@pam in person: a token of root is not."""
+        return self.user == "root@pam"
+
+    def vm(self) -> Vm:
+        return self.world.vm_on(self.node, self.params.whole("vmid"))
+
+    def may(self, path: str, *privileges: str, any_of: bool = False) -> bool:
+        held = access.privileges(self.cluster, self.user, path)
+        test = any if any_of else all
+        return test(privilege in held for privilege in privileges)
+
+    def require(self, path: str, *privileges: str, any_of: bool = False) -> None:
+        held = access.privileges(self.cluster, self.user, path)
+        missing = [privilege for privilege in privileges if privilege not in held]
+        if any_of and len(missing) == len(privileges):
+            raise denied(f"{path}, {'|'.join(privileges)}")
+        if not any_of and missing:
+            raise denied(f"{path}, {missing[0]}")
+
+    def start(self, kind: str, id: object, work: Callable[[Task], Work]) -> str:
+        return self.world.tasks.start(self.here, kind, str(id), self.user, work).upid
+
+
+def digest_of(value: object) -> str:
+    """A digest that changes with the value, as PVE computes one over a configuration file."""
+    return hashlib.sha1(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def check_digest(params: Params, actual: str, prefix: str = "") -> None:
+    sent = params.get("digest")
+    if sent is not None and sent != actual:
+        raise Refused(
+            500, f"{prefix}detected modified configuration - file changed by other user? Try again."
+        )

@@ -1,0 +1,184 @@
+"""Running labs for tests: real processes on ephemeral ports, in virtual time unless told otherwise."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+START_TIMEOUT = 20.0
+
+SMALL: dict[str, Any] = {
+    "seed": 7,
+    "clock": {"start": "2026-11-20T01:00:00Z", "rate": "auto"},
+    "durations": {"clone": 2, "import": 2, "start": 1, "default": 0.2},
+    "clusters": {
+        "dc": {
+            "version": "9.2",
+            "nodes": {
+                name: {"cpus": 16, "memory": "64 GiB"} for name in ("pve1", "pve2", "pve3")
+            },
+            "storages": {
+                "local": {"type": "dir", "size": "100 GiB", "content": ["iso", "snippets", "import"]},
+                "local-zfs": {"type": "zfspool", "size": "1 TiB", "content": ["images", "rootdir"]},
+                "tank-hdd": {"type": "zfspool", "size": "4 TiB", "content": ["images", "rootdir"]},
+                "nfs": {
+                    "type": "nfs", "size": "2 TiB", "shared": True, "content": ["import", "iso"],
+                },
+                "pbs-dc": {"type": "pbs", "size": "8 TiB", "shared": True, "content": ["backup"]},
+            },
+            "images": ["nfs:import/debian-12.qcow2"],
+            "bridges": ["vmbr0"],
+        },
+    },
+}  # fmt: skip
+
+
+@dataclass
+class Control:
+    """The control port of a running lab."""
+
+    url: str
+    token: str = field(repr=False)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        answer = requests.request(
+            method,
+            self.url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=60,
+        )
+        if answer.status_code != 200:
+            raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    def now(self) -> float:
+        return float(self.call("GET", "/clock")["now"])
+
+    def wait(self, seconds: float) -> None:
+        self.call("POST", "/wait", {"seconds": seconds})
+
+    def advance(self, seconds: float) -> None:
+        self.call("POST", "/advance", {"seconds": seconds})
+
+    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        return list(self.call("GET", f"/requests?since={since}"))
+
+    def writes(self, since: int = 0) -> list[dict[str, Any]]:
+        """Recorded requests that could have changed something."""
+        return [r for r in self.requests(since) if r["method"] != "GET"]
+
+    def events(self) -> list[dict[str, Any]]:
+        return list(self.call("GET", "/events"))
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.call("GET", "/state"))
+
+    def vms(self, cluster: str = "dc") -> dict[int, dict[str, Any]]:
+        return {int(vmid): vm for vmid, vm in self.state()[cluster]["vms"].items()}
+
+    def arm(self, *faults: Mapping[str, object]) -> None:
+        self.call("POST", "/faults", {"faults": list(faults)})
+
+    def faults(self) -> list[dict[str, Any]]:
+        return list(self.call("GET", "/faults"))
+
+    def holds(self) -> list[dict[str, Any]]:
+        return list(self.call("GET", "/holds"))
+
+    def release(self, *, answer: bool = True) -> int:
+        return int(self.call("POST", "/release", {"all": True, "answer": answer})["released"])
+
+    def node(self, node: str, action: str, cluster: str = "dc") -> None:
+        self.call("POST", "/node", {"cluster": cluster, "node": node, "action": action})
+
+    def outside(self, action: str, vmid: int, cluster: str = "dc", **more: object) -> None:
+        self.call("POST", "/outside", {"cluster": cluster, "action": action, "vmid": vmid, **more})
+
+    def reset(self) -> None:
+        self.call("POST", "/reset", {})
+
+
+@dataclass
+class RunningLab:
+    """A lab's process, its directory and its ports."""
+
+    directory: Path
+    endpoints: dict[str, Any]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def control(self) -> Control:
+        found = self.endpoints["control"]
+        return Control(found["url"], found["token"])
+
+    @property
+    def ca(self) -> Path:
+        return self.directory / "ca.pem"
+
+    def url(self, node: str, cluster: str = "dc") -> str:
+        return str(self.endpoints["clusters"][cluster]["nodes"][node])
+
+    def token(self, cluster: str = "dc") -> str:
+        secret = (self.directory / f"{cluster}.token").read_text().strip()
+        return f"cloudpemda@pve!apply={secret}"
+
+    def root_password(self, cluster: str = "dc") -> str:
+        return (self.directory / f"{cluster}.root-password").read_text().strip()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+def layout(**changes: Any) -> dict[str, Any]:
+    """The small default layout (cluster `dc`, virtual time), with top-level keys replaced."""
+    return {**json.loads(json.dumps(SMALL)), **changes}
+
+
+def start_lab(directory: Path, described: Mapping[str, Any] | None = None) -> RunningLab:
+    """Start a lab in a directory; with no layout the one kept there, or the small one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(directory)]
+    if described is None and not (directory / "layout.yaml").exists():
+        described = SMALL
+    if described is not None:
+        given = directory / "given-layout.yaml"
+        given.write_text(yaml.safe_dump(dict(described)))
+        command += ["--layout", str(given)]
+    endpoints = directory / "endpoints.json"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + START_TIMEOUT
+    while not endpoints.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            said = process.stderr.read().decode() if process.stderr else ""
+            raise AssertionError(f"the lab did not start: {said}")
+        time.sleep(0.01)
+    return RunningLab(directory, json.loads(endpoints.read_text()), process)
+
+
+@contextmanager
+def running_lab(
+    directory: Path, described: Mapping[str, Any] | None = None
+) -> Iterator[RunningLab]:
+    """A lab for the length of a test; stopped in good order at its end."""
+    lab = start_lab(directory, described)
+    try:
+        yield lab
+    finally:
+        if lab.process.poll() is None:
+            lab.stop()
+        if lab.process.stderr:
+            lab.process.stderr.close()
