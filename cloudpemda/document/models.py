@@ -48,7 +48,8 @@ def examine(source: Source, model: type[M], silent_at: Collection[Path] = ()) ->
     if not source.readable:
         return Examined(None, source.faults)
     try:
-        found = model.model_validate(source.data)
+        # Documents know the outside names only; the inside ones are for code.
+        found = model.model_validate(source.data, by_alias=True, by_name=False)
     except ValidationError as error:
         more = [
             _fault(source, model, detail)
@@ -65,7 +66,7 @@ def _covered(detail: ErrorDetails, source: Source, silent_at: Collection[Path]) 
     if any(place[: len(path)] == path for path in silent_at):
         return True
     if kind == "too_short":  # the library does not count entries that have faults of their own
-        return len(detail["input"]) >= detail["ctx"]["min_length"]
+        return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
     if kind == "extra_forbidden":
         return False
     return any(place[: len(path)] == path for path in source.faulty)
@@ -138,6 +139,7 @@ _CODES: Mapping[str, tuple[str, Tell]] = {
     "float_type": ("document.number-expected", _nothing),
     "bool_type": ("document.flag-expected", _nothing),
     "model_type": ("document.mapping-expected", _nothing),
+    "dict_type": ("document.mapping-expected", _nothing),
     "mapping_type": ("document.mapping-expected", _nothing),
     "tuple_type": ("document.list-expected", _nothing),
     "literal_error": ("document.choice", _choices),

@@ -7,6 +7,7 @@ import yaml
 from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
     CollectionStartEvent,
     DocumentStartEvent,
     Event,
@@ -186,7 +187,7 @@ class _Reading:
                 return found
             key = self._key(event, path, depth)
             if key is None:
-                self._value(self._next(), (*path, "?"), depth)
+                self._skip(self._next(), path, depth)
                 continue
             here = (*path, key)
             if key in found:
@@ -197,12 +198,26 @@ class _Reading:
             self._keys_at[here] = _at(event)
             found[key] = self._value(self._next(), here, depth)
 
+    def _skip(self, event: Event, path: Path, depth: int) -> None:
+        """Pass over a value that belongs to nothing."""
+        inside = 0
+        while True:
+            if isinstance(event, CollectionStartEvent):
+                inside += 1
+                if depth + inside > DEEPEST:
+                    self._fault("document.too-deep", event, path[:3], deepest=DEEPEST)
+                    raise _Stop
+            elif isinstance(event, CollectionEndEvent):
+                inside -= 1
+            if not inside:
+                return
+            event = self._next()
+
     def _key(self, event: Event, path: Path, depth: int) -> str | None:
         """The key's text; None, with a fault, where it is no text of its own."""
         if not isinstance(event, ScalarEvent):
-            if isinstance(event, CollectionStartEvent):
-                self._fault("document.key", event, path)
-            self._value(event, (*path, "?"), depth)
+            self._fault("document.key", event, path)
+            self._skip(event, path, depth)
             return None
         word: str = event.value
         here = (*path, shown(word))

@@ -9,7 +9,7 @@ A date stays text: the models read it.
 import re
 from enum import Enum
 
-_NUMBER_LIKE = re.compile(r"[-+.]?[0-9]")
+_NUMBER_LIKE = re.compile(r"[-+]?\.?[0-9]")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 _TRAP_NUMBER = re.compile(
