@@ -1,0 +1,293 @@
+"""Whether a site's clusters are as the site says: looks at everything, changes nothing."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from cloudpemda.clock import Clock
+from cloudpemda.cluster import ClusterState, NodeStatus, Storage
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
+from cloudpemda.proxmox import AuthFailed, Pve, PveError, rights
+from cloudpemda.site import Site
+from cloudpemda.site.models import ClusterSettings, Image
+
+SKEW_SECONDS = 5  # beyond it corosync, PBS tickets and the age of backups cannot be trusted
+OLDEST = (8, 4)
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `code` and `values` name its text in `messages`."""
+
+    level: Level
+    cluster: str
+    code: str
+    values: Mapping[str, object]
+    exit_code: ExitCode = ExitCode.FINDINGS  # what it means for the process if it failed
+
+    @property
+    def fault(self) -> Fault:
+        return Fault(self.code, self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings in the order in which they were looked at, and what root may run."""
+
+    findings: tuple[Finding, ...]
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Cluster → `pveum` commands that grant what is missing; clusters with everything are not in.
+    """
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """DONE, FINDINGS, or UNREACHABLE where a cluster could not be looked at."""
+        return worst(found.exit_code for found in self.findings if found.level is Level.FAIL)
+
+
+def diagnose(site: Site, connect: Callable[[str], Pve], clock: Clock) -> Report:
+    """Look at every cluster of the site. What a cluster does not answer is a finding too."""
+    findings: list[Finding] = []
+    commands: dict[str, tuple[str, ...]] = {}
+    for name in site.info.clusters:
+        visit = _Visit(site, name, clock)
+        try:
+            visit.look(connect(name))
+        except CloudpemdaError as error:
+            visit.failed(error)
+        findings += visit.findings
+        if visit.commands:
+            commands[name] = visit.commands
+    return Report(tuple(findings), MappingProxyType(commands))
+
+
+class _Visit:
+    """Doctor's visit to one cluster."""
+
+    def __init__(self, site: Site, name: str, clock: Clock) -> None:
+        self._site = site
+        self._name = name
+        self._clock = clock
+        self._settings: ClusterSettings = site.info.clusters[name]
+        self.findings: list[Finding] = []
+        self.commands: tuple[str, ...] = ()
+
+    def look(self, pve: Pve) -> None:
+        if not self._endpoints(pve):
+            return
+        major = self._version(pve.version())
+        self._rights(pve, major)
+        state = pve.snapshot()
+        self._cluster(state)
+        online = [node.name for node in state.nodes.values() if node.status is NodeStatus.ONLINE]
+        self._clocks(pve, online)
+        self._storages(state, online)
+        self._backup(state)
+        self._images(state)
+        self._bridges(pve, online)
+
+    def failed(self, error: CloudpemdaError) -> None:
+        """The rest of the cluster could not be looked at."""
+        for fault in error.faults:
+            self._note(Level.FAIL, fault.code, error.exit_code, **fault.values)
+
+    def _note(
+        self, level: Level, code: str, exit_code: ExitCode = ExitCode.FINDINGS, **values: object
+    ) -> None:
+        shown = MappingProxyType({"cluster": self._name, **values})
+        self.findings.append(Finding(level, self._name, code, shown, exit_code))
+
+    def _endpoints(self, pve: Pve) -> bool:
+        """Each endpoint by itself: failover would hide a dead one. Whether any answers."""
+        answered = False
+        down: list[tuple[str, PveError]] = []
+        for endpoint in pve.endpoints:
+            try:
+                version = pve.version_at(endpoint)
+            except PveError as error:
+                down.append((endpoint, error))
+            else:
+                answered = True
+                self._note(Level.OK, "doctor.endpoint", endpoint=endpoint, version=version)
+        level = Level.WARN if answered else Level.FAIL
+        for endpoint, why in down:
+            self._note(
+                level,
+                "doctor.endpoint-down",
+                ExitCode.UNREACHABLE,
+                endpoint=endpoint,
+                reason=why.code,
+                text=why.values.get("text", ""),
+            )
+        if any(isinstance(why, AuthFailed) for _, why in down):
+            self.commands = rights.setup_commands(self._settings.token.id)
+        return answered
+
+    def _version(self, version: str) -> int:
+        parts = [int(part) if part.isdigit() else 0 for part in (version + ".0").split(".")]
+        known = (parts[0], parts[1]) >= OLDEST and parts[0] <= rights.NEWEST
+        if known:
+            self._note(Level.OK, "doctor.version", version=version)
+        else:
+            self._note(Level.FAIL, "doctor.version-unsupported", version=version)
+        return parts[0]
+
+    def _rights(self, pve: Pve, major: int) -> None:
+        settings = self._settings
+        storages = {*settings.storages.values(), *self._image_storages()}
+        wanted = rights.needed(major, storages, settings.backup)
+        held = {path: pve.permissions(path) for path in wanted}
+        missing = {
+            path: privileges - held[path]
+            for path, privileges in wanted.items()
+            if privileges - held[path]
+        }
+        if not missing:
+            self._note(Level.OK, "doctor.rights", token=settings.token.id)
+            return
+        for path, privileges in missing.items():
+            self._note(
+                Level.FAIL,
+                "doctor.rights-missing",
+                token=settings.token.id,
+                path=path,
+                privileges=", ".join(sorted(privileges)),
+            )
+        paths = rights.paths_to_grant(missing, held["/"])
+        self.commands = rights.grant_commands(major, settings.token.id, paths)
+
+    def _cluster(self, state: ClusterState) -> None:
+        if state.quorate:
+            self._note(Level.OK, "doctor.quorum")
+        else:
+            self._note(Level.FAIL, "doctor.no-quorum")
+        self._note(Level.OK, "doctor.ha-flavour", flavour=state.ha_flavour.value)
+        for node in state.nodes.values():
+            if node.status is not NodeStatus.ONLINE:
+                self._note(Level.WARN, "doctor.node-away", node=node.name, status=node.status.value)
+
+    def _clocks(self, pve: Pve, nodes: Iterable[str]) -> None:
+        for node in nodes:
+            before = self._clock.now()
+            try:
+                told = pve.node_time(node)
+            except PveError as error:
+                text = error.values.get("text", "")
+                self._note(Level.WARN, "doctor.clock-unread", node=node, text=text)
+                continue
+            # PVE tells whole seconds, and the answer took its time: neither is skew.
+            middle = before + (self._clock.now() - before) / 2
+            skew = round((told - middle).total_seconds())
+            level = Level.FAIL if abs(skew) > SKEW_SECONDS else Level.OK
+            code = "doctor.clock" if level is Level.OK else "doctor.clock-skew"
+            self._note(level, code, node=node, seconds=skew)
+
+    def _storages(self, state: ClusterState, online: list[str]) -> None:
+        replicated = any(
+            wanted.replication is not None
+            for wanted in self._site.catalogue.service_classes.values()
+        )
+        for storage_class, storage in self._settings.storages.items():
+            seen = {node: state.storage_at.get((node, storage)) for node in online}
+            problems = list(_problems(seen, "images"))
+            for code, nodes in problems:
+                self._note(Level.FAIL, code, storage=storage, nodes=", ".join(nodes))
+            if problems:
+                continue
+            self._note(Level.OK, "doctor.storage", storage=storage, storage_class=storage_class)
+            if replicated and not all(found and found.replicable for found in seen.values()):
+                self._note(
+                    Level.WARN,
+                    "doctor.storage-not-replicable",
+                    storage=storage,
+                    storage_class=storage_class,
+                )
+
+    def _backup(self, state: ClusterState) -> None:
+        storage = self._settings.backup
+        if storage is None:
+            if self._settings.role == "production":
+                self._note(Level.WARN, "doctor.backup-none")
+            return
+        seen = {found.node: found for found in state.storages if found.name == storage}
+        problems = list(_problems(dict(seen) or {"*": None}, "backup"))
+        for code, nodes in problems:
+            self._note(Level.FAIL, code, storage=storage, nodes=", ".join(nodes))
+        if problems:
+            return
+        if all(found.shared for found in seen.values()):
+            self._note(Level.OK, "doctor.backup", storage=storage)
+        else:
+            self._note(Level.WARN, "doctor.backup-not-shared", storage=storage)
+
+    def _own_images(self) -> Iterator[tuple[str, Image]]:
+        for name, clusters in self._site.catalogue.images.items():
+            if self._name in clusters:
+                yield name, clusters[self._name]
+
+    def _image_storages(self) -> Iterator[str]:
+        for _, image in self._own_images():
+            if image.import_ is not None:
+                yield image.import_.partition(":")[0]
+
+    def _images(self, state: ClusterState) -> None:
+        for name, image in self._own_images():
+            if image.import_ is not None and image.import_ not in state.images:
+                self._note(Level.FAIL, "doctor.image-missing", image=name, volume=image.import_)
+                continue
+            wrong = [
+                (node, vmid)
+                for node, vmid in (image.template or {}).items()
+                if (vm := state.vms.get(vmid)) is None or not vm.template or vm.node != node
+            ]
+            for node, vmid in wrong:
+                self._note(Level.FAIL, "doctor.template-missing", image=name, node=node, vmid=vmid)
+            if not wrong:
+                self._note(Level.OK, "doctor.image", image=name)
+
+    def _bridges(self, pve: Pve, online: Iterable[str]) -> None:
+        networks = self._site.info.networks
+        refuges = {network.recovery for network in networks.values()}
+        recovery = self._settings.role == "recovery"
+        wanted = {
+            network.bridge for name, network in networks.items() if (name in refuges) == recovery
+        }
+        for node in online if wanted else ():
+            try:
+                missing = wanted - pve.bridges(node)
+            except PveError as error:
+                text = error.values.get("text", "")
+                self._note(Level.WARN, "doctor.bridges-unread", node=node, text=text)
+                continue
+            for bridge in sorted(missing):
+                self._note(Level.FAIL, "doctor.bridge-missing", node=node, bridge=bridge)
+            if not missing:
+                shown = ", ".join(sorted(wanted))
+                self._note(Level.OK, "doctor.bridges", node=node, bridges=shown)
+
+
+def _problems(seen: Mapping[str, Storage | None], content: str) -> Iterator[tuple[str, list[str]]]:
+    """Code and nodes for each thing that is wrong with one storage as the nodes see it."""
+    absent = [node for node, storage in seen.items() if storage is None]
+    inactive = [
+        node for node, storage in seen.items() if storage is not None and not storage.active
+    ]
+    unfit = [
+        node
+        for node, storage in seen.items()
+        if storage is not None and storage.active and content not in storage.content
+    ]
+    for code, nodes in (
+        ("doctor.storage-missing", absent),
+        ("doctor.storage-inactive", inactive),
+        (f"doctor.storage-no-{content}", unfit),
+    ):
+        if nodes:
+            yield code, nodes
