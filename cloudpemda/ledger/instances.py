@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
@@ -113,19 +113,13 @@ class Instances:
         `ledger.addresses-exhausted`, `ledger.transition`.
         """
         with self._audit.deed(actor) as deed:
-            request = _applying(deed.connection, key)
+            request = _request(deed.connection, key)
+            if request.state != RequestState.APPLYING:
+                raise Refused(
+                    "ledger.transition", subject=request.number, state=request.state, event="claim"
+                )
             naming = _Naming(deed, self._store.entropy, vmid_range, pools)
-            for want in wanted:
-                found = _find(deed.connection, f"{key}/{want.member}")
-                taken = frozenset(taken_vmids.get(want.cluster, ()))
-                if found is None:
-                    naming.create(request, want, taken)
-                elif found.cluster != want.cluster and found.state == InstanceState.PLANNED:
-                    _give_vmid(deed, found, want.cluster, vmid_range, taken)
-            return tuple(
-                _record(deed.connection, _live(deed.connection, f"{key}/{want.member}"))
-                for want in wanted
-            )
+            return naming.claim(request, wanted, taken_vmids)
 
     def propose(
         self,
@@ -137,25 +131,14 @@ class Instances:
         taken_vmids: Mapping[str, Collection[int]],
         dice: Entropy,
     ) -> tuple[InstanceRecord, ...]:
-        """What `claim` would choose now for an approved request; nothing stays written.
+        """What `claim` would answer now, with uids and MAC addresses from `dice`.
 
-        New uids and MAC addresses come from `dice`: the same dice, the same proposal.
+        Nothing is written, and the request may be in any state. Raises like `claim`.
         """
-        records: tuple[InstanceRecord, ...] = ()
-        try:
-            with self._audit.deed(SYSTEM) as deed:
-                request = _request(deed.connection, key)
-                for want in wanted:
-                    if _find(deed.connection, f"{key}/{want.member}") is None:
-                        taken = frozenset(taken_vmids.get(want.cluster, ()))
-                        _create(deed, dice, request, want, vmid_range, taken, pools)
-                records = tuple(
-                    _record(deed.connection, _live(deed.connection, f"{key}/{want.member}"))
-                    for want in wanted
-                )
-                raise _TakenBack
-        except _TakenBack:
-            return records
+        now = self._store.clock.now()
+        with self._store.trial() as connection:
+            naming = _Naming(Deed(connection, now, SYSTEM), dice, vmid_range, pools)
+            return naming.claim(_request(connection, key), wanted, taken_vmids)
 
     def reclaim_vmid(
         self, uid: str, *, vmid_range: range, taken: Collection[int], actor: Actor
@@ -246,9 +229,7 @@ class Instances:
                 deed.connection.execute(
                     update(instances)
                     .where(instances.c.uid == uid)
-                    .values(
-                        state=state.value, updated_at=deed.now, active_since=since, **changed
-                    )
+                    .values(state=state.value, updated_at=deed.now, active_since=since, **changed)
                 )
                 _say(deed, row, event.value, state=state.value, **changed)
             return _record(deed.connection, _row(deed.connection, uid))
@@ -307,13 +288,6 @@ def _request(connection: Connection, key: str) -> _Row:
     return row
 
 
-def _applying(connection: Connection, key: str) -> _Row:
-    row = _request(connection, key)
-    if row.state != RequestState.APPLYING:
-        raise Refused("ledger.transition", subject=row.number, state=row.state, event="claim")
-    return row
-
-
 @dataclass(frozen=True, slots=True)
 class _Naming:
     """What giving an identity needs: the transaction, the dice, and what is free."""
@@ -323,7 +297,22 @@ class _Naming:
     vmid_range: range
     pools: Pools
 
-    def create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
+    def claim(
+        self, request: _Row, wanted: Sequence[Wanted], taken_vmids: Mapping[str, Collection[int]]
+    ) -> tuple[InstanceRecord, ...]:
+        connection, workload = self.deed.connection, f"{request.opd}/{request.name}"
+        for want in wanted:
+            found = _find(connection, f"{workload}/{want.member}")
+            taken = frozenset(taken_vmids.get(want.cluster, ()))
+            if found is None:
+                self._create(request, want, taken)
+            elif found.cluster != want.cluster and found.state == InstanceState.PLANNED:
+                _give_vmid(self.deed, found, want.cluster, self.vmid_range, taken)
+        return tuple(
+            _record(connection, _live(connection, f"{workload}/{want.member}")) for want in wanted
+        )
+
+    def _create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
         connection = self.deed.connection
         uid = self.entropy.uid()
         name = _free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
@@ -478,11 +467,9 @@ def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[Nic
     query = (
         select(nics, addresses.c.pool, addresses.c.address)
         .outerjoin(addresses, (addresses.c.uid == nics.c.uid) & (addresses.c.slot == nics.c.slot))
-        .where(or_(*(nics.c.uid == uid for uid in uids)))
+        .where(nics.c.uid.in_(uids))
         .order_by(nics.c.uid, nics.c.slot)
     )
-    if not uids:
-        return {}
     for row in connection.execute(query):
         own = found.setdefault(row.uid, {})
         nic = own.get(row.slot, NicRecord(row.slot, row.network, row.mac, "", None))

@@ -26,6 +26,7 @@ _FINAL_UNCHANGED = frozenset({RequestState.WITHDRAWN, RequestState.EXPIRED, Requ
 
 _UNDER_WAY = frozenset({RequestState.APPLYING, RequestState.ACTIVE, RequestState.STUCK})
 
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What handing in a document led to."""
@@ -233,7 +234,7 @@ class Requests:
             row = _row(deed.connection, key)
             state = RequestState(row.state)
             reached = after(REQUEST, state, RequestEvent.BEGIN, row.number)
-            live = _approval(deed.connection, row.number)
+            live = _record(deed.connection, row.number).approval
             moved = state is RequestState.APPROVED and (
                 live is None or live.offer_digest != offer_digest
             )
@@ -242,7 +243,7 @@ class Requests:
                 _move(deed, row, RequestEvent.VOID, reason="offer", offer_digest=offer_digest)
             elif state is not reached:
                 _move(deed, row, RequestEvent.BEGIN, revision=row.revision)
-            record = _record(deed.connection, _row(deed.connection, row.number))
+            record = _record(deed.connection, row.number)
         if moved:
             raise Refused("ledger.offer-changed", number=record.number, key=record.key)
         return record
@@ -285,19 +286,19 @@ class Requests:
     def get(self, key: str) -> RequestRecord:
         """By key or number. Raises Refused `ledger.no-request`."""
         with self._store.read() as connection:
-            return _record(connection, _row(connection, key))
+            return _record(connection, _row(connection, key).number)
 
     def list(
         self, *, opd: str | None = None, state: RequestState | None = None
     ) -> tuple[RequestRecord, ...]:
         """By number, oldest first."""
-        query = select(requests).order_by(requests.c.number)
+        query = _RECORDS
         if opd is not None:
             query = query.where(requests.c.opd == opd)
         if state is not None:
             query = query.where(requests.c.state == state.value)
         with self._store.read() as connection:
-            return tuple(_record(connection, row) for row in connection.execute(query).all())
+            return tuple(_built(row) for row in connection.execute(query))
 
     def source(self, key: str, revision: int | None = None) -> str:
         """The document as it was handed in, of the current or an older revision.
@@ -443,37 +444,60 @@ def _charged(connection: Connection, instance: str) -> Usage:
     return {name: charge.charged for name, charge in quota.charges(connection, instance).items()}
 
 
-def _approval(connection: Connection, number: str) -> Approval | None:
-    row = connection.execute(
-        select(approvals).where(approvals.c.number == number, approvals.c.voided_at.is_(None))
-    ).first()
-    if row is None:
-        return None
-    return Approval(
-        revision=row.revision,
-        offer_digest=row.offer_digest,
-        offer=json.loads(row.offer),
-        actor=Actor(row.login, row.person, row.role),
-        at=row.at,
-        hold_until=row.hold_until,
+_RECORDS = (
+    select(
+        requests,
+        revisions.c.spec,
+        revisions.c.login,
+        revisions.c.person,
+        revisions.c.role,
+        revisions.c.at,
+        approvals.c.revision.label("approved_revision"),
+        approvals.c.offer_digest,
+        approvals.c.offer,
+        approvals.c.login.label("approver_login"),
+        approvals.c.person.label("approver_person"),
+        approvals.c.role.label("approver_role"),
+        approvals.c.at.label("approved_at"),
+        approvals.c.hold_until,
     )
+    .join(
+        revisions,
+        (revisions.c.number == requests.c.number) & (revisions.c.revision == requests.c.revision),
+    )
+    .outerjoin(
+        approvals,
+        (approvals.c.number == requests.c.number) & approvals.c.voided_at.is_(None),
+    )
+    .order_by(requests.c.number)
+)
+"""Requests, each with its current revision and its live approval."""
 
 
-def _record(connection: Connection, row: Row[tuple[object, ...]]) -> RequestRecord:
-    current = connection.execute(
-        select(revisions).where(
-            revisions.c.number == row.number, revisions.c.revision == row.revision
+def _record(connection: Connection, number: str) -> RequestRecord:
+    return _built(connection.execute(_RECORDS.where(requests.c.number == number)).one())
+
+
+def _built(row: Row[tuple[object, ...]]) -> RequestRecord:
+    approval = None
+    if row.approved_at is not None:
+        approval = Approval(
+            revision=row.approved_revision,
+            offer_digest=row.offer_digest,
+            offer=json.loads(row.offer),
+            actor=Actor(row.approver_login, row.approver_person, row.approver_role),
+            at=row.approved_at,
+            hold_until=row.hold_until,
         )
-    ).one()
     return RequestRecord(
         number=row.number,
         key=f"{row.opd}/{row.name}",
         state=RequestState(row.state),
         revision=row.revision,
-        spec=from_canonical_json(current.spec),
-        submitted_by=Actor(current.login, current.person, current.role),
-        submitted_at=current.at,
+        spec=from_canonical_json(row.spec),
+        submitted_by=Actor(row.login, row.person, row.role),
+        submitted_at=row.at,
         updated_at=row.updated_at,
         reason=row.reason,
-        approval=_approval(connection, row.number),
+        approval=approval,
     )

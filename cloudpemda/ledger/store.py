@@ -47,6 +47,13 @@ class Store:
         with self._transaction("BEGIN") as connection:
             yield connection
 
+    @contextmanager
+    def trial(self) -> Iterator[Connection]:
+        """A write transaction that never happened: to ask what a deed would choose."""
+        with self.write() as connection:
+            yield connection
+            connection.rollback()
+
     def close(self) -> None:
         self._engine.dispose()
 
