@@ -120,5 +120,5 @@ def _pve_name(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> N
             (*here, "name"),
             length=len(name),
             most=LONGEST_PVE_NAME,
-            name=name[:LONGEST_PVE_NAME] + "…",
+            name=shown(name),
         )
