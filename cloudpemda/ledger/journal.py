@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from cloudpemda.errors import Incomplete, Refused
 from cloudpemda.ledger.owner import Owner, is_dead, owner_from_text
@@ -109,7 +109,10 @@ class JournalBook:
     def _begin(
         self, connection: Connection, number: str, kind: str, plan_digest: str, now: Instant
     ) -> "SagaJournal":
-        identity = self._store.entropy.uid()
+        earlier = connection.scalar(
+            select(func.count()).where(sagas.c.number == number, sagas.c.kind == kind)
+        )
+        identity = f"{number}-{kind}-{(earlier or 0) + 1:04d}"
         connection.execute(
             insert(sagas).values(
                 id=identity,

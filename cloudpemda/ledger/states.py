@@ -1,14 +1,10 @@
-"""The lives of requests, instances and sagas, as tables. A pair that is not there raises.
+"""The lives of requests, instances and sagas, as tables. A pair that is not there raises."""
 
-`python -m cloudpemda.ledger.states` prints `docs/states.md`, which a test compares with the tables.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
-from cloudpemda import saga
 from cloudpemda.errors import Refused
 
 
@@ -164,31 +160,3 @@ def after(
         raise Refused(
             "ledger.transition", subject=subject, state=state.value, event=event.value
         ) from None
-
-
-_DOCUMENTED: tuple[tuple[str, str, Iterable[tuple[str, str, str]]], ...] = (
-    ("Requests", "submitted", [(a, e, b) for (a, e), b in REQUEST.items()]),
-    ("Instances", "planned", [(a, e, b) for (a, e), b in INSTANCE.items()]),
-    ("Sagas", "open", [(a, e, b) for (a, e), b in SAGA.items()]),
-    ("Steps of a saga", "planned", [(a, e, b) for (a, e), b in saga.TRANSITIONS.items()]),
-)
-
-
-def as_markdown() -> str:
-    """`docs/states.md`: one diagram per table. What a table does not draw cannot happen."""
-    lines = [
-        "# States",
-        "",
-        "Made from the tables by `python -m cloudpemda.ledger.states > docs/states.md`; a test",
-        "fails when they differ. A pair of state and event that is not drawn raises",
-        "`ledger.transition` (for steps: `saga.transition`).",
-    ]
-    for title, first, moves in _DOCUMENTED:
-        lines += ["", f"## {title}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
-        lines += [f"    {start} --> {end}: {event}" for start, event, end in moves]
-        lines += ["```"]
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(as_markdown(), end="")
