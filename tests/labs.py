@@ -1,4 +1,4 @@
-"""Running labs for tests: real processes on ephemeral ports, in virtual time unless told otherwise."""
+"""Running labs for tests: real processes, ephemeral ports, virtual time unless told otherwise."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
                 name: {"cpus": 16, "memory": "64 GiB"} for name in ("pve1", "pve2", "pve3")
             },
             "storages": {
-                "local": {"type": "dir", "size": "100 GiB", "content": ["iso", "snippets", "import"]},
+                "local": {"type": "dir", "size": "100 GiB", "content": ["snippets", "import"]},
                 "local-zfs": {"type": "zfspool", "size": "1 TiB", "content": ["images", "rootdir"]},
                 "tank-hdd": {"type": "zfspool", "size": "4 TiB", "content": ["images", "rootdir"]},
                 "nfs": {

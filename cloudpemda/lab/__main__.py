@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
-from . import LabError, serve_recorded, serve_site
+from cloudpemda.errors import CloudpemdaError
+from cloudpemda.messages import explain, language
+
+from . import serve_recorded, serve_site
 
 
 def main() -> int:
@@ -18,25 +20,19 @@ def main() -> int:
     serve.add_argument("--state", choices=["recorded"])
     serve.add_argument("--version", default="9.2")
     serve.add_argument("--listen", default="127.0.0.1:8006")
-    serve.add_argument("--root-password")
+    serve.add_argument("--root-password", default="")
     args = parser.parse_args()
     try:
-        if args.state is None:
-            if args.directory is None:
-                serve.error("--directory is needed")
+        if args.state is not None:
+            host, _, port = args.listen.rpartition(":")
+            serve_recorded(args.version, host, int(port), args.root_password, args.directory)
+        elif args.directory is None:
+            serve.error("--directory is needed")
+        else:
             serve_site(args.directory, args.layout)
-            return 0
-        host, _, port = args.listen.rpartition(":")
-        with tempfile.TemporaryDirectory() as scratch:
-            serve_recorded(
-                args.version,
-                (host, int(port)),
-                args.root_password or "",
-                args.directory or Path(scratch),
-            )
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    except CloudpemdaError as error:
+        print(*explain(error.code, language(None), error.values), sep="\n", file=sys.stderr)
+        return int(error.exit_code)
     return 0
 
 

@@ -1,8 +1,8 @@
 """Who may do what: built-in roles, effective privileges, tickets, tokens, and permission checks.
 
-Rules after PVE's access control: a deeper ACL entry replaces what a user inherited; a user's own entry
-outweighs those of the groups; a token with privilege separation has the intersection of its own and its
-user's privileges; members of a pool get what is granted on the pool.
+Rules after PVE's access control: a deeper ACL entry replaces what a user inherited; a user's own
+entry outweighs those of the groups; a token with privilege separation has the intersection of its
+own and its user's privileges; members of a pool get what is granted on the pool.
 """
 
 from __future__ import annotations
@@ -18,17 +18,81 @@ from .state import Access, Acl, Cluster, Token, User
 
 TICKET_LIFE = 2 * 3600
 COMMON = frozenset(
-    ["Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate", "Datastore.Audit", "Group.Allocate", "Mapping.Audit", "Mapping.Modify", "Mapping.Use", "Permissions.Modify", "Pool.Allocate", "Pool.Audit", "Realm.Allocate", "Realm.AllocateUser", "SDN.Allocate", "SDN.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "Sys.Console", "Sys.Incoming", "Sys.Modify", "Sys.PowerMgmt", "Sys.Syslog", "User.Modify", "VM.Allocate", "VM.Audit", "VM.Backup", "VM.Clone", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Console", "VM.Migrate", "VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback"]
+    [
+        "Datastore.Allocate",
+        "Datastore.AllocateSpace",
+        "Datastore.AllocateTemplate",
+        "Datastore.Audit",
+        "Group.Allocate",
+        "Mapping.Audit",
+        "Mapping.Modify",
+        "Mapping.Use",
+        "Permissions.Modify",
+        "Pool.Allocate",
+        "Pool.Audit",
+        "Realm.Allocate",
+        "Realm.AllocateUser",
+        "SDN.Allocate",
+        "SDN.Audit",
+        "SDN.Use",
+        "Sys.AccessNetwork",
+        "Sys.Audit",
+        "Sys.Console",
+        "Sys.Incoming",
+        "Sys.Modify",
+        "Sys.PowerMgmt",
+        "Sys.Syslog",
+        "User.Modify",
+        "VM.Allocate",
+        "VM.Audit",
+        "VM.Backup",
+        "VM.Clone",
+        "VM.Config.CDROM",
+        "VM.Config.CPU",
+        "VM.Config.Cloudinit",
+        "VM.Config.Disk",
+        "VM.Config.HWType",
+        "VM.Config.Memory",
+        "VM.Config.Network",
+        "VM.Config.Options",
+        "VM.Console",
+        "VM.Migrate",
+        "VM.PowerMgmt",
+        "VM.Snapshot",
+        "VM.Snapshot.Rollback",
+    ]
 )
 ONLY_8 = frozenset({"VM.Monitor"})
 ONLY_9 = frozenset(
-    ["VM.GuestAgent.Audit", "VM.GuestAgent.FileRead", "VM.GuestAgent.FileSystemMgmt", "VM.GuestAgent.FileWrite", "VM.GuestAgent.Unrestricted", "VM.Replicate"]
+    [
+        "VM.GuestAgent.Audit",
+        "VM.GuestAgent.FileRead",
+        "VM.GuestAgent.FileSystemMgmt",
+        "VM.GuestAgent.FileWrite",
+        "VM.GuestAgent.Unrestricted",
+        "VM.Replicate",
+    ]
 )
 ROOT_ONLY = frozenset(
-    ["Mapping.Modify", "Permissions.Modify", "Realm.Allocate", "Sys.AccessNetwork", "Sys.Incoming", "Sys.Modify", "Sys.PowerMgmt"]
+    [
+        "Mapping.Modify",
+        "Permissions.Modify",
+        "Realm.Allocate",
+        "Sys.AccessNetwork",
+        "Sys.Incoming",
+        "Sys.Modify",
+        "Sys.PowerMgmt",
+    ]
 )
 VM_USER = frozenset(
-    ["VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console", "VM.PowerMgmt"]
+    [
+        "VM.Audit",
+        "VM.Backup",
+        "VM.Config.CDROM",
+        "VM.Config.Cloudinit",
+        "VM.Console",
+        "VM.PowerMgmt",
+    ]
 )
 VM_USER_9 = ONLY_9 - {"VM.GuestAgent.Unrestricted", "VM.Replicate"}
 # Which privileges a login answer lists under which heading, by the first part of the path.
@@ -42,8 +106,7 @@ HEADINGS = {
     "dc": r"Sys\.Audit|Sys\.Modify|SDN\.",
 }
 TOP_PATHS = (
-    "/", "/access", "/access/groups", "/mapping", "/mapping/notifications", "/nodes", "/pool", "/sdn",
-    "/storage", "/vms",
+    "/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms",
 )  # fmt: skip
 
 
@@ -260,21 +323,23 @@ class Check:
 
     def _test(self, test: list[object], *, quiet: bool) -> bool:
         head, *rest = test
-        if head == "and":
-            return all(self._test(_list(part), quiet=quiet) for part in rest)
-        if head == "or":
-            if any(self._test(_list(part), quiet=True) for part in rest):
-                return True
-            return self._no("", quiet)
-        if head == "perm":
-            return self._perm(rest, quiet)
-        if head == "userid-param":
-            return self._userid_param(str(rest[0]), quiet)
-        if head == "userid-group":
-            return self._userid_group([str(p) for p in _list(rest[0])], quiet)
-        if head == "perm-modify":
-            return self._perm_modify(str(self.params.get("path", "/")), quiet)
-        return self._no("", quiet)
+        match head:
+            case "and":
+                held = all(self._test(_list(part), quiet=quiet) for part in rest)
+            case "or":
+                held = any(self._test(_list(part), quiet=True) for part in rest)
+                held = held or self._no("", quiet)
+            case "perm":
+                held = self._perm(rest, quiet)
+            case "userid-param":
+                held = self._userid_param(str(rest[0]), quiet)
+            case "userid-group":
+                held = self._userid_group([str(p) for p in _list(rest[0])], quiet)
+            case "perm-modify":
+                held = self._perm_modify(str(self.params.get("path", "/")), quiet)
+            case _:
+                held = self._no("", quiet)
+        return held
 
     def _no(self, what: str, quiet: bool) -> bool:
         if quiet:
@@ -332,5 +397,4 @@ class Check:
 
 
 def _list(value: object) -> list[object]:
-    assert isinstance(value, list)
-    return value
+    return value if isinstance(value, list) else []

@@ -9,16 +9,17 @@ from . import (
     api_storage,
     api_tasks,
     backup,
-    ha,
     pools,
     replication,
 )
+from .ha import groups, manager, resources, rules, status
 from .qemu import agent, clone, create, disks, edit, lifecycle, migrate, power, reads, snapshots
 from .routes import HANDLERS
 
 SERVED = (
-    api_access, api_cluster, api_node, api_storage, api_tasks, backup, ha, pools, replication, agent,
-    clone, create, disks, edit, lifecycle, migrate, power, reads, snapshots,
+    api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication, agent,
+    groups, manager, resources, rules, status, clone, create, disks, edit, lifecycle, migrate,
+    power, reads, snapshots,
 )  # fmt: skip
 
 

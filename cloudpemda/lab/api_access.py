@@ -19,7 +19,7 @@ ACL_PATHS = re.compile(
 )
 
 
-# -- tickets and passwords -------------------------------------------------------------------------
+# -- tickets and passwords -----------------------------------------------------------------------
 
 
 @route("GET /access/ticket")
@@ -80,7 +80,7 @@ def permissions(call: Call) -> object:
     return found
 
 
-# -- users -----------------------------------------------------------------------------------------
+# -- users ---------------------------------------------------------------------------------------
 
 
 def _user(call: Call, userid: str) -> User:
@@ -181,7 +181,7 @@ def delete_user(call: Call) -> object:
     return None
 
 
-# -- tokens ----------------------------------------------------------------------------------------
+# -- tokens --------------------------------------------------------------------------------------
 
 
 def _token_row(token: Token) -> dict[str, object]:
@@ -257,7 +257,7 @@ def delete_token(call: Call) -> object:
     return None
 
 
-# -- groups ----------------------------------------------------------------------------------------
+# -- groups --------------------------------------------------------------------------------------
 
 
 def _members(call: Call, group: str) -> list[str]:
@@ -319,7 +319,7 @@ def delete_group(call: Call) -> object:
     return None
 
 
-# -- roles -----------------------------------------------------------------------------------------
+# -- roles ---------------------------------------------------------------------------------------
 
 
 def _builtin(call: Call) -> dict[str, frozenset[str]]:
@@ -383,7 +383,7 @@ def delete_role(call: Call) -> object:
     return None
 
 
-# -- ACLs ------------------------------------------------------------------------------------------
+# -- ACLs ----------------------------------------------------------------------------------------
 
 
 @route("GET /access/acl")
@@ -458,7 +458,7 @@ def _check_subject(call: Call, kind: str, who: str) -> None:
             raise failed(f"ACL update failed: no such token '{token}' for user '{user}'")
 
 
-# -- realms and second factors -----------------------------------------------------------------------
+# -- realms and second factors -------------------------------------------------------------------
 
 
 @route("GET /access/domains")

@@ -213,19 +213,19 @@ def status(call: Call) -> object:
             "version": len(call.cluster.nodes),
         }
     ]
-    for node in call.cluster.nodes.values():
-        rows.append(
-            {
-                "id": f"node/{node.name}",
-                "type": "node",
-                "name": node.name,
-                "nodeid": node.number,
-                "ip": node.address,
-                "online": int(node.online),
-                "local": int(node.name == call.node),
-                "level": "",
-            }
-        )
+    rows += [
+        {
+            "id": f"node/{node.name}",
+            "type": "node",
+            "name": node.name,
+            "nodeid": node.number,
+            "ip": node.address,
+            "online": int(node.online),
+            "local": int(node.name == call.node),
+            "level": "",
+        }
+        for node in call.cluster.nodes.values()
+    ]
     return rows
 
 

@@ -24,10 +24,11 @@ def status(call: Call) -> object:
         "kversion": f"Linux {release} #1 SMP PVE",
         "current-kernel": kernel,
         "pveversion": f"pve-manager/{call.cluster.version}/f6997e698c7933ea",
-        "boot-info": {"mode": "efi", "secureboot": 0},
+        "boot-info": {"mode": "efi"},
         "cpuinfo": {
-            "model": "AMD EPYC", "cores": node.cpus, "cpus": node.cpus, "sockets": 1, "mhz": "2400.000",
-            "hvm": "1", "user_hz": 100, "flags": "fpu vme svm aes",
+            "model": "AMD EPYC", "cores": node.cpus, "cpus": node.cpus, "sockets": 1,
+            "mhz": "2400.000", "hvm": 1, "user_hz": 100, "flags": "fpu vme svm aes",
+            "family": "25", "vendor": "AuthenticAMD",
         },
         "memory": {
             "total": node.memory, "used": memory, "free": node.memory - memory,

@@ -18,15 +18,17 @@ REQUIRED = {
     "lvmthin": ("vgname", "thinpool"), "pbs": ("server", "datastore"), "cifs": ("server", "share"),
 }  # fmt: skip
 FILE_OPTIONS = (
-    "path", "is_mountpoint", "mkdir", "create-base-path", "create-subdirs", "preallocation", "format",
-    "max-protected-backups", "prune-backups", "maxfiles", "content-dirs", "snapshot-as-volume-chain",
+    "path", "is_mountpoint", "mkdir", "create-base-path", "create-subdirs", "preallocation",
+    "format", "max-protected-backups", "prune-backups", "maxfiles", "content-dirs",
+    "snapshot-as-volume-chain",
 )  # fmt: skip
 OWN = {
     "dir": FILE_OPTIONS,
     "nfs": (*FILE_OPTIONS, "options"),
     "cifs": (*FILE_OPTIONS, "username", "password", "domain", "subdir", "options", "smbversion"),
     "zfspool": ("sparse", "blocksize", "mountpoint", "zfs-base-path"),
-    "lvm": ("base", "saferemove", "saferemove_throughput", "tagged_only", "snapshot-as-volume-chain"),
+    "lvm": ("base", "saferemove", "saferemove_throughput", "tagged_only",
+            "snapshot-as-volume-chain"),
     "lvmthin": (),
     "pbs": ("username", "password", "fingerprint", "namespace", "port", "encryption-key",
             "master-pubkey", "prune-backups", "max-protected-backups"),
@@ -245,5 +247,5 @@ def free(call: Call) -> object:
         task.log.append(f"Removed volume '{volid}'")
 
     folder = re.match(r"(\d+)/", storages.split(volid)[1])
-    id = f"{folder[1] if folder else number}@{storage.name}"
-    return call.start("imgdel", id, work)
+    subject = f"{folder[1] if folder else number}@{storage.name}"
+    return call.start("imgdel", subject, work)

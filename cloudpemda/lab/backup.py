@@ -1,7 +1,7 @@
 """Backup jobs, vzdump, and what is not backed up.
 
-A job runs at its schedule on every online node for the guests that lie there, and adds a volume to its
-storage. An offline node does nothing, and nobody says so.
+A job runs at its schedule on every online node for the guests that lie there, and adds a volume to
+its storage. An offline node does nothing, and nobody says so.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _run_on(world: World, job: Section, node: Node) -> None:
 
 
 def dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, task: Task) -> Work:
-    """Back up guests one after another; one failure does not stop the others, but fails the task."""
+    """Back up guests one after another; one failure stops no other, but fails the task."""
     name = options.get("storage", "local")
     bad = False
     task.log.append(f"INFO: starting new backup job: vzdump --storage {name}")
@@ -247,9 +247,8 @@ def update_job(call: Call) -> object:
     options = dict(job.options)
     for key in call.params.items_of("delete"):
         options.pop(key, None)
-    for key, value in call.params.items():
-        if key not in ("id", "delete", "starttime", "dow"):
-            options[key] = value
+    fixed = ("id", "delete", "starttime", "dow")
+    options |= {key: value for key, value in call.params.items() if key not in fixed}
     if "schedule" in call.params:
         options["created"] = str(int(call.world.now()))
         options.pop("last-run", None)

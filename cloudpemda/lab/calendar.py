@@ -1,7 +1,7 @@
 """PVE's calendar events: when is a schedule due next? Times are UTC seconds since the epoch.
 
-The grammar is that of `proxmox-time`, which follows systemd's: `mon..fri 8..17,22:0/15`, `*-*-01 03:00`,
-`*/15`, `daily`. Weekdays count from Monday.
+The grammar is that of `proxmox-time`, which follows systemd's: `mon..fri 8..17,22:0/15`, `*-*-01
+03:00`, `*/15`, `daily`. Weekdays count from Monday.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The lab's one clock, and all that falls due on it.
 
 Lab time runs at `rate` lab seconds per real second, or stands still (`rate` None: virtual time) and
-moves only when somebody waits or advances it. Nothing else in the lab reads real time. What falls due
-runs in order of time, then of arrival, and sees as `now()` the very instant it was due at.
+moves only when somebody waits or advances it. Nothing else in the lab reads real time. What falls
+due runs in order of time, then of arrival, and sees as `now()` the very instant it was due at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Clock:
         rate: float | None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`start` is seconds since the epoch; `rate` lab seconds per real second, None for virtual."""
+        """`start` in seconds since the epoch; `rate` in lab seconds per real one, or None."""
         self.rate = rate
         self.start = start
         self._real = real

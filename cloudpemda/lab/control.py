@@ -1,10 +1,12 @@
-"""The lab's control port: move the clock, wait for it, script faults, and read what really happened."""
+"""The lab's control port: move the clock, wait for it, script faults, and read what really
+happened.
+"""
 
 from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -15,6 +17,9 @@ from .state import dump
 
 if TYPE_CHECKING:
     from .site import Lab
+
+
+Body = Mapping[str, object]
 
 
 class Control:
@@ -31,67 +36,56 @@ class Control:
         except LabError as error:
             return _json({"error": error.code, **{k: str(v) for k, v in error.values.items()}}, 400)
         except Refused as refused:
-            return _json({"error": "lab.refused", "reason": refused.message}, 400)
+            return _json({"error": "lab.pve-refused", "reason": refused.message}, 400)
         except (KeyError, ValueError, TypeError) as error:
             return _json({"error": "lab.bad-request", "reason": repr(error)}, 400)
 
-    async def _answer(self, request: web.BaseRequest, body: Mapping[str, object]) -> object:
-        lab = self.lab
-        lab.clock.run_due()
+    async def _answer(self, request: web.BaseRequest, body: Body) -> object:
+        self.lab.clock.run_due()
         route = f"{request.method} {request.path}"
-        if route == "GET /clock":
-            return {"now": lab.clock.now()}
         if route == "POST /wait":
-            await lab.clock.pause(trouble.seconds_of(body["seconds"]))
-            return {"now": lab.clock.now()}
-        if route == "POST /advance":
-            lab.clock.advance(trouble.seconds_of(body["seconds"]))
-            return {"now": lab.clock.now()}
+            await self.lab.clock.pause(trouble.seconds_of(body["seconds"]))
+            return {"now": self.lab.clock.now()}
         if route == "GET /requests":
             since = int(request.query.get("since", 0))
-            return [r for r in lab.requests if int(str(r["n"])) > since]
-        if route == "GET /events":
-            return lab.events
-        if route == "GET /state":
-            return {name: dump(world.cluster) for name, world in lab.worlds.items()}
-        if route == "GET /status":
-            return self._status()
-        return await self._change(route, body)
+            return self.lab.requests[since:]
+        calls: dict[str, Callable[[Body], object]] = {
+            "GET /clock": lambda _: {"now": self.lab.clock.now()},
+            "GET /events": lambda _: self.lab.events,
+            "GET /state": lambda _: {n: dump(w.cluster) for n, w in self.lab.worlds.items()},
+            "GET /status": lambda _: self._status(),
+            "GET /faults": lambda _: self.lab.faults.describe(),
+            "GET /holds": lambda _: self.lab.faults.describe_held(),
+            "POST /advance": self._advance,
+            "POST /faults": self._arm,
+            "POST /release": self._release,
+            "POST /node": self._node,
+            "POST /outside": lambda b: trouble.outside(self.lab.faults.world(b), b),
+            "POST /reset": lambda _: self.lab.reset(),
+        }
+        if route not in calls:
+            raise LabError("lab.no-such-call", call=route)
+        return calls[route](body)
 
-    async def _change(self, route: str, body: Mapping[str, object]) -> object:
-        lab = self.lab
-        if route == "GET /faults":
-            return lab.faults.describe()
-        if route == "POST /faults":
-            script = body["faults"]
-            if not isinstance(script, list):
-                raise LabError("lab.fault-invalid", error="faults is not a list")
-            lab.faults.arm(script)
-            return lab.faults.describe()
-        if route == "GET /holds":
-            return [
-                {
-                    "id": h.id,
-                    "when": h.when,
-                    "cluster": h.cluster,
-                    "method": h.method,
-                    "path": h.path,
-                }
-                for h in lab.faults.held.values()
-            ]
-        if route == "POST /release":
-            ids = list(lab.faults.held) if body.get("all") else [int(str(body["id"]))]
-            return {"released": lab.faults.release(ids, body.get("answer", True) is True)}
-        if route == "POST /node":
-            world = lab.faults.world(body)
-            trouble.set_node(world, str(body["node"]), online=body["action"] == "up")
-            return {}
-        if route == "POST /outside":
-            return trouble.outside(lab.faults.world(body), body)
-        if route == "POST /reset":
-            lab.reset()
-            return {}
-        raise LabError("lab.no-such-call", call=route)
+    def _advance(self, body: Body) -> object:
+        self.lab.clock.advance(trouble.seconds_of(body["seconds"]))
+        return {"now": self.lab.clock.now()}
+
+    def _arm(self, body: Body) -> object:
+        script = body["faults"]
+        if not isinstance(script, list):
+            raise LabError("lab.fault-invalid", error="faults is not a list")
+        self.lab.faults.arm(script)
+        return self.lab.faults.describe()
+
+    def _release(self, body: Body) -> object:
+        ids = list(self.lab.faults.held) if body.get("all") else [int(str(body["id"]))]
+        return {"released": self.lab.faults.release(ids, body.get("answer", True) is True)}
+
+    def _node(self, body: Body) -> object:
+        world = self.lab.faults.world(body)
+        trouble.set_node(world, str(body["node"]), online=body["action"] == "up")
+        return {}
 
     def _status(self) -> object:
         lab = self.lab

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cloudpemda.errors import CloudpemdaError, ExitCode
+
 
 class Refused(Exception):
     """An answer other than 200. `message` may have several lines; the reason is the first."""
@@ -42,14 +44,11 @@ def denied(what: str = "") -> Refused:
 
 
 def unauthorised(reason: str) -> Refused:
-    """401 to a missing or bad ticket, token or CSRF token: an empty body, only the reason speaks."""
+    """401 to a missing or bad ticket, token or CSRF token: only the reason speaks."""
     return Refused(401, reason, empty=True)
 
 
-class LabError(Exception):
+class LabError(CloudpemdaError):
     """The lab itself cannot do what it was asked to: a bad layout, a directory in use."""
 
-    def __init__(self, code: str, **values: object) -> None:
-        super().__init__(f"{code} {values}" if values else code)
-        self.code = code
-        self.values = values
+    exit_code = ExitCode.INVALID

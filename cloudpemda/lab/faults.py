@@ -1,8 +1,8 @@
 """Scripted trouble: on requests (lose the answer, delay, error, hold) and at instants of lab time.
 
 A script is a list. `{on: {method, path, cluster, nth|every|probability}, do: …}` watches requests;
-`{at: 40s, do: …}` happens once, that long after the lab's start. Dice are seeded: the same script and the
-same requests meet the same faults.
+`{at: 40s, do: …}` happens once, that long after the lab's start. Dice are seeded: the same script
+and the same requests meet the same faults.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -104,14 +104,14 @@ def seconds_of(value: object) -> float:
 class Faults:
     def __init__(self, clock: Clock, worlds: Mapping[str, World], seed: int) -> None:
         self.clock, self.worlds = clock, worlds
-        self.dice = random.Random(f"{seed}:faults")
+        self.dice = random.Random(f"{seed}:faults")  # noqa: S311 - repeatable, guards nothing
         self.rules: list[Rule] = []
         self.timed: list[Timed] = []
         self.held: dict[int, Held] = {}
         self._next_hold = 0
 
     def arm(self, script: list[Mapping[str, object]]) -> None:
-        """Replace the script; raises `LabError` for what it does not understand, changing nothing."""
+        """Replace the script; raises LabError, with nothing changed, if it is not understood."""
         rules = [self._rule(item) for item in script if "on" in item]
         timed = [self._parse_timed(item) for item in script if "on" not in item]
         for old in self.timed:
@@ -178,6 +178,12 @@ class Faults:
                 held.gate.set_result(answer)
         return len(found)
 
+    def describe_held(self) -> list[dict[str, object]]:
+        return [
+            {"id": h.id, "when": h.when, "cluster": h.cluster, "method": h.method, "path": h.path}
+            for h in self.held.values()
+        ]
+
     # -- what strikes at an instant ------------------------------------------------------------
 
     def strike(self, action: str, values: Mapping[str, object]) -> None:
@@ -233,7 +239,7 @@ def set_node(world: World, name: str, *, online: bool) -> None:
 
 def _fill(world: World, name: str, node: str) -> None:
     storage = storages.storage_of(world.cluster, name)
-    total, used, avail = storages.space(world.cluster, storage, node)
+    total, _, avail = storages.space(world.cluster, storage, node)
     has = storages.capacity(world.cluster, storage, node)
     key = f"{name}@{node}" if node and not storage.shared else name
     world.cluster.capacities[key] = Capacity(total, has.foreign + avail)
@@ -274,6 +280,3 @@ def _settings(values: Mapping[str, object]) -> dict[str, str]:
     if not isinstance(raw, dict):
         raise LabError("lab.fault-invalid", error="config is not a table")
     return {str(key): str(value) for key, value in raw.items()}
-
-
-Strike = Callable[[str, Mapping[str, object]], None]

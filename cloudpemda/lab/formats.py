@@ -1,6 +1,7 @@
 """Named value formats of PVE's API, and its comma-separated property strings.
 
-A check raises `Misformed` with PVE's own text; where PVE's text ends in a newline, so does this one.
+A check raises `Misformed` with PVE's own text; where PVE's text ends in a newline, so does this
+one.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ def _startup(value: str) -> None:
 
 
 def _cpu(value: str) -> None:
-    parts = dict(p.split("=", 1) if "=" in p else ("cputype", p) for p in value.split(",") if p)
-    model = parts.get("cputype", "")
+    parts = [part.partition("=") for part in value.split(",") if part]
+    model = next((v if eq else k for k, eq, v in parts if not eq or k == "cputype"), "")
     if not model.startswith("custom-") and not CPU_BUILTIN.fullmatch(model):
         raise Misformed(f"Built-in cputype '{model}' is not defined (missing 'custom-' prefix?)\n")
 

@@ -35,7 +35,30 @@ IMAGE_SIZE = 2 * GIB
 TOKEN_USER, TOKEN_NAME, TOKEN_ROLE = "cloudpemda@pve", "apply", "CloudpemdaApply"
 # What cloudpemda's own token may do, and no more.
 LEAST = frozenset(
-    ["Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit", "Pool.Allocate", "Pool.Audit", "SDN.Audit", "SDN.Use", "Sys.Audit", "Sys.Console", "Sys.Modify", "VM.Allocate", "VM.Audit", "VM.Clone", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"]
+    [
+        "Datastore.Allocate",
+        "Datastore.AllocateSpace",
+        "Datastore.Audit",
+        "Pool.Allocate",
+        "Pool.Audit",
+        "SDN.Audit",
+        "SDN.Use",
+        "Sys.Audit",
+        "Sys.Console",
+        "Sys.Modify",
+        "VM.Allocate",
+        "VM.Audit",
+        "VM.Clone",
+        "VM.Config.CDROM",
+        "VM.Config.CPU",
+        "VM.Config.Cloudinit",
+        "VM.Config.Disk",
+        "VM.Config.HWType",
+        "VM.Config.Memory",
+        "VM.Config.Network",
+        "VM.Config.Options",
+        "VM.PowerMgmt",
+    ]
 )
 LEAST_9 = frozenset({"VM.Replicate", "VM.GuestAgent.Audit"})
 LEAST_8 = frozenset({"VM.Monitor"})
@@ -185,7 +208,7 @@ def _storage(raw: object, where: str) -> StorageLayout:
     )
 
 
-# -- the state a cluster starts in -------------------------------------------------------------------
+# -- the state a cluster starts in ---------------------------------------------------------------
 
 
 def _access(root_password: str) -> Access:
@@ -261,7 +284,7 @@ def grant_program(cluster: Cluster, secret: str) -> None:
 
 
 def recorded(version: str, now: float, root_password: str) -> Cluster:
-    """The state that PVE's recordings start from: three nodes, one directory storage, nothing else."""
+    """The state that PVE's recordings start from: three nodes and a directory storage."""
     cluster = Cluster("lab", VERSIONS[version], access=_access(root_password))
     for number in (1, 2, 3):
         name = f"pve{number}"

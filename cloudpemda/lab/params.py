@@ -17,7 +17,8 @@ TRUE, FALSE = ("1", "yes", "on", "true"), ("0", "no", "off", "false")
 
 # How many of each numbered key a VM may have: `scsi0` to `scsi30`.
 NUMBERED = {
-    "net": 32, "scsi": 31, "virtio": 16, "ide": 4, "sata": 6, "ipconfig": 32, "hostpci": 16, "usb": 14,
+    "net": 32, "scsi": 31, "virtio": 16, "ide": 4, "sata": 6, "ipconfig": 32, "hostpci": 16,
+    "usb": 14,
     "serial": 4, "parallel": 3, "numa": 8, "unused": 256, "virtiofs": 10, "mp": 256, "dev": 256,
     "link": 8,
 }  # fmt: skip
@@ -107,30 +108,17 @@ class Checker:
         if wrong:
             return f"type check ('{spec.type}') failed - got '{text}'"
         try:
-            if spec.keys:
-                self.property_string(spec.keys, text, path)
-            elif spec.format in PROPERTY_FORMATS:
-                self.property_string(PROPERTY_FORMATS[spec.format], text, path)
-            elif spec.format:
-                check_named(spec.format, text, self.privileges)
+            self._format(spec, text, path)
         except Misformed as error:
             return f"invalid format - {error}"
-        if spec.max_length is not None and len(text) > spec.max_length:
-            return f"value may only be {spec.max_length} characters long"
-        if spec.min_length is not None and len(text) < spec.min_length:
-            return f"value must be at least {spec.min_length} characters long"
-        if spec.type in ("integer", "number"):
-            if spec.minimum is not None and float(text) < spec.minimum:
-                return f"value must have a minimum value of {spec.minimum:g}"
-            if spec.maximum is not None and float(text) > spec.maximum:
-                return f"value must have a maximum value of {spec.maximum:g}"
-        if spec.pattern and not re.fullmatch(spec.pattern, text):
-            return "value does not match the regex pattern"
-        if spec.enum and text not in spec.enum:
-            return (
-                f"value '{text}' does not have a value in the enumeration '{', '.join(spec.enum)}'"
-            )
-        return ""
+        return _out_of_bounds(spec, text)
+
+    def _format(self, spec: Spec, text: str, path: str) -> None:
+        keys = spec.keys or PROPERTY_FORMATS.get(spec.format)
+        if keys:
+            self.property_string(keys, text, path)
+        elif spec.format:
+            check_named(spec.format, text, self.privileges)
 
     def property_string(self, keys: Mapping[str, Spec], text: str, path: str) -> dict[str, str]:
         """The keys of `a,b=c`; raises `Misformed` when they break their declarations."""
@@ -141,6 +129,25 @@ class Checker:
             lines = "".join(f"{where}: {fault}\n" for where, fault in inner.faults.items())
             raise Misformed("format error\n" + lines)
         return good
+
+
+def _out_of_bounds(spec: Spec, text: str) -> str:
+    """What length, range, pattern or enumeration have against a value of the right type."""
+    number = float(text) if spec.type in ("integer", "number") else None
+    fault = ""
+    if spec.max_length is not None and len(text) > spec.max_length:
+        fault = f"value may only be {spec.max_length} characters long"
+    elif spec.min_length is not None and len(text) < spec.min_length:
+        fault = f"value must be at least {spec.min_length} characters long"
+    elif number is not None and spec.minimum is not None and number < spec.minimum:
+        fault = f"value must have a minimum value of {spec.minimum:g}"
+    elif number is not None and spec.maximum is not None and number > spec.maximum:
+        fault = f"value must have a maximum value of {spec.maximum:g}"
+    elif spec.pattern and not re.fullmatch(spec.pattern, text):
+        fault = "value does not match the regex pattern"
+    elif spec.enum and text not in spec.enum:
+        fault = f"value '{text}' does not have a value in the enumeration '{', '.join(spec.enum)}'"
+    return fault
 
 
 def parse_property_string(keys: Mapping[str, Spec], text: str) -> dict[str, str]:

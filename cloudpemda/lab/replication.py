@@ -1,8 +1,8 @@
 """Replication jobs: copies of a guest's zfs volumes on another node, on a schedule.
 
-A run copies everything at once when source and target are online; a failure waits 5, 10, 15, then 30
-minutes; an offline target is waited for without counting. `schedule_now` does nothing for a job that
-never ran. DELETE marks a job; it goes with the next run on its source.
+A run copies everything at once when source and target are online; a failure waits 5, 10, 15, then
+30 minutes; an offline target is waited for without counting. `schedule_now` does nothing for a job
+that never ran. DELETE marks a job; it goes with the next run on its source.
 """
 
 from __future__ import annotations

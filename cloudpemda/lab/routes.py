@@ -31,44 +31,44 @@ def route(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
+class Branch:
+    """One step of a path: what may follow, and which methods end here."""
+
+    def __init__(self) -> None:
+        self.below: dict[str, Branch] = {}
+        self.methods: dict[str, str] = {}
+
+
 class Router:
     """Matches paths as PVE does: fixed names before parameters; a volume name may hold slashes."""
 
     def __init__(self, declarations: Mapping[str, Declaration]) -> None:
-        self._tree: dict[str, object] = {}
+        self._root = Branch()
         for name in declarations:
             method, _, path = name.partition(" ")
-            node = self._tree
+            branch = self._root
             for part in _split(path):
-                child = node.setdefault(part, {})
-                assert isinstance(child, dict)
-                node = child
-            node[f" {method}"] = name
+                branch = branch.below.setdefault(part, Branch())
+            branch.methods[method] = name
 
     def match(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
         """The declared name and the path's parameters, None when there is none such."""
         found: dict[str, str] = {}
-        node: object = self._tree
-        parts = _split(path)
+        branch, parts = self._root, _split(path)
         for position, part in enumerate(parts):
-            assert isinstance(node, dict)
-            if part in node:
-                node = node[part]
+            if part in branch.below:
+                branch = branch.below[part]
                 continue
-            template = next((key for key in node if key.startswith("{")), None)
-            if template is None:
+            template = next((key for key in branch.below if key.startswith("{")), None)
+            if template is None or any(letter.isspace() for letter in part):
                 return None
+            branch = branch.below[template]
             if template == "{volume}":
                 found["volume"] = "/".join(parts[position:])
-                node = node[template]
                 break
-            if any(letter.isspace() for letter in part):
-                return None
             found[template[1:-1]] = part
-            node = node[template]
-        assert isinstance(node, dict)
-        name = node.get(f" {method}")
-        return (name, found) if isinstance(name, str) else None
+        name = branch.methods.get(method)
+        return (name, found) if name is not None else None
 
 
 def _split(path: str) -> list[str]:

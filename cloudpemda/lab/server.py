@@ -1,7 +1,8 @@
 """HTTP as PVE speaks it: envelope, form and JSON bodies, reason phrases, tickets, proxied nodes.
 
-The order of a call is PVE's: who is it (401), is there such a method (501), may they (403), is it for
-another node (595 when that one is down), are the parameters as declared (400), and only then the work.
+The order of a call is PVE's: who is it (401), is there such a method (501), may they (403), is it
+for another node (595 when that one is down), are the parameters as declared (400), and only then
+the work.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from . import access
-from .api import HANDLERS
+from . import access, api
 from .errors import Refused, denied, failed, unauthorised
 from .params import check_params
-from .routes import Page, Router
+from .routes import HANDLERS, Page, Router
 from .tables import load
 from .world import Call, World
 
@@ -68,8 +68,9 @@ class Frontend:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        served = set(api.routes())
         self.table = load(world.cluster.release)
-        self.table = {k: v for k, v in self.table.items() if k in HANDLERS or v.index}
+        self.table = {k: v for k, v in self.table.items() if k in served or v.index}
         self.router = Router(self.table)
         self.privileges = access.all_privileges(world.cluster.release)
 

@@ -9,19 +9,21 @@ import os
 import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
 
-from . import backup, ha, pki, replication
+from . import backup, pki, replication
 from . import layout as layouts
 from .clock import Clock
 from .control import Control
 from .errors import LabError
 from .faults import LOST, Faults
 from .files import write_secret
+from .ha import manager
 from .server import Frontend, Listener, Reply, Values
 from .state import Cluster, dump, restore_cluster
 from .tasks import VANISHED
@@ -45,7 +47,7 @@ class Lab:
         world = World(cluster, self.clock, self.layout.seed, self.layout.durations, self._note)
         self.worlds[cluster.name] = world
         world.tick()
-        ha.round_of_manager(world)
+        manager.round_of(world)
         self.clock.after(replication.TICK, lambda: replication.tick(world))
         self.clock.after(backup.TICK, lambda: backup.tick(world))
         return world
@@ -55,7 +57,8 @@ class Lab:
 
     def reset(self) -> None:
         """Back to the beginning, in place: fresh clusters, the same ports and tokens."""
-        assert self.directory is not None
+        if self.directory is None:
+            raise LabError("lab.no-directory")
         for world in self.worlds.values():
             world.tasks.running.clear()
             fresh = _fresh(self.layout, world.cluster.name, self.clock.now(), self.directory)
@@ -131,7 +134,7 @@ def _redacted(values: Values) -> dict[str, object]:
 def _fresh(layout: layouts.Layout, name: str, now: float, directory: Path) -> Cluster:
     number = list(layout.clusters).index(name)
     password = _secret(directory / f"{name}.root-password", lambda: secrets.token_urlsafe(12))
-    token = _secret(directory / f"{name}.token", lambda: _uuid())
+    token = _secret(directory / f"{name}.token", _uuid)
     cluster = layouts.build(name, layout.clusters[name], number, now, password)
     layouts.grant_program(cluster, token)
     return cluster
@@ -149,7 +152,7 @@ def _secret(path: Path, make: Callable[[], str]) -> str:
     return path.read_text("utf-8").strip()
 
 
-# -- a site's lab in its directory -------------------------------------------------------------------
+# -- a site's lab in its directory ---------------------------------------------------------------
 
 
 def _lock(directory: Path) -> int:
@@ -300,7 +303,7 @@ def serve_site(directory: Path, layout_file: Path | None = None) -> None:
         os.close(descriptor)
 
 
-# -- one cluster in the recordings' starting state ---------------------------------------------------
+# -- one cluster in the recordings' starting state -----------------------------------------------
 
 RECORDED_RATE = 30.0
 RECORDED_DURATIONS = {"default": 0.3, "create": 0.5, "start": 1.0, "clone": 0.5, "import": 0.5}
@@ -310,22 +313,19 @@ def serve_recorded(
     version: str,
     listen: tuple[str, int],
     root_password: str,
-    directory: Path,
-    rate: float = RECORDED_RATE,
+    keep: Path | None,
 ) -> None:
-    """Serve one cluster in the state PVE's recordings start from, through its first node.
-
-    Certificates are kept in `directory`. Runs until SIGTERM or SIGINT.
-    """
+    """Serve one cluster in the state PVE's recordings start from, through its first node."""
     if version not in layouts.VERSIONS:
         raise LabError("lab.no-such-version", version=version)
 
-    async def main() -> None:
+    async def main(directory: Path) -> None:
         stop = asyncio.Event()
         _stop_on_signals(stop)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pki.ensure(directory)
         start = layouts.read(None).start
-        lab = Lab(layouts.Layout(7, start, rate, RECORDED_DURATIONS, {}), None)
+        lab = Lab(layouts.Layout(7, start, RECORDED_RATE, RECORDED_DURATIONS, {}), None)
         world = lab.add(layouts.recorded(version, start, root_password))
         world.fingerprint = pki.fingerprint(directory)
         sock = socket.socket()
@@ -339,4 +339,5 @@ def serve_recorded(
         await _until_stopped(lab, stop)
         await opened.close()
 
-    asyncio.run(main())
+    with tempfile.TemporaryDirectory() as scratch:
+        asyncio.run(main(keep or Path(scratch)))

@@ -1,13 +1,12 @@
 """What a simulated cluster knows: plain values that go to `state.json` and come back.
 
-Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. Sizes are bytes, instants
-seconds since the epoch.
+Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. Sizes are bytes,
+instants seconds since the epoch.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from dataclasses import dataclass, field
 
@@ -56,7 +55,9 @@ class Storage:
 
 @dataclass
 class Capacity:
-    """The space behind a storage on each node (or the shared one): bytes in all, and used by others."""
+    """The space behind a storage on each node (or the shared one): bytes in all, and used by
+    others.
+    """
 
     total: int
     foreign: int = 0
@@ -270,25 +271,17 @@ def dump(value: object) -> object:
 def restore(kind: object, raw: object) -> object:
     """The inverse of `dump` for a declared type."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        assert isinstance(raw, dict)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(raw, dict):
         hints = typing.get_type_hints(kind)
         return kind(**{name: restore(hints[name], item) for name, item in raw.items()})
-    if origin is dict:
-        assert isinstance(raw, dict)
+    if origin is dict and isinstance(raw, dict):
         return {(int(k) if args[0] is int else k): restore(args[1], v) for k, v in raw.items()}
-    if origin is list:
-        assert isinstance(raw, list)
+    if origin is list and isinstance(raw, list):
         return [restore(args[0], item) for item in raw]
-    if origin in (typing.Union, types.UnionType):
-        return raw
-    if kind is float:
-        assert isinstance(raw, (int, float))
+    if kind is float and isinstance(raw, int):
         return float(raw)
     return raw
 
 
 def restore_cluster(raw: object) -> Cluster:
-    made = restore(Cluster, raw)
-    assert isinstance(made, Cluster)
-    return made
+    return typing.cast(Cluster, restore(Cluster, raw))

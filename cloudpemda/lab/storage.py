@@ -1,8 +1,9 @@
 """Storages and the volumes on them: names, visibility per node, space.
 
-Two traits tell the types apart: file-based (`dir`, `nfs`, `cifs`, …: any image format, in a folder per
-VM) or block-based (`zfspool`, `lvmthin`: raw only); shared or a copy per node. Space is accounted by
-the size given at allocation, thin or not: a storage that promises more than it has is full.
+Two traits tell the types apart: file-based (`dir`, `nfs`, `cifs`, …: any image format, in a folder
+per VM) or block-based (`zfspool`, `lvmthin`: raw only); shared or a copy per node. Space is
+accounted by the size given at allocation, thin or not: a storage that promises more than it has is
+full.
 """
 
 from __future__ import annotations
@@ -174,7 +175,8 @@ def resize(world: World, volume: Volume, size: int, node: str) -> None:
         volume.size = size
 
 
-def refuse_path(path: str) -> Refused:
+def refuse_path() -> Refused:
     return failed(
-        "Only root can pass arbitrary filesystem paths. at /usr/share/perl5/PVE/Storage.pm line 651."
+        "Only root can pass arbitrary filesystem paths. "
+        "at /usr/share/perl5/PVE/Storage.pm line 651."
     )

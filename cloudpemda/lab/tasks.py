@@ -1,8 +1,9 @@
 """Tasks: PVE's workers. Each belongs to a node, runs in lab time, and ends with a status.
 
-A worker's work is a generator: what it does at once, then the lab seconds it takes (`yield 2.0`), then
-what it does when they are over; it may fail with `Refused`, whose text becomes the exit status. A worker
-that vanishes (node down, lab stopped, a scripted crash) leaves the world as it stood: nothing is undone.
+A worker's work is a generator: what it does at once, then the lab seconds it takes (`yield 2.0`),
+then what it does when they are over; it may fail with `Refused`, whose text becomes the exit
+status. A worker that vanishes (node down, lab stopped, a scripted crash) leaves the world as it
+stood: nothing is undone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Tasks:
         self.running: dict[str, Running] = {}
 
     def start(
-        self, node: Node, kind: str, id: str, user: str, work: Callable[[Task], Work]
+        self, node: Node, kind: str, subject: str, user: str, work: Callable[[Task], Work]
     ) -> Task:
         now = self.clock.now()
         node.next_pid += 7
@@ -42,9 +43,9 @@ class Tasks:
         userid, _, token = user.partition("!")
         upid = (
             f"UPID:{node.name}:{node.next_pid:08X}:{uptime & 0xFFFFFFFF:08X}:{int(now):08X}"
-            f":{kind}:{id}:{user}:"
+            f":{kind}:{subject}:{user}:"
         )
-        task = Task(upid, node.name, node.next_pid, uptime, now, kind, id, userid, token)
+        task = Task(upid, node.name, node.next_pid, uptime, now, kind, subject, userid, token)
         self.cluster.tasks.append(task)
         self.running[upid] = Running(task, work(task))
         self._step(upid)

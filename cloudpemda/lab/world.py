@@ -1,4 +1,6 @@
-"""One simulated cluster, alive: its state, its clock, its dice, its workers, and what really happened."""
+"""One simulated cluster, alive: its state, its clock, its dice, its workers, and what really
+happened.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class World:
     ) -> None:
         self.cluster = cluster
         self.clock = clock
-        self.dice = random.Random(f"{seed}:{cluster.name}")
+        self.dice = random.Random(f"{seed}:{cluster.name}")  # noqa: S311 - repeatable, guards nothing
         self.durations = dict(durations)
         self._note = note
         self.tasks = Tasks(cluster, clock, self.note)
@@ -119,13 +121,15 @@ class Call:
         if not any_of and missing:
             raise denied(f"{path}, {missing[0]}")
 
-    def start(self, kind: str, id: object, work: Callable[[Task], Work]) -> str:
-        return self.world.tasks.start(self.here, kind, str(id), self.user, work).upid
+    def start(self, kind: str, subject: object, work: Callable[[Task], Work]) -> str:
+        return self.world.tasks.start(self.here, kind, str(subject), self.user, work).upid
 
 
 def digest_of(value: object) -> str:
     """A digest that changes with the value, as PVE computes one over a configuration file."""
-    return hashlib.sha1(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha1(
+        json.dumps(value, sort_keys=True).encode(), usedforsecurity=False
+    ).hexdigest()
 
 
 def check_digest(params: Params, actual: str, prefix: str = "") -> None:

@@ -36,7 +36,7 @@ def test_a_vm_is_imported_configured_grown_started_and_reported(
     assert create(pve, pool="opd-dinkes") == "OK"
     config = pve("GET", "/nodes/pve1/qemu/10000/config")
     assert config["scsi0"] == "local-zfs:vm-10000-disk-0,size=2G"
-    assert config["memory"] == "2048" and config["cores"] == 2
+    assert (config["memory"], config["cores"]) == ("2048", 2)
     path = "/nodes/pve1/qemu/10000"
     assert pve.task("PUT", f"{path}/resize", disk="scsi0", size="40G") == "OK"
     assert (
@@ -70,7 +70,8 @@ def test_a_vm_is_protected_by_ha_replication_and_backup(pve: Client, control: Co
     service = [r for r in pve("GET", "/cluster/ha/status/current") if r["type"] == "service"]
     assert service[0]["state"] == "started"
     status = pve("GET", "/nodes/pve1/replication/10000-0/status")
-    assert status["last_sync"] > 0 and status["fail_count"] == 0
+    assert status["last_sync"] > 0
+    assert status["fail_count"] == 0
     volumes = pve("GET", "/nodes/pve2/storage/local-zfs/content")
     assert [v["volid"] for v in volumes] == ["local-zfs:vm-10000-disk-0"]
     control.advance(24 * 3600)
@@ -104,7 +105,8 @@ def test_a_clone_is_a_full_copy_with_an_identity_of_its_own(pve: Client) -> None
     assert pve.finish(upid) == "OK"
     source, copy = (pve("GET", f"/nodes/pve1/qemu/{n}/config") for n in (9000, 10001))
     assert copy["scsi0"] == "tank-hdd:vm-10001-disk-0,size=2G"
-    assert copy["net0"] != source["net0"] and copy["smbios1"] != source["smbios1"]
+    assert copy["net0"] != source["net0"]
+    assert copy["smbios1"] != source["smbios1"]
 
 
 def test_a_taken_id_is_refused_at_once(pve: Client, control: Control) -> None:

@@ -9,7 +9,7 @@ from ..errors import Refused, failed
 from ..routes import route
 from ..state import Storage, Task, Vm
 from ..tasks import Work
-from ..world import Call
+from ..world import Call, World
 from .config import Drive, check_lock, disks, drives, net_use, parse_drive
 from .create import check_pool
 from .drives import CLOUDINIT_SIZE, transferred
@@ -128,19 +128,20 @@ def _copied_settings(call: Call, source: Vm) -> dict[str, str]:
     for key, value in base.items():
         if key in left_out or key.startswith("unused") or key in drives(base):
             continue
-        if re.fullmatch(r"net\d+", key):
-            value = re.sub(
-                r"^(\w[\w-]*)=[0-9A-Fa-f:]+", lambda m: f"{m[1]}={world.new_mac()}", value
-            )
-        elif key == "smbios1":
-            value = re.sub(r"uuid=[0-9a-f-]+", f"uuid={world.new_uuid()}", value)
-        elif key == "vmgenid":
-            value = world.new_uuid()
-        config[key] = value
+        config[key] = _own_identity(world, key, value)
     config["name"] = params.get("name") or f"Copy-of-VM-{base.get('name', source.vmid)}"
     if "description" in params:
         config["description"] = params["description"]
     return config
+
+
+def _own_identity(world: World, key: str, value: str) -> str:
+    """A setting of the source as the copy gets it: MAC address and UUIDs are new."""
+    if re.fullmatch(r"net\d+", key):
+        return re.sub(r"^([\w-]+)=[0-9A-Fa-f:]+", lambda m: f"{m[1]}={world.new_mac()}", value)
+    if key == "smbios1":
+        return re.sub(r"uuid=[0-9a-f-]+", f"uuid={world.new_uuid()}", value)
+    return world.new_uuid() if key == "vmgenid" else value
 
 
 def _copy(

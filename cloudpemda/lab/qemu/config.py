@@ -26,7 +26,8 @@ NOT_SETTINGS = {
     "background_delay",
 }  # fmt: skip
 CI_KEYS = (
-    "ciuser", "cipassword", "citype", "cicustom", "ciupgrade", "nameserver", "searchdomain", "sshkeys",
+    "ciuser", "cipassword", "citype", "cicustom", "ciupgrade", "nameserver", "searchdomain",
+    "sshkeys",
 )  # fmt: skip
 
 
@@ -139,8 +140,8 @@ def shown(release: str, config: dict[str, str], *, mask: bool = True) -> dict[st
 
 def digest(vm: Vm) -> str:
     return digest_of(
-        [vm.config, vm.pending, vm.pending_delete, vm.parent, [s.name for s in vm.snapshots.values()],
-         [s.description for s in vm.snapshots.values()]]
+        [vm.config, vm.pending, vm.pending_delete, vm.parent,
+         [s.name for s in vm.snapshots.values()], [s.description for s in vm.snapshots.values()]]
     )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import ha
 from .. import storage as storages
 from ..errors import Refused, denied, failed
+from ..ha import manager as ha
 from ..routes import route
 from ..state import Task, Vm
 from ..tasks import Work

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import storage as storages
 from ..errors import failed
-from ..state import Task, Vm
+from ..state import Storage, Task, Vm
 from ..world import World
 from .config import Drive, parse_drive
 
@@ -81,9 +81,7 @@ def materialise(world: World, vm: Vm, one: Wanted, log: Task | None, made: list[
     return str(Drive(volume.volid, options))
 
 
-def _log_made(
-    log: Task, storage: storages.Storage, volid: str, form: str, size: int, one: Wanted
-) -> None:
+def _log_made(log: Task, storage: Storage, volid: str, form: str, size: int, one: Wanted) -> None:
     if storage.type in storages.FILE_BASED:
         path = storages.path_of(storage, volid)
         detail = f"fmt=raw size={size} preallocation=off"
@@ -126,9 +124,7 @@ def _existing(world: World, vm: Vm, drive: Drive) -> str:
     return str(drive)
 
 
-def _cloudinit(
-    world: World, vm: Vm, storage: storages.Storage, drive: Drive, made: list[str]
-) -> str:
+def _cloudinit(world: World, vm: Vm, storage: Storage, drive: Drive, made: list[str]) -> str:
     form = "qcow2" if storage.type in storages.FILE_BASED else "raw"
     volid = storages.full_name(storage, vm.vmid, f"vm-{vm.vmid}-cloudinit", form)
     if storages.find(world.cluster, volid, vm.node) is None:
@@ -138,7 +134,7 @@ def _cloudinit(
 
 
 def _source(
-    world: World, vm: Vm, source: str, target: storages.Storage, given: bool, form: str
+    world: World, vm: Vm, source: str, target: Storage, given: bool, form: str
 ) -> tuple[int, str]:
     """Size and format of what is imported."""
     if source.startswith("/"):

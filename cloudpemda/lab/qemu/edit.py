@@ -1,4 +1,6 @@
-"""Changing a VM's configuration: at once (PUT) or in a task (POST); pending where the VM is running."""
+"""Changing a VM's configuration: at once (PUT) or in a task (POST); pending where the VM is
+running.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ from .privileges import check_bridges, check_drives, check_settings
 
 # Taken over by a running VM at once.
 AT_ONCE = {
-    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags", "lock",
-    "template", "hotplug", "autostart", "migrate_downtime", "migrate_speed", "boot", "vmstatestorage",
+    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags",
+    "lock", "template", "hotplug", "autostart", "migrate_downtime", "migrate_speed", "boot",
+    "vmstatestorage",
     *CI_KEYS,
 }  # fmt: skip
 HOTPLUG = re.compile(r"(net|scsi|virtio|usb|unused|ipconfig)\d+")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .. import ha
 from .. import storage as storages
 from ..errors import failed
+from ..ha.common import forget
 from ..routes import route
 from ..state import Task, Vm, Volume
 from ..tasks import Work
@@ -102,7 +102,7 @@ def purge(world: World, vmid: int, task: Task) -> None:
     """Take the VM out of HA, replication and backup jobs; copies on replication targets stay."""
     cluster = world.cluster
     if cluster.ha_resources.pop(f"vm:{vmid}", None) is not None:
-        ha.forget(cluster, f"vm:{vmid}")
+        forget(cluster, f"vm:{vmid}")
         task.log.append(f"NOTE: removed VM {vmid} from HA resource configuration.")
     for job in [job for job in cluster.replication.values() if job.guest == vmid]:
         del cluster.replication[job.id]

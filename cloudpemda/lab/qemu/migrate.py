@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from .. import ha
+from datetime import UTC, datetime
+
 from .. import storage as storages
 from ..errors import failed, invalid
+from ..ha import manager as ha
 from ..routes import route
-from ..state import Task, Vm
+from ..state import Task
 from ..tasks import Work
 from ..world import Call, World
-from .config import check_lock, disks, drives
+from .config import check_lock, disks
 from .lookup import locate
-
-
-def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:
-    """Key and volume of drives on storages that are not shared."""
-    found = []
-    for key, drive in drives(vm.config, unused=True).items():
-        name = storages.split(drive.volid)[0]
-        storage = world.cluster.storages.get(name)
-        if ":" in drive.volid and storage is not None and not storage.shared:
-            found.append((key, drive.volid))
-    return found
+from .relocate import local_drives, move
 
 
 @route("GET /nodes/{node}/qemu/{vmid}/migrate")
@@ -97,25 +89,5 @@ def _migrate(call: Call, target: str, task: Task) -> Work:
     task.log.append(f"{_stamp(world)} migration finished successfully (duration 00:00:01)")
 
 
-def move(world: World, vm: Vm, target: str) -> None:
-    """Configuration and local volumes go over; replication jobs to the target turn round."""
-    source = vm.node
-    for _, volid in local_drives(world, vm):
-        here = storages.find(world.cluster, volid, source)
-        there = storages.find(world.cluster, volid, target)
-        if here is None:
-            continue
-        if there is not None:
-            world.cluster.volumes.remove(there)
-        here.node = target
-    vm.node = target
-    for job in world.cluster.replication.values():
-        if job.guest == vm.vmid and job.target == target:
-            job.target = source
-    world.note("vm-moved", vmid=vm.vmid, source=source, target=target)
-
-
 def _stamp(world: World) -> str:
-    from datetime import UTC, datetime
-
     return f"{datetime.fromtimestamp(world.now(), UTC):%Y-%m-%d %H:%M:%S}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .. import ha
 from ..errors import failed
+from ..ha import manager as ha
 from ..routes import route
 from ..state import Task, Vm
 from ..tasks import Work
@@ -104,7 +104,8 @@ def _shutdown(call: Call, task: Task) -> Work:
 def _log_no_agent(vm: Vm, task: Task) -> None:
     if "agent" in vm.config:
         task.log.append(
-            f"QEMU Guest Agent is not running - VM {vm.vmid} qga command 'guest-ping' failed - got timeout"
+            f"QEMU Guest Agent is not running - VM {vm.vmid} qga command 'guest-ping' failed"
+            " - got timeout"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which privilege each setting of a VM needs, and the settings that only root in person may make."""
+"""Which privilege each setting of a VM needs, and the settings that are root's alone."""
 
 from __future__ import annotations
 
@@ -10,41 +10,30 @@ from ..storage import refuse_path, split, storage_of
 from ..world import Call
 from .config import DISK_KEY, parse_drive
 
-CPU = {"cores", "sockets", "cpu", "cpulimit", "cpuunits", "numa", "smp", "vcpus", "affinity"}
-MEMORY = {"memory", "balloon", "shares", "hugepages", "keephugepages", "allow-ksm"}
-CLOUDINIT = {"ciuser", "cipassword", "citype", "cicustom", "ciupgrade", "sshkeys"}
-NETWORK = {"nameserver", "searchdomain"}
-HARDWARE = {
-    "audio0",
-    "bios",
-    "boot_splash",
-    "machine",
-    "rng0",
-    "scsihw",
-    "vga",
-    "watchdog",
-    "spice_enhancements",
-    "arch",
-    "amd-sev",
-    "intel-tdx",
+BY_KEY = {
+    "VM.Config.CPU": "cores sockets cpu cpulimit cpuunits numa smp vcpus affinity",
+    "VM.Config.Memory": "memory balloon shares hugepages keephugepages allow-ksm",
+    "VM.Config.Cloudinit": "ciuser cipassword citype cicustom ciupgrade sshkeys",
+    "VM.Config.Network": "nameserver searchdomain",
+    "VM.Config.HWType": "audio0 bios machine rng0 scsihw vga watchdog spice_enhancements arch "
+    "amd-sev intel-tdx",
+    "VM.Snapshot": "vmstate",
 }
-POWER = {"onboot", "startup", "autostart"}
-ROOT_ONLY = {"args", "lock"}
+BY_NUMBERED_KEY = {
+    "VM.Config.CPU": "numa",
+    "VM.Config.Network": "net|ipconfig",
+    "VM.Config.HWType": "hostpci|usb|serial|parallel",
+}
+ROOT_ONLY = ("args", "lock")
 
 
 def needed(key: str) -> str:
-    if key in CPU or re.fullmatch(r"numa\d+", key):
-        return "VM.Config.CPU"
-    if key in MEMORY:
-        return "VM.Config.Memory"
-    if key in CLOUDINIT:
-        return "VM.Config.Cloudinit"
-    if key in NETWORK or re.fullmatch(r"(net|ipconfig)\d+", key):
-        return "VM.Config.Network"
-    if key in HARDWARE or re.fullmatch(r"(hostpci|usb|serial|parallel)\d+", key):
-        return "VM.Config.HWType"
-    if key == "vmstate":
-        return "VM.Snapshot"
+    for privilege, keys in BY_KEY.items():
+        if key in keys.split():
+            return privilege
+    for privilege, names in BY_NUMBERED_KEY.items():
+        if re.fullmatch(rf"({names})\d+", key):
+            return privilege
     return "VM.Config.Options"
 
 
@@ -58,12 +47,13 @@ def check_settings(call: Call, settings: dict[str, str], deleted: Iterable[str] 
         if DISK_KEY.fullmatch(key):
             cdrom = "media=cdrom" in value or value.startswith(("none", "cdrom"))
             _need(call, vmid, pool, "VM.Config.CDROM" if cdrom else "VM.Config.Disk")
-        elif key in CLOUDINIT and call.may(f"/vms/{vmid}", "VM.Config.Network"):
             continue
-        elif key in POWER:
-            _need(call, vmid, pool, "VM.Config.Options")
-        elif key not in ("lock", "args"):
-            _need(call, vmid, pool, needed(key))
+        privilege = needed(key)
+        # Whoever may set a VM's network may set its cloud-init too.
+        if privilege == "VM.Config.Cloudinit" and call.may(f"/vms/{vmid}", "VM.Config.Network"):
+            continue
+        if key not in ROOT_ONLY:
+            _need(call, vmid, pool, privilege)
     _check_hookscript(call, settings.get("hookscript"))
 
 
@@ -98,9 +88,9 @@ def check_drives(call: Call, settings: dict[str, str]) -> None:
             continue
         drive = parse_drive(value)
         source = drive.options.get("import-from", "")
-        if drive.volid.startswith("/") or source.startswith("/"):
-            if not call.is_root:
-                raise refuse_path(value)
+        by_path = drive.volid.startswith("/") or source.startswith("/")
+        if by_path and not call.is_root:
+            raise refuse_path()
         if drive.volid in ("none", "cdrom") or ":" not in drive.volid:
             continue
         name, rest = split(drive.volid)
@@ -110,7 +100,8 @@ def check_drives(call: Call, settings: dict[str, str]) -> None:
         if source and rest != "0":
             raise invalid(
                 {
-                    key: "'import-from' requires special syntax - use <storage ID>:0,import-from=<source>"
+                    key: "'import-from' requires special syntax - use "
+                    "<storage ID>:0,import-from=<source>"
                 }
             )
         if re.fullmatch(r"\d+(\.\d+)?|cloudinit", rest):

@@ -193,7 +193,7 @@ def _subnets(text: str) -> list[str]:
 
 def meta_data(vm: Vm) -> str:
     text = user_data(vm) + network_data(vm)
-    return f"instance-id: {hashlib.sha1(text.encode()).hexdigest()}\n"
+    return f"instance-id: {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}\n"
 
 
 @route("GET /nodes/{node}/qemu/{vmid}/feature")

@@ -1,7 +1,8 @@
-"""What the served paths take: names, types, bounds and defaults of every parameter, and who may call.
+"""What the served paths take: names, types, bounds and defaults of every parameter, and who may
+call.
 
-`pve9.json` and `pve8.json` are made by `python -m cloudpemda.lab.tables.make` from PVE's API schema and
-hold the paths that the lab serves, nothing of what they do. A parameter is declared once under
+`pve9.json` and `pve8.json` are made by `python -m cloudpemda.lab.tables.make` from PVE's API schema
+and hold the paths that the lab serves, nothing of what they do. A parameter is declared once under
 `shared` and named by its paths.
 """
 

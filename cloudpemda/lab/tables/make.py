@@ -1,7 +1,7 @@
 """Make the parameter tables from PVE's API schema: `python -m cloudpemda.lab.tables.make SCHEMA 9`.
 
-SCHEMA is the JSON tree that PVE publishes for its API viewer. Only the paths that the lab serves are
-taken, and of them only facts: no descriptions.
+SCHEMA is the JSON tree that PVE publishes for its API viewer. Only the paths that the lab serves
+are taken, and of them only facts: no descriptions.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from .. import api
 
-Raw = dict[str, object]
+Raw = dict[str, Any]
 KEPT = (
     "type", "optional", "format", "items", "minimum", "maximum", "minLength", "maxLength",
     "pattern", "enum", "default", "requires", "alias", "keyAlias", "default_key",
@@ -45,8 +46,7 @@ class Shared:
     def refer(self, properties: Raw) -> dict[str, str]:
         return {name: self._name(name, spec) for name, spec in sorted(properties.items())}
 
-    def _name(self, name: str, spec: object) -> str:
-        assert isinstance(spec, dict)
+    def _name(self, name: str, spec: Raw) -> str:
         slim = _slim(spec)
         key = name + json.dumps(slim, sort_keys=True)
         if key not in self._names:
@@ -62,10 +62,8 @@ def flatten(tree: list[Raw]) -> dict[str, Raw]:
     found: dict[str, Raw] = {}
     for node in tree:
         children = node.get("children") or []
-        assert isinstance(children, list)
         names = [str(child["path"]).rsplit("/", 1)[1] for child in children]
         info = node.get("info") or {}
-        assert isinstance(info, dict)
         for method, entry in info.items():
             found[f"{method} {node['path']}"] = {**entry, "children": names}
         found.update(flatten(children))
@@ -76,7 +74,6 @@ def _index_key(entry: Raw) -> str:
     returns = entry.get("returns")
     links = returns.get("links") if isinstance(returns, dict) else None
     names = entry["children"]
-    assert isinstance(names, list)
     if not links or not names or any("{" in name for name in names):
         return ""
     return str(links[0]["href"]).strip("{}")
@@ -85,7 +82,6 @@ def _index_key(entry: Raw) -> str:
 def _route(entry: Raw, shared: Shared) -> Raw:
     made: Raw = {}
     parameters = entry.get("parameters") or {}
-    assert isinstance(parameters, dict)
     properties: Raw = dict(parameters.get("properties") or {})
     for part in parameters.get("allOf") or []:
         properties.update(part.get("properties") or {})
@@ -97,7 +93,6 @@ def _route(entry: Raw, shared: Shared) -> Raw:
             }
     made["params"] = shared.refer(properties)
     permissions = entry.get("permissions") or {}
-    assert isinstance(permissions, dict)
     for key in ("check", "user"):
         if key in permissions:
             made[key] = permissions[key]
@@ -116,7 +111,7 @@ def make(tree: list[Raw], routes: set[str]) -> Raw:
         if name in routes or index:
             made[name] = _route(entry, shared)
             if index:
-                made[name] |= {"index": index, "children": entry["children"]}  # type: ignore[operator]
+                made[name] |= {"index": index, "children": entry["children"]}
     return {"shared": dict(sorted(shared.specs.items())), "routes": made}
 
 
@@ -127,7 +122,6 @@ def main() -> None:
     lines = ["{"]
     for section, comma in (("shared", ","), ("routes", "")):
         entries = table[section]
-        assert isinstance(entries, dict)
         lines.append(f'"{section}": {{')
         lines.append(
             ",\n".join(

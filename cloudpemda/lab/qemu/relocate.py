@@ -1,0 +1,37 @@
+"""Taking a VM with its local disks to another node, however that came about."""
+
+from __future__ import annotations
+
+from .. import storage as storages
+from ..state import Vm
+from ..world import World
+from .config import drives
+
+
+def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:
+    """Key and volume of drives on storages that are not shared."""
+    found = []
+    for key, drive in drives(vm.config, unused=True).items():
+        name = storages.split(drive.volid)[0]
+        storage = world.cluster.storages.get(name)
+        if ":" in drive.volid and storage is not None and not storage.shared:
+            found.append((key, drive.volid))
+    return found
+
+
+def move(world: World, vm: Vm, target: str) -> None:
+    """Configuration and local volumes go over; replication jobs to the target turn round."""
+    source = vm.node
+    for _, volid in local_drives(world, vm):
+        here = storages.find(world.cluster, volid, source)
+        there = storages.find(world.cluster, volid, target)
+        if here is None:
+            continue
+        if there is not None:
+            world.cluster.volumes.remove(there)
+        here.node = target
+    vm.node = target
+    for job in world.cluster.replication.values():
+        if job.guest == vm.vmid and job.target == target:
+            job.target = source
+    world.note("vm-moved", vmid=vm.vmid, source=source, target=target)

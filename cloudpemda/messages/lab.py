@@ -1,0 +1,72 @@
+"""Texts of the simulated clusters themselves."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "lab.already-running": Text(
+        en="A lab already runs in {directory}.",
+        id="Lab sudah berjalan di {directory}.",
+        next_en="Use it, or stop it first: cloudpemda lab stop",
+        next_id="Pakai lab itu, atau hentikan dahulu: cloudpemda lab stop",
+    ),
+    "lab.bad-request": Text(
+        en="The lab's control port did not understand the request: {reason}",
+        id="Port kendali lab tidak memahami permintaan: {reason}",
+    ),
+    "lab.fault-invalid": Text(
+        en="The fault script is wrong: {error}",
+        id="Skrip gangguan salah: {error}",
+        next_en="See docs/lab.md for what a fault may say.",
+        next_id="Lihat docs/lab.md untuk isi skrip gangguan.",
+    ),
+    "lab.layout-invalid": Text(
+        en="The lab's layout is wrong at {where}: {error}",
+        id="Tata letak lab salah pada {where}: {error}",
+        next_en="Compare it with the layout in docs/lab.md.",
+        next_id="Bandingkan dengan tata letak di docs/lab.md.",
+    ),
+    "lab.layout-unreadable": Text(
+        en="The layout {file} cannot be read: {error}",
+        id="Tata letak {file} tidak dapat dibaca: {error}",
+        next_en="Check the path and its permissions.",
+        next_id="Periksa jalur dan hak aksesnya.",
+    ),
+    "lab.no-directory": Text(
+        en="This lab keeps no directory, so there is nothing to reset to.",
+        id="Lab ini tidak memiliki direktori, sehingga tidak dapat diatur ulang.",
+        next_en="Start it again instead.",
+        next_id="Jalankan ulang lab tersebut.",
+    ),
+    "lab.no-such-call": Text(
+        en="The lab's control port knows no {call}.",
+        id="Port kendali lab tidak mengenal {call}.",
+        next_en="See docs/lab.md for what it answers.",
+        next_id="Lihat docs/lab.md untuk panggilan yang tersedia.",
+    ),
+    "lab.no-such-cluster": Text(
+        en="The lab has no cluster {cluster}.",
+        id="Lab tidak memiliki klaster {cluster}.",
+        next_en="`cloudpemda lab status` lists its clusters.",
+        next_id="`cloudpemda lab status` menampilkan daftar klaster.",
+    ),
+    "lab.no-such-node": Text(
+        en="The lab has no node {node} in this cluster.",
+        id="Lab tidak memiliki node {node} di klaster ini.",
+        next_en="`cloudpemda lab status` lists its nodes.",
+        next_id="`cloudpemda lab status` menampilkan daftar node.",
+    ),
+    "lab.no-such-version": Text(
+        en="The lab does not play PVE {version}; it knows 8.4 and 9.2.",
+        id="Lab tidak menyimulasikan PVE {version}; yang tersedia 8.4 dan 9.2.",
+        next_en="Choose one of the two.",
+        next_id="Pilih salah satu dari keduanya.",
+    ),
+    "lab.no-such-vm": Text(
+        en="The lab has no VM {vmid} in this cluster.",
+        id="Lab tidak memiliki VM {vmid} di klaster ini.",
+    ),
+    "lab.vm-exists": Text(
+        en="The lab already has a VM {vmid} in this cluster.",
+        id="Lab sudah memiliki VM {vmid} di klaster ini.",
+    ),
+}
