@@ -42,6 +42,7 @@ class InstanceIdentity:
 
     uid: str
     vmid: int
+    name: str  # in PVE: unique there, at most 63 characters
     nics: Mapping[str, NicIdentity]  # by network
 
 

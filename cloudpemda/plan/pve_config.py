@@ -32,7 +32,8 @@ _FIXED: Mapping[str, str] = MappingProxyType(
 _UNWANTED = frozenset(
     {
         "balloon", "bootdisk", "cicustom", "cipassword", "citype", "cpulimit",
-        "cpuunits", "hookscript", "hugepages", "searchdomain", "shares", "startup",
+        "cpuunits", "hookscript", "hugepages", "nameserver", "searchdomain", "shares", "sshkeys",
+        "startup",
     }
 )  # fmt: skip
 
