@@ -29,7 +29,7 @@ LOG_LINES = 20
 _BRIDGES = frozenset({"bridge", "OVSBridge", "vnet"})
 
 
-def connect(  # noqa: PLR0917 - each is one obligatory part of a connection
+def connect(
     name: str,
     settings: ClusterSettings,
     endpoints: Sequence[str],
@@ -397,6 +397,13 @@ class Pve:
                 ended = "endtime" in one
                 found[upid] = one.text("status", "unexpected status") if ended else None
         return found
+
+    def running_tasks(self, node: str) -> frozenset[Upid]:
+        """The tasks that a node runs now."""
+        query = {"source": "active", "limit": "500"}
+        found = picture.read_rows(self._transport, "/nodes/{node}/tasks", query, node=node)
+        upids = [parse_upid(one.text("upid")) for one in found if "endtime" not in one]
+        return frozenset(upid for upid in upids if upid is not None)
 
     def task_status(self, upid: Upid) -> str | None:
         """One task's exit status from its own node; None while it runs. Raises NotFound."""

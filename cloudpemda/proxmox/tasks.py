@@ -1,10 +1,12 @@
 """Waiting for tasks: one request per cluster and round, however many threads wait.
 
 One of the waiting threads leads a round: it sleeps on the site's clock, asks for the tasks of the
-whole cluster, and publishes; the others wait for it. Tasks missing from that list (PVE keeps a few
-dozen per node) are asked for singly at their node.
+whole cluster, and publishes; the others wait for it. That list is short (PVE keeps a few dozen
+tasks per node in it): where tasks are missing, their node is asked for all that it runs, and only
+what it does not run, and so has ended, is asked for singly, once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Condition
 
@@ -19,7 +21,7 @@ from cloudpemda.proxmox.errors import (
     by_text,
     make,
 )
-from cloudpemda.proxmox.paths import Upid
+from cloudpemda.proxmox.paths import Upid, upid_node
 from cloudpemda.units import Instant, instant
 
 FIRST_PAUSE = 0.25  # seconds; then half of the youngest task's age
@@ -115,8 +117,8 @@ class TaskWaiter:
             if not error.temporary:
                 found = dict.fromkeys(open_tasks, error)
         else:
-            for upid in open_tasks:
-                found[upid] = listed[upid] if upid in listed else self._single(upid)
+            found.update({upid: listed[upid] for upid in open_tasks if upid in listed})
+            found.update(self._missing([upid for upid in open_tasks if upid not in listed]))
         now = self._clock.now()
         with self._turn:
             self._now = now
@@ -130,11 +132,19 @@ class TaskWaiter:
                     one.ended = status
         return now
 
-    def _single(self, upid: Upid) -> str | PveError | None:
-        try:
-            return self._pve.task_status(upid)
-        except PveError as error:
-            return None if error.temporary else error
+    def _missing(self, upids: Iterable[Upid]) -> dict[Upid, str | PveError | None]:
+        """What the nodes say of tasks that the cluster's list does not show."""
+        found: dict[Upid, str | PveError | None] = {}
+        running: dict[str, frozenset[Upid]] = {}
+        for upid in upids:
+            node = upid_node(upid)
+            try:
+                if node not in running:
+                    running[node] = self._pve.running_tasks(node)
+                found[upid] = None if upid in running[node] else self._pve.task_status(upid)
+            except PveError as error:
+                found[upid] = None if error.temporary else error
+        return found
 
     def _judge(self, upid: Upid, watched: _Watched) -> TaskResult:
         values = {"cluster": self._pve.name, "upid": upid}

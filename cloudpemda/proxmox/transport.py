@@ -99,7 +99,7 @@ class _Adapter(HTTPAdapter):
 class Transport:
     """Calls to one cluster over its endpoints. Safe for many threads."""
 
-    def __init__(  # noqa: PLR0917 - made in one place, by connect
+    def __init__(
         self,
         cluster: str,
         endpoints: Sequence[str],
@@ -116,7 +116,7 @@ class Transport:
         self._endpoints = tuple(
             (url.rstrip("/"), _session(url, token_id, secret, trust)) for url in endpoints
         )
-        self._first = 0  # the endpoint that answered last; a race costs one detour
+        self._first = 0  # the endpoint to begin with; a race costs one detour
 
     def __repr__(self) -> str:
         return f"Transport({self.cluster})"
@@ -210,6 +210,7 @@ class Transport:
                 failures.append(failed)
             except _Unanswered as failed:
                 if call.write:
+                    self._first = (index + 1) % len(self._endpoints)
                     raise self._lost(call, str(failed)) from None
                 failures.append(failed)
             else:
