@@ -205,9 +205,10 @@ class Chain:
     halted: Callable[[], bool] = never
     observe: Observer = nobody
 
-    def run(self) -> Outcome:
+    def run(self, before: str | None = None) -> Outcome:
         """Go on from where the journal stands: forward, or back where the chain was going back.
 
+        With `before`, the chain counts as done when that step is reached; a later call goes on.
         Raises Incomplete where it was halted or interrupted; the same call continues.
         """
         states = self._states()
@@ -218,6 +219,8 @@ class Chain:
             if states[seq] is StepState.UNDONE:
                 self._move(seq, step, Event.AGAIN)
         for seq, step in enumerate(self.steps):
+            if step.name == before:
+                break
             if states[seq] is StepState.DONE:
                 continue
             error = self._forward(seq, step, again=states[seq] is StepState.STARTED)
@@ -265,7 +268,7 @@ class Chain:
     def _attempt(
         self, step: Step, deed: Callable[[Work], None], upid: str | None, *, look_first: bool
     ) -> CloudpemdaError | None:
-        """Repeat `deed` while its failure is not final; None when it is done, else the last error."""
+        """Repeat `deed` until it is done (None), fails for good, or failed too often."""
         forward = deed is step.do
         known = upid
 

@@ -1,8 +1,9 @@
 """Membership of VMs in the backup jobs that a class shares, many changes in one write.
 
 PVE replaces a job's whole list and knows no digest here. So whoever writes holds a lock among all
-applies of this ledger, reads, changes, writes, and reads back; a list that lost an entry to a
-writer outside of the lock is changed again.
+applies of this ledger, reads, changes and writes. A list that lost an entry to a writer outside of
+the lock is seen when it is read back, for those who leave here, for those who join at the end of
+the apply, and is changed again.
 """
 
 from collections.abc import Iterable
@@ -45,8 +46,9 @@ class BackupMembership:
         self._guard = Lock()
 
     def join(self, job: DesiredBackup, vmid: int) -> None:
-        """Return when the job has the VM. Raises PveError, or NotAsDesired where every written
-        list was overwritten by another hand."""
+        """Return when the job was told to have the VM.
+
+        Raises PveError, or NotAsDesired where another hand was always faster."""
         self._change(_Change(job, vmid, join=True))
 
     def leave(self, job: DesiredBackup, vmid: int) -> None:
@@ -92,6 +94,8 @@ class BackupMembership:
                 self._put(job, live, vmids)
             except (Exists, NotFound):
                 continue  # made or removed by another hand since it was read: read it again
+            if not leaving:
+                return  # who joins is read back with everything else at the end of the apply
         raise NotAsDesired("apply.backup-list", job=job.job, cluster=self._pve.name)
 
     def _put(self, job: DesiredBackup, live: BackupJob | None, vmids: frozenset[int]) -> None:

@@ -13,7 +13,7 @@ from cloudpemda.apply.identity import Standing
 from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.vm import VmMaker
 from cloudpemda.cluster import HaFlavour, HaRule, ReplicationJob
-from cloudpemda.plan.ha import GROUP, NODE_AFFINITY, affinity_name, sid
+from cloudpemda.plan.ha import GROUP, NODE_AFFINITY, affinity_name, ha_rules_for, sid
 from cloudpemda.plan.model import DesiredBackup, DesiredVm
 from cloudpemda.plan.pve_config import next_replication_id
 from cloudpemda.proxmox import Exists, NotFound, WrongParameter
@@ -54,8 +54,21 @@ class Protector:
             self._shop.apart.join(self._vm, self._shop.workload)
 
     def is_managed(self, _: Work) -> bool:
-        """Never taken for granted: every part of `manage` looks for itself."""
-        return False
+        """Whether the manager was asked to keep it running, under every rule it needs."""
+        name = sid(self._maker.vmid)
+        resource = self._pve.ha_resources().get(name)
+        if resource is None or resource.requested != "started":
+            return False
+        affinity = self._affinity()
+        if affinity is not None and affinity.kind == GROUP and resource.group != affinity.name:
+            return False
+        live = {rule.name: rule for rule in self._pve.ha_rules()}
+        wanted = ha_rules_for(self._shop.workload, self._pve.ha_flavour())
+        return all(
+            rule.name in live and rule.met_by(live[rule.name])
+            for rule in wanted
+            if name in rule.resources
+        )
 
     def release(self, _: Work) -> None:
         """The manager lets go of it: no rule, no resource, and the VM at rest."""

@@ -81,15 +81,17 @@ def apply_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
     Returns once each VM is active, taken back, stuck or unfinished, or `tools.halted` says so;
     a KeyboardInterrupt is such a halt. Raises only for bugs.
     """
-    return _Run(desired, tools).forward()
+    return Run(desired, tools).forward()
 
 
 def undo_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
     """Take back whatever the journal says was begun, last step first."""
-    return _Run(desired, tools).back()
+    return Run(desired, tools).back()
 
 
-class _Run:
+class Run:
+    """One call: the chains of a workload over one set of tools."""
+
     def __init__(self, desired: Sequence[DesiredVm], tools: Tools) -> None:
         self._interrupted = False
         self._tools = replace(tools, halted=lambda: self._interrupted or tools.halted())
@@ -111,25 +113,19 @@ class _Run:
         return carries(there.config, vm.identity)
 
     def forward(self) -> ApplyResult:
-        made = self._each(self._makers, lambda maker: self._chain(maker, verified=False).run())
-        done = [
-            maker
-            for maker in self._makers
-            if made[maker.vm.key].ending is Ending.DONE and not self._tools.halted()
-        ]
-        made |= self._verify(done)
+        made = self._each(self._makers, lambda maker: self._chain(maker).run(before=VERIFY))
+        done = [maker for maker in self._makers if made[maker.vm.key].ending is Ending.DONE]
+        made |= {one.vm.key: Outcome(Ending.UNFINISHED, VERIFY) for one in done}
+        if done and not self._tools.halted():
+            made |= self._verify(done)
         return self._result(made)
 
     def back(self) -> ApplyResult:
-        return self._result(
-            self._each(self._makers, lambda maker: self._chain(maker, verified=True).undo())
-        )
+        return self._result(self._each(self._makers, lambda maker: self._chain(maker).undo()))
 
     def _verify(self, made: Sequence[VmMaker]) -> dict[str, Outcome]:
         """Read back what was made, put right what somebody else overwrote, then say which VMs
         are as desired; one that is not is taken back."""
-        if not made:
-            return {}
         try:
             readback = Readback(self._shop).settle([one.vm for one in made])
         except KeyboardInterrupt:
@@ -139,20 +135,22 @@ class _Run:
             return _unread(made, error)
         self._unmet = dict(readback.unmet)
         known = [one for one in made if one.vm.key not in readback.unknown]
-        outcomes = self._each(known, lambda maker: self._chain(maker, verified=True).run())
-        for maker in made:
-            unread = readback.unknown.get(maker.vm.key)
-            if unread is not None:
-                outcomes[maker.vm.key] = Outcome(Ending.UNFINISHED, VERIFY, unread)
+        outcomes = self._each(known, lambda maker: self._chain(maker).run())
+        for key, why in (*readback.unknown.items(), *readback.unmet.items()):
+            # one that an earlier run of this saga had read back as desired is not destroyed now
+            if key in readback.unknown or outcomes[key].ending is Ending.DONE:
+                outcomes[key] = Outcome(Ending.UNFINISHED, VERIFY, why)
         return outcomes
 
     # -- chains ----------------------------------------------------------------------------
-    def _chain(self, maker: VmMaker, *, verified: bool) -> Chain:
+    def chains(self) -> tuple[Chain, ...]:
+        """One chain per VM with all of its steps, in the order asked for."""
+        return tuple(self._chain(maker) for maker in self._makers)
+
+    def _chain(self, maker: VmMaker) -> Chain:
         steps = self._steps(maker)
         if maker.vm.key in self._kept:
-            steps = tuple(replace(step, undo=nothing) for step in steps if step.name not in _MAKING)
-        if not verified:
-            steps = steps[:-1]
+            steps = tuple(_putting_right(step) for step in steps if step.name not in _MAKING)
         return Chain(
             subject=maker.vm.identity.uid,
             steps=steps,
@@ -210,8 +208,8 @@ class _Run:
     def _each(
         self, makers: Iterable[VmMaker], run: Callable[[VmMaker], Outcome]
     ) -> dict[str, Outcome]:
-        """The outcome of every chain by VM key. An interrupt halts all, and waits for them to
-        stop between two requests; a second one does not wait."""
+        """The outcome of every chain by VM key. An interrupt halts them all, and they stop between
+        two requests or at the next look at a task."""
         todo = list(makers)
         if not todo:
             return {}
@@ -258,6 +256,16 @@ class _Reporter:
     def __call__(self, subject: str, step: str, state: StepState) -> None:
         at = self.names.index(step) + (1 if state in {StepState.DONE, StepState.UNDOING} else 0)
         self.tools.progress(self.key, step, state, at / len(self.names))
+
+
+def _putting_right(step: Step) -> Step:
+    """The step for a VM that was there before: done only where it is needed, never undone."""
+
+    def do(work: Work) -> None:
+        if not step.verify(work):
+            step.do(work)
+
+    return replace(step, do=do, undo=nothing)
 
 
 def _no(_: Work) -> bool:

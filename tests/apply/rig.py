@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudpemda.apply import ApplyResult, Tools, apply_workload, undo_workload
@@ -26,6 +27,7 @@ from tests import labs
 from tests.labs import Control, RunningLab
 from tests.saga.memory import MemoryJournal
 
+START = datetime(2026, 11, 20, 1, tzinfo=UTC).timestamp()
 NODES = ("pve1", "pve2", "pve3")
 BACKUP = DesiredBackup("cloudpemda-critical", "pbs-dc", "01:00", "keep-daily=14,keep-monthly=6")
 APART = "dinkes_simrs_db"
@@ -134,6 +136,10 @@ class Rig:
             progress=lambda *told: self.told.append(told),
             halted=self.halted,
         )
+
+    def in_seconds(self, seconds: float) -> str:
+        """A moment for the lab's fault script, which counts from the lab's start."""
+        return f"{self.control.now() - START + seconds:.3f}s"
 
     def apply(self, *vms: DesiredVm) -> ApplyResult:
         now = self.current(vms)

@@ -262,6 +262,16 @@ def test_ctrl_c_leaves_it_resumable(where: str) -> None:
     assert world.things == ["pool", "vm", "job"]
 
 
+def test_a_chain_can_stop_before_a_step_also_when_it_begins_anew() -> None:
+    world = World()
+    for _ in range(2):
+        assert world.chain().run(before="job").ending is Ending.DONE
+        assert world.things == ["pool", "vm"]
+        assert world.chain().run().ending is Ending.DONE
+        assert world.things == ["pool", "vm", "job"]
+        world.chain().undo()
+
+
 def test_a_halt_stops_between_steps() -> None:
     world = World()
     chain = replace(world.chain(), halted=lambda: world.things == ["pool"])
