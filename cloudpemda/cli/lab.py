@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import UsageError
+from cloudpemda.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
@@ -49,9 +49,7 @@ def serve(
         raise UsageError("lab.listen", listen=listen)
     if not root_password:
         raise UsageError("lab.password-missing")
-    simulated.serve_recorded(
-        version=version, host=host, port=int(port), root_password=root_password
-    )
+    simulated.serve_recorded(version, (host, int(port)), root_password, None)
 
 
 @lab.command()
@@ -126,11 +124,22 @@ def fault(frame: "Frame", script: Path | None, clear: bool) -> None:
     if clear:
         found.post("/faults", {"faults": []})
     elif script is not None:
-        from cloudpemda import document
-
-        found.post("/faults", document.plain(document.load(script)))
+        found.post("/faults", {"faults": read_faults(script)})
     told = found.get("/faults")
     frame.finish(told, lambda out: lab_faults(out, frame, told))
+
+
+def read_faults(script: Path) -> object:
+    """The `faults` of a fault script. Raises InvalidInput with its faults."""
+    from cloudpemda.document import load
+
+    source = load(script)
+    if source.faults:
+        raise InvalidInput(source.faults)
+    faults = source.get("faults")
+    if not isinstance(faults, tuple):
+        raise InvalidInput([source.fault("lab.fault-file", ())])
+    return list(faults)
 
 
 @lab.command()

@@ -15,4 +15,42 @@ TEXTS = {
         next_en="Nothing was reported as done. Please send the traceback to the maintainers.",
         next_id="Tidak ada yang dilaporkan selesai. Kirim jejak itu kepada pemelihara program.",
     ),
+    "lab.listen": Text(
+        en="{listen!r} is not HOST:PORT",
+        id="{listen!r} bukan HOST:PORT",
+        next_en="Write it like 127.0.0.1:8006.",
+        next_id="Tulis seperti 127.0.0.1:8006.",
+    ),
+    "lab.password-missing": Text(
+        en="the recorded cluster needs a password for root@pam",
+        id="klaster rekaman memerlukan kata sandi untuk root@pam",
+        next_en="Give --root-password, or set CLOUDPEMDA_LAB_ROOT_PASSWORD.",
+        next_id="Beri --root-password, atau isi CLOUDPEMDA_LAB_ROOT_PASSWORD.",
+    ),
+    "lab.started": Text(
+        en="the lab is running (process {pid}, state in {directory})",
+        id="lab berjalan (proses {pid}, keadaan di {directory})",
+    ),
+    "lab.runs-already": Text(
+        en="the lab runs already (process {pid}, state in {directory})",
+        id="lab sudah berjalan (proses {pid}, keadaan di {directory})",
+    ),
+    "lab.stopped": Text(
+        en="the lab is stopped; its state stays in {directory}",
+        id="lab dihentikan; keadaannya tetap di {directory}",
+    ),
+    "lab.was-not-running": Text(
+        en="no lab was running in {directory}", id="tidak ada lab yang berjalan di {directory}"
+    ),
+    "lab.advanced": Text(
+        en="the lab's clock moved by {by}; it is {now} there",
+        id="jam lab maju {by}; di sana sekarang {now}",
+    ),
+    "lab.reset-ask": Text(
+        en="Put lab and ledger of {directory} back to the beginning? All their VMs and records go.",
+        id="Kembalikan lab dan buku besar {directory} ke awal? Semua VM dan catatannya hilang.",
+    ),
+    "lab.was-reset": Text(
+        en="lab and ledger are back at the beginning", id="lab dan buku besar kembali ke awal"
+    ),
 }

@@ -27,15 +27,9 @@ TEXTS = {
         next_en="Correct what it names and try again.",
         next_id="Perbaiki yang disebutnya lalu coba lagi.",
     ),
-    "lab.no-site-lab": Text(
-        en="the site {directory} has no cluster with `endpoints: lab`",
-        id="situs {directory} tidak punya klaster dengan `endpoints: lab`",
-        next_en="The lab commands are for sites like inventories/lab; see docs/lab.md.",
-        next_id="Perintah lab untuk situs seperti inventories/lab; lihat docs/lab.md.",
-    ),
     "lab.fault-file": Text(
-        en="{file} is no fault script: {problem}",
-        id="{file} bukan skrip gangguan: {problem}",
+        en="no fault script: it has no list `faults`",
+        id="bukan skrip gangguan: tidak ada daftar `faults`",
         next_en="docs/lab.md shows the form of a fault script.",
         next_id="docs/lab.md menunjukkan bentuk skrip gangguan.",
     ),

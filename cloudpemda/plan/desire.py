@@ -1,9 +1,8 @@
 """What should be: a workload's specification, its identities and its places as desired VMs.
 
-Pure. Names, tags, slots, schedules and job ids are decided here and nowhere else.
+Pure. Tags, slots, schedules and job ids are decided here and nowhere else.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,7 +26,6 @@ from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.site.models import Catalogue, ClusterSettings, Image, Network, ServiceClass
 
 TAG = "cloudpemda"
-_LABEL = 63
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,6 @@ class Setting:
 def instance_key(spec: WorkloadSpec, member: str) -> str:
     """`dinkes/simrs/db-1`."""
     return f"{spec.key}/{member}"
-
-
-def pve_name(key: str) -> str:
-    """`dinkes-simrs-db-1`: a DNS label, as PVE asks, so that 63 characters must do.
-
-    Longer names keep their beginning and get a part of a hash: no two are alike.
-    """
-    name = key.replace("/", "-")
-    if len(name) <= _LABEL:
-        return name
-    return f"{name[: _LABEL - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 
 def apart_group(spec: WorkloadSpec, vm: VmSpec) -> str | None:
@@ -199,7 +186,7 @@ def _desired(
     )
     return DesiredVm(
         key=placed.key,
-        name=pve_name(placed.key),
+        name=identity.name,
         identity=Identity(identity.uid, setting.cluster, identity.vmid),
         node=placed.node,
         pool=setting.pool,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from cloudpemda.document import Source, examine, load
 from cloudpemda.document.fields import Strict
@@ -35,6 +36,11 @@ class Site:
     opds: Mapping[str, OpdFile]  # by code
     catalogue: Catalogue
     people: tuple[Person, ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the site's people live: moments are shown in it."""
+        return ZoneInfo(self.info.site.zone)
 
     def path(self, relative: str) -> Path:
         """A file that the site names, relative to the site directory."""

@@ -1,0 +1,89 @@
+"""`cloudpemda status`, `vm …` and `quota …`: what there is."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import ExitCode, Refused
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.usecases.survey import Survey
+
+
+def _code(found: "Survey") -> ExitCode:
+    """What could not be read is 5; a VM that is not as promised is nightly's finding, not ours."""
+    return ExitCode.UNREACHABLE if found.faults else ExitCode.DONE
+
+
+@click.command()
+@click.option("--opd", help="Only this OPD's.")
+@click.pass_obj
+def status(frame: "Frame", opd: str | None) -> None:
+    """Each VM with node, address, HA, replication, backup; quota used of limit."""
+    from cloudpemda.cli import tables
+    from cloudpemda.usecases.survey import survey
+
+    with frame.desk() as desk:
+        found = survey(desk, opd=opd)
+        zone = desk.site.zone
+    frame.finish(
+        found, lambda out: tables.status(out, frame, found, zone), found.faults, _code(found)
+    )
+
+
+@click.group()
+def vm() -> None:
+    """The VMs that cloudpemda looks after."""
+
+
+@vm.command("list")
+@click.option("--opd", help="Only this OPD's.")
+@click.pass_obj
+def list_(frame: "Frame", opd: str | None) -> None:
+    """All VMs with their protection as read back."""
+    from cloudpemda.cli import tables
+    from cloudpemda.usecases.survey import survey
+
+    with frame.desk() as desk:
+        found = survey(desk, opd=opd)
+    frame.finish(
+        found.instances,
+        lambda out: tables.instances(out, frame, found.instances),
+        found.faults,
+        _code(found),
+    )
+
+
+@vm.command()
+@click.argument("key")
+@click.pass_obj
+def show(frame: "Frame", key: str) -> None:
+    """One VM by KEY (dinkes/simrs/db-1), with the evidence of its protection."""
+    from cloudpemda.cli import tables
+    from cloudpemda.usecases.survey import survey
+
+    with frame.desk() as desk:
+        found = survey(desk, opd=key.partition("/")[0])
+    one = next((one for one in found.instances if one.key == key), None)
+    if one is None:
+        raise Refused("ledger.no-instance", key=key)
+    frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, _code(found))
+
+
+@click.group()
+def quota() -> None:
+    """What each OPD may have, holds and uses."""
+
+
+@quota.command("show")
+@click.argument("opds", nargs=-1)
+@click.pass_obj
+def show_quota(frame: "Frame", opds: tuple[str, ...]) -> None:
+    """Limits and balances of OPDS (all if none is named); children count for their parents."""
+    from cloudpemda.cli import tables
+    from cloudpemda.usecases.look import quota_lines
+
+    with frame.desk() as desk:
+        lines = quota_lines(desk, *opds)
+    frame.finish(lines, lambda out: tables.quota(out, frame, lines))

@@ -1,0 +1,66 @@
+"""`cloudpemda nightly`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import Fault
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.usecases.nightly import Night
+
+
+@click.command()
+@click.option(
+    "--units",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Write the systemd service and timer into this directory instead, and stop.",
+)
+@click.pass_obj
+def nightly(frame: "Frame", units: Path | None) -> None:
+    """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
+    from cloudpemda.usecases.nightly import nightly as use_case
+
+    if units is not None:
+        _write_units(frame, units)
+    with frame.desk() as desk:
+        night = use_case(desk)
+    frame.finish(night, lambda out: _page(out, frame, night), _by_opd(night), night.code)
+
+
+def _by_opd(night: "Night") -> list[Fault]:
+    return [one.fault for one in sorted(night.findings, key=lambda one: one.opd or "")]
+
+
+def _page(out: "Console", frame: "Frame", night: "Night") -> None:
+    if night.expired:
+        out.print(frame.say("show.night-expired", numbers=", ".join(night.expired)))
+    if not night.findings:
+        out.print(frame.say("show.night-quiet"))
+        return
+    counted: dict[str, int] = {}
+    for one in night.findings:
+        opd = one.opd or frame.say("show.night-site")
+        counted[opd] = counted.get(opd, 0) + 1
+    for opd, count in sorted(counted.items()):
+        out.print(
+            frame.say("show.night-opd", opd=opd), frame.say("show.night-findings", count=count)
+        )
+
+
+def _write_units(frame: "Frame", directory: Path) -> None:
+    from cloudpemda.render import template_directory
+
+    written = []
+    for name in ("cloudpemda-nightly@.service", "cloudpemda-nightly@.timer"):
+        unit = template_directory() / "systemd" / name
+        (directory / name).write_text(unit.read_text())
+        written.append(str(directory / name))
+    frame.finish(
+        {"written": written},
+        lambda out: out.print(frame.say("show.units", files=", ".join(written))),
+    )

@@ -1,0 +1,61 @@
+"""Live progress of an apply on stderr, and Ctrl-C as a wish to stop between two requests."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Live:
+    """One bar per VM. The first Ctrl-C or SIGTERM asks the apply to stop where it can be
+    resumed; the second one ends the process at once, which can be resumed as well."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[step]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._console = console
+        self._tasks: dict[str, TaskID] = {}
+        self._stop = False
+        self._before: dict[signal.Signals, signal.Handlers | object] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.getsignal(number)
+            signal.signal(number, self._asked_to_stop)
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]
+
+    def progress(self, key: str, step: str, state: str, fraction: float) -> None:
+        """Called from the apply's threads."""
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(key, total=1.0, step="")
+        self._bars.update(self._tasks[key], completed=fraction, step=f"{step} {state}")
+        if not self._console.is_terminal and state in ("done", "failed", "stuck", "undone"):
+            self._console.print(f"{key}: {step} {state}")
+
+    def halted(self) -> bool:
+        return self._stop
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
+        self._console.print("stopping at the next safe point; `apply` again continues")

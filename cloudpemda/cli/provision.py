@@ -1,0 +1,55 @@
+"""`cloudpemda plan` and `cloudpemda apply`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import worst
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
+
+
+@click.command()
+@click.argument("requests", nargs=-1)
+@click.pass_obj
+def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
+    """Show what apply would make for REQUESTS (all approved ones if none is named)."""
+    from cloudpemda.cli.tables import plans
+    from cloudpemda.plan.diff import plan_to_data
+    from cloudpemda.usecases.plan import plan as use_case
+
+    with frame.desk() as desk:
+        planned = use_case(desk, requests)
+    data = [plan_to_data(one.plan) for one in planned]
+    frame.finish(data, lambda out: plans(out, frame, planned))
+
+
+@click.command()
+@click.argument("requests", nargs=-1)
+@click.option("--undo", is_flag=True, help="Take back what an unfinished apply left.")
+@click.pass_obj
+def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
+    """Build REQUESTS (all approved ones if none is named), or continue where it stopped."""
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.cli.tables import applied
+    from cloudpemda.plan.diff import plan_to_data
+    from cloudpemda.usecases.apply import apply as use_case
+
+    with frame.desk() as desk, Live(frame.err) as live:
+        done = use_case(desk, requests, live.progress, live.halted, undo=undo)
+    data = [
+        {
+            "request": one.record.key,
+            "state": one.record.state,
+            "plan": None if one.planned is None else plan_to_data(one.planned.plan),
+            "vms": [
+                {"vm": vm.vm.key, "ending": vm.ending, "step": vm.step, "commands": vm.commands}
+                for vm in (one.result.vms if one.result else ())
+            ],
+        }
+        for one in done
+    ]
+    faults = [fault for one in done for fault in one.faults]
+    code = worst(one.code for one in done)
+    frame.finish(data, lambda out: applied(out, frame, done), faults, code)

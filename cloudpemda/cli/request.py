@@ -1,0 +1,122 @@
+"""`cloudpemda request …`: the life of a request."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
+
+
+@click.group()
+def request() -> None:
+    """The life of a request: an OPD's YAML, from first check to decision."""
+
+
+@request.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def check(frame: "Frame", files: tuple[Path, ...]) -> None:
+    """Check FILES offline: schema, catalogue, policy. Nothing is sent or stored."""
+    from cloudpemda.cli.tables import checked_files
+    from cloudpemda.site import load_site
+    from cloudpemda.usecases.check import check_file
+    from cloudpemda.wiring import checking_moment
+
+    site = load_site(frame.directory)
+    now = checking_moment(site)
+    results = [check_file(site, file, now) for file in files]
+    faults = [fault for result in results for fault in result.faults]
+    code = worst(result.code for result in results)
+    frame.finish(results, lambda out: checked_files(out, frame, results), faults, code)
+
+
+@request.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def submit(frame: "Frame", files: tuple[Path, ...]) -> None:
+    """Check FILES and hand them in; holds nothing. A faulty one stops no other."""
+    from cloudpemda.cli.tables import submissions
+    from cloudpemda.usecases.submit import submit_file
+
+    done, faults, codes = [], list[Fault](), list[ExitCode]()
+    with frame.desk() as desk:
+        for file in files:
+            try:
+                done.append(submit_file(desk, file))
+            except CloudpemdaError as error:
+                faults.extend(error.faults)
+                codes.append(error.exit_code)
+    frame.finish(done, lambda out: submissions(out, frame, done), faults, worst(codes))
+
+
+@request.command("list")
+@click.option("--opd", help="Only this OPD's.")
+@click.option("--state", help="Only requests in this state, e.g. pending.")
+@click.pass_obj
+def list_(frame: "Frame", opd: str | None, state: str | None) -> None:
+    """All requests, oldest first."""
+    from cloudpemda.cli.tables import request_list
+    from cloudpemda.usecases.look import requests
+
+    with frame.desk() as desk:
+        found = requests(desk, opd=opd, state=state)
+    frame.finish(found, lambda out: request_list(out, frame, found))
+
+
+@request.command()
+@click.argument("key")
+@click.option("--offline", is_flag=True, help="Do not ask the clusters: no offer.")
+@click.pass_obj
+def show(frame: "Frame", key: str, offline: bool) -> None:
+    """One request with its history and, while it is pending, the offer to decide on."""
+    from cloudpemda.cli.tables import request_page
+    from cloudpemda.usecases.look import request_view
+
+    with frame.desk() as desk:
+        view = request_view(desk, key, offline=offline)
+        zone = desk.site.zone
+    frame.finish(view, lambda out: request_page(out, frame, view, zone), view.faults, view.code)
+
+
+@request.command()
+@click.argument("key")
+@click.pass_obj
+def approve(frame: "Frame", key: str) -> None:
+    """Decide for the request: checks everything again and takes the hold, at once."""
+    from cloudpemda.cli.tables import approval
+    from cloudpemda.usecases.approve import approve as use_case
+
+    with frame.desk() as desk:
+        approved = use_case(desk, key)
+        zone = desk.site.zone
+    frame.finish(approved, lambda out: approval(out, frame, approved, zone), approved.warnings)
+
+
+@request.command()
+@click.argument("key")
+@click.option("--reason", required=True, help="Why; the OPD reads it.")
+@click.pass_obj
+def deny(frame: "Frame", key: str, reason: str) -> None:
+    """Decide against the request, with a reason."""
+    from cloudpemda.usecases.decide import deny as use_case
+
+    with frame.desk() as desk:
+        record = use_case(desk, key, reason)
+    frame.finish(record, lambda out: out.print(frame.say("request.denied", key=record.key)))
+
+
+@request.command()
+@click.argument("key")
+@click.option("--reason", help="Why, for the record.")
+@click.pass_obj
+def withdraw(frame: "Frame", key: str, reason: str | None) -> None:
+    """Take the request back before it is applied; its hold returns."""
+    from cloudpemda.usecases.decide import withdraw as use_case
+
+    with frame.desk() as desk:
+        record = use_case(desk, key, reason)
+    frame.finish(record, lambda out: out.print(frame.say("request.was-withdrawn", key=record.key)))

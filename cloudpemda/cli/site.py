@@ -1,0 +1,73 @@
+"""`cloudpemda init`, `doctor` and `schema`: a site before its first request."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.errors import UsageError
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", help="The site's name; else the directory's.")
+@click.option("--from", "url", metavar="URL", help="Draft it from this cluster's API.")
+@click.option("--token-id", help="With --from: e.g. cloudpemda@pve!apply")
+@click.option("--token-file", type=click.Path(path_type=Path), help="With --from: its secret.")
+@click.option("--ca", type=click.Path(path_type=Path), help="With --from: the cluster's CA.")
+@click.option("--fingerprint", help="With --from: SHA-256 of the certificate, instead of --ca.")
+@click.pass_obj
+def init(  # noqa: PLR0917 - one option each
+    frame: "Frame",
+    directory: Path,
+    name: str | None,
+    url: str | None,
+    token_id: str | None,
+    token_file: Path | None,
+    ca: Path | None,
+    fingerprint: str | None,
+) -> None:
+    """Make a commented site in DIRECTORY, empty or drafted from an existing cluster."""
+    from cloudpemda.site.scaffold import scaffold
+    from cloudpemda.wiring import draft_from, process_login
+
+    if url is None:
+        written = scaffold(directory, process_login(), name)
+    else:
+        if not token_id or token_file is None or (ca is None) == (fingerprint is None):
+            raise UsageError("cli.draft-options")
+        written = draft_from(directory, url, token_id, token_file, ca, fingerprint)
+    data = {"directory": directory, "files": written}
+    frame.finish(data, lambda out: out.print(frame.say("show.site-made", directory=directory)))
+
+
+@click.command()
+@click.pass_obj
+def doctor(frame: "Frame") -> None:
+    """Look at everything a site relies on; print what grants the missing rights."""
+    from cloudpemda.cli.tables import doctor_page
+    from cloudpemda.site import load_site
+    from cloudpemda.usecases.doctor import diagnose
+    from cloudpemda.wiring import configure_log, open_cluster, site_clock
+
+    configure_log(debug=frame.debug)
+    site = load_site(frame.directory)
+    clock = site_clock(site)
+    report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
+    frame.finish(report, lambda out: doctor_page(out, frame, report), (), report.exit_code)
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["request", "site", "opd", "catalogue", "people"]))
+@click.pass_obj
+def schema(frame: "Frame", kind: str) -> None:
+    """Print the JSON Schema of requests or of one of the site's files, for editors."""
+    from cloudpemda.request import json_schema as request_schema
+    from cloudpemda.site import json_schema as site_schema
+
+    found = request_schema() if kind == "request" else site_schema(kind)
+    frame.finish(found, lambda out: click.echo(json.dumps(found, indent=2, ensure_ascii=False)))

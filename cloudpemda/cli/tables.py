@@ -1,0 +1,379 @@
+"""Views as text for people: tables, colours, one next step."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cloudpemda.messages import explain
+from cloudpemda.plan.model import Aspect, PlannedVm
+from cloudpemda.plan.offer import Offer
+from cloudpemda.report.standing import Cover, Guard, InstanceView
+from cloudpemda.rules.quota import amount
+from cloudpemda.units import show_duration, show_local, show_size
+from cloudpemda.usecases.look import QuotaLine, RequestView
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.ledger import Entry, RequestRecord
+    from cloudpemda.usecases.apply import Applied
+    from cloudpemda.usecases.approve import Approved
+    from cloudpemda.usecases.check import Checked
+    from cloudpemda.usecases.doctor import Report
+    from cloudpemda.usecases.plan import Planned
+    from cloudpemda.usecases.submit import Submitted
+    from cloudpemda.usecases.survey import Survey
+
+_COLOURS = {
+    Guard.OK: "green",
+    Guard.PENDING: "yellow",
+    Guard.LATE: "red",
+    Guard.NEVER: "red",
+    Guard.WRONG: "red",
+    Guard.UNKNOWN: "magenta",
+    Guard.CLOCK_SKEW: "red",
+    Guard.NONE: "dim",
+}
+
+
+def table(*columns: str) -> Table:
+    """A table without frames: it survives a copy into a letter."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, header_style="bold", no_wrap=column in ("VM", "request"))
+    return made
+
+
+# -- requests --------------------------------------------------------------------------------
+def checked_files(out: Console, frame: "Frame", results: "Sequence[Checked]") -> None:
+    for result in results:
+        if result.spec is None:
+            continue
+        spec = result.spec
+        code = "show.file-sound" if not result.faults else "show.file-refused"
+        vms = sum(vm.count for vm in spec.vms)
+        out.print(frame.say(code, file=result.file, key=spec.key, vms=vms))
+
+
+def submissions(out: Console, frame: "Frame", done: "Sequence[Submitted]") -> None:
+    for one in done:
+        code = "show.submitted" if one.submission.changed else "show.unchanged"
+        out.print(
+            frame.say(
+                code,
+                key=one.key,
+                number=one.submission.number,
+                revision=one.submission.revision,
+                state=one.submission.state.value,
+            )
+        )
+
+
+def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]") -> None:
+    shown = table("number", "request", "rev", "state", "class", "VMs", "until")
+    for record in found:
+        shown.add_row(
+            record.number,
+            record.key,
+            str(record.revision),
+            record.state.value,
+            record.spec.service_class,
+            str(sum(vm.count for vm in record.spec.vms)),
+            str(record.spec.until),
+        )
+    _print_or(out, shown, frame.say("show.no-requests"))
+
+
+def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
+    record = view.record
+    out.print(Text(f"{record.key}  {record.number}  ", style="bold"), record.state.value)
+    out.print(record.spec.purpose, soft_wrap=True)
+    letter = record.spec.letter
+    who = record.spec.requester
+    out.print(frame.say("show.letter", number=letter.number, date=letter.date))
+    out.print(frame.say("show.requester", name=who.name, nip=who.nip, position=who.position))
+    if record.reason:
+        out.print(frame.say("show.reason", reason=record.reason))
+    if record.approval is not None:
+        out.print(
+            frame.say(
+                "show.approval",
+                name=record.approval.actor.name,
+                role=record.approval.actor.role,
+                at=show_local(record.approval.at, zone),
+                until=show_local(record.approval.hold_until, zone),
+            )
+        )
+    if view.offer is not None:
+        out.print()
+        offer_page(out, frame, view.offer, view.quota)
+    if view.instances:
+        out.print()
+        shown = table("VM", "state", "cluster", "VMID", "node", "address")
+        for one in view.instances:
+            addresses = ", ".join(nic.address for nic in one.nics)
+            shown.add_row(
+                one.member, one.state.value, one.cluster, str(one.vmid), one.node or "-", addresses
+            )
+        out.print(shown)
+    out.print()
+    audit_entries(out, frame, view.history, zone)
+
+
+def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaLine]) -> None:
+    """What a reviewer decides on."""
+    out.print(Text(frame.say("show.offer", cluster=made.cluster), style="bold"))
+    kinds = table("VM", "count", "vCPU", "memory", "disks", "networks", "image")
+    for kind in made.kinds:
+        disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in kind.disks)
+        kinds.add_row(
+            kind.name,
+            f"{kind.count}{' apart' if kind.apart else ''}",
+            str(kind.cores),
+            show_size(kind.memory),
+            disks,
+            ", ".join(kind.networks),
+            kind.image,
+        )
+    out.print(kinds)
+    trial = table("VM", "node", "replicas", "why there")
+    for vm in made.trial:
+        trial.add_row(vm.key, vm.node, ", ".join(vm.targets) or "-", vm.reason)
+    out.print(trial)
+    out.print(frame.say("show.n-plus-one" if made.n_plus_one else "show.no-n-plus-one"))
+    for key, why in made.exposed:
+        out.print(frame.say("show.exposed", vm=key, why=why))
+    delta = table("quota", "takes", "used", "limit")
+    by_dimension = {line.dimension: line for line in quota}
+    for dimension, more in sorted(made.quota_delta.items()):
+        line = by_dimension.get(dimension)
+        delta.add_row(
+            dimension,
+            _amount(dimension, more),
+            "-" if line is None else _amount(dimension, line.used),
+            "-" if line is None else _limit(line),
+        )
+    out.print(delta)
+    out.print(Text(f"offer {made.digest[:16]}", style="dim"))
+
+
+def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo") -> None:
+    live = approved.record.approval
+    assert live is not None  # noqa: S101 - it was approved a moment ago
+    out.print(
+        frame.say(
+            "show.approved",
+            key=approved.record.key,
+            number=approved.record.number,
+            cluster=approved.offer.cluster,
+            until=show_local(live.hold_until, zone),
+        )
+    )
+
+
+# -- plan and apply --------------------------------------------------------------------------
+def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
+    if not planned:
+        out.print(frame.say("show.nothing-approved"))
+    for one in planned:
+        plan = one.plan
+        out.print(Text(f"{plan.workload} → {plan.cluster}", style="bold"))
+        if plan.settled:
+            out.print(frame.say("show.no-changes"))
+            continue
+        shown = table("VM", "VMID", "node", "replicas", "address", "to do", "why there")
+        for vm in plan.vms:
+            desired = vm.desired
+            shown.add_row(
+                desired.key.rpartition("/")[2],
+                str(desired.identity.vmid),
+                desired.node,
+                ", ".join(job.target for job in desired.protection.replication) or "-",
+                ", ".join(nic.address for nic in desired.nics),
+                _to_do(vm),
+                vm.reason or "-",
+            )
+        out.print(shown)
+        out.print(Text(f"plan {plan.digest[:16]}", style="dim"))
+
+
+def _to_do(vm: PlannedVm) -> str:
+    """`create config disks start ha replication backup`, or the single keys that differ."""
+    if vm.settled:
+        return "-"
+    if any(one.aspect is Aspect.CREATE for one in vm.differences):
+        return " ".join(dict.fromkeys(one.aspect.value for one in vm.differences))
+    return ", ".join(
+        f"{one.key}: {one.live or '-'} → {one.desired or '-'}" for one in vm.differences
+    )
+
+
+def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
+    if not done:
+        out.print(frame.say("show.nothing-approved"))
+    for one in done:
+        if one.planned is None or one.result is None:
+            if not one.faults:
+                out.print(frame.say("show.apply-settled", key=one.record.key))
+            continue
+        endings = [vm.ending.value for vm in one.result.vms]
+        counted = ", ".join(f"{endings.count(name)} {name}" for name in dict.fromkeys(endings))
+        out.print(
+            frame.say(
+                "show.applied", key=one.record.key, counted=counted, state=one.record.state.value
+            )
+        )
+
+
+# -- what there is ---------------------------------------------------------------------------
+def status(out: Console, frame: "Frame", found: "Survey", zone: "ZoneInfo") -> None:
+    instances(out, frame, found.instances)
+    out.print()
+    quota(out, frame, [line for line in found.quota if line.used or line.limit != 0])
+    out.print()
+    out.print(Text(frame.say("show.as-of", at=show_local(found.at, zone)), style="dim"))
+
+
+def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> None:
+    shown = table("VM", "state", "node", "address", "HA", "replication", "backup")
+    for one in found:
+        addresses = [*one.addresses, *one.public_addresses]
+        where = one.node or f"{one.cluster}?"
+        state = one.state.value
+        if one.running != "running":
+            state += f" ({one.running})"
+        shown.add_row(
+            one.key,
+            Text(state, style="" if one.state == "active" else "yellow"),
+            f"{where}/{one.vmid}",
+            ", ".join(addresses) or "-",
+            _cover(one.ha),
+            _cover(one.replication),
+            _cover(one.backup),
+        )
+    _print_or(out, shown, frame.say("show.no-instances"))
+    for one in found:
+        if one.differences:
+            out.print(
+                Text(frame.say("show.differs", vm=one.key, what="; ".join(one.differences))),
+                style="red",
+                soft_wrap=True,
+            )
+
+
+def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
+    shown = table("", "")
+    rows: dict[str, str | Text] = {
+        "cluster / VMID": f"{one.cluster}/{one.vmid}",
+        "name": one.name,
+        "request": one.number,
+        "class": one.service_class,
+        "state": f"{one.state.value}, {one.running}",
+        "node": one.node or "-",
+        "addresses": ", ".join((*one.addresses, *one.public_addresses)) or "-",
+        "HA": _evidence(one.ha),
+        "replication": _evidence(one.replication),
+        "backup": _evidence(one.backup),
+        "differs": "; ".join(one.differences) or "-",
+        "error": one.error or "-",
+    }
+    out.print(Text(one.key, style="bold"))
+    for name, value in rows.items():
+        shown.add_row(name, value)
+    out.print(shown)
+
+
+def quota(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
+    shown = table("OPD", "dimension", "committed", "held", "limit", "used")
+    for line in lines:
+        share = "-" if not line.limit else f"{line.used * 100 // line.limit} %"
+        shown.add_row(
+            line.opd,
+            line.dimension,
+            _amount(line.dimension, line.committed),
+            _amount(line.dimension, line.held),
+            _limit(line),
+            Text(share, style="yellow" if line.warn else ""),
+        )
+    _print_or(out, shown, frame.say("show.no-quota"))
+
+
+def audit_entries(
+    out: Console, frame: "Frame", entries: "Iterable[Entry]", zone: "ZoneInfo"
+) -> None:
+    shown = table("seq", "when", "who", "role", "what", "subject", "details")
+    for entry in entries:
+        shown.add_row(
+            str(entry.seq),
+            show_local(entry.at, zone),
+            entry.actor.login,
+            entry.actor.role,
+            entry.action,
+            entry.subject,
+            ", ".join(f"{name}={value}" for name, value in entry.details.items()),
+        )
+    _print_or(out, shown, frame.say("show.no-entries"))
+
+
+# -- the lab ---------------------------------------------------------------------------------
+def lab_status(out: Console, frame: "Frame", told: Mapping[str, Any]) -> None:
+    status_ = told["status"]
+    out.print(frame.say("show.lab-clock", now=status_["now"], rate=status_["rate"]))
+    shown = table("cluster", "version", "node", "state", "endpoint")
+    for cluster, found in told["clusters"].items():
+        state = status_["clusters"][cluster]
+        for node, url in found["nodes"].items():
+            shown.add_row(cluster, str(state["version"]), node, state["nodes"][node], url)
+    out.print(shown)
+
+
+def lab_faults(out: Console, frame: "Frame", told: Sequence[Mapping[str, Any]]) -> None:
+    shown = table("fault", "fired")
+    for one in told:
+        fault = {key: value for key, value in one.items() if key != "fired"}
+        shown.add_row(str(fault), str(one.get("fired", 0)))
+    _print_or(out, shown, frame.say("show.no-faults"))
+
+
+# -- small things ----------------------------------------------------------------------------
+def _print_or(out: Console, shown: Table, nothing: str) -> None:
+    out.print(shown if shown.row_count else nothing)
+
+
+def _cover(cover: Cover) -> Text:
+    age = "" if cover.age is None else f" {show_duration(cover.age)}"
+    word = "-" if cover.guard is Guard.NONE else cover.guard.value
+    return Text(word + age, style=_COLOURS[cover.guard])
+
+
+def _evidence(cover: Cover) -> Text:
+    return _cover(cover) + Text(f"  {cover.source}" if cover.source else "", style="dim")
+
+
+def _amount(dimension: str, value: int) -> str:
+    return f"{amount(dimension, value)}"
+
+
+def _limit(line: QuotaLine) -> str:
+    return "unlimited" if line.limit is None else _amount(line.dimension, line.limit)
+
+
+def doctor_page(out: Console, frame: "Frame", report: "Report") -> None:
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    shown = table("", "cluster", "")
+    for found in report.findings:
+        what, then = explain(found.code, frame.lang, found.values)
+        line = Text(what)
+        if then and found.level != "ok":
+            line.append(f"\n→ {then}", style="dim")
+        shown.add_row(Text(found.level.value, style=colours[found.level]), found.cluster, line)
+    out.print(shown)
+    for cluster, commands in report.commands.items():
+        out.print()
+        out.print(frame.say("show.doctor-commands", cluster=cluster))
+        for command in commands:
+            out.print("  " + command, soft_wrap=True)

@@ -1,0 +1,30 @@
+"""Texts about who sits at the desk."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "desk.unknown-person": Text(
+        en="{login} is not in people.yaml",
+        id="{login} tidak ada di people.yaml",
+        next_en="Add the login with a role to people.yaml; in the lab, act as somebody: --actor.",
+        next_id="Tambahkan login itu dengan perannya ke people.yaml; di lab, pakai --actor.",
+    ),
+    "desk.role": Text(
+        en="{login} has none of the roles {roles} for {opd}",
+        id="{login} tidak punya peran {roles} untuk {opd}",
+        next_en="Ask somebody who has the role, or have it added to people.yaml.",
+        next_id="Minta orang yang punya peran itu, atau tambahkan di people.yaml.",
+    ),
+    "desk.not-asserted": Text(
+        en="this site takes the process's own login; --actor {login} is not believed",
+        id="situs ini memakai login proses; --actor {login} tidak dipercaya",
+        next_en="Leave --actor away and work under your own login.",
+        next_id="Hapus --actor dan bekerja dengan login sendiri.",
+    ),
+    "desk.no-lab": Text(
+        en="{directory} has clusters that are not the lab's; its ledger is not removed",
+        id="{directory} punya klaster yang bukan lab; buku besarnya tidak dihapus",
+        next_en="Only a site whose clusters all say `endpoints: lab` can be reset.",
+        next_id="Hanya situs yang semua klasternya `endpoints: lab` yang dapat direset.",
+    ),
+}

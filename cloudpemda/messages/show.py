@@ -1,0 +1,99 @@
+"""Lines that the command line prints about what it did or found."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "show.file-sound": Text(
+        en="{file}: {key} is in order, {vms} VMs",
+        id="{file}: {key} sudah benar, {vms} VM",
+    ),
+    "show.file-refused": Text(
+        en="{file}: {key} can be read, but is not allowed as it is",
+        id="{file}: {key} terbaca, tetapi tidak diperbolehkan seperti ini",
+    ),
+    "show.submitted": Text(
+        en="{key} is taken in as {number}, revision {revision} ({state}); nothing is held yet",
+        id="{key} diterima sebagai {number}, revisi {revision} ({state}); belum ada yang ditahan",
+    ),
+    "show.unchanged": Text(
+        en="{key} says what {number} says already (revision {revision}, {state}); nothing changed",
+        id="{key} sama dengan {number} (revisi {revision}, {state}); tidak ada perubahan",
+    ),
+    "show.no-requests": Text(en="no requests", id="tidak ada permintaan"),
+    "show.letter": Text(en="letter {number} of {date}", id="surat {number} tanggal {date}"),
+    "show.requester": Text(
+        en="asked by {name}, {position}, NIP {nip}",
+        id="diajukan oleh {name}, {position}, NIP {nip}",
+    ),
+    "show.reason": Text(en="reason: {reason}", id="alasan: {reason}"),
+    "show.approval": Text(
+        en="approved by {name} ({role}) at {at}; the hold lasts until {until}",
+        id="disetujui oleh {name} ({role}) pada {at}; penahanan berlaku sampai {until}",
+    ),
+    "show.offer": Text(en="Offer on cluster {cluster}", id="Tawaran pada klaster {cluster}"),
+    "show.n-plus-one": Text(
+        en="N+1 holds: after the loss of any one node all HA VMs still fit",
+        id="N+1 terpenuhi: bila satu node hilang, semua VM HA tetap tertampung",
+    ),
+    "show.no-n-plus-one": Text(
+        en="N+1 does not hold: the loss of some node leaves HA VMs without a place",
+        id="N+1 tidak terpenuhi: bila satu node hilang, ada VM HA yang tidak tertampung",
+    ),
+    "show.exposed": Text(
+        en="{vm} cannot be brought back by HA after the loss of its node ({why})",
+        id="{vm} tidak dapat dipulihkan HA bila nodenya hilang ({why})",
+    ),
+    "show.approved": Text(
+        en="{key} ({number}) is approved on {cluster}; quota and room are held until {until}",
+        id="{key} ({number}) disetujui pada {cluster}; kuota dan tempat ditahan sampai {until}",
+    ),
+    "show.nothing-approved": Text(
+        en="nothing is approved: there is nothing to do",
+        id="tidak ada yang disetujui: tidak ada yang perlu dikerjakan",
+    ),
+    "show.no-changes": Text(
+        en="as it shall be: no changes", id="sudah sesuai: tidak ada perubahan"
+    ),
+    "show.apply-settled": Text(
+        en="{key}: as it shall be, nothing was written",
+        id="{key}: sudah sesuai, tidak ada yang ditulis",
+    ),
+    "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
+    "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),
+    "show.no-instances": Text(en="no VMs", id="tidak ada VM"),
+    "show.differs": Text(en="{vm} differs: {what}", id="{vm} berbeda: {what}"),
+    "show.no-quota": Text(en="no quota lines", id="tidak ada baris kuota"),
+    "show.no-entries": Text(en="no entries", id="tidak ada catatan"),
+    "show.lab-clock": Text(
+        en="lab time {now} (rate {rate})", id="waktu lab {now} (kecepatan {rate})"
+    ),
+    "show.no-faults": Text(en="no faults are armed", id="tidak ada gangguan yang dipasang"),
+    "show.night-quiet": Text(
+        en="the night found nothing: every recovery point is as young as promised",
+        id="malam ini tidak ada temuan: semua titik pemulihan sesuai janji",
+    ),
+    "show.night-findings": Text(en="{count} findings", id="{count} temuan"),
+    "show.night-opd": Text(en="{opd}:", id="{opd}:"),
+    "show.night-site": Text(en="site", id="situs"),
+    "show.night-expired": Text(
+        en="holds that ran out: {numbers}", id="penahanan yang berakhir: {numbers}"
+    ),
+    "show.audit-sound": Text(
+        en="{count} entries, the chain is whole", id="{count} catatan, rantainya utuh"
+    ),
+    "show.units": Text(
+        en="wrote {files}; enable with: systemctl enable --now cloudpemda-nightly@SITE.timer",
+        id="menulis {files}; aktifkan: systemctl enable --now cloudpemda-nightly@SITE.timer",
+    ),
+    "show.site-made": Text(
+        en="a site was made in {directory}; read its files, then: cloudpemda --site {directory} "
+        "doctor",
+        id="situs dibuat di {directory}; baca berkasnya, lalu: cloudpemda --site {directory} "
+        "doctor",
+    ),
+    "show.doctor-sound": Text(en="everything is as it shall be", id="semuanya sesuai"),
+    "show.doctor-commands": Text(
+        en="As root on a node of {cluster}, this grants what is missing:",
+        id="Sebagai root pada node {cluster}, perintah ini memberi yang kurang:",
+    ),
+}

@@ -1,0 +1,126 @@
+"""Texts of the use cases."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "request.not-allowed": Text(
+        en="{key} is not allowed as it is ({file})",
+        id="{key} tidak diperbolehkan seperti ini ({file})",
+        next_en="Correct the points below and hand it in again.",
+        next_id="Perbaiki butir-butir berikut lalu serahkan lagi.",
+    ),
+    "request.not-yours": Text(
+        en="{login} may not decide on {key}",
+        id="{login} tidak berwenang memutuskan {key}",
+        next_en="Ask somebody whom the points below name.",
+        next_id="Minta orang yang disebut pada butir-butir berikut.",
+    ),
+    "request.denied": Text(en="{key} is denied", id="{key} ditolak"),
+    "request.was-withdrawn": Text(en="{key} is withdrawn", id="{key} ditarik kembali"),
+    "offer.no-place": Text(
+        en="no production cluster can take {key} now",
+        id="tidak ada klaster produksi yang dapat menampung {key} sekarang",
+        next_en="Ask for less, or wait until Diskominfo has added room.",
+        next_id="Kurangi permintaan, atau tunggu Diskominfo menambah kapasitas.",
+    ),
+    "look.state": Text(
+        en="{state} is no state of a request",
+        id="{state} bukan keadaan permintaan",
+        next_en="The states: {known}.",
+        next_id="Keadaan yang ada: {known}.",
+    ),
+    "plan.not-approved": Text(
+        en="{key} is {state}: there is nothing to plan",
+        id="{key} berstatus {state}: tidak ada yang direncanakan",
+        next_en="`cloudpemda request show {key}` says what it waits for.",
+        next_id="`cloudpemda request show {key}` menunjukkan apa yang ditunggu.",
+    ),
+    "plan.offer-changed": Text(
+        en="{key} would come out different from the offer that was approved",
+        id="{key} akan berbeda dari tawaran yang telah disetujui",
+        next_en="`cloudpemda request show {key}` shows it; `apply` voids the approval, and it is "
+        "decided anew.",
+        next_id="`cloudpemda request show {key}` menampilkannya; `apply` membatalkan persetujuan "
+        "dan keputusan diambil lagi.",
+    ),
+    "workload.member": Text(
+        en="{key} has no member {member}",
+        id="{key} tidak memiliki anggota {member}",
+        next_en="The ledger and the request disagree: run `cloudpemda audit verify`.",
+        next_id="Buku besar dan permintaan tidak cocok: jalankan `cloudpemda audit verify`.",
+    ),
+    "apply.nothing-to-undo": Text(
+        en="nothing of {key} was begun",
+        id="belum ada bagian {key} yang dimulai",
+        next_en="`cloudpemda request withdraw {key}` takes the request back.",
+        next_id="`cloudpemda request withdraw {key}` menarik permintaan itu.",
+    ),
+    "apply.vm-failed": Text(
+        en="{vm} could not be made (step {step}); nothing of it is left",
+        id="{vm} tidak dapat dibuat (langkah {step}); tidak ada sisanya",
+        next_en="Mend the cause below, then run `cloudpemda apply` again.{commands}",
+        next_id="Perbaiki sebab berikut, lalu jalankan `cloudpemda apply` lagi.{commands}",
+    ),
+    "apply.vm-stuck": Text(
+        en="{vm} is stuck at step {step}: it can neither be finished nor taken back by itself",
+        id="{vm} macet pada langkah {step}: tidak dapat selesai atau dibatalkan sendiri",
+        next_en="Look at it on the cluster and run, in this order:\n{commands}\n"
+        "then `cloudpemda apply` again.",
+        next_id="Periksa di klaster dan jalankan berurutan:\n{commands}\n"
+        "lalu `cloudpemda apply` lagi.",
+    ),
+    "apply.vm-unfinished": Text(
+        en="{vm} is not finished (step {step})",
+        id="{vm} belum selesai (langkah {step})",
+        next_en="`cloudpemda apply` continues; `cloudpemda apply --undo` takes it back.{commands}",
+        next_id="`cloudpemda apply` melanjutkan; `cloudpemda apply --undo` membatalkan.{commands}",
+    ),
+    "survey.unread": Text(
+        en="cluster {cluster} could not be read: its {instances} VMs are unknown",
+        id="klaster {cluster} tidak dapat dibaca: {instances} VM-nya tidak diketahui",
+        next_en="Nothing was changed because of it. `cloudpemda doctor` says what is missing.",
+        next_id="Tidak ada yang diubah karenanya. `cloudpemda doctor` menunjukkan sebabnya.",
+    ),
+    "nightly.running": Text(
+        en="another night is running on this site",
+        id="proses malam lain sedang berjalan di situs ini",
+        next_en="Wait for it to end.",
+        next_id="Tunggu sampai selesai.",
+    ),
+    "nightly.request-stuck": Text(
+        en="{key} is stuck: a person is needed",
+        id="{key} macet: perlu tindakan petugas",
+        next_en="`cloudpemda apply {key}` shows the commands again.",
+        next_id="`cloudpemda apply {key}` menampilkan perintahnya lagi.",
+    ),
+    "nightly.request-applying": Text(
+        en="{key} was begun and is not finished",
+        id="{key} sudah dimulai tetapi belum selesai",
+        next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
+        next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
+    ),
+    "nightly.vm-absent": Text(
+        en="{vm} is not on its cluster any more",
+        id="{vm} tidak ada lagi di klasternya",
+        next_en="Find out who removed it; `cloudpemda plan` says what apply would do.",
+        next_id="Cari tahu siapa yang menghapus; `cloudpemda plan` menunjukkan tindakan apply.",
+    ),
+    "nightly.vm-stopped": Text(
+        en="{vm} is not running",
+        id="{vm} tidak berjalan",
+        next_en="Ask its OPD whether that is meant; `cloudpemda apply` starts it.",
+        next_id="Tanyakan kepada OPD apakah disengaja; `cloudpemda apply` menyalakannya.",
+    ),
+    "nightly.vm-unknown": Text(
+        en="{vm} could not be read",
+        id="{vm} tidak dapat dibaca",
+        next_en="See to its node; nothing is released or made again because of it.",
+        next_id="Periksa nodenya; tidak ada yang dilepas atau dibuat ulang karenanya.",
+    ),
+    "nightly.vm-differs": Text(
+        en="{vm} differs from what was approved: {differences}",
+        id="{vm} berbeda dari yang disetujui: {differences}",
+        next_en="`cloudpemda plan` shows the difference, `cloudpemda apply` puts it right.",
+        next_id="`cloudpemda plan` menampilkan bedanya, `cloudpemda apply` membetulkannya.",
+    ),
+}

@@ -1,0 +1,165 @@
+"""How each instance stands: what was promised, what was read back, how old its copies are."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cloudpemda.cluster import ClusterState
+from cloudpemda.errors import Fault
+from cloudpemda.ledger import InstanceRecord, InstanceState
+from cloudpemda.plan.ha import sid
+from cloudpemda.plan.model import Aspect, Plan, PlannedVm
+from cloudpemda.recovery import Judgement, Standing
+from cloudpemda.site.models import ServiceClass
+
+
+class Guard(StrEnum):
+    """One protection of one instance, as a reader needs to know it."""
+
+    OK = "ok"
+    PENDING = "pending"  # set up, too new to have a copy
+    LATE = "late"
+    NEVER = "never"
+    WRONG = "wrong"  # not as promised on the cluster: see `differences`
+    UNKNOWN = "unknown"
+    CLOCK_SKEW = "clock-skew"
+    NONE = "none"  # the class promises none
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A guard with its evidence."""
+
+    guard: Guard
+    age: int | None = None  # seconds since the recovery point
+    source: str | None = None  # replication job, backup volume, HA state
+
+
+@dataclass(frozen=True)
+class InstanceView:
+    """One VM: who has it, where it is, and whether it is protected as promised."""
+
+    key: str
+    opd: str
+    number: str
+    state: InstanceState
+    cluster: str
+    vmid: int
+    name: str
+    node: str | None  # as read; None: unknown
+    running: str  # running, stopped, unknown, absent
+    addresses: tuple[str, ...]
+    public_addresses: tuple[str, ...]
+    service_class: str
+    ha: Cover
+    replication: Cover
+    backup: Cover
+    differences: tuple[str, ...]  # "ha: rule", "config: memory"
+    error: str | None
+
+    @property
+    def as_promised(self) -> bool:
+        bad = {Guard.LATE, Guard.NEVER, Guard.WRONG, Guard.UNKNOWN, Guard.CLOCK_SKEW}
+        covers = (self.ha, self.replication, self.backup)
+        return not self.differences and not any(cover.guard in bad for cover in covers)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of one cluster; a plan or judgement is absent where it could not."""
+
+    state: ClusterState | None
+    plans: Mapping[str, Plan]  # by workload
+    judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
+    faults: tuple[Fault, ...]
+
+
+def view(
+    record: InstanceRecord, workload: str, class_name: str, service_class: ServiceClass,
+    reading: Reading,
+) -> InstanceView:  # fmt: skip
+    """One instance as it stands on what was read of its cluster."""
+    live = reading.state.vms.get(record.vmid) if reading.state is not None else None
+    plan = reading.plans.get(workload)
+    planned = _of(plan.vms, record.key) if plan is not None else None
+    differing = planned.differences if planned is not None else ()
+    aspects = {difference.aspect for difference in differing}
+    judged = reading.judgements.get(record.key, ())
+    running = "unknown" if reading.state is None else "absent"
+    return InstanceView(
+        key=record.key,
+        opd=record.opd,
+        number=record.number,
+        state=record.state,
+        cluster=record.cluster,
+        vmid=record.vmid,
+        name=record.name,
+        node=live.node if live is not None else None,
+        running=live.status.value if live is not None else running,
+        addresses=tuple(nic.address for nic in record.nics if nic.address),
+        public_addresses=tuple(
+            nic.public_address for nic in record.nics if nic.public_address is not None
+        ),
+        service_class=class_name,
+        ha=_ha(record, service_class, reading, planned, aspects),
+        replication=_copies(
+            service_class.replication is not None, Aspect.REPLICATION, planned, aspects,
+            judged[:1],
+        ),
+        backup=_copies(
+            service_class.backup is not None, Aspect.BACKUP, planned, aspects, judged[1:]
+        ),
+        differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
+        error=record.error,
+    )  # fmt: skip
+
+
+def _of(vms: Sequence[PlannedVm], key: str) -> PlannedVm | None:
+    return next((vm for vm in vms if vm.desired.key == key), None)
+
+
+def _ha(
+    record: InstanceRecord,
+    service_class: ServiceClass,
+    reading: Reading,
+    planned: PlannedVm | None,
+    aspects: Collection[Aspect],
+) -> Cover:
+    if not service_class.ha:
+        return Cover(Guard.NONE)
+    if reading.state is None or planned is None:
+        return Cover(Guard.UNKNOWN)
+    resource = reading.state.ha_resources.get(sid(record.vmid))
+    said = resource.state if resource is not None else None
+    if Aspect.HA in aspects or said is None:
+        return Cover(Guard.WRONG, source=said)
+    return Cover(Guard.OK if said == "started" else Guard.PENDING, source=said)
+
+
+_GUARDS: Mapping[Standing, Guard] = {
+    Standing.OK: Guard.OK,
+    Standing.PENDING: Guard.PENDING,
+    Standing.LATE: Guard.LATE,
+    Standing.NEVER: Guard.NEVER,
+    Standing.UNKNOWN: Guard.UNKNOWN,
+    Standing.CLOCK_SKEW: Guard.CLOCK_SKEW,
+}
+
+
+def _copies(
+    promised: bool,
+    aspect: Aspect,
+    planned: PlannedVm | None,
+    aspects: Collection[Aspect],
+    judged: Sequence[Judgement],
+) -> Cover:
+    if not promised:
+        return Cover(Guard.NONE)
+    if planned is None or not judged:
+        return Cover(Guard.UNKNOWN)
+    one = judged[0]
+    if aspect in aspects:
+        return Cover(Guard.WRONG, one.attained, one.source)
+    if one.standing is Standing.NOT_PROMISED:  # made, but no recovery point is promised
+        return Cover(Guard.OK if one.last is not None else Guard.PENDING, one.attained, one.source)
+    return Cover(_GUARDS[one.standing], one.attained, one.source)

@@ -1,0 +1,296 @@
+"""Apply: build what is approved, or continue where an earlier run stopped."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cloudpemda.apply import (
+    ApplyResult,
+    Progress,
+    Tools,
+    VmEnding,
+    VmResult,
+    apply_workload,
+    undo_workload,
+)
+from cloudpemda.cluster import ClusterState
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
+from cloudpemda.ledger import (
+    Actor,
+    InstanceRecord,
+    InstanceState,
+    RequestRecord,
+    RequestState,
+    SagaEvent,
+    SagaJournal,
+)
+from cloudpemda.plan.diff import carries
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.plan import (
+    Planned,
+    approved_digest,
+    chosen,
+    cluster_of,
+    draw_up,
+    offer_digest,
+    place_workload,
+    pools,
+    read_clusters,
+    wanted,
+)
+from cloudpemda.usecases.workload import Workload, kind_of
+
+_KIND = "apply"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How one request came out. `planned` is None where it was refused before any plan."""
+
+    record: RequestRecord
+    planned: Planned | None
+    result: ApplyResult | None  # None: nothing was to do
+    faults: tuple[Fault, ...]
+    code: ExitCode
+
+
+def apply(
+    desk: Desk,
+    keys: Sequence[str],
+    progress: Progress,
+    halted: Callable[[], bool],
+    *,
+    undo: bool = False,
+) -> tuple[Applied, ...]:
+    """Apply the named requests, or all approved ones, one after the other.
+
+    A request that is refused or fails stops no other. With `undo` what an unfinished apply left
+    is taken back, last step first. Raises Refused by role or for a named request that is not
+    approved, Unreachable where a cluster cannot be read; nothing was changed then.
+    """
+    actor = desk.act("operator")
+    done: list[Applied] = []
+    records = chosen(desk, keys)
+    if undo:
+        records = tuple(record for record in records if record.state is not RequestState.ACTIVE)
+    states = read_clusters(desk, records)
+    for record in records:
+        if halted():
+            break
+        state = states[cluster_of(record)]
+        run = _Run(desk, actor, record, state, progress, halted)
+        try:
+            done.append(run.undo() if undo else run.forward())
+        except CloudpemdaError as error:
+            fresh = desk.ledger.requests.get(record.key)
+            done.append(Applied(fresh, None, None, error.faults, error.exit_code))
+        if done[-1].result is not None:  # what was built takes room: the next one must see it
+            states = read_clusters(desk, records)
+    return tuple(done)
+
+
+class _Run:
+    """One request on its cluster."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        actor: Actor,
+        record: RequestRecord,
+        state: ClusterState,
+        progress: Progress,
+        halted: Callable[[], bool],
+    ) -> None:
+        self._desk = desk
+        self._actor = actor
+        self._record = record
+        self._state = state
+        self._progress = progress
+        self._halted = halted
+        self._workload = Workload(desk, record, state.name)
+
+    # -- forward ---------------------------------------------------------------------------
+    def forward(self) -> Applied:
+        # Another offer than the approved one voids the approval, in the same transaction.
+        self._desk.ledger.requests.begin(
+            self._record.key,
+            offer_digest=offer_digest(self._desk, self._record, self._state),
+            actor=self._actor,
+        )
+        planned = self._draw_up(self._claim())
+        instances = {one.uid: one for one in self._instances()}
+        if planned.plan.settled and all(
+            one.state is InstanceState.ACTIVE for one in instances.values()
+        ):
+            self._finish()
+            return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
+        for one in instances.values():
+            if one.state is not InstanceState.ACTIVE:
+                self._desk.ledger.instances.creating(one.uid, actor=self._actor)
+        with self._open(planned) as journal:
+            result = apply_workload(planned.desired, self._tools(journal))
+            self._record_result(result, journal)
+        return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+
+    def _claim(self) -> tuple[InstanceRecord, ...]:
+        """Identities in the ledger, none of which somebody else's VM carries."""
+        desk, opd = self._desk, self._record.opd
+        return desk.ledger.instances.claim(
+            self._record.key,
+            wanted(self._workload),
+            vmid_range=desk.site.opds[opd].opd.vmid_range,
+            pools=pools(desk),
+            taken_vmids={self._state.name: self._state.vms.keys()},
+            actor=self._actor,
+        )
+
+    def _draw_up(self, instances: tuple[InstanceRecord, ...]) -> Planned:
+        placement = place_workload(self._workload, self._state, instances)
+        for one in instances:
+            place = placement.of(one.key)
+            if one.state in (InstanceState.PLANNED, InstanceState.FAILED):
+                self._desk.ledger.instances.place(
+                    one.uid,
+                    node=place.node,
+                    storages=self._storages(one.member),
+                    targets=place.targets,
+                    actor=self._actor,
+                )
+        return draw_up(self._workload, self._state, self._reclaim_taken(instances), placement)
+
+    def _reclaim_taken(self, instances: Iterable[InstanceRecord]) -> tuple[InstanceRecord, ...]:
+        """Another VMID for each instance that is not made yet and whose VMID shows somebody
+        else's VM. What was made is left to the plan, which refuses."""
+        found = []
+        for one in instances:
+            there = self._state.vms.get(one.vmid)
+            made = one.state in (InstanceState.ACTIVE, InstanceState.CHANGING)
+            foreign = (
+                there is not None
+                and there.config is not None
+                and not carries(there.config, one.identity)
+            )
+            if foreign and not made:
+                self._reclaim(one.uid, self._state.vms.keys())
+            found.append(self._desk.ledger.instances.get(one.uid))
+        return tuple(found)
+
+    def _reclaim(self, uid: str, taken: Collection[int]) -> int:
+        record = self._desk.ledger.instances.reclaim_vmid(
+            uid,
+            vmid_range=self._desk.site.opds[self._record.opd].opd.vmid_range,
+            taken=taken,
+            actor=self._actor,
+        )
+        return record.vmid
+
+    def _storages(self, member: str) -> Mapping[str, str]:
+        """Disk name → PVE storage id."""
+        vm = kind_of(self._record.spec, member)
+        return {disk.name: self._workload.setting.storage(disk.storage_class) for disk in vm.disks}
+
+    # -- backward --------------------------------------------------------------------------
+    def undo(self) -> Applied:
+        """Take back what an unfinished apply left; the request is `failed` once nothing is."""
+        instances = tuple(one for one in self._instances() if one.node is not None)
+        if self._record.state is RequestState.APPROVED:
+            raise Refused("apply.nothing-to-undo", key=self._record.key)
+        self._desk.ledger.requests.begin(
+            self._record.key,
+            offer_digest=approved_digest(self._record),
+            actor=self._actor,
+        )
+        planned = self._draw_up(self._claim()) if instances else None
+        result: ApplyResult | None = None
+        if planned is not None:
+            with self._open(planned) as journal:
+                result = undo_workload(planned.desired, self._tools(journal))
+                if all(vm.ending is VmEnding.FAILED for vm in result.vms):
+                    journal.close(SagaEvent.UNDO)
+        if result is None or all(vm.ending is VmEnding.FAILED for vm in result.vms):
+            for one in self._instances():
+                self._desk.ledger.instances.release(one.uid, actor=self._actor)
+            self._desk.ledger.requests.fail(self._record.key, reason="undo", actor=self._actor)
+            return Applied(self._fresh(), planned, result, (), ExitCode.DONE)
+        return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+
+    # -- the record ------------------------------------------------------------------------
+    def _open(self, planned: Planned) -> SagaJournal:
+        return self._desk.ledger.journal.open_saga(self._record.number, _KIND, planned.plan.digest)
+
+    def _tools(self, journal: SagaJournal) -> Tools:
+        desk = self._desk
+        return Tools(
+            pve=desk.cluster(self._state.name),
+            live=self._state,
+            journal=journal,
+            reclaim_vmid=self._reclaim,
+            limits=desk.site.info.clusters[self._state.name].limits,
+            locks=desk.site.path("var/locks"),
+            clock=desk.clock,
+            entropy=desk.entropy,
+            progress=self._progress,
+            halted=self._halted,
+        )
+
+    def _record_result(self, result: ApplyResult, journal: SagaJournal) -> None:
+        """Each VM's ending in the ledger, then the saga's and the request's."""
+        instances = self._desk.ledger.instances
+        for vm in result.vms:
+            uid, error = vm.vm.identity.uid, _cause(vm)
+            match vm.ending:
+                case VmEnding.ACTIVE:
+                    instances.active(uid, actor=self._actor)
+                case VmEnding.FAILED:
+                    instances.failed(uid, error=error, actor=self._actor)
+                case VmEnding.STUCK:
+                    instances.stuck(uid, error=error, actor=self._actor)
+                case VmEnding.UNFINISHED:
+                    pass  # the same saga goes on
+        endings = {vm.ending for vm in result.vms}
+        if VmEnding.UNFINISHED in endings:
+            return
+        if VmEnding.STUCK in endings:
+            journal.close(SagaEvent.STICK)
+            self._stick(result)
+            return
+        journal.close(SagaEvent.UNDO if endings == {VmEnding.FAILED} else SagaEvent.FINISH)
+        if endings == {VmEnding.ACTIVE}:
+            self._finish()
+
+    def _stick(self, result: ApplyResult) -> None:
+        stuck = ", ".join(vm.vm.key for vm in result.vms if vm.ending is VmEnding.STUCK)
+        if self._fresh().state is not RequestState.ACTIVE:
+            self._desk.ledger.requests.stick(self._record.key, reason=stuck, actor=self._actor)
+
+    def _finish(self) -> None:
+        if self._fresh().state is RequestState.APPLYING:
+            self._desk.ledger.requests.finish(self._record.key, actor=self._actor)
+
+    def _instances(self) -> tuple[InstanceRecord, ...]:
+        return self._desk.ledger.instances.list(workload=self._record.key)
+
+    def _fresh(self) -> RequestRecord:
+        return self._desk.ledger.requests.get(self._record.key)
+
+
+def _cause(vm: VmResult) -> str:
+    return str(vm.error) if vm.error is not None else (vm.step or vm.ending.value)
+
+
+def _faults(result: ApplyResult) -> tuple[Fault, ...]:
+    """What is to be told of the VMs that are not active, each with its way on."""
+    faults: list[Fault] = []
+    for vm in result.vms:
+        if vm.ending is VmEnding.ACTIVE:
+            continue
+        commands = "\n".join(vm.commands)
+        faults.append(
+            Fault(
+                f"apply.vm-{vm.ending.value}",
+                {"vm": vm.vm.key, "step": vm.step or "-", "commands": commands},
+                path=vm.vm.key,
+            )
+        )
+        if vm.error is not None:
+            faults.extend(vm.error.faults)
+    return tuple(faults)

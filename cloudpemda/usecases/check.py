@@ -1,0 +1,35 @@
+"""Check a request file offline: schema, catalogue and policy, all faults at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
+from cloudpemda.request import WorkloadSpec, read
+from cloudpemda.rules.policy import may_ask
+from cloudpemda.site import Site
+from cloudpemda.units import Instant
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is to be said about one file."""
+
+    file: str
+    spec: WorkloadSpec | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    code: ExitCode
+
+
+def check_file(site: Site, file: Path, now: Instant) -> Checked:
+    """Never raises for what the file says: the faults are the answer.
+
+    Offline nothing is known of the OPD's other VMs; `submit` counts them against its VMIDs.
+    """
+    try:
+        spec = read(file, site.catalogue.flavors)
+    except CloudpemdaError as error:
+        return Checked(str(file), None, error.faults, (), error.exit_code)
+    verdict = may_ask(spec, site, now=now, others=0)
+    code = ExitCode.DONE if verdict.allowed else ExitCode.REFUSED
+    return Checked(str(file), spec, verdict.faults, verdict.warnings, code)

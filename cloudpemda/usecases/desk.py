@@ -1,0 +1,64 @@
+"""The desk: a site with its live objects, and the person who sits at it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cloudpemda.clock import Clock, Entropy
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import SYSTEM, Actor, Ledger
+from cloudpemda.proxmox import Pve
+from cloudpemda.site import Site
+from cloudpemda.site.models import Person, Role
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that a use case may need. `wiring` builds it; nothing here is global."""
+
+    site: Site
+    ledger: Ledger
+    clock: Clock
+    entropy: Entropy
+    login: str
+    person: Person | None  # None: nobody in people.yaml has this login
+    connect: Callable[[str], Pve]
+    _clusters: dict[str, Pve] = field(default_factory=dict)
+
+    def cluster(self, name: str) -> Pve:
+        """The client of a cluster, made when it is first asked for."""
+        if name not in self._clusters:
+            self._clusters[name] = self.connect(name)
+        return self._clusters[name]
+
+    @property
+    def production(self) -> tuple[str, ...]:
+        """The names of the clusters that new VMs are made on."""
+        return tuple(
+            name
+            for name, settings in self.site.info.clusters.items()
+            if settings.role == "production"
+        )
+
+    def act(self, *roles: Role, opd: str | None = None) -> Actor:
+        """Who acts, in the first of `roles` that they hold for `opd`.
+
+        A role without an OPD is Diskominfo's and holds for every OPD. Raises Refused
+        `desk.unknown-person` or `desk.role`.
+        """
+        if self.person is None:
+            raise Refused("desk.unknown-person", login=self.login)
+        for role in roles:
+            for grant in self.person.roles:
+                if grant.role == role and grant.opd in (None, opd):
+                    return Actor(self.person.login, self.person.name, role)
+        raise Refused("desk.role", login=self.login, roles=", ".join(roles), opd=opd or "*")
+
+    def act_or_system(self, *roles: Role) -> Actor:
+        """The same, but a login that is no person is the timer: `system`, which approves nothing.
+
+        A person without the role is refused all the same.
+        """
+        return SYSTEM if self.person is None else self.act(*roles)
+
+    def close(self) -> None:
+        self.ledger.close()

@@ -1,0 +1,117 @@
+"""Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
+
+It changes no cluster. Of the ledger it changes only what time itself ends: holds that ran out.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudpemda.errors import ExitCode, Fault, Refused
+from cloudpemda.ledger import InstanceState, RequestState
+from cloudpemda.notify.textfile import Gauge, write
+from cloudpemda.report.standing import Guard, InstanceView
+from cloudpemda.units import Instant
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.survey import Survey, survey
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that somebody must look at, and whose it is."""
+
+    opd: str | None
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one night found."""
+
+    at: Instant
+    survey: Survey
+    expired: tuple[str, ...]  # requests whose hold ran out
+    findings: tuple[Finding, ...]
+
+    @property
+    def code(self) -> ExitCode:
+        return ExitCode.FINDINGS if self.findings else ExitCode.DONE
+
+
+def nightly(desk: Desk) -> Night:
+    """The night. Raises Refused `nightly.running` while another one is at it, or by role for a
+    person who is no operator; the timer's login is `system`."""
+    desk.act_or_system("operator")
+    with _alone(desk.site.path("var/locks")):
+        expired = desk.ledger.requests.expire_holds(desk.clock.now())
+        found = survey(desk)
+        findings = tuple(_findings(desk, found))
+        write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
+        return Night(found.at, found, expired, findings)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One night at a time; the lock goes with the process, however that ends."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (directory / "nightly").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused("nightly.running") from error
+        yield
+
+
+def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
+    for fault in found.faults:
+        yield Finding(None, fault)
+    for judgement in found.judgements:
+        if judgement.breach:
+            yield Finding(judgement.opd, judgement.fault)
+    for one in found.instances:
+        yield from _instance_findings(one)
+    for request in desk.ledger.requests.list():
+        if request.state in (RequestState.STUCK, RequestState.APPLYING):
+            code = f"nightly.request-{request.state.value}"
+            yield Finding(request.opd, Fault(code, {"key": request.key}))
+    for broken in desk.ledger.audit.verify():
+        yield Finding(None, broken.fault)
+
+
+def _instance_findings(one: InstanceView) -> Iterator[Finding]:
+    if one.state is InstanceState.ACTIVE and one.running in ("absent", "stopped"):
+        yield Finding(one.opd, Fault(f"nightly.vm-{one.running}", {"vm": one.key}))
+    if one.state is InstanceState.ACTIVE and one.running == "unknown":
+        yield Finding(one.opd, Fault("nightly.vm-unknown", {"vm": one.key}))
+    if one.state is InstanceState.ACTIVE and one.differences:
+        listed = ", ".join(one.differences)
+        yield Finding(one.opd, Fault("nightly.vm-differs", {"vm": one.key, "differences": listed}))
+
+
+def _gauges(found: Survey, findings: tuple[Finding, ...]) -> Iterator[Gauge]:
+    yield Gauge("cloudpemda_night_timestamp_seconds", "When the night ended", found.at.timestamp())
+    yield Gauge("cloudpemda_night_findings", "Findings of the last night", len(findings))
+    yield Gauge("cloudpemda_night_unread", "Clusters and parts not read", len(found.faults))
+    for one in found.instances:
+        labels = {"vm": one.key, "opd": one.opd, "cluster": one.cluster}
+        yield Gauge(
+            "cloudpemda_vm_as_promised",
+            "1 where the VM is protected as its class promises, 0 where not or unknown",
+            float(one.as_promised and one.state is InstanceState.ACTIVE),
+            labels,
+        )
+        for kind, cover in (("replication", one.replication), ("backup", one.backup)):
+            if cover.guard is not Guard.NONE and cover.age is not None:
+                yield Gauge(
+                    "cloudpemda_recovery_point_age_seconds",
+                    "Age of the newest usable recovery point",
+                    cover.age,
+                    {**labels, "kind": kind},
+                )
+    for line in found.quota:
+        labels = {"opd": line.opd, "dimension": line.dimension}
+        yield Gauge("cloudpemda_quota_used", "Committed and held, sizes in MiB", line.used, labels)
+        if line.limit is not None:
+            yield Gauge("cloudpemda_quota_limit", "Limit, sizes in MiB", line.limit, labels)

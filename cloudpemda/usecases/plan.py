@@ -1,0 +1,178 @@
+"""Plan: what apply would do, for every approved request that is not as it shall be."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from cloudpemda.clock import SeededEntropy
+from cloudpemda.cluster import ClusterState
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import (
+    InstanceRecord,
+    InstanceState,
+    Pools,
+    RequestRecord,
+    RequestState,
+    Wanted,
+)
+from cloudpemda.placement import NoFit, Placement
+from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire, instance_key
+from cloudpemda.plan.diff import diff
+from cloudpemda.plan.model import DesiredVm, Plan
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.offer import offer_on
+from cloudpemda.usecases.workload import Workload, approved_elsewhere
+
+PLANNABLE = frozenset(
+    {RequestState.APPROVED, RequestState.APPLYING, RequestState.ACTIVE, RequestState.STUCK}
+)
+
+_MADE = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.RETIRING})
+"""States of instances that PVE is known to have had."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One request's plan. Identities of VMs that do not exist yet are proposals: `apply`
+    chooses again, and records them, before it writes."""
+
+    record: RequestRecord
+    desired: tuple[DesiredVm, ...]
+    plan: Plan
+
+
+def plan(desk: Desk, keys: Sequence[str] = ()) -> tuple[Planned, ...]:
+    """The plans of the named requests, or of all that are approved. Writes nothing anywhere.
+
+    Raises Refused `plan.not-approved` for a named request that is not, `plan.offer-changed`
+    where another offer would come out than the approved one; Unreachable where a cluster cannot
+    be read.
+    """
+    records = chosen(desk, keys)
+    states = read_clusters(desk, records)
+    planned = []
+    for record in records:
+        cluster = cluster_of(record)
+        workload = Workload(desk, record, cluster)
+        state = states[cluster]
+        if offer_digest(desk, record, state) != approved_digest(record):
+            raise Refused("plan.offer-changed", key=record.key)
+        instances = propose(workload, state)
+        planned.append(draw_up(workload, state, instances))
+    return tuple(planned)
+
+
+def chosen(desk: Desk, keys: Sequence[str]) -> tuple[RequestRecord, ...]:
+    """The named requests, or all approved ones. Raises Refused `plan.not-approved`."""
+    if not keys:
+        return tuple(r for r in desk.ledger.requests.list() if r.state in PLANNABLE)
+    records = tuple(desk.ledger.requests.get(key) for key in dict.fromkeys(keys))
+    for record in records:
+        if record.state not in PLANNABLE:
+            raise Refused("plan.not-approved", key=record.key, state=record.state.value)
+    return records
+
+
+def cluster_of(record: RequestRecord) -> str:
+    """The cluster that the approved offer named."""
+    assert record.approval is not None, f"{record.key} is {record.state}"  # noqa: S101
+    return str(record.approval.offer["cluster"])
+
+
+def approved_digest(record: RequestRecord) -> str:
+    """What the live approval is bound to."""
+    assert record.approval is not None, f"{record.key} is {record.state}"  # noqa: S101
+    return record.approval.offer_digest
+
+
+def read_clusters(desk: Desk, records: Collection[RequestRecord]) -> Mapping[str, ClusterState]:
+    """Each cluster of the requests, read once, with the configurations of their instances."""
+    wanted: dict[str, set[int]] = {cluster_of(record): set() for record in records}
+    for record in records:
+        for instance in desk.ledger.instances.list(workload=record.key):
+            wanted.setdefault(instance.cluster, set()).add(instance.vmid)
+    return {
+        cluster: desk.cluster(cluster).snapshot(configs_for=vmids)
+        for cluster, vmids in wanted.items()
+    }
+
+
+def offer_digest(desk: Desk, record: RequestRecord, state: ClusterState) -> str:
+    """The digest of the offer as it comes out now; after the first apply, the approved one.
+
+    Raises Refused where the request does not fit any more.
+    """
+    assert record.approval is not None, f"{record.key} is {record.state}"  # noqa: S101
+    if record.state is not RequestState.APPROVED:
+        return record.approval.offer_digest
+    return offer_on(desk, record, state.name, state).digest
+
+
+def wanted(workload: Workload) -> tuple[Wanted, ...]:
+    """The members of a workload that shall have an identity."""
+    return tuple(
+        Wanted(member, workload.cluster, vm.networks)
+        for vm in workload.spec.vms
+        for member in vm.members
+    )
+
+
+def pools(desk: Desk) -> Pools:
+    """Where addresses come from."""
+    return Pools(desk.site.info.networks, desk.site.info.public_addresses)
+
+
+def propose(workload: Workload, state: ClusterState) -> tuple[InstanceRecord, ...]:
+    """What the ledger would choose now, by dice that the request itself loads."""
+    desk, record = workload.desk, workload.record
+    return desk.ledger.instances.propose(
+        record.key,
+        wanted(workload),
+        vmid_range=desk.site.opds[record.opd].opd.vmid_range,
+        pools=pools(desk),
+        taken_vmids={workload.cluster: state.vms.keys()},
+        dice=SeededEntropy(int(record.spec_hash[:16], 16)),
+    )
+
+
+def draw_up(
+    workload: Workload,
+    state: ClusterState,
+    instances: Collection[InstanceRecord],
+    placement: Placement | None = None,
+) -> Planned:
+    """Desired against live, under a placement (a fresh one if none is given).
+
+    Raises Refused with the counted reasons where it does not fit.
+    """
+    place = placement or place_workload(workload, state, instances)
+    identities = {record.key: identity(record) for record in instances}
+    desired = desire(workload.spec, workload.setting, identities, place, state)
+    reasons = {
+        (key := instance_key(workload.spec, member)): place.of(key).score.words
+        for member in workload.usage
+    }
+    made = {record.key for record in instances if record.state in _MADE}
+    plan_ = diff(workload.record.key, desired, state, reasons, made)
+    return Planned(workload.record, desired, plan_)
+
+
+def place_workload(
+    workload: Workload, state: ClusterState, instances: Collection[InstanceRecord]
+) -> Placement:
+    """Raises Refused with the counted reasons where it does not fit."""
+    others = approved_elsewhere(workload.desk, workload.record.key, workload.cluster)
+    found = workload.placement(state, instances, others)
+    if isinstance(found, NoFit):
+        first, *more = found.faults
+        raise Refused(first.code, *more, **first.values)
+    return found
+
+
+def identity(record: InstanceRecord) -> InstanceIdentity:
+    """The ledger's record in the plan's words."""
+    return InstanceIdentity(
+        uid=record.uid,
+        vmid=record.vmid,
+        name=record.name,
+        nics={nic.network: NicIdentity(nic.mac, nic.address) for nic in record.nics},
+    )

@@ -1,0 +1,180 @@
+"""One request with all that its clusters, the catalogue and the ledger say about it.
+
+What offer, plan and apply share: which demands it makes, what others were promised, what is
+placed already, and what it costs.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from cloudpemda.cluster import ClusterState
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.placement import (
+    DiskDemand,
+    NoFit,
+    NPlusOne,
+    Placed,
+    Placement,
+    PlacementPolicy,
+    Promise,
+    Residence,
+    Score,
+    VmDemand,
+    place,
+)
+from cloudpemda.plan.desire import Setting, apart_group, demands_of, instance_key
+from cloudpemda.request.spec import VmSpec, WorkloadSpec
+from cloudpemda.rules.quota import Usage, usage_of
+from cloudpemda.usecases.desk import Desk
+
+_REPLACEABLE = frozenset({InstanceState.PLANNED, InstanceState.FAILED})
+"""States in which nothing of an instance is in PVE, so that it may be placed afresh."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A request on one cluster."""
+
+    desk: Desk
+    record: RequestRecord
+    cluster: str
+
+    @property
+    def spec(self) -> WorkloadSpec:
+        return self.record.spec
+
+    @cached_property
+    def setting(self) -> Setting:
+        return setting(self.desk, self.spec.opd, self.cluster)
+
+    @cached_property
+    def usage(self) -> Mapping[str, Usage]:
+        """Member (`db-1`) → what it is charged, by the one formula."""
+        service_class = self.setting.service_class(self.spec.service_class)
+        return MappingProxyType(
+            {member: usage_of(vm, service_class) for vm in self.spec.vms for member in vm.members}
+        )
+
+    def placement(
+        self,
+        state: ClusterState,
+        records: Collection[InstanceRecord],
+        together_with: Collection[RequestRecord] = (),
+    ) -> Placement | NoFit:
+        """Where its VMs are or go, under everything that others were promised.
+
+        What is in PVE, or may be, stays where it was placed; the rest is placed afresh.
+        `together_with` are approved requests without a place yet: they must fit beside it.
+        """
+        kept = {record.key: record for record in records if record.state not in _REPLACEABLE}
+        stay = {key: placed(record, state) for key, record in kept.items()}
+        residences = {
+            record.key: Residence(record.vmid, state.vms[record.vmid].node, record.targets)
+            for record in kept.values()
+            if record.vmid in state.vms
+        }
+        own = [
+            demand
+            for demand in demands_of(self.spec, self.setting, residences)
+            if demand.key not in kept or demand.key in residences
+        ]
+        others = [demand for other in together_with for demand in self._demands_of(other)]
+        found = place([*own, *others], state, self._policy(but={demand.key for demand in own}))
+        if isinstance(found, NoFit):
+            return found
+        fresh = {vm.key: vm for vm in found.vms if vm.key not in stay}
+        keys = [instance_key(self.spec, member) for member in self.usage]
+        return Placement(
+            found.cluster, tuple(stay.get(key) or fresh[key] for key in keys), found.n_plus_one
+        )
+
+    def _demands_of(self, other: RequestRecord) -> tuple[VmDemand, ...]:
+        return demands_of(other.spec, setting(self.desk, other.opd, self.cluster), {})
+
+    def _policy(self, but: Collection[str]) -> PlacementPolicy:
+        settings = self.setting.settings
+        return PlacementPolicy(
+            overcommit=settings.overcommit.cpu,
+            reserve=settings.reserve.memory,
+            promised=tuple(
+                promise for promise in promises(self.desk, self.cluster) if promise.key not in but
+            ),
+        )
+
+
+def setting(desk: Desk, opd: str, cluster: str) -> Setting:
+    """The cluster and the site's files that give an OPD's specification its meaning there."""
+    return Setting(
+        cluster=cluster,
+        settings=desk.site.info.clusters[cluster],
+        catalogue=desk.site.catalogue,
+        networks=desk.site.info.networks,
+        pool=desk.site.opds[opd].opd.pool,
+    )
+
+
+def promises(desk: Desk, cluster: str) -> tuple[Promise, ...]:
+    """What the ledger has given to instances on this cluster, whether PVE shows it or not."""
+    specs = {record.number: record.spec for record in desk.ledger.requests.list()}
+    return tuple(
+        _promise(desk, record, specs[record.number], record.node)
+        for record in desk.ledger.instances.list(cluster=cluster)
+        if record.node is not None and record.state not in _REPLACEABLE
+    )
+
+
+def _promise(desk: Desk, record: InstanceRecord, spec: WorkloadSpec, node: str) -> Promise:
+    vm = kind_of(spec, record.member)
+    return Promise(
+        key=record.key,
+        vmid=record.vmid,
+        node=node,
+        cores=vm.cpu,
+        memory=vm.memory,
+        disks=tuple(
+            DiskDemand(record.storages[disk.name], disk.size, disk.protect) for disk in vm.disks
+        ),
+        targets=record.targets,
+        ha=desk.site.catalogue.service_classes[spec.service_class].ha,
+        apart=apart_group(spec, vm),
+    )
+
+
+def kind_of(spec: WorkloadSpec, member: str) -> VmSpec:
+    """The kind of VM that `db-1` is one of. Raises Refused `workload.member`."""
+    for vm in spec.vms:
+        if member in vm.members:
+            return vm
+    raise Refused("workload.member", key=spec.key, member=member)
+
+
+def placed(record: InstanceRecord, state: ClusterState) -> Placed:
+    """The place of an instance that may be in PVE: as read, else as recorded."""
+    live = state.vms.get(record.vmid)
+    node = live.node if live is not None else record.node
+    assert node is not None, f"{record.key} is {record.state} without a node"  # noqa: S101
+    nodes = (record.node, *record.targets)
+    # HA turns the direction round: whoever is not the source is a target.
+    targets = tuple(one for one in nodes if one is not None and one != node)
+    return Placed(record.key, node, targets[: len(record.targets)], Score(0, 0, 0))
+
+
+def standing_placement(
+    cluster: str, records: Collection[InstanceRecord], state: ClusterState
+) -> Placement:
+    """Where instances that may be in PVE are, without asking where they could go."""
+    return Placement(cluster, tuple(placed(record, state) for record in records), NPlusOne((), ()))
+
+
+def approved_elsewhere(desk: Desk, but: str, cluster: str) -> tuple[RequestRecord, ...]:
+    """Approved requests for this cluster that have no place yet."""
+    return tuple(
+        record
+        for record in desk.ledger.requests.list(state=RequestState.APPROVED)
+        if record.key != but
+        and record.approval is not None
+        and record.approval.offer.get("cluster") == cluster
+    )

@@ -1,0 +1,134 @@
+"""Site directory → live objects: the only place where things are built."""
+
+import json
+import logging
+import os
+import pwd
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from cloudpemda.clock import Clock, LabClock, SystemClock, SystemEntropy
+from cloudpemda.errors import Refused, Unreachable
+from cloudpemda.ledger import open_ledger
+from cloudpemda.ledger.store import database_file
+from cloudpemda.proxmox import Pve, Trust, connect
+from cloudpemda.site import Site, load_site
+from cloudpemda.units import Instant
+from cloudpemda.usecases.desk import Desk
+
+_LAB = "var/lab"
+
+
+class LabEndpoints(TypedDict):
+    """What a running lab writes down for its clients."""
+
+    control: dict[str, str]  # url, token
+    clusters: dict[str, dict[str, dict[str, str]]]  # cluster → "nodes" → node → URL
+
+
+def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = False) -> Desk:
+    """The desk of a site. Raises InvalidInput for a faulty site, Unreachable where its clock or
+    ledger cannot be reached, Refused where `asserted` is not allowed."""
+    configure_log(debug=debug)
+    site = load_site(directory)
+    clock = site_clock(site)
+    login = acting_login(site, asserted)
+    person = next((one for one in site.people if one.login == login), None)
+    entropy = SystemEntropy()
+    return Desk(
+        site=site,
+        ledger=open_ledger(site.info.ledger, site.directory, clock, entropy),
+        clock=clock,
+        entropy=entropy,
+        login=login,
+        person=person,
+        connect=lambda name: open_cluster(site, name, clock),
+    )
+
+
+def checking_moment(site: Site) -> Instant:
+    """Now at the site. Checking a document must work without a running lab, whose clock is then
+    the machine's."""
+    try:
+        return site_clock(site).now()
+    except Unreachable:
+        return SystemClock().now()
+
+
+def site_clock(site: Site) -> Clock:
+    """The machine's time, or the lab's."""
+    if site.info.site.clock == "system":
+        return SystemClock()
+    control = _lab_endpoints(site)["control"]
+    return LabClock(control["url"], control["token"])
+
+
+def open_cluster(site: Site, name: str, clock: Clock) -> Pve:
+    """The client of one cluster; sends nothing yet."""
+    settings = site.info.clusters[name]
+    endpoints: Sequence[str]
+    if settings.endpoints == "lab":
+        endpoints = tuple(_lab_endpoints(site)["clusters"][name]["nodes"].values())
+    else:
+        endpoints = settings.endpoints
+    trust = Trust(
+        ca=site.path(settings.tls.ca) if settings.tls.ca else None,
+        fingerprint=settings.tls.fingerprint,
+    )
+    return connect(name, settings, endpoints, site.secret(settings.token.secret), trust, clock)
+
+
+def acting_login(site: Site, asserted: str | None) -> str:
+    """Who acts: the process's real uid. SUDO_UID is believed only when that uid is 0, an asserted
+    name only where the site says `identity: asserted`."""
+    named = asserted or os.environ.get("CLOUDPEMDA_ACTOR")
+    if site.info.site.identity == "asserted" and named:
+        return named
+    if asserted:
+        raise Refused("desk.not-asserted", login=asserted)
+    uid = os.getuid()
+    if uid == 0 and os.environ.get("SUDO_UID", "").isdigit():
+        uid = int(os.environ["SUDO_UID"])
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def forget_lab_ledger(directory: Path) -> None:
+    """Remove the ledger of a lab site: it describes VMs that the reset lab no longer has.
+
+    Raises Refused `desk.no-lab` for a site whose clusters are not the lab's.
+    """
+    site = load_site(directory)
+    if any(settings.endpoints != "lab" for settings in site.info.clusters.values()):
+        raise Refused("desk.no-lab", directory=str(directory))
+    file = database_file(site.info.ledger, site.directory)
+    for path in (file, *file.parent.glob(file.name + "-*"), *file.parent.glob("audit.head*")):
+        path.unlink(missing_ok=True)
+
+
+def configure_log(*, debug: bool) -> None:
+    """Our own log on stderr: warnings, or with `--debug` every step and request.
+
+    Libraries below stay silent: some of them log form data, secrets included.
+    """
+    log = logging.getLogger("cloudpemda")
+    log.setLevel(logging.DEBUG if debug else logging.WARNING)
+    log.propagate = False
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)
+
+
+def _lab_endpoints(site: Site) -> LabEndpoints:
+    """What the running lab says of itself. Raises Unreachable `lab.not-running`."""
+    file = site.path(f"{_LAB}/endpoints.json")
+    try:
+        found: LabEndpoints = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise Unreachable("lab.not-running", directory=str(file.parent)) from error
+    return found
