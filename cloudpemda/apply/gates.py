@@ -19,6 +19,12 @@ class FairGate:
         self._queue: deque[Event] = deque()
         self._lock = Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in the queue."""
+        with self._lock:
+            return len(self._queue)
+
     def __enter__(self) -> None:
         with self._lock:
             if self._free > 0 and not self._queue:

@@ -176,7 +176,10 @@ class Rig:
         dc = self.control.state()["dc"]
         return {
             "vms": sorted(dc["vms"]),
-            "volumes": sorted(one["volid"] for one in dc["volumes"] if one["vmid"]),
+            # by name: replication, as time passes, puts the same name on a second node
+            "volumes": sorted(
+                {one["volid"] for one in dc["volumes"] if one["content"] == "images"}
+            ),
             "ha": sorted(dc["ha_resources"]),
             "rules": sorted(dc["ha_rules"]),
             "groups": sorted(dc["ha_groups"]),
