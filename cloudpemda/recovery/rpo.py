@@ -148,7 +148,7 @@ def _backups(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
 
 
 def _is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:
-    return age(made_at, facts.made_at) <= tolerance
+    return age(facts.made_at, made_at) <= tolerance
 
 
 def _judged(
