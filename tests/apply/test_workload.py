@@ -1,5 +1,7 @@
 """A workload on the lab: made, resumed, taken back; judged by the lab's own state."""
 
+import _thread
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -291,6 +293,24 @@ def test_a_halt_leaves_it_resumable(lab: Rig) -> None:
     assert ACTIVE not in endings(result)
     lab.halted = lambda: False
     assert endings(lab.apply(*vms)) == [ACTIVE] * 2
+    assert lab.differences(*vms) == []
+
+
+def test_ctrl_c_leaves_it_resumable(lab: Rig) -> None:
+    vms = [desired(number) for number in (1, 2, 3)]
+    pressed = threading.Event()
+
+    def press(key: str, step: str, state: str, fraction: float) -> None:
+        if step == "start" and not pressed.is_set():
+            pressed.set()
+            _thread.interrupt_main()
+
+    result = apply_workload(vms, replace(lab.tools(vms), progress=press))
+    assert result.interrupted
+    assert ACTIVE not in endings(result)
+    assert UNFINISHED in endings(result)
+    assert endings(lab.apply(*vms)) == [ACTIVE] * 3
+    assert vmids(lab) == [10001, 10002, 10003]
     assert lab.differences(*vms) == []
 
 
