@@ -1,0 +1,271 @@
+"""What the other processes of the concurrency and kill tests do.
+
+They run for real: each opens the ledger's file by itself and meets the others in the database.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime, timedelta, tzinfo
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from cloudpemda.errors import CloudpemdaError
+from cloudpemda.ledger import Pools
+from cloudpemda.rules.quota import Link
+from cloudpemda.site.models import Network
+from cloudpemda.units import Instant
+from tests.ledger.makers import (
+    BUDI,
+    OPERATOR,
+    SITI,
+    START,
+    applying,
+    approve,
+    network,
+    open_at,
+    pools,
+    revised,
+    vm,
+    wanted,
+    workload,
+)
+
+CROWD = 20
+DONE = "done"
+
+_gate: list[Barrier] = []
+
+
+def _enter(gate: Barrier) -> None:
+    _gate.append(gate)
+
+
+def crowd() -> ProcessPoolExecutor:
+    """Twenty processes that start each piece of work at the same moment."""
+    context = get_context("spawn")
+    return ProcessPoolExecutor(
+        CROWD,
+        mp_context=context,
+        initializer=_enter,
+        initargs=(context.Barrier(CROWD, timeout=120),),
+    )
+
+
+def at_once(pool: ProcessPoolExecutor, work: Callable[[Path, int], str], base: Path) -> list[str]:
+    """What each of the twenty came to: a word, or the code of a refusal."""
+    return list(pool.map(_run, [work] * CROWD, [base] * CROWD, range(CROWD)))
+
+
+def _run(work: Callable[[Path, int], str], base: Path, number: int) -> str:
+    _gate[0].wait()
+    try:
+        return work(base, number)
+    except CloudpemdaError as error:
+        return error.code
+
+
+# -- what the twenty do ----------------------------------------------------------------------
+def open_only(base: Path, number: int) -> str:
+    with open_at(base, seed=number) as ledger:
+        return str(len(ledger.requests.list()))
+
+
+def submit_same(base: Path, number: int) -> str:
+    with open_at(base, seed=number) as ledger:
+        return str(ledger.requests.submit(workload(), "", SITI).changed)
+
+
+def approve_same(base: Path, number: int) -> str:
+    limits = {"memory": 10**6}
+    with open_at(base, seed=number) as ledger:
+        approve(
+            ledger,
+            workload(),
+            {"db-1": {"memory": 100}},
+            (Link("dinkes", limits, frozenset({"dinkes"})),),
+        )
+    return DONE
+
+
+def approve_own(base: Path, number: int) -> str:
+    """Each another request of the same OPD, each as large as what is left."""
+    with open_at(base, seed=number) as ledger:
+        approve(
+            ledger,
+            workload(name=f"w{number}"),
+            {"db-1": {"memory": 100}},
+            (Link("dinkes", {"memory": 100}, frozenset({"dinkes"})),),
+        )
+    return DONE
+
+
+CHILDREN = frozenset(f"upt{number}" for number in range(CROWD))
+
+
+def approve_child(base: Path, number: int) -> str:
+    """Each another child of one parent, which has room for seven."""
+    opd = f"upt{number}"
+    with open_at(base, seed=number) as ledger:
+        approve(
+            ledger,
+            workload(opd),
+            {"db-1": {"memory": 100}},
+            (
+                Link(opd, {"memory": 100}, frozenset({opd})),
+                Link("dinkes", {"memory": 799}, CHILDREN | {"dinkes"}),
+            ),
+        )
+    return DONE
+
+
+def approve_alone(base: Path, number: int) -> str:
+    """Each another OPD with room of its own."""
+    opd = f"upt{number}"
+    with open_at(base, seed=number) as ledger:
+        approve(
+            ledger,
+            workload(opd),
+            {"db-1": {"memory": 100}},
+            (Link(opd, {"memory": 100}, frozenset({opd})),),
+        )
+    return DONE
+
+
+def begin_or_expire(base: Path, number: int) -> str:
+    """Half begin to apply, half find that the hold has run out."""
+    with open_at(base, seed=number) as ledger:
+        if number % 2:
+            return ledger.requests.begin(
+                "dinkes/simrs", offer_digest="offer-1", actor=OPERATOR
+            ).state
+        later = Instant(START + timedelta(days=365))
+        return "expired" if ledger.requests.expire_holds(later) else "nothing"
+
+
+def claim_one(base: Path, number: int) -> str:
+    """Each wants one of sixteen addresses."""
+    spec = workload("dinkes", f"w{number}", vm("db", 1))
+    with open_at(base, seed=number) as ledger:
+        (record,) = ledger.instances.claim(
+            spec.key,
+            wanted(spec),
+            vmid_range=range(100, 200),
+            pools=pools(network("10.10.110.0/27", reserved=("10.10.110.18-10.10.110.30",))),
+            taken_vmids={},
+            actor=OPERATOR,
+        )
+    return f"{record.vmid} {record.nics[0].address} {record.nics[0].mac}"
+
+
+def open_saga(base: Path, number: int) -> str:
+    with open_at(base, seed=number) as ledger:
+        ledger.journal.open_saga("R-2026-0001", "apply", "d")
+        _gate[0].wait()  # nobody ends, and so counts as dead, before all have tried
+        return DONE
+
+
+def open_saga_and_wait(base: Path, number: int) -> str:
+    try:
+        return open_saga(base, number)
+    except CloudpemdaError:
+        _gate[0].wait()
+        raise
+
+
+# -- what is killed --------------------------------------------------------------------------
+class _HangingMoment(datetime):
+    """A moment that stops the process in the middle of the transaction that writes it."""
+
+    def astimezone(self, tz: tzinfo | None = None) -> "_HangingMoment":
+        hang()
+        return self
+
+
+class _HangingNetworks(dict[str, Network]):
+    """Networks of which the second look stops the process."""
+
+    looks = 0
+
+    def __getitem__(self, key: str) -> Network:
+        self.looks += 1
+        if self.looks == 2:
+            hang()
+        return super().__getitem__(key)
+
+
+def hang() -> None:
+    say("inside")
+    signal.pause()
+
+
+def say(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+def hang_in_approval(base: Path) -> None:
+    moment = _HangingMoment.fromisoformat("2026-12-01T00:00:00+00:00")
+    with open_at(base, seed=2) as ledger:
+        approve(
+            ledger,
+            workload(),
+            {"db-1": {"memory": 100}},
+            (Link("dinkes", {"memory": 100}, frozenset({"dinkes"})),),
+            hold_until=Instant(moment),
+        )
+
+
+def hang_in_claim(base: Path) -> None:
+    spec = workload()
+    with open_at(base, seed=2) as ledger:
+        ledger.instances.claim(
+            spec.key,
+            wanted(spec),
+            vmid_range=range(100, 200),
+            pools=Pools(_HangingNetworks(app=network()), None),
+            taken_vmids={},
+            actor=OPERATOR,
+        )
+
+
+def hold_saga(base: Path) -> None:
+    with open_at(base, seed=2) as ledger, ledger.journal.open_saga("R-2026-0001", "apply", "d"):
+        hang()
+
+
+def live(base: Path, name: str) -> None:
+    """Deed after deed without end, each said once it has returned."""
+    amounts: Mapping[str, Mapping[str, int]] = {"db-1": {"memory": 10}, "db-2": {"memory": 5}}
+    links: Sequence[Link] = (Link("dinkes", {"memory": None}, frozenset({"dinkes"})),)
+    with open_at(base, seed=sum(name.encode())) as ledger:
+        for number in _forever():
+            spec = workload(name=f"{name}{number}")
+            ledger.requests.submit(spec, "", SITI)
+            say(f"{spec.key} pending")
+            approve(ledger, spec, amounts, tuple(links))
+            say(f"{spec.key} approved")
+            if number % 3 == 0:
+                ledger.requests.submit(revised(spec), "", SITI)
+                say(f"{spec.key} pending")
+            elif number % 3 == 1:
+                ledger.requests.withdraw(spec.key, actor=BUDI)
+                say(f"{spec.key} withdrawn")
+
+
+def _forever() -> Iterator[int]:
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+def prepare_applying(base: Path) -> None:
+    with open_at(base) as ledger:
+        applying(ledger, workload())
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
