@@ -220,7 +220,7 @@ class _Reading:
             self._skip(event, path, depth)
             return None
         word: str = event.value
-        here = (*path, shown(word))
+        here = (*path, word)
         if event.anchor is not None:
             self._fault("document.anchor", event, here, name=shown(event.anchor))
         if event.tag is not None:

@@ -55,13 +55,13 @@ class Source:
 
 
 def show_path(path: Path) -> str:
-    """As people write it: `spec.vms[0].name`."""
+    """As people write it: `spec.vms[0].name`; keys are text from outside, shown as such."""
     text = ""
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            text += f".{step}" if text else step
+            text += f".{shown(step)}" if text else shown(step)
     return text
 
 

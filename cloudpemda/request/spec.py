@@ -6,14 +6,15 @@ name. Comments, key order and formatting of the document do not matter here.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from cloudpemda.units import Cores, MiB
 
-Reach = Literal["opd", "pemda", "internet"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,26 @@ class WorkloadSpec:
     def canonical_json(self) -> str:
         """One text for one meaning: sorted keys, no spaces, dates as ISO."""
         return json.dumps(
-            asdict(self), sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False
+            _fields(self), sort_keys=True, separators=(",", ":"), default=_plain, ensure_ascii=False
         )
 
     @cached_property
     def spec_hash(self) -> str:
         """SHA-256 of the canonical form, hex."""
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()
+
+
+def _fields(value: "DataclassInstance") -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: a part of the spec, or a date."""
+    if isinstance(value, date):
+        return value.isoformat()
+    assert is_dataclass(value)  # noqa: S101 - a spec holds nothing else
+    assert not isinstance(value, type)  # noqa: S101
+    return _fields(value)
 
 
 def from_canonical_json(text: str) -> WorkloadSpec:

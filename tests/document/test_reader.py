@@ -195,6 +195,14 @@ def test_paths_are_shown_as_people_write_them() -> None:
     assert show_path((0, 1, "a")) == "[0][1].a"
 
 
+@pytest.mark.parametrize("key", ['"a\\nb\\e[2J"', '"\\r"', "'-----BEGIN RSA PRIVATE KEY-----'"])
+def test_a_hostile_key_shows_as_one_harmless_line(key: str) -> None:
+    (fault,) = load_bytes(f"{key}: no".encode(), "f.yaml").faults
+    assert fault.path
+    assert fault.path.isprintable()
+    assert "PRIVATE" not in fault.path
+
+
 _PIECES = st.sampled_from(
     ["a", "b: ", "- ", "[", "]", "{", "}", ",", ":", "\n", "  ", "&x ", "*x", "!!t ", "'", '"',
      "|", ">", "#", "---\n", "...", "%", "?", "~", "no", "1e3", "<<: ", "\t", "é", "\\", "\x00"]
@@ -209,7 +217,8 @@ def sound(source: Source) -> None:
     for fault in source.faults:
         assert fault.code in texts()
         assert fault.file == "f.yaml"
-        assert not any("\n" in str(value) for value in fault.values.values())
+        assert all(str(value).isprintable() for value in fault.values.values())
+        assert (fault.path or "x").isprintable()
 
 
 @given(st.lists(_PIECES, max_size=40).map("".join))
