@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloudpemda.cluster import VmConfig
-from cloudpemda.plan.diff import carries
+from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.plan.model import DesiredVm, Identity
 from cloudpemda.proxmox import NotFound, Pve
-
-_BEING_MADE = frozenset({"create", "clone"})
 
 
 class Standing(StrEnum):
@@ -48,6 +46,6 @@ def _found(identity: Identity, node: str, config: VmConfig) -> Found:
     standing = Standing.FOREIGN
     if carries(config, identity):
         standing = Standing.OURS
-    elif config.raw.get("lock") in _BEING_MADE and not config.description:
+    elif being_made(config):
         standing = Standing.PENDING
     return Found(standing, node, config)

@@ -67,7 +67,8 @@ def foreign(desired: Sequence[DesiredVm], live: ClusterState) -> tuple[DesiredVm
         vm
         for vm in desired
         if (there := live.vms.get(vm.identity.vmid)) is not None
-        and not carries(_readable(vm, there, live), vm.identity)
+        and not carries(config := _readable(vm, there, live), vm.identity)
+        and not being_made(config)
     )
 
 
@@ -75,6 +76,12 @@ def carries(config: VmConfig, identity: Identity) -> bool:
     """Whether a VM's description is stamped with this uid and role (`DesiredVm.description`)."""
     stamp = _stamp(config)
     return stamp.get("uid") == identity.uid and stamp.get("role") == identity.role
+
+
+def being_made(config: VmConfig) -> bool:
+    """Whether a VM is on its way and PVE does not show its description yet: whose it is cannot be
+    said before its making has ended."""
+    return config.raw.get("lock") in _HALF_MADE and not config.description
 
 
 def plan_to_data(plan: Plan) -> dict[str, object]:
@@ -123,7 +130,7 @@ def _present(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | N
             raise _unknown(vm, live, ", ".join(sorted(unread)))
         return None
     config = _readable(vm, there, live)
-    if carries(config, vm.identity):
+    if carries(config, vm.identity) or being_made(config):
         return there
     raise Refused(
         "plan.identity" if vm.key in made else "plan.vmid-taken",

@@ -23,7 +23,7 @@ from cloudpemda.ledger import (
     SagaEvent,
     SagaJournal,
 )
-from cloudpemda.plan.diff import carries
+from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import (
     Planned,
@@ -159,7 +159,8 @@ class _Run:
 
     def _reclaim_taken(self, instances: Iterable[InstanceRecord]) -> tuple[InstanceRecord, ...]:
         """Another VMID for each instance that is not made yet and whose VMID shows somebody
-        else's VM. What was made is left to the plan, which refuses."""
+        else's VM. What was made is left to the plan, which refuses; what is being made, perhaps
+        by our own former run, is left to the steps, which wait until it shows whose it is."""
         found = []
         for one in instances:
             there = self._state.vms.get(one.vmid)
@@ -168,6 +169,7 @@ class _Run:
                 there is not None
                 and there.config is not None
                 and not carries(there.config, one.identity)
+                and not being_made(there.config)
             )
             if foreign and not made:
                 self._reclaim(one.uid, self._state.vms.keys())

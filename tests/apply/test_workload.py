@@ -2,18 +2,21 @@
 
 import _thread
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from cloudpemda.apply import VmEnding, apply_workload
+from cloudpemda.apply.workload import Run
 from cloudpemda.errors import ExitCode
 from cloudpemda.messages import texts
+from cloudpemda.saga import Event, Journal, StepRecord
 from cloudpemda.units import MiB
 from tests.apply.rig import Rig, desired, layout, rig
 from tests.saga.memory import MemoryJournal
+from tests.saga.sweeps import Killed
 
 ACTIVE, FAILED, STUCK, UNFINISHED = VmEnding
 
@@ -199,6 +202,38 @@ def test_what_stood_there_before_the_saga_is_put_right_and_never_destroyed(lab: 
     assert vmids(lab) == [10001]
     assert endings(lab.undo(grown)) == [ACTIVE], "there before, and left as it was"
     assert vmids(lab) == [10001]
+
+
+def test_a_vm_on_its_way_is_nobodys_until_it_shows_whose_it_is(lab: Rig) -> None:
+    """Killed while PVE was creating: neither the plan nor the next run may claim another VMID."""
+    vm = desired(1)
+    with pytest.raises(Killed):
+        chain = Run([vm], lab.tools([vm])).chains()[0]
+        replace(chain, journal=_DyingJournal(chain.journal)).run()
+    assert lab.control.vms()[10001]["config"] == {"lock": "create"}
+    assert any("lock" in difference for difference in lab.differences(vm))
+    assert endings(lab.apply(vm)) == [ACTIVE]
+    assert vmids(lab) == [10001]
+    assert lab.reclaimed == {}
+
+
+@dataclass
+class _DyingJournal:
+    """A journal whose process dies when it is told of the creating task."""
+
+    journal: Journal
+
+    def steps(self, subject: str) -> Mapping[str, StepRecord]:
+        return self.journal.steps(subject)
+
+    def move(
+        self, subject: str, seq: int, name: str, event: Event, error: str | None = None
+    ) -> None:
+        self.journal.move(subject, seq, name, event, error)
+
+    def note_upid(self, subject: str, name: str, upid: str) -> None:
+        if name == "create":
+            raise Killed
 
 
 # -- lost answers, temporary errors -----------------------------------------------------------
