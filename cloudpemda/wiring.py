@@ -88,6 +88,11 @@ def acting_login(site: Site, asserted: str | None) -> str:
         return named
     if asserted:
         raise Refused("desk.not-asserted", login=asserted)
+    return process_login()
+
+
+def process_login() -> str:
+    """The login of the process's real uid; of SUDO_UID where that uid is 0."""
     uid = os.getuid()
     if uid == 0 and os.environ.get("SUDO_UID", "").isdigit():
         uid = int(os.environ["SUDO_UID"])

@@ -44,7 +44,7 @@ class _Lazy(click.Group):
         if entry is None:
             return None
         command = getattr(import_module(f"cloudpemda.cli.{entry[0]}"), entry[1])
-        assert isinstance(command, click.Command)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above says so
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

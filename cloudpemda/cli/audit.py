@@ -22,7 +22,7 @@ def audit() -> None:
 @click.option("--action", help="Only this action, e.g. request.approve.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @click.pass_obj
-def log(  # noqa: PLR0917 - one filter each
+def log(
     frame: "Frame",
     opd: str | None,
     subject: str | None,

@@ -1,10 +1,10 @@
 """What every command shares: language, output form, the way an outcome is printed."""
 
 import json
+import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from cloudpemda.usecases.desk import Desk
 
+_PIPE_WIDTH = 200
+
 
 class Frame:
     """One call of the command line: how to speak, and how to end."""
@@ -36,16 +38,11 @@ class Frame:
         self.debug = debug
 
     # -- the site --------------------------------------------------------------------------
-    @contextmanager
-    def desk(self) -> Iterator["Desk"]:
-        """The site's live objects, closed afterwards."""
+    def desk(self) -> "Desk":
+        """The site's live objects; a context manager that closes them."""
         from cloudpemda.wiring import open_desk
 
-        desk = open_desk(self.directory, asserted=self.actor, debug=self.debug)
-        try:
-            yield desk
-        finally:
-            desk.close()
+        return open_desk(self.directory, asserted=self.actor, debug=self.debug)
 
     # -- speaking --------------------------------------------------------------------------
     def say(self, code: str, **values: object) -> str:
@@ -74,7 +71,7 @@ class Frame:
             self._document(code, data, faults)
         else:
             text(self.out)
-            self._faults(faults)
+            self.faults(faults, self.err)
         raise click.exceptions.Exit(int(code))
 
     def failed(self, error: CloudpemdaError) -> int:
@@ -96,7 +93,7 @@ class Frame:
         if self.json:
             self._document(code, None, faults)
         else:
-            self._faults(faults)
+            self.faults(faults, self.err)
         return int(code)
 
     def _document(self, code: ExitCode, data: object, faults: Sequence[Fault]) -> None:
@@ -121,8 +118,8 @@ class Frame:
             "values": plain(dict(fault.values)),
         }
 
-    def _faults(self, faults: Sequence[Fault]) -> None:
-        """Faults go to stderr, one paragraph each: where, code, what; then what to do."""
+    def faults(self, faults: Sequence[Fault], out: "Console") -> None:
+        """One paragraph each: where, code, what; then what to do."""
         from rich.text import Text
 
         for fault in faults:
@@ -134,9 +131,9 @@ class Frame:
                 line.append(fault.path + " ", style="cyan")
             line.append(fault.code + " ", style="red")
             line.append(message)
-            self.err.print(line, soft_wrap=True)
+            out.print(line, soft_wrap=True)
             if then:
-                self.err.print(Text("  → " + then, style="dim"), soft_wrap=True)
+                out.print(Text("  → " + then, style="dim"), soft_wrap=True)
 
 
 def outcome(faults: Sequence[CloudpemdaError]) -> ExitCode:
@@ -173,4 +170,7 @@ def _place(fault: Fault) -> list[str]:
 def console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    made = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _PIPE_WIDTH  # nobody's window to fit: lines stay whole for whoever reads them
+    return made

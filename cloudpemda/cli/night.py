@@ -29,14 +29,15 @@ def nightly(frame: "Frame", units: Path | None) -> None:
         _write_units(frame, units)
     with frame.desk() as desk:
         night = use_case(desk)
-    frame.finish(night, lambda out: _page(out, frame, night), _by_opd(night), night.code)
+    frame.finish(night, lambda out: page(out, frame, night), _by_opd(night), night.code)
 
 
 def _by_opd(night: "Night") -> list[Fault]:
     return [one.fault for one in sorted(night.findings, key=lambda one: one.opd or "")]
 
 
-def _page(out: "Console", frame: "Frame", night: "Night") -> None:
+def page(out: "Console", frame: "Frame", night: "Night") -> None:
+    """The night in a few lines; its findings follow as faults."""
     if night.expired:
         out.print(frame.say("show.night-expired", numbers=", ".join(night.expired)))
     if not night.findings:

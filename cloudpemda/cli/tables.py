@@ -40,11 +40,15 @@ _COLOURS = {
 }
 
 
+_WHOLE = frozenset({"VM", "request", "number", "node", "address", "replica", "backup", "VMID"})
+"""Columns that lose their meaning when they are wrapped or cut."""
+
+
 def table(*columns: str) -> Table:
     """A table without frames: it survives a copy into a letter."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, header_style="bold", no_wrap=column in ("VM", "request"))
+        made.add_column(column, header_style="bold", no_wrap=column in _WHOLE)
     return made
 
 
@@ -233,13 +237,13 @@ def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
 def status(out: Console, frame: "Frame", found: "Survey", zone: "ZoneInfo") -> None:
     instances(out, frame, found.instances)
     out.print()
-    quota(out, frame, [line for line in found.quota if line.used or line.limit != 0])
+    quota(out, frame, [line for line in found.quota if line.used])
     out.print()
     out.print(Text(frame.say("show.as-of", at=show_local(found.at, zone)), style="dim"))
 
 
 def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> None:
-    shown = table("VM", "state", "node", "address", "HA", "replication", "backup")
+    shown = table("VM", "state", "node", "address", "HA", "replica", "backup")
     for one in found:
         addresses = [*one.addresses, *one.public_addresses]
         where = one.node or f"{one.cluster}?"
@@ -250,7 +254,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             one.key,
             Text(state, style="" if one.state == "active" else "yellow"),
             f"{where}/{one.vmid}",
-            ", ".join(addresses) or "-",
+            "\n".join(addresses) or "-",
             _cover(one.ha),
             _cover(one.replication),
             _cover(one.backup),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused
@@ -62,3 +63,9 @@ class Desk:
 
     def close(self) -> None:
         self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

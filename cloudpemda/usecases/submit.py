@@ -7,7 +7,9 @@ from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import Submission
 from cloudpemda.request import WorkloadSpec, read_bytes
+from cloudpemda.rules import Verdict
 from cloudpemda.rules.policy import may_ask
+from cloudpemda.rules.quota import Standing, chain_of, growth, judge, total, usage_of
 from cloudpemda.usecases.desk import Desk
 
 
@@ -24,8 +26,9 @@ class Submitted:
 def submit_file(desk: Desk, file: Path) -> Submitted:
     """Read, judge and record one request file.
 
-    Only what was read is recorded: the file is opened once. Raises InvalidInput with all faults,
-    Refused where policy or the actor's role says no.
+    Only what was read is recorded: the file is opened once. Quota is judged as it stands now;
+    nothing is held, and `approve` judges again. Raises InvalidInput with all faults, Refused where
+    the actor's role, policy or quota says no.
     """
     data = read_regular(file)
     spec = read_bytes(data, str(file), desk.site.catalogue.flavors)
@@ -33,8 +36,30 @@ def submit_file(desk: Desk, file: Path) -> Submitted:
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
     if not verdict.allowed:
         raise Refused("request.not-allowed", *verdict.faults, key=spec.key, file=str(file))
+    judged = quota_verdict(desk, spec)
+    if not judged.allowed:
+        raise Refused("quota.exceeded", *judged.faults, subject=spec.key, opd=spec.opd)
     submission = desk.ledger.requests.submit(spec, data.decode(), actor)
-    return Submitted(str(file), spec.key, submission, verdict.warnings)
+    return Submitted(str(file), spec.key, submission, (*verdict.warnings, *judged.warnings))
+
+
+def quota_verdict(desk: Desk, spec: WorkloadSpec) -> Verdict:
+    """May what this workload would take beyond its present charge be added now?"""
+    service_class = desk.site.catalogue.service_classes[spec.service_class]
+    charged = desk.ledger.quota.of_instance
+    more = [
+        growth(
+            {name: one.charged for name, one in charged(f"{spec.key}/{member}").items()},
+            usage_of(vm, service_class),
+        )
+        for vm in spec.vms
+        for member in vm.members
+    ]
+    chain = [
+        Standing(link.opd, link.limits, desk.ledger.quota.balances(link.scope))
+        for link in chain_of(spec.opd, desk.site.opds, desk.site.effective_quota)
+    ]
+    return judge(chain, total(more), desk.site.info.defaults.warn_at)
 
 
 def _other_vms(desk: Desk, spec: WorkloadSpec) -> int:
