@@ -14,6 +14,8 @@ What holds for every `Placement`:
 - N+1: after the loss of any one node its HA VMs fit on the nodes that HA may use for them. This is
   shown by a witness (who goes where), never by a sum; where no witness is found within the bound
   of the search, the answer is no, and says `undecided`.
+  Exposed members of a keep-apart group have their room too; a VM that no other node could start
+  whatever its room (a disk without replica) is listed, and counts for nothing there.
 - A node that is not online takes nothing, but what lives there keeps its place in the sums.
 - Nothing that already lives is moved, and it is not checked again unless it grows.
 

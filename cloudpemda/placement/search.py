@@ -25,6 +25,7 @@ from cloudpemda.placement.room import Room
 from cloudpemda.placement.survival import Resident, Survival, Verdict
 
 _BACKTRACKS = 1_000  # per way; a small set is searched to the end within it
+_STEPS = 20_000  # VMs × backtracks per way: a large set is seldom mended by going back
 
 _Undo = Callable[[], None]
 
@@ -78,6 +79,9 @@ class _Search:
         self._nodes = sorted(state.nodes)
         self._placed: dict[str, Placed] = {}
         self._members: dict[str, dict[str, Resident]] = {}  # keep-apart group → key → member
+        for resident in self._room.residents:
+            for group in resident.apart:
+                self._members.setdefault(group, {})[resident.key] = resident
         self._refusal: NoFit | None = None
         self.hopeless = False  # no other way could do better
 
@@ -192,6 +196,7 @@ class _Search:
         frames = [self._attempts(demands[0])]
         undos: list[_Undo] = []
         backtracks = 0
+        bound = min(_BACKTRACKS, _STEPS // len(demands))
         while frames:
             undo = next(frames[-1], None)
             if undo is not None:
@@ -202,7 +207,7 @@ class _Search:
                 continue
             frames.pop()
             backtracks += 1
-            if backtracks > _BACKTRACKS:
+            if backtracks > bound:
                 return False
             if undos:
                 undos.pop()()

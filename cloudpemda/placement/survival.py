@@ -6,7 +6,7 @@ Nodes that are not online count as lost already: their HA VMs need room in every
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from cloudpemda.placement.model import Exposed, Exposure, Loss, NPlusOne
@@ -263,8 +263,14 @@ class Survival:
 
     def _solve(self, lost: str) -> _Case:
         left = {node: self._free[node] for node in self._online if node != lost}
-        # who could not be recovered with all the room in the world says nothing about the room
-        movers = [vm for vm in self._movers(lost) if self.exposure(vm, lost) is None]
+        movers = []
+        for vm in self._movers(lost):
+            why = self.exposure(vm, lost)
+            if why is Exposure.APART:
+                # groups of 8 do not keep it down, and on 9 somebody may lift the rule
+                movers.append(replace(vm, apart=frozenset()))
+            elif why is None:
+                movers.append(vm)
         if not movers:
             return _Case(Verdict.HOLDS, {}, left)
         apart = {node: staying for node in left if (staying := self._staying(node))}

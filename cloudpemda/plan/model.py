@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -152,8 +152,12 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the plan and its basis: applied once, to the state it saw."""
-        shown = json.dumps(asdict(self), sort_keys=True, default=_plain)
+        """SHA-256 over the plan and its basis: applied once, to the state it saw.
+
+        Reasons are left out: they tell how full nodes are, which others may change.
+        """
+        bare = replace(self, vms=tuple(replace(vm, reason="") for vm in self.vms))
+        shown = json.dumps(asdict(bare), sort_keys=True, default=_plain)
         return hashlib.sha256(shown.encode()).hexdigest()
 
 

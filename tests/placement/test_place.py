@@ -286,6 +286,16 @@ def test_promised_capacity_is_taken_until_and_after_the_vm_is_seen() -> None:
     assert Reason.MEMORY in refused(place([ask], _only(visible, "pve1"), policy)).counts
 
 
+def test_a_new_member_keeps_apart_from_one_that_is_only_promised() -> None:
+    """The ledger has placed web-1, which is being made and not to be seen yet."""
+    promise = Promise("web-1", 777, "pve1", Cores(1), gib(1), (), apart="web")
+    policy = replace(POLICY, promised=(promise,))
+    state = cluster("three-nodes-empty")
+    refusal = refused(place([demand("web-2", apart="web")], _only(state, "pve1"), policy))
+    assert refusal.counts == {Reason.APART: 1, Reason.IMAGE: 2}
+    assert placed(place([demand("web-2", apart="web")], state, policy)).vms[0].node == "pve2"
+
+
 def test_a_promise_for_a_demanded_vm_is_not_counted_twice() -> None:
     state = cluster("three-nodes-empty")
     promise = Promise("vm", 777, "pve1", Cores(2), gib(40), ())

@@ -265,6 +265,12 @@ def test_the_basis_stays_while_others_come_and_figures_move() -> None:
     assert plan(live).digest == plan(DONE).digest
 
 
+def test_how_full_the_nodes_are_does_not_move_the_digest() -> None:
+    told = diff("dinkes/simrs", VMS, DONE, {VMS[0].key: "memory=99%"})
+    assert told.vms[0].reason == "memory=99%"
+    assert told.digest == plan(DONE).digest
+
+
 def test_the_digest_covers_the_desired_state_too() -> None:
     more = (replace(VMS[0], cores=Cores(8)), VMS[1])
     assert diff("dinkes/simrs", more, DONE, {}).digest != diff("dinkes/simrs", VMS, DONE, {}).digest
