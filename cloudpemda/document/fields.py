@@ -56,6 +56,11 @@ def _unit(parse: Callable[[str], int]) -> Callable[[object], int]:
     return read
 
 
+def is_name(text: str) -> bool:
+    """Whether `text` may stand where a model has a `Name`."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _matching(pattern: re.Pattern[str], code: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if pattern.fullmatch(value) is None:

@@ -96,8 +96,8 @@ TEXTS = {
     "site.login": Text(
         en="{value} is no login",
         id="{value} bukan nama login",
-        next_en="Use lower-case letters, digits, dots, hyphens and underscores.",
-        next_id="Pakai huruf kecil, angka, titik, tanda hubung, garis bawah.",
+        next_en="Write it as the machine knows it, without spaces.",
+        next_id="Tulis seperti yang dikenal mesin, tanpa spasi.",
     ),
     "site.token": Text(
         en="{value} is no token id",

@@ -88,6 +88,8 @@ VmidRange = Annotated[str, _parsed_by(vmid_range, "site.vmids")]
 StorageId = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9\-_.]*[A-Za-z0-9]", "site.storage-id")]
 PoolId = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "site.pool")]
 Bridge = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9_]{1,20}", "site.bridge")]
+Account = Annotated[str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\$-]{0,63}", "site.login")]
+"""A login of this machine; directory services allow more in one than Linux does."""
 Login = Annotated[str, _matching(r"[a-z_][a-z0-9_.-]{0,31}", "site.login")]
 TokenId = Annotated[str, _matching(r"[^\s:/!@]+@[A-Za-z][\w.-]+![A-Za-z][\w.-]+", "site.token")]
 Fingerprint = Annotated[str, _matching(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "site.fingerprint")]

@@ -58,13 +58,6 @@ class Site:
             raise InvalidInput([Fault("site.secret", file=str(path))])
         return word.decode("ascii")
 
-    def chain(self, opd: str) -> tuple[OpdFile, ...]:
-        """The OPD and its parents, own first. Raises KeyError for an unknown code."""
-        found = [self.opds[opd]]
-        while found[-1].opd.parent is not None:
-            found.append(self.opds[found[-1].opd.parent])
-        return tuple(found)
-
     def effective_quota(self, opd: str) -> Mapping[str, Limit]:
         """The limits of one OPD by dimension, the site's defaults filled in.
 

@@ -24,6 +24,7 @@ from cloudpemda.document.fields import (
     Strict,
 )
 from cloudpemda.site.fields import (
+    Account,
     Address,
     AddressRange,
     Bridge,
@@ -153,7 +154,7 @@ class SiteFile(Strict):
     clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
     networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None
-    textfile: str = "var/cloudpemda.prom"  # what the night writes for node exporter
+    textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
 
     @property
@@ -283,7 +284,7 @@ class RoleGrant(Strict):
 
 
 class Person(Strict):
-    login: Login
+    login: Account
     name: Line
     nip: Nip | None = None
     roles: tuple[RoleGrant, ...]

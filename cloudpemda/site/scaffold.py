@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from cloudpemda.document import shown
+from cloudpemda.document.fields import is_name
 from cloudpemda.errors import UsageError
 from cloudpemda.render import render, template_directory
 
@@ -16,9 +18,11 @@ def scaffold(directory: Path, login: str, name: str | None = None) -> tuple[Path
     """Write a starter site and return its files, in order.
 
     `login` becomes the first person, with every role; `name` is the site's (the directory's, as
-    far as it can be one). Raises UsageError, having written nothing, where the directory holds
-    anything already, and where it cannot be written to.
+    far as it can be one). Raises UsageError where `name` cannot be one, where the directory holds
+    anything already (which stays as it is), and where it cannot be written to.
     """
+    if name is not None and not is_name(name):
+        raise UsageError("document.name", value=shown(name))
     values = {
         "name": name if name is not None else _name_of(directory),
         "login": login,

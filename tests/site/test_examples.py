@@ -68,7 +68,7 @@ def test_too_big_is_over_two_dimensions_and_more_of_its_quota(lab: Site) -> None
 
 
 def test_a_upt_stands_under_its_dinas(lab: Site) -> None:
-    assert [file.opd.code for file in lab.chain("rsud")] == ["rsud", "dinkes"]
+    assert lab.opds["rsud"].opd.parent == "dinkes"
 
 
 def test_an_absent_dimension_takes_the_sites_default(lab: Site) -> None:

@@ -62,6 +62,14 @@ def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert files_below(tmp_path) == ["notes"]
 
 
+@pytest.mark.parametrize("name", ["Kab. Karawang", "", "x" * 33, "1", "{{ x }}"])
+def test_a_name_that_is_none_writes_nothing(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        scaffold(tmp_path / "site", login="rudi", name=name)
+    assert caught.value.code == "document.name"
+    assert not (tmp_path / "site").exists()
+
+
 def test_a_place_that_cannot_be_a_directory_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError) as caught:
