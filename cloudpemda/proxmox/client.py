@@ -42,7 +42,14 @@ def connect(
     `endpoints` are `https://host:port`; `secret` is the token's, `tls` how the cluster proves
     itself. Raises ValueError for an endpoint that is not HTTPS.
     """
-    return Pve(Transport(name, endpoints, settings.token.id, secret, tls, clock), clock)
+    return connect_as(name, endpoints, settings.token.id, secret, tls, clock)
+
+
+def connect_as(
+    name: str, endpoints: Sequence[str], token_id: str, secret: str, tls: Trust, clock: Clock
+) -> "Pve":
+    """The same for a cluster that no site describes yet; `token_id` is `user@realm!token`."""
+    return Pve(Transport(name, endpoints, token_id, secret, tls, clock), clock)
 
 
 class Pve:

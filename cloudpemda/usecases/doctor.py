@@ -89,7 +89,7 @@ class _Visit:
         online = [node.name for node in state.nodes.values() if node.status is NodeStatus.ONLINE]
         self._clocks(pve, online)
         self._storages(state, online)
-        self._backup(state)
+        self._backup(state, online)
         self._images(state)
         self._bridges(pve, online)
 
@@ -210,19 +210,19 @@ class _Visit:
                     storage_class=storage_class,
                 )
 
-    def _backup(self, state: ClusterState) -> None:
+    def _backup(self, state: ClusterState, online: list[str]) -> None:
         storage = self._settings.backup
         if storage is None:
             if self._settings.role == "production":
                 self._note(Level.WARN, "doctor.backup-none")
             return
-        seen = {found.node: found for found in state.storages if found.name == storage}
-        problems = list(_problems(dict(seen) or {"*": None}, "backup"))
+        seen = {node: state.storage_at.get((node, storage)) for node in online}
+        problems = list(_problems(seen, "backup"))
         for code, nodes in problems:
             self._note(Level.FAIL, code, storage=storage, nodes=", ".join(nodes))
         if problems:
             return
-        if all(found.shared for found in seen.values()):
+        if all(found and found.shared for found in seen.values()):
             self._note(Level.OK, "doctor.backup", storage=storage)
         else:
             self._note(Level.WARN, "doctor.backup-not-shared", storage=storage)

@@ -1,7 +1,9 @@
 """PVE's refusals are told apart by status and text."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from cloudpemda.proxmox import (
     Unsupported,
     WrongParameter,
 )
+from cloudpemda.proxmox import errors as pve_errors
 from cloudpemda.proxmox.errors import classify
 from tests.proxmox.reference import recordings
 
@@ -155,3 +158,14 @@ def test_every_recorded_refusal_has_a_code_with_a_text() -> None:
         "pve.unsupported",
     }
     assert counted["pve.other"] < sum(counted.values()) / 5, counted
+
+
+def test_every_code_of_the_room_has_a_text() -> None:
+    room = Path(pve_errors.__file__).parent
+    codes = {
+        code
+        for file in room.glob("*.py")
+        for code in re.findall(r'"(pve\.[a-z-]+)"', file.read_text(encoding="utf-8"))
+    }
+    assert len(codes) > 20
+    assert codes <= set(texts())
