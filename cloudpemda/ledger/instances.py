@@ -110,7 +110,7 @@ class Instances:
         A member that has one keeps it; only where it is still `planned` and wanted on another
         cluster does it get a VMID there. `taken_vmids` are seen in use, per cluster. All members
         get theirs, or none does. Raises Refused `ledger.vmids-exhausted`,
-        `ledger.addresses-exhausted`, `ledger.transition`.
+        `ledger.addresses-exhausted`, `ledger.no-network`, `ledger.transition`.
         """
         with self._audit.deed(actor) as deed:
             request = _request(deed.connection, key)
@@ -343,7 +343,9 @@ class _Naming:
         self.deed.connection.execute(
             insert(nics).values(uid=uid, slot=slot, network=nic.network, mac=mac)
         )
-        network = self.pools.networks[nic.network]
+        network = self.pools.networks.get(nic.network)
+        if network is None:  # taken out of the site's file since the request was approved
+            raise Refused("ledger.no-network", network=nic.network)
         barred = (*network.reserved, network.gateway, *network.nameservers)
         self._give(uid, slot, nic.network, self._free(nic.network, network.cidr, barred))
         if nic.public_ip:

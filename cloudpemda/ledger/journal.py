@@ -17,7 +17,7 @@ from cloudpemda.ledger.owner import Owner, is_dead, owner_from_text
 from cloudpemda.ledger.schema import requests, sagas, steps
 from cloudpemda.ledger.states import SAGA, SagaEvent, SagaState, after
 from cloudpemda.ledger.store import Store
-from cloudpemda.saga import Event, StepRecord, StepState, next_state
+from cloudpemda.saga import Event, StepRecord, StepState, TransitionUndefined, next_state
 from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
@@ -198,11 +198,26 @@ class SagaJournal:
                 )
 
     def note_upid(self, subject: str, name: str, upid: str) -> None:
-        """Keep the id of the task that does the step's work."""
+        """Keep the id of the task that does the step's work. Raises TransitionUndefined for a
+        step that was not started: nothing may have a task before it stands in the journal."""
         now = self._store.clock.now()
         with self._store.write() as connection:
             self._still_ours(connection, now)
-            connection.execute(update(steps).where(self._is(subject, name)).values(upid=upid))
+            noted = connection.execute(
+                update(steps).where(self._is(subject, name)).values(upid=upid)
+            )
+            if noted.rowcount != 1:
+                raise TransitionUndefined("saga.transition", state="planned", event="note a task")
+
+    def note_plan(self, plan_digest: str) -> None:
+        """Keep the digest of the plan that is followed now; one can only be drawn up for good
+        once this process alone has the request."""
+        now = self._store.clock.now()
+        with self._store.write() as connection:
+            self._still_ours(connection, now)
+            connection.execute(
+                update(sagas).where(sagas.c.id == self.id).values(plan_digest=plan_digest)
+            )
 
     def beat(self) -> None:
         """Say that this process lives, where no step moves for long."""

@@ -71,13 +71,12 @@ class Store:
 def _translated(error: DBAPIError, file: Path) -> Exception:
     """What the caller is told. A broken rule of the schema is our bug and stays what it is."""
     cause = error.orig
-    if isinstance(cause, sqlite3.IntegrityError) or not isinstance(cause, sqlite3.DatabaseError):
+    name: str = getattr(cause, "sqlite_errorname", "")  # the driver's own errors have none
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Unreachable("ledger.busy", file=str(file), cause=name)
+    if not name or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISUSE")):
         return error
-    name = cause.sqlite_errorname
-    code = "ledger.busy" if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) else None
-    if code is None and name.startswith(("SQLITE_ERROR", "SQLITE_MISUSE")):
-        return error
-    return Unreachable(code or "ledger.unavailable", file=str(file), cause=name)
+    return Unreachable("ledger.unavailable", file=str(file), cause=name)
 
 
 def database_file(url: str, base: Path) -> Path:
@@ -121,7 +120,7 @@ def _engine(file: Path) -> Engine:
         URL.create("sqlite", database=str(file)),
         connect_args={"timeout": BUSY_SECONDS},
         pool_size=4,
-        max_overflow=60,
+        max_overflow=-1,  # a reader never waits for a connection
         hide_parameters=True,
     )
 

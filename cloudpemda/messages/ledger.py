@@ -77,6 +77,12 @@ TEXTS: dict[str, Text] = {
         next_en="Free addresses that are no longer needed, or widen the network in site.yaml.",
         next_id="Bebaskan alamat yang tidak diperlukan, atau perlebar jaringan di site.yaml.",
     ),
+    "ledger.no-network": Text(
+        en="network {network} is no longer in site.yaml",
+        id="jaringan {network} tidak ada lagi di site.yaml",
+        next_en="Put it back, or have the request changed and approved again.",
+        next_id="Kembalikan, atau minta permohonannya diubah dan disetujui kembali.",
+    ),
     # -- the journal ----------------------------------------------------------------------------
     "journal.busy": Text(
         en="{number} is being worked on by another process ({owner})",

@@ -136,6 +136,15 @@ def test_all_members_get_an_identity_or_none(ledger: Ledger) -> None:
     assert len(claim(ledger, spec)) == 2
 
 
+def test_a_network_that_the_site_no_longer_has_is_named(ledger: Ledger) -> None:
+    spec = workload()
+    applying(ledger, spec)
+    with pytest.raises(Refused, match=r"ledger\.no-network") as refusal:
+        claim(ledger, spec, where=Pools({}, None))
+    assert refusal.value.values == {"network": "app"}
+    assert ledger.instances.list() == ()
+
+
 def test_sixteen_public_addresses_serve_fourteen_and_refuse_cleanly(ledger: Ledger) -> None:
     spec = workload("dinkes", "web", vm("web", 15, public=True))
     applying(ledger, spec)

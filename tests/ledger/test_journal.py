@@ -76,6 +76,8 @@ def test_an_undefined_move_changes_nothing(ledger: Ledger, number: str) -> None:
     with ledger.journal.open_saga(number, "apply", "d") as journal:
         with pytest.raises(TransitionUndefined):
             journal.move("uid-1", 0, "create", Event.FINISH)
+        with pytest.raises(TransitionUndefined):
+            journal.note_upid("uid-1", "create", "UPID:early")
         assert dict(journal.steps("uid-1")) == {}
 
 
@@ -98,6 +100,13 @@ def test_the_next_run_goes_on_with_what_is_not_finished(ledger: Ledger, number: 
         SagaState.DONE,
         SagaState.OPEN,
     ]
+
+
+def test_the_plan_may_be_drawn_up_once_the_saga_is_ours(ledger: Ledger, number: str) -> None:
+    with ledger.journal.open_saga(number, "apply", "") as journal:
+        journal.note_plan("digest-1")
+        (record,) = ledger.journal.unfinished()
+        assert record.plan_digest == "digest-1"
 
 
 def test_a_stuck_saga_is_listed_and_goes_on(ledger: Ledger, number: str) -> None:

@@ -202,6 +202,7 @@ def test_a_hold_ends_when_its_time_has_come_and_not_before(
     assert ledger.requests.get(spec.key).state is RequestState.EXPIRED
     assert ledger.quota.balances({"dinkes"})["memory"] == Balance()
     assert ledger.requests.expire_holds(until) == ()
+    assert ledger.requests.submit(spec, "", SITI).state is RequestState.PENDING
 
 
 def test_an_expired_hold_makes_room_without_being_asked(ledger: Ledger, clock: ManualClock) -> None:

@@ -189,11 +189,11 @@ class _HangingNetworks(dict[str, Network]):
 
     looks = 0
 
-    def __getitem__(self, key: str) -> Network:
+    def get(self, key: str, default: object = None) -> Network | None:  # type: ignore[override]
         self.looks += 1
         if self.looks == 2:
             hang()
-        return super().__getitem__(key)
+        return self[key]
 
 
 def hang() -> None:
