@@ -83,7 +83,8 @@ class _Visit:
         if not self._endpoints(pve):
             return
         major = self._version(pve.version())
-        self._rights(pve, major)
+        if not self._rights(pve, major):
+            return
         state = pve.snapshot()
         self._cluster(state)
         online = [node.name for node in state.nodes.values() if node.status is NodeStatus.ONLINE]
@@ -139,7 +140,8 @@ class _Visit:
             self._note(Level.FAIL, "doctor.version-unsupported", version=version)
         return parts[0]
 
-    def _rights(self, pve: Pve, major: int) -> None:
+    def _rights(self, pve: Pve, major: int) -> bool:
+        """Note what the token lacks. Whether it may look at the cluster at all."""
         settings = self._settings
         storages = {*settings.storages.values(), *self._image_storages()}
         wanted = rights.needed(major, storages, settings.backup)
@@ -151,7 +153,7 @@ class _Visit:
         }
         if not missing:
             self._note(Level.OK, "doctor.rights", token=settings.token.id)
-            return
+            return True
         for path, privileges in missing.items():
             self._note(
                 Level.FAIL,
@@ -162,6 +164,7 @@ class _Visit:
             )
         paths = rights.paths_to_grant(missing, held["/"])
         self.commands = rights.grant_commands(major, settings.token.id, paths)
+        return "Sys.Audit" in held["/"]
 
     def _cluster(self, state: ClusterState) -> None:
         if state.quorate:
