@@ -49,7 +49,7 @@ def serve(
         raise UsageError("lab.listen", listen=listen)
     if not root_password:
         raise UsageError("lab.password-missing")
-    simulated.serve_recorded(version, (host, int(port)), root_password, None)
+    simulated.serve_recorded(version, host, int(port), root_password)
 
 
 @lab.command()

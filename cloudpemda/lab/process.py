@@ -7,10 +7,10 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,21 +106,43 @@ def start(directory: Path, layout: Path | None = None) -> tuple[RunningLab, bool
     if layout is not None:
         command += ["--layout", str(layout)]
     log = directory / "lab.log"
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-        )
-    for _ in range(_START_STEPS):
-        try:
-            process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
+    lab = _spawn(command, log)
+    try:
+        for _ in range(_START_STEPS):
+            ended, _, _ = select.select([lab.descriptor], [], [], 0.1)
+            if ended:
+                os.waitpid(lab.pid, 0)
+                break
             found = find(directory)
-            if found is not None and found.pid == process.pid:
+            if found is not None and found.pid == lab.pid:
                 return found, True
-        else:
-            break
+    finally:
+        os.close(lab.descriptor)
     tail = log.read_text(errors="replace")[-1500:]
     raise LabUnavailable("lab.start-failed", directory=str(directory), log=tail)
+
+
+@dataclass(frozen=True)
+class _Process:
+    pid: int
+    descriptor: int  # a pidfd: readable once the process has ended
+
+
+def _spawn(command: list[str], log: Path) -> _Process:
+    """Start a process that outlives this one, in a session of its own."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return _Process(pid, os.pidfd_open(pid))
 
 
 def stop(directory: Path) -> bool:
@@ -136,4 +158,6 @@ def stop(directory: Path) -> bool:
         os.close(process)
     if not ended:
         raise LabUnavailable("lab.stop-failed", directory=str(directory), pid=lab.pid)
+    with suppress(ChildProcessError):  # a child of this process would stay a zombie
+        os.waitpid(lab.pid, 0)
     return True

@@ -132,7 +132,9 @@ class _Run:
         return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
 
     def _claim(self) -> tuple[InstanceRecord, ...]:
-        """Identities in the ledger, none of which somebody else's VM carries."""
+        """The instances' identities; those of an active request are chosen long since."""
+        if self._record.state is RequestState.ACTIVE:
+            return self._instances()
         desk, opd = self._desk, self._record.opd
         return desk.ledger.instances.claim(
             self._record.key,
