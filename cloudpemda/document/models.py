@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cloudpemda.document.fields import Strict
-from cloudpemda.document.source import Path, Source, in_order, shown
+from cloudpemda.document.source import MOST_FAULTS, Path, Position, Source, first_of, shown
 from cloudpemda.errors import Fault, InvalidInput
 
 M = TypeVar("M", bound=Strict)
@@ -51,12 +52,15 @@ def examine(source: Source, model: type[M], silent_at: Collection[Path] = ()) ->
         # Documents know the outside names only; the inside ones are for code.
         found = model.model_validate(source.data, by_alias=True, by_name=False)
     except ValidationError as error:
-        more = [
-            _fault(source, model, detail)
+        details = [
+            detail
             for detail in error.errors(include_url=False)
             if not _covered(detail, source, silent_at)
         ]
-        return Examined(None, in_order([*source.faults, *more]))
+        # Only what will be told is worth being worded.
+        nearest = nsmallest(MOST_FAULTS + 1, details, key=lambda detail: _place(source, detail))
+        told = (_fault(source, model, detail) for detail in nearest)
+        return Examined(None, first_of([*source.faults, *told]))
     return Examined(None if source.faults else found, source.faults)
 
 
@@ -70,6 +74,10 @@ def _covered(detail: ErrorDetails, source: Source, silent_at: Collection[Path]) 
     if kind == "extra_forbidden":
         return False
     return any(place[: len(path)] == path for path in source.faulty)
+
+
+def _place(source: Source, detail: ErrorDetails) -> Position:
+    return source.place(detail["loc"], at_key=detail["type"] == "extra_forbidden")
 
 
 def _fault(source: Source, model: type[Strict], detail: ErrorDetails) -> Fault:

@@ -21,14 +21,22 @@ from yaml.events import (
 
 from cloudpemda.document import files, text
 from cloudpemda.document.scalars import Trap, plain
-from cloudpemda.document.source import Path, Position, Source, in_order, show_path, shown
+from cloudpemda.document.source import (
+    MOST_FAULTS,
+    Path,
+    Position,
+    Source,
+    first_of,
+    show_path,
+    shown,
+)
 from cloudpemda.errors import Fault, InvalidInput
 
 DEEPEST = 20
 """Levels of nesting. A request needs six."""
 
-MOST_FAULTS = 50
-"""Then reading stops: who sees fifty will not read the fifty-first."""
+MOST_VALUES = 10_000
+"""Values in one document. A request has about a hundred, a site file some thousand."""
 
 # What libyaml says of broken syntax → our code. The first that is contained counts.
 _SYNTAX = (
@@ -91,6 +99,7 @@ class _Reading:
         self._values_at: dict[Path, Position] = {}
         self._keys_at: dict[Path, Position] = {}
         self._faulty: set[Path] = set()
+        self._values = 0
 
     def run(self) -> Source:
         data: object = None
@@ -107,7 +116,7 @@ class _Reading:
         return Source(
             self._name,
             data,
-            in_order(self._faults),
+            first_of(self._faults),
             readable,
             self._values_at,
             self._keys_at,
@@ -135,7 +144,14 @@ class _Reading:
         assert event is not None  # noqa: S101 - none comes only after the stream's end
         return event
 
+    def _count(self, event: Event) -> None:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._fault("document.too-many-values", event, (), most=MOST_VALUES)
+            raise _Stop
+
     def _value(self, event: Event, path: Path, depth: int) -> object:
+        self._count(event)
         # The first of two equal keys counts, so its place does.
         self._values_at.setdefault(path, _at(event))
         if isinstance(event, AliasEvent):
@@ -243,13 +259,11 @@ class _Reading:
 
     def _fault_at(self, code: str, at: Position, path: Path, **values: object) -> None:
         line, column = at
-        if len(self._faults) == MOST_FAULTS:
-            most = MappingProxyType({"most": MOST_FAULTS})
-            self._faults.append(Fault("document.too-many-faults", most, self._name, line, column))
-            raise _Stop
         self._faults.append(
             Fault(code, MappingProxyType(values), self._name, line, column, show_path(path) or None)
         )
+        if len(self._faults) > MOST_FAULTS:
+            raise _Stop
 
     def _syntax(self, error: yaml.YAMLError) -> Fault:
         """libyaml's complaint as ours: its sentence picks the code, and is not shown."""

@@ -13,6 +13,10 @@ Path = tuple[Step, ...]
 Position = tuple[int, int]
 """Line and column, both counted from 1; columns count characters."""
 
+MOST_FAULTS = 50
+"""Told of one document: who sees fifty will not read the fifty-first."""
+
+_MORE = "document.too-many-faults"
 _SHOWN = 60
 
 
@@ -28,15 +32,18 @@ class Source:
     keys_at: Mapping[Path, Position]
     faulty: frozenset[Path]  # where `faults` stand; nothing more is said about what is below
 
+    def place(self, path: Path, *, at_key: bool = False) -> Position:
+        """Line and column of the value of `path` (or of its key); those of the nearest ancestor
+        where the document has no such value."""
+        if at_key and path in self.keys_at:
+            return self.keys_at[path]
+        while path and path not in self.values_at:
+            path = path[:-1]
+        return self.values_at.get(path, (1, 1))
+
     def fault(self, code: str, path: Path, /, *, at_key: bool = False, **values: object) -> Fault:
-        """A fault at the value of `path` (or at its key); the nearest ancestor's place where the
-        document has no such value."""
-        places = self.keys_at if at_key and path in self.keys_at else self.values_at
-        place = path
-        while place and place not in places:
-            place = place[:-1]
-            places = self.values_at
-        line, column = places.get(place, (1, 1))
+        """A fault at `place(path)`; `values` fill the text of `code`."""
+        line, column = self.place(path, at_key=at_key)
         return Fault(
             code, MappingProxyType(values), self.name, line, column, show_path(path) or None
         )
@@ -85,3 +92,17 @@ def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     return tuple(
         sorted(faults, key=lambda fault: (fault.file or "", fault.line or 0, fault.column or 0))
     )
+
+
+def first_of(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """The first MOST_FAULTS of one document, in order; one more says that there are others."""
+    ordered = in_order(faults)
+    told = [fault for fault in ordered if fault.code != _MORE]
+    untold = [*told[MOST_FAULTS:], *(fault for fault in ordered if fault.code == _MORE)]
+    if not untold:
+        return ordered
+    first = in_order(untold)[0]
+    more = Fault(
+        _MORE, MappingProxyType({"most": MOST_FAULTS}), first.file, first.line, first.column
+    )
+    return (*told[:MOST_FAULTS], more)

@@ -171,9 +171,15 @@ TEXTS = {
         next_en="No document here needs that: start from an example.",
         next_id="Tidak ada dokumen di sini yang perlu sedalam itu: mulai dari contoh.",
     ),
+    "document.too-many-values": Text(
+        en="more than {most} values",
+        id="lebih dari {most} nilai",
+        next_en="No document here needs that many: check that this is the right file.",
+        next_id="Tidak ada dokumen di sini yang perlu sebanyak itu: pastikan berkasnya benar.",
+    ),
     "document.too-many-faults": Text(
-        en="more than {most} faults; the rest was not read",
-        id="lebih dari {most} kesalahan; sisanya tidak dibaca",
+        en="more than {most} faults; from here on they are not told",
+        id="lebih dari {most} kesalahan; mulai dari sini tidak disebutkan",
         next_en="Correct these first, or start from an example.",
         next_id="Perbaiki ini dulu, atau mulai dari contoh.",
     ),

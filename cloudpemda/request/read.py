@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloudpemda.document import Source, examine, load, load_bytes
-from cloudpemda.document.source import in_order
+from cloudpemda.document.source import first_of
 from cloudpemda.errors import InvalidInput
 from cloudpemda.request.meaning import complain
 from cloudpemda.request.schema import DiskModel, VmModel, VmRequest
@@ -45,7 +45,7 @@ def _spec(source: Source, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
     complaints = complain(source, flavors)
     examined = examine(source, VmRequest, complaints.silent_at)
     if examined.model is None or complaints.faults:
-        raise InvalidInput(in_order([*examined.faults, *complaints.faults]))
+        raise InvalidInput(first_of([*examined.faults, *complaints.faults]))
     return canonical(examined.model, flavors)
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudpemda.document import Source, load_bytes, show_path, shown
-from cloudpemda.document.reader import DEEPEST, MOST_FAULTS
+from cloudpemda.document.reader import DEEPEST, MOST_VALUES
+from cloudpemda.document.source import MOST_FAULTS
 from cloudpemda.messages import texts
 
 
@@ -175,6 +176,14 @@ def test_more_than_fifty_faults_are_not_told() -> None:
     codes = [fault[0] for fault in told("\n".join(f"k{n}: no" for n in range(1000)))]
     assert codes.count("document.ambiguous") == MOST_FAULTS
     assert codes[-1] == "document.too-many-faults"
+
+
+def test_values_are_counted() -> None:
+    allowed = MOST_VALUES - 1  # the list itself is one
+    assert load_bytes(b"[" + b"x," * allowed + b"]", "f").faults == ()
+    source = load_bytes(b"[" + b"x," * (allowed + 1) + b"]", "f")
+    assert [fault.code for fault in source.faults] == ["document.too-many-values"]
+    assert not source.readable
 
 
 def test_a_value_is_shown_as_one_short_line_without_secrets() -> None:

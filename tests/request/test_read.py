@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cloudpemda.document.source import MOST_FAULTS
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.messages import explain
 from cloudpemda.request import WorkloadSpec, read, read_bytes
@@ -247,3 +248,21 @@ def test_a_private_key_is_refused_and_never_repeated(kind: str, place: str) -> N
     assert secret not in told
     if place == "sshKeys":
         assert [fault.code for fault in error.faults] == ["request.ssh-private-key"]
+
+
+FLOODS = {
+    "unknown keys": "\n".join(f"k{n}: 1" for n in range(9_990)),
+    "equal names": "spec: {vms: [" + "{name: a}," * 4_900 + "]}",
+    "equal disks": "spec: {vms: [{disks: [" + "{name: a}," * 4_900 + "]}]}",
+    "bad keys": "spec: {vms: [{sshKeys: [" + "a," * 9_900 + "]}]}",
+    "no mappings": "spec: {vms: [" + "1," * 9_900 + "]}",
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_of_a_flood_of_faults_the_first_fifty_are_told(name: str) -> None:
+    faults = faults_of(FLOODS[name].encode())
+    assert len(faults) == MOST_FAULTS + 1
+    assert [fault.code for fault in faults].count("document.too-many-faults") == 1
+    assert faults[-1].code == "document.too-many-faults"
+    assert list(faults) == sorted(faults, key=lambda fault: (fault.line or 0, fault.column or 0))
