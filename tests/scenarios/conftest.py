@@ -67,7 +67,7 @@ class Office:
 
     def approved(self, file: str = "simrs.yaml", key: str = "dinkes/simrs") -> None:
         """Hand in and approve an example."""
-        requester = {"dinkes": "siti", "disdukcapil": "asep", "bkad": "nina"}[key.split("/")[0]]
+        requester = {"dinkes": "siti", "disdukcapil": "asep", "bkad": "nina"}[key.partition("/")[0]]
         assert self.run("request", "submit", self.file(file), actor=requester).code == 0
         assert self.run("request", "approve", key, actor=APPROVER).code == 0
 
