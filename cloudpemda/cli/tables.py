@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudpemda.messages import explain
+from cloudpemda.plan.ha import Apartness
 from cloudpemda.plan.model import Aspect, PlannedVm
 from cloudpemda.plan.offer import Offer
 from cloudpemda.report.standing import Cover, Guard, InstanceView
@@ -267,6 +268,10 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
                 style="red",
                 soft_wrap=True,
             )
+        if one.apart is Apartness.PLACEMENT_ONLY:
+            out.print(
+                Text(frame.say("show.placement-only", vm=one.key)), style="yellow", soft_wrap=True
+            )
 
 
 def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
@@ -282,6 +287,7 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "HA": _evidence(one.ha),
         "replication": _evidence(one.replication),
         "backup": _evidence(one.backup),
+        "kept apart": one.apart.value if one.apart is not None else "-",
         "differs": "; ".join(one.differences) or "-",
         "error": one.error or "-",
     }

@@ -19,6 +19,10 @@ TEXTS = {
         en="{key} says what {number} says already (revision {revision}, {state}); nothing changed",
         id="{key} sama dengan {number} (revisi {revision}, {state}); tidak ada perubahan",
     ),
+    "show.placement-only": Text(
+        en="{vm} is apart at placement only: HA may bring it together with others of its group",
+        id="{vm} terpisah saat penempatan saja: HA dapat menyatukannya dengan anggota kelompoknya",
+    ),
     "show.no-requests": Text(en="no requests", id="tidak ada permintaan"),
     "show.letter": Text(en="letter {number} of {date}", id="surat {number} tanggal {date}"),
     "show.requester": Text(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cloudpemda.cluster import ClusterState, HaFlavour, Vm
+from cloudpemda.cluster import ClusterState, HaFlavour
 from cloudpemda.errors import Refused
 from cloudpemda.placement import DiskDemand, ImageDemand, Placed, Placement, Residence, VmDemand
 from cloudpemda.plan.ha import affinity_name
@@ -122,28 +122,6 @@ def demands_of(
     )
 
 
-def residences(
-    identities: Mapping[str, InstanceIdentity], state: ClusterState
-) -> dict[str, Residence]:
-    """Where the instances live already, by key: VMID, node and replication targets as read."""
-    return {
-        key: Residence(vm.vmid, vm.node, _targets(vm, state))
-        for key, identity in identities.items()
-        if (vm := state.vms.get(identity.vmid)) is not None
-    }
-
-
-def _targets(vm: Vm, state: ClusterState) -> tuple[str, ...]:
-    targets = [j.target for j in state.replication_jobs if j.vmid == vm.vmid and not j.removing]
-    if vm.node not in targets:
-        return tuple(targets)
-    # recovered onto its replica, and PVE has not turned the job round yet: the strict affinity
-    # still knows the nodes that have its disks
-    named = affinity_name(vm.vmid)
-    nodes = {node for rule in state.ha_rules if rule.name == named for node in rule.nodes}
-    return tuple(sorted((nodes | set(targets)) - {vm.node}))
-
-
 def desire(
     spec: WorkloadSpec,
     setting: Setting,
@@ -192,7 +170,7 @@ def _desired(
         pool=setting.pool,
         cores=vm.cpu,
         memory=vm.memory,
-        image=_image_source(vm.image, image, setting.cluster, placed.node),
+        image=_image_source(vm.image, image, setting.cluster, placed),
         disks=tuple(
             DesiredDisk(
                 name=disk.name,
@@ -271,13 +249,13 @@ def _image_demand(image: Image) -> ImageDemand:
     return ImageDemand(templates=MappingProxyType(dict(image.template or {})))
 
 
-def _image_source(name: str, image: Image, cluster: str, node: str) -> ImageSource:
+def _image_source(name: str, image: Image, cluster: str, placed: Placed) -> ImageSource:
     if image.import_ is not None:
         return ImageSource(import_volume=image.import_)
-    template = (image.template or {}).get(node)
-    if template is None:
-        raise Refused("plan.image", image=name, cluster=f"{cluster}/{node}")
-    return ImageSource(template=template)
+    template = (image.template or {}).get(placed.node)
+    if template is None and placed.score.candidates:
+        raise Refused("plan.image", image=name, cluster=f"{cluster}/{placed.node}")
+    return ImageSource(template=template)  # a VM that HA moved away from its template needs none
 
 
 def _disjoint_nodes(

@@ -60,18 +60,6 @@ def diff(
     return Plan(workload, live.name, tuple(planned), basis_digest(desired, live))
 
 
-def foreign(desired: Sequence[DesiredVm], live: ClusterState) -> tuple[DesiredVm, ...]:
-    """The desired VMs under whose VMID somebody else's VM stands: each needs another VMID, if it
-    was not made yet. Raises Unreachable where that cannot be read."""
-    return tuple(
-        vm
-        for vm in desired
-        if (there := live.vms.get(vm.identity.vmid)) is not None
-        and not carries(config := _readable(vm, there, live), vm.identity)
-        and not being_made(config)
-    )
-
-
 def carries(config: VmConfig, identity: Identity) -> bool:
     """Whether a VM's description is stamped with this uid and role (`DesiredVm.description`)."""
     stamp = _stamp(config)

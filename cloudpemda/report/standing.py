@@ -7,7 +7,7 @@ from enum import StrEnum
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceRecord, InstanceState
-from cloudpemda.plan.ha import sid
+from cloudpemda.plan.ha import Apartness, apartness, sid
 from cloudpemda.plan.model import Aspect, Plan, PlannedVm
 from cloudpemda.recovery import Judgement, Standing
 from cloudpemda.site.models import ServiceClass
@@ -54,6 +54,7 @@ class InstanceView:
     ha: Cover
     replication: Cover
     backup: Cover
+    apart: Apartness | None  # what keeps it from its keep-apart group; None: it has none
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
     error: str | None
 
@@ -109,6 +110,7 @@ def view(
         backup=_copies(
             service_class.backup is not None, Aspect.BACKUP, planned, aspects, judged[1:]
         ),
+        apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         error=record.error,
     )  # fmt: skip
@@ -116,6 +118,17 @@ def view(
 
 def _of(vms: Sequence[PlannedVm], key: str) -> PlannedVm | None:
     return next((vm for vm in vms if vm.desired.key == key), None)
+
+
+def _apart(
+    plan: Plan | None, planned: PlannedVm | None, state: ClusterState | None
+) -> Apartness | None:
+    if plan is None or planned is None or state is None:
+        return None
+    group = planned.desired.protection.apart
+    if group is None:
+        return None
+    return apartness([vm.desired for vm in plan.vms], state.ha_flavour)[group]
 
 
 def _ha(

@@ -72,9 +72,9 @@ class Workload:
         kept = {record.key: record for record in records if record.state not in _REPLACEABLE}
         stay = {key: placed(record, state) for key, record in kept.items()}
         residences = {
-            record.key: Residence(record.vmid, state.vms[record.vmid].node, record.targets)
-            for record in kept.values()
-            if record.vmid in state.vms
+            key: Residence(kept[key].vmid, place.node, place.targets)
+            for key, place in stay.items()
+            if kept[key].vmid in state.vms
         }
         own = [
             demand

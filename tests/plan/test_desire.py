@@ -5,12 +5,20 @@ from types import MappingProxyType
 
 import pytest
 
-from cloudpemda.cluster import ClusterState, HaFlavour, HaRule, Node, NodeStatus, ReplicationJob
+from cloudpemda.cluster import ClusterState, HaFlavour, HaRule, Node, NodeStatus
 from cloudpemda.errors import Refused
-from cloudpemda.placement import Placement, PlacementPolicy, Residence, place
-from cloudpemda.plan.desire import Setting, demands_of, desire, residences
+from cloudpemda.placement import (
+    NPlusOne,
+    Placed,
+    Placement,
+    PlacementPolicy,
+    Residence,
+    Score,
+    place,
+)
+from cloudpemda.plan.desire import Setting, demands_of, desire
 from cloudpemda.plan.ha import Apartness, apartness
-from cloudpemda.plan.model import DesiredVm
+from cloudpemda.plan.model import DesiredVm, ImageSource
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.site.models import Catalogue
 from cloudpemda.units import Cores, MiB
@@ -27,7 +35,14 @@ def desired(
 ) -> tuple[DesiredVm, ...]:
     where = where or setting()
     known = identities(wanted)
-    placement = place(demands_of(wanted, where, residences(known, state)), state, POLICY)
+    homes = {
+        key: Residence(
+            vm.vmid, vm.node, tuple(j.target for j in state.replication_jobs if j.vmid == vm.vmid)
+        )
+        for key, one in known.items()
+        if (vm := state.vms.get(one.vmid)) is not None
+    }
+    placement = place(demands_of(wanted, where, homes), state, POLICY)
     assert isinstance(placement, Placement), placement.sentence("en")
     return desire(wanted, where, known, placement, state)
 
@@ -142,24 +157,22 @@ def test_placing_what_was_applied_again_desires_the_same() -> None:
     assert again == first
 
 
-def test_residences_are_where_the_vms_live_now() -> None:
-    done = applied(EMPTY, desired(spec()))
-    (job, *_) = done.replication_jobs
-    vm = done.vms[10001]
-    known = identities(spec())
-    assert residences(known, EMPTY) == {}
-    assert residences(known, done)["dinkes/simrs/db-1"] == Residence(10001, vm.node, (job.target,))
-    # HA recovered it onto its replica; the job still points there
-    moved = replace(done, vms={**done.vms, 10001: replace(vm, node=job.target)})
-    there = residences(known, moved)["dinkes/simrs/db-1"]
-    assert (there.node, there.targets) == (job.target, (vm.node,))
-    going = ReplicationJob("10001-1", 10001, "pve2", "*/15", True, True)
-    assert (
-        "pve2"
-        not in residences(
-            {"k": known["dinkes/simrs/db-1"]}, replace(moved, replication_jobs=(going,))
-        )["k"].targets
-    )
+def test_a_vm_that_ha_moved_away_from_its_template_needs_none() -> None:
+    """A template is asked for where the VM is to be made, and nowhere else."""
+    images = {"debian-12": {"dc": {"template": {"pve1": 9000}}}}
+    classes = {"simple": {"weight": 1}}
+    catalogue = Catalogue.model_validate({"images": images, "serviceClasses": classes})
+    where = setting(catalogue=catalogue)
+    single = spec(service_class="simple", vms=(replace(DB, count=1),))
+    for candidates, refused in ((0, False), (3, True)):
+        place = Placed("dinkes/simrs/db-1", "pve3", (), Score(0, 0, candidates))
+        placement = Placement("dc", (place,), NPlusOne((), ()))
+        if refused:
+            with pytest.raises(Refused):
+                desire(single, where, identities(single), placement, EMPTY)
+        else:
+            (vm,) = desire(single, where, identities(single), placement, EMPTY)
+            assert vm.image == ImageSource()
 
 
 # -- keep apart on 8 -------------------------------------------------------------------------
