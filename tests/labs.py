@@ -138,8 +138,12 @@ class RunningLab:
         return (self.directory / f"{cluster}.root-password").read_text().strip()
 
     def stop(self) -> int:
+        """SIGTERM, as an operator stops it; the exit code. Does nothing to one that has ended."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        code = self.process.wait(timeout=20)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        return code
 
 
 def layout(**changes: Any) -> dict[str, Any]:
@@ -178,7 +182,4 @@ def running_lab(
     try:
         yield lab
     finally:
-        if lab.process.poll() is None:
-            lab.stop()
-        if lab.process.stderr:
-            lab.process.stderr.close()
+        lab.stop()

@@ -110,6 +110,13 @@ TOP_PATHS = (
 )  # fmt: skip
 
 
+ALLOCATORS = {
+    "/storage/": "Datastore.Allocate",
+    "/vms/": "VM.Allocate",
+    "/pool/": "Pool.Allocate",
+}
+
+
 @cache
 def all_privileges(release: str) -> frozenset[str]:
     return COMMON | (ONLY_8 if release == "8" else ONLY_9)
@@ -122,7 +129,7 @@ def builtin_roles(release: str) -> dict[str, frozenset[str]]:
     def starting(*prefixes: str) -> frozenset[str]:
         return frozenset(p for p in every if p.startswith(prefixes))
 
-    return {
+    roles = {
         "Administrator": every,
         "NoAccess": frozenset(),
         "PVEAdmin": every - ROOT_ONLY,
@@ -143,6 +150,9 @@ def builtin_roles(release: str) -> dict[str, frozenset[str]]:
         "PVEVMAdmin": starting("VM."),
         "PVEVMUser": VM_USER | (VM_USER_9 if release != "8" else frozenset()),
     }
+    if release == "8":
+        del roles["PVEMappingAuditor"]
+    return roles
 
 
 def role_privileges(cluster: Cluster, role: str) -> frozenset[str]:
@@ -227,7 +237,7 @@ def known_paths(cluster: Cluster) -> list[str]:
 def capabilities(cluster: Cluster, user: str) -> dict[str, dict[str, int]]:
     """What a login answer says the user can do, by heading."""
     found: dict[str, dict[str, int]] = {heading: {} for heading in HEADINGS}
-    for path in known_paths(cluster):
+    for path in ("/mapping", *known_paths(cluster)):
         heading = path.strip("/").split("/")[0] or "dc"
         if heading in found:
             for privilege in effective(cluster, user, path):
@@ -366,7 +376,7 @@ class Check:
         """The user themselves, or somebody with a privilege on that user's realm."""
         userid = str(self.params.get("userid", ""))
         if what == "self":
-            return userid == self.user.partition("!")[0] or self._no("", quiet)
+            return userid == self.user or self._no("", quiet)
         path = f"/access/realm/{userid.rpartition('@')[2]}"
         return what in privileges(self.cluster, self.user, path) or self._no(
             f"{path}, {what}", quiet
@@ -383,17 +393,13 @@ class Check:
         return self._no(f"/access/groups, {'|'.join(names)}", quiet)
 
     def _perm_modify(self, path: str, quiet: bool) -> bool:
+        """Whoever may change permissions, or make and remove what lies under the path."""
+        wanted = ["Permissions.Modify"]
+        for prefix, privilege in ALLOCATORS.items():
+            if path.startswith(prefix):
+                wanted.append(privilege)
         held = privileges(self.cluster, self.user, path)
-        if "Permissions.Modify" in held:
-            return True
-        for prefix, needed in (
-            ("/storage", "Datastore.Allocate"),
-            ("/vms", "VM.Allocate"),
-            ("/pool", "Pool.Allocate"),
-        ):
-            if path.startswith(prefix) and needed in held:
-                return True
-        return self._no(f"{path}, Permissions.Modify", quiet)
+        return any(one in held for one in wanted) or self._no(f"{path}, {'|'.join(wanted)}", quiet)
 
 
 def _list(value: object) -> list[object]:

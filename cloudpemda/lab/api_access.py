@@ -173,7 +173,7 @@ def delete_user(call: Call) -> object:
     users = call.cluster.access.users
     removed = users.pop(userid, None)
     if removed is not None and userid == "root@pam":
-        users[userid] = User(userid, password=removed.password)
+        users[userid] = User(userid, expire=0, password=removed.password)
     acl = call.cluster.access.acl
     call.cluster.access.acl = [
         a for a in acl if a.who.partition("!")[0] != userid or a.kind == "group"
@@ -241,6 +241,8 @@ def update_token(call: Call) -> object:
     token.expire = params.whole("expire", token.expire)
     token.comment = params.get("comment", token.comment)
     row = _token_row(token)
+    if "privsep" in params:
+        row["privsep"] = params["privsep"]
     if params.flag("regenerate"):
         row["value"] = _new_secret(call, token)
         row["full-tokenid"] = f"{params['userid']}!{params['tokenid']}"
@@ -363,7 +365,7 @@ def create_role(call: Call) -> object:
 def update_role(call: Call) -> object:
     name, roles = call.params["roleid"], call.cluster.access.roles
     if name in _builtin(call):
-        raise failed(f"update role failed: auto-generated role '{name}' cannot be modified")
+        raise failed(f"auto-generated role '{name}' cannot be modified")
     if name not in roles:
         raise failed(f"update role failed: role '{name}' does not exist")
     old = roles[name] if call.params.flag("append") else []
@@ -375,7 +377,7 @@ def update_role(call: Call) -> object:
 def delete_role(call: Call) -> object:
     name = call.params["roleid"]
     if name in _builtin(call):
-        raise failed(f"delete role failed: auto-generated role '{name}' cannot be deleted")
+        raise failed(f"auto-generated role '{name}' cannot be deleted")
     if name not in call.cluster.access.roles:
         raise failed(f"delete role failed: role '{name}' does not exist")
     del call.cluster.access.roles[name]

@@ -147,7 +147,7 @@ def node_resource(world: World, node: Node, *, audit: bool) -> dict[str, object]
     }
     if audit:
         row |= node_figures(world, node)
-        if world.cluster.ha_used and world.cluster.release != "8":
+        if world.cluster.ha_used:
             row["hastate"] = "online" if node.online else "unknown"
     return row
 

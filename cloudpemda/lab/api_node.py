@@ -15,6 +15,14 @@ def status(call: Call) -> object:
     memory = memory_used(world, node)
     release = "6.17.2-1-pve" if call.cluster.release != "8" else "6.8.12-9-pve"
     kernel = {"sysname": "Linux", "machine": "x86_64", "release": release, "version": "#1 SMP PVE"}
+    cpu: dict[str, object] = {
+        "model": "AMD EPYC", "cores": node.cpus, "cpus": node.cpus, "sockets": 1,
+        "mhz": "2400.000", "hvm": 1, "user_hz": 100, "flags": "fpu vme svm aes",
+    }  # fmt: skip
+    ram = {"total": node.memory, "used": memory, "free": node.memory - memory}
+    if call.cluster.release != "8":
+        cpu |= {"family": "25", "vendor": "AuthenticAMD"}
+        ram["available"] = node.memory - memory
     return {
         "uptime": int(world.now() - node.booted),
         "cpu": 0.01,
@@ -25,19 +33,12 @@ def status(call: Call) -> object:
         "current-kernel": kernel,
         "pveversion": f"pve-manager/{call.cluster.version}/f6997e698c7933ea",
         "boot-info": {"mode": "efi"},
-        "cpuinfo": {
-            "model": "AMD EPYC", "cores": node.cpus, "cpus": node.cpus, "sockets": 1,
-            "mhz": "2400.000", "hvm": 1, "user_hz": 100, "flags": "fpu vme svm aes",
-            "family": "25", "vendor": "AuthenticAMD",
-        },
-        "memory": {
-            "total": node.memory, "used": memory, "free": node.memory - memory,
-            "available": node.memory - memory,
-        },
+        "cpuinfo": cpu,
+        "memory": ram,
         "swap": {"total": 0, "used": 0, "free": 0},
         "rootfs": {"total": total, "used": used, "free": free, "avail": free},
         "ksm": {"shared": 0},
-    }  # fmt: skip
+    }
 
 
 @route("GET /nodes/{node}/time")

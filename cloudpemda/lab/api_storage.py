@@ -8,14 +8,15 @@ from . import storage as storages
 from .errors import failed
 from .routes import route
 from .state import Storage, Task, Volume
-from .tasks import Work
+from .work import Work
 from .world import Call, check_digest, digest_of
 
 LOCK = "file-storage_cfg"
 # What each type must have, and what it may have beside the common options.
 REQUIRED = {
     "dir": ("path",), "nfs": ("server", "export"), "zfspool": ("pool",), "lvm": ("vgname",),
-    "lvmthin": ("vgname", "thinpool"), "pbs": ("server", "datastore"), "cifs": ("server", "share"),
+    "lvmthin": ("vgname", "thinpool"), "glusterfs": ("volume",),
+    "pbs": ("server", "datastore"), "cifs": ("server", "share"),
 }  # fmt: skip
 FILE_OPTIONS = (
     "path", "is_mountpoint", "mkdir", "create-base-path", "create-subdirs", "preallocation",
@@ -30,6 +31,7 @@ OWN = {
     "lvm": ("base", "saferemove", "saferemove_throughput", "tagged_only",
             "snapshot-as-volume-chain"),
     "lvmthin": (),
+    "glusterfs": (*FILE_OPTIONS, "server", "server2", "transport"),
     "pbs": ("username", "password", "fingerprint", "namespace", "port", "encryption-key",
             "master-pubkey", "prune-backups", "max-protected-backups"),
 }  # fmt: skip
@@ -81,9 +83,30 @@ def create_storage(call: Call) -> object:
     call.world.need_file_lock("create storage failed", LOCK)
     if name in call.cluster.storages:
         raise failed(f"create storage failed: storage ID '{name}' already defined")
-    options.pop("shared", None) if options.get("shared") == "0" else None
+    _fill_in(call, name, kind, options)
     call.cluster.storages[name] = Storage(name, kind, options)
+    _forget_implicit(call)
     return {"storage": name, "type": kind}
+
+
+def _fill_in(call: Call, name: str, kind: str, options: dict[str, str]) -> None:
+    """What PVE derives from a definition and then shows as if it had been given."""
+    if kind in ("nfs", "cifs", "glusterfs", "cephfs"):
+        options.setdefault("path", f"/mnt/pve/{name}")
+    if kind in ("nfs", "cifs", "glusterfs", "cephfs", "pbs"):
+        options["shared"] = "1"
+    elif options.get("shared") == "0":
+        del options["shared"]
+    if kind == "zfspool" and call.cluster.release == "8":
+        options.setdefault("mountpoint", f"/{options['pool']}")
+    if "maxfiles" in options:
+        options["prune-backups"] = f"keep-last={options.pop('maxfiles')}"
+
+
+def _forget_implicit(call: Call) -> None:
+    """Before the first write there is no file: PVE makes `local` up, with a priority."""
+    for storage in call.cluster.storages.values():
+        storage.options.pop("priority", None)
 
 
 @route("PUT /storage/{storage}")
@@ -104,6 +127,7 @@ def update_storage(call: Call) -> object:
         if key in REQUIRED.get(storage.type, ()) and value != storage.options.get(key):
             raise failed(f"update storage failed: can't change value of fixed parameter '{key}'")
         storage.options[key] = value
+    _forget_implicit(call)
     return {"storage": name, "type": storage.type}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .errors import invalid
-from .routes import Page, route
+from .routes import Page, Text, route
 from .state import Task
 from .world import Call
 
@@ -130,9 +130,13 @@ def task_status(call: Call) -> object:
 @route("GET /nodes/{node}/tasks/{upid}/log")
 def task_log(call: Call) -> object:
     task = _task(call)
-    lines = task.log if task else ["unable to open file - No such file or directory"]
-    if task is not None:
-        _known(call)
+    if task is None:
+        row: dict[str, object] = {"n": 1, "t": "unable to open file - No such file or directory"}
+        return Page([row] if call.cluster.release != "8" else row, 1)
+    _known(call)
+    if call.params.flag("download"):
+        return Text("\n".join(task.log) + "\n")
+    lines = task.log or ["no content"]
     start = call.params.whole("start")
     limit = call.params.whole("limit", 50) or len(lines)
     rows = [{"n": start + i + 1, "t": line} for i, line in enumerate(lines[start : start + limit])]

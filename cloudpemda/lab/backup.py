@@ -15,7 +15,7 @@ from .formats import split_list
 from .qemu.config import disks, drives
 from .routes import route
 from .state import Node, Section, Storage, Task, Vm, Volume
-from .tasks import Work
+from .work import Work
 from .world import Call, World
 
 TICK = 60.0
@@ -215,6 +215,8 @@ def create_job(call: Call) -> object:
     _selection_faults(options)
     _rights(call, options)
     options.setdefault("enabled", "1")
+    if "maxfiles" in options:
+        options["prune-backups"] = f"keep-last={options.pop('maxfiles')}"
     options["created"] = str(int(call.world.now()))
     call.cluster.backup_jobs[name] = Section(name, "vzdump", options)
     return None
@@ -261,7 +263,8 @@ def update_job(call: Call) -> object:
 @route("DELETE /cluster/backup/{id}")
 def delete_job(call: Call) -> object:
     if call.params["id"] not in call.cluster.backup_jobs:
-        raise failed("no such job")
+        text = f"id: No such job '{call.params['id']}'"
+        raise Refused(500, f"400 Parameter verification failed.\n{text}\n")
     del call.cluster.backup_jobs[call.params["id"]]
     return None
 

@@ -166,6 +166,8 @@ def _clock(
     parts = text.split(":")
     if len(parts) == 1:
         return None, _values(parts[0], 0, 59, text), zero
+    if len(parts) == 2 and parts[0].isdigit() and int(parts[0]) > 23:
+        return None, _values(parts[0], 0, 59, text), _values(parts[1], 0, 59, text)
     if len(parts) > 3:
         raise _bad(text)
     seconds = _values(parts[2], 0, 59, text) if len(parts) == 3 else zero

@@ -83,6 +83,15 @@ class Clock:
             finally:
                 self._instant = None
 
+    def step(self) -> bool:
+        """Move to the next thing that falls due; False when there is nothing."""
+        while self._heap and self._heap[0].cancelled:
+            heapq.heappop(self._heap)
+        if not self._heap:
+            return False
+        self.advance(max(0.0, self._heap[0].when - self.now()))
+        return True
+
     async def pause(self, seconds: float) -> None:
         """Let lab time pass. In virtual time waiting is what moves the clock."""
         if self.rate is None:

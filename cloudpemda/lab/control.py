@@ -34,7 +34,8 @@ class Control:
             body = await _body(request)
             return _json(await self._answer(request, body))
         except LabError as error:
-            return _json({"error": error.code, **{k: str(v) for k, v in error.values.items()}}, 400)
+            values = {name: str(value) for name, value in error.values.items()}
+            return _json({"error": error.code, "values": values}, 400)
         except Refused as refused:
             return _json({"error": "lab.pve-refused", "reason": refused.message}, 400)
         except (KeyError, ValueError, TypeError) as error:

@@ -198,8 +198,8 @@ class Faults:
             )
         elif action == "task-crash":
             kind = values.get("type")
-            for upid, run in list(world.tasks.running.items()):
-                if kind in (None, run.task.type) and values.get("node") in (None, run.task.node):
+            for upid, (task, _) in list(world.tasks.running.items()):
+                if kind in (None, task.type) and values.get("node") in (None, task.node):
                     world.tasks.vanish(upid)
                     break
         elif action == "outside-change":

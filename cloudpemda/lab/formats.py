@@ -57,9 +57,7 @@ DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
 
 
 def _dns(value: str) -> None:
-    if not re.fullmatch(rf"({DNS_LABEL}\.)*{DNS_LABEL}", value) or any(
-        len(label) > 63 for label in value.split(".")
-    ):
+    if not re.fullmatch(rf"({DNS_LABEL}\.)*{DNS_LABEL}", value):
         raise Misformed("value does not look like a valid DNS name\n")
 
 

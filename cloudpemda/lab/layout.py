@@ -246,8 +246,10 @@ def build(name: str, layout: ClusterLayout, number: int, now: float, root_passwo
     return cluster
 
 
-def image(volid: str, node: str, now: float, virtual: int = IMAGE_SIZE) -> Volume:
-    return Volume(volid, node, 512 * MIB, "qcow2", "import", ctime=now, virtual=virtual)
+def image(volid: str, node: str, now: float) -> Volume:
+    return Volume(
+        volid, node, 512 * MIB, "qcow2", "import", ctime=now, virtual=IMAGE_SIZE, system=True
+    )
 
 
 def _storage_options(name: str, layout: StorageLayout) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Checker:
 
     def __init__(self, privileges: frozenset[str]) -> None:
         self.privileges = privileges
+        self.release = "8" if "VM.Monitor" in privileges else "9"
         self.faults: dict[str, str] = {}
 
     def check(
@@ -76,7 +77,10 @@ class Checker:
         return good
 
     def _requires(self, prefix: str, name: str, needed: str) -> None:
-        self.faults[prefix + needed] = f"missing property required by '{prefix}{name}'"
+        text = f"missing property required by '{prefix}{name}'"
+        if self.release == "8":
+            text = f"missing property - '{prefix}{name}' requires this property"
+        self.faults[prefix + needed] = text
 
     def _value(self, spec: Spec, value: object, path: str) -> str | None:
         if isinstance(value, bool):

@@ -23,7 +23,7 @@ def list_pools(call: Call) -> object:
     if "poolid" in call.params:
         pool = _pool(call)
         call.require(f"/pool/{pool.name}", "Pool.Audit")
-        return [{"poolid": pool.name, **_content(call, pool)}]
+        return [_content(call, pool)]
     return [
         _head(pool)
         for pool in call.cluster.pools.values()
@@ -55,9 +55,7 @@ def _content(call: Call, pool: Pool) -> dict[str, object]:
             if name in call.cluster.storages
             for node in call.cluster.nodes
         ]
-    head = _head(pool)
-    del head["poolid"]
-    return {**head, "members": members}
+    return {**_head(pool), "members": members}
 
 
 @route("GET /pools/{poolid}")
@@ -128,7 +126,7 @@ def delete_pool(call: Call) -> object:
         (f"pool '{name}'" for name in call.cluster.pools if name.startswith(pool.name + "/")), ""
     )
     if not held and pool.vms:
-        held = f"VM {pool.vms[0]}"
+        held = f"VM {min(pool.vms)}"
     if not held and pool.storages:
         held = f"storage '{pool.storages[0]}'"
     if held:

@@ -155,7 +155,7 @@ def _shown(call: Call, job: ReplicationJob) -> dict[str, object]:
     if vm is not None:
         row["source"] = vm.node
     for key, value in job.options.items():
-        if key != "created":
+        if key != "created" and (key, value) != ("disable", "0"):
             row[key] = float(value) if key == "rate" and "." in value else _plain(key, value)
     return row
 
@@ -208,7 +208,7 @@ def create_job(call: Call) -> object:
     if target == vm.node:
         raise failed("Source and target must not be identical")
     if target not in cluster.nodes:
-        raise failed(f"replication target '{target}' does not exist")
+        raise failed(f"Target '{target}' does not exist.")
     if not replicated(call.world, vm, strict=True):
         raise failed("No replicatable volumes found")
     if any(j.guest == guest and j.target == target for j in cluster.replication.values()):
@@ -221,7 +221,7 @@ def create_job(call: Call) -> object:
 
 @route("PUT /cluster/replication/{id}")
 def update_job(call: Call) -> object:
-    job = _job(call, "no such replication job")
+    job = _job(call, "no such job")
     _may_change(call, job.guest)
     check_digest(call.params, _digest(call))
     for key in call.params.items_of("delete"):

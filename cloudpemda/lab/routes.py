@@ -20,6 +20,13 @@ class Page:
     total: int
 
 
+@dataclass(frozen=True)
+class Text:
+    """An answer that is no JSON: a log to download."""
+
+    text: str
+
+
 def route(*names: str) -> Callable[[Handler], Handler]:
     """Declare the handler of `METHOD /path`s; a release that lacks one answers 501."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,8 +18,9 @@ from aiohttp import web
 from . import access, api
 from .errors import Refused, denied, failed, unauthorised
 from .params import check_params
-from .routes import HANDLERS, Page, Router
+from .routes import HANDLERS, Page, Router, Text
 from .tables import load
+from .work import SlowCall
 from .world import Call, World
 
 LOGIN_DELAY = 3.0
@@ -34,6 +35,7 @@ class Reply:
     reason: str
     body: dict[str, object] | None
     user: str = ""
+    text: str = ""
 
 
 Values = dict[str, object]
@@ -59,7 +61,8 @@ def parse_json(text: str) -> Values:
             "malformed JSON string, neither tag, array, object, number, string or atom"
         ) from None
     if not isinstance(raw, dict):
-        raise failed("Not a HASH reference")
+        where = "at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 957."
+        raise Refused(500, f"Not a HASH reference {where}", empty=True)
     return {name: value for name, value in raw.items() if value is not None}
 
 
@@ -74,7 +77,7 @@ class Frontend:
         self.router = Router(self.table)
         self.privileges = access.all_privileges(world.cluster.release)
 
-    def answer(
+    async def answer(
         self, local: str, method: str, path: str, values: Values, headers: dict[str, str]
     ) -> Reply:
         """`local` is the node the request came in on; `path` is below the format, decoded."""
@@ -82,6 +85,8 @@ class Frontend:
         try:
             user = self._who(method, path, headers)
             data = self._run(local, method, path, values, user)
+            if isinstance(data, Generator):
+                data = await self._drive(data)
         except Refused as refused:
             if refused.empty:
                 return Reply(refused.status, refused.reason, None, user)
@@ -92,18 +97,40 @@ class Frontend:
             if refused.errors:
                 body["errors"] = refused.errors
             return Reply(refused.status, refused.reason, body, user)
+        if isinstance(data, Text):
+            return Reply(200, "OK", None, user, data.text)
         if isinstance(data, Page):
             return Reply(200, "OK", {"data": data.data, "total": data.total}, user)
         return Reply(200, "OK", {"data": data}, user)
 
+    async def _drive(self, work: SlowCall) -> object:
+        """Wait for a call that takes lab time; in virtual time the waiting moves the clock."""
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+        def end(result: object, error: Refused | None) -> None:
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(result)
+
+        process = self.world.scheduler.run(work, end, [])
+        clock = self.world.clock
+        while clock.rate is None and not done.done() and clock.step():
+            pass
+        try:
+            return await done
+        except asyncio.CancelledError:
+            self.world.scheduler.drop(process)
+            raise
+
     def _who(self, method: str, path: str, headers: dict[str, str]) -> str:
         matched = self.router.match(method, path)
-        if matched and self.table[matched[0]].anyone:
-            return ""
         cluster, now = self.world.cluster, self.world.now()
         header = headers.get("authorization", "")
         if header.startswith("PVEAPIToken"):
             return access.by_token(cluster.access, header, now)
+        if matched and self.table[matched[0]].anyone:
+            return ""
         ticket = _cookie(headers.get("cookie", "")) or header.removeprefix("PVEAuthCookie=")
         if not ticket:
             raise unauthorised("No ticket")
@@ -113,7 +140,7 @@ class Frontend:
 
     def _run(self, local: str, method: str, path: str, values: Values, user: str) -> object:
         if method not in METHODS:
-            raise Refused(501, f"method '{method}' not available")
+            raise Refused(501, f"method '{method}' not available", empty=True)
         if method == "GET" and path == "/":
             return [{"subdir": name} for name in ROOTS]
         matched = self.router.match(method, path)
@@ -125,7 +152,7 @@ class Frontend:
         if "!" in user and not declaration.tokens:
             uri = f"URI '{path}' not available with API token, need proper ticket.\n"
             raise denied(uri)
-        if declaration.check:
+        if declaration.check and not declaration.logged_in:
             access.Check(self.world.cluster, user, both).run(declaration.check)
         node = found.get("node", local)
         if node == "localhost":
@@ -162,7 +189,9 @@ def _cookie(header: str) -> str:
     return ""
 
 
-Intercept = Callable[[World, str, str, str, Values, Callable[[], Reply]], Awaitable[Reply]]
+Intercept = Callable[
+    [World, str, str, str, Values, Callable[[], Awaitable[Reply]]], Awaitable[Reply]
+]
 
 
 class Listener:
@@ -189,9 +218,9 @@ class Listener:
             return _respond("json", rest, Reply(refused.status, refused.reason, None))
         headers = {name.lower(): value for name, value in request.headers.items()}
 
-        def work() -> Reply:
+        async def work() -> Reply:
             world.clock.run_due()
-            reply = self.frontend.answer(self.node, request.method, rest, values, headers)
+            reply = await self.frontend.answer(self.node, request.method, rest, values, headers)
             world.clock.run_due()
             return reply
 
@@ -237,7 +266,7 @@ def _respond(form: str, path: str, reply: Reply) -> web.Response:
         return web.Response(status=501, reason=f"no formatter for uri {path}, {form}")
     status, reason, body = reply.status, reply.reason, reply.body
     if body is None:
-        return web.Response(status=status, reason=reason)
+        return web.Response(status=status, reason=reason, text=reply.text or None)
     if form in ("html", "png"):
         return web.Response(status=status, reason=reason, text="", content_type=f"text/{form}")
     if form == "extjs":

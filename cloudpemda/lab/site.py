@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from .state import Cluster, dump, restore_cluster
 from .tasks import VANISHED
 from .world import World
 
+MAX_LINE = 65536
 SECRET_WORDS = ("password", "secret", "key", "ticket", "token")
 
 
@@ -67,6 +68,7 @@ class Lab:
                 setattr(world.cluster, name, getattr(fresh, name))
         self.events.clear()
         self.requests.clear()
+        self.clock.start = self.clock.now()
         self.faults.arm([])
 
     async def intercept(
@@ -76,7 +78,7 @@ class Lab:
         method: str,
         path: str,
         values: Values,
-        work: Callable[[], Reply],
+        work: Callable[[], Awaitable[Reply]],
     ) -> Reply:
         """Every request passes here: recorded, and struck by what the fault script says."""
         cluster = world.cluster.name
@@ -105,17 +107,17 @@ class Lab:
                 reason = str(rule.values.get("reason", "Internal Server Error"))
                 status = int(str(rule.values.get("status", 500)))
                 if rule.values.get("when") == "after":
-                    work()
+                    await work()
                 reply = Reply(status, reason, {"data": None, "message": reason + "\n"})
             elif rule.action == "hold":
                 after = rule.values.get("when") == "after"
-                done = work() if after else None
+                done = await work() if after else None
                 answer = await self.faults.hold(rule, cluster, method, path)
-                reply = done or (work() if answer else None)
+                reply = done or (await work() if answer else None)
                 if not answer:
                     reply = Reply(LOST, "", None)
         if reply is None:
-            reply = work()
+            reply = await work()
         entry["status"], entry["user"] = reply.status, reply.user
         if rule is not None and rule.action == "lose-answer":
             reply = Reply(LOST, "", None)
@@ -247,14 +249,16 @@ async def _serve_site(directory: Path, layout: layouts.Layout, stop: asyncio.Eve
         world.fingerprint = fingerprint
         frontend, nodes = Frontend(world), dict[str, str]()
         for node in world.cluster.nodes:
-            server = web.Server(Listener(frontend, node, lab.intercept).handle)
+            server = web.Server(
+                Listener(frontend, node, lab.intercept).handle, max_line_size=MAX_LINE
+            )
             key = f"{name}/{node}"
             ports[key] = await opened.open(server, _listen(_remembered(old, key)), directory)
             nodes[node] = f"https://127.0.0.1:{ports[key]}"
         version = ".".join(world.cluster.version.split(".")[:2])
         clusters[name] = {"version": version, "fingerprint": fingerprint, "nodes": nodes}
     token = _secret(directory / "control.token", lambda: secrets.token_urlsafe(24))
-    server = web.Server(Control(lab, token).handle)
+    server = web.Server(Control(lab, token).handle, max_line_size=MAX_LINE)
     ports["control"] = await opened.open(server, _listen(_remembered(old, "control")), None)
     control = {"url": f"http://127.0.0.1:{ports['control']}", "token": token}
     endpoints = {"pid": os.getpid(), "control": control, "clusters": clusters}
@@ -334,7 +338,9 @@ def serve_recorded(
         sock.listen(128)
         opened = Ports()
         node = next(iter(world.cluster.nodes))
-        server = web.Server(Listener(Frontend(world), node, lab.intercept).handle)
+        server = web.Server(
+            Listener(Frontend(world), node, lab.intercept).handle, max_line_size=MAX_LINE
+        )
         await opened.open(server, sock, directory)
         await _until_stopped(lab, stop)
         await opened.close()

@@ -77,6 +77,7 @@ class Volume:
     notes: str = ""
     protected: bool = False
     virtual: int = 0  # of a disk image: the size of the disk it holds
+    system: bool = False  # an operating system is installed on it
 
 
 @dataclass

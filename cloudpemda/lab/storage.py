@@ -175,8 +175,8 @@ def resize(world: World, volume: Volume, size: int, node: str) -> None:
         volume.size = size
 
 
-def refuse_path() -> Refused:
+def refuse_path(cluster: Cluster) -> Refused:
     return failed(
         "Only root can pass arbitrary filesystem paths. "
-        "at /usr/share/perl5/PVE/Storage.pm line 651."
+        f"at /usr/share/perl5/PVE/Storage.pm line {581 if cluster.release == '8' else 651}."
     )

@@ -16,7 +16,8 @@ from .clock import Clock
 from .errors import Refused, denied, failed
 from .params import Params
 from .state import Cluster, Node, Task, Vm
-from .tasks import Tasks, Work
+from .tasks import Tasks
+from .work import Scheduler, Work
 
 STATISTICS_EVERY = 10.0
 
@@ -35,7 +36,8 @@ class World:
         self.dice = random.Random(f"{seed}:{cluster.name}")  # noqa: S311 - repeatable, guards nothing
         self.durations = dict(durations)
         self._note = note
-        self.tasks = Tasks(cluster, clock, self.note)
+        self.scheduler = Scheduler(clock)
+        self.tasks = Tasks(cluster, self.scheduler, self.note)
         self.fingerprint = ""
 
     def note(self, what: str, **values: object) -> None:

@@ -1,9 +1,8 @@
-"""One lab per test, and a plain HTTPS client that speaks to it as any tool would."""
+"""A fresh lab per test, and a plain HTTPS client that speaks to it as any tool would."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ class Client:
         self.lab, self.base = lab, lab.url(node, cluster) + "/api2/json"
         self.headers = {"Authorization": f"PVEAPIToken={lab.token(cluster)}"}
 
-    def send(self, method: str, path: str, **params: Any) -> requests.Response:
+    def send(self, method: str, path: str, /, **params: Any) -> requests.Response:
         kind = "params" if method in ("GET", "DELETE") else "data"
         return requests.request(
             method,
@@ -30,12 +29,12 @@ class Client:
             **{kind: params},  # type: ignore[arg-type]
         )
 
-    def __call__(self, method: str, path: str, **params: Any) -> Any:
+    def __call__(self, method: str, path: str, /, **params: Any) -> Any:
         answer = self.send(method, path, **params)
         assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()["data"]
 
-    def task(self, method: str, path: str, **params: Any) -> str:
+    def task(self, method: str, path: str, /, **params: Any) -> str:
         """Start a task, let its time pass, answer its exit status."""
         upid = self(method, path, **params)
         return self.finish(upid)
@@ -50,10 +49,17 @@ class Client:
         raise AssertionError(f"{upid} never ends")
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[RunningLab]:
-    with running_lab(tmp_path / "lab") as running:
+@pytest.fixture(scope="session")
+def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    with running_lab(tmp_path_factory.mktemp("lab") / "lab") as running:
         yield running
+
+
+@pytest.fixture
+def lab(one_lab: RunningLab) -> RunningLab:
+    """A fresh lab: the session's one, reset."""
+    one_lab.control.reset()
+    return one_lab
 
 
 @pytest.fixture

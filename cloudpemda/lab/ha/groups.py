@@ -41,6 +41,9 @@ def get_group(call: Call) -> object:
 def create_group(call: Call) -> object:
     _groups_gone(call, "create group")
     name = call.params["group"]
+    _check_file(call, "create")
+    if "\n" in call.params.get("comment", ""):
+        raise failed("property contains a line feed")
     if name in call.cluster.ha_groups:
         raise failed(f"create ha group failed: ha group ID '{name}' already defined")
     options = {k: v for k, v in call.params.items() if k not in ("group", "type")}
@@ -49,13 +52,23 @@ def create_group(call: Call) -> object:
     return None
 
 
+def _check_file(call: Call, verb: str) -> None:
+    """A group that was given no nodes breaks the file that holds them all, until it is deleted."""
+    if any(not group.options["nodes"] for group in call.cluster.ha_groups.values()):
+        raise failed(f"{verb} ha group failed: unknown section type ''")
+
+
 @route("PUT /cluster/ha/groups/{group}")
 def update_group(call: Call) -> object:
     _groups_gone(call, "update group")
     group = call.cluster.ha_groups.get(call.params["group"])
-    if group is None:
+    if group is not None and group.options["nodes"]:
+        _check_file(call, "update")
+    if group is None or not group.options["nodes"]:
         raise failed(f"update ha group failed: no such ha group '{call.params['group']}'")
     check_digest(call.params, sections_digest(call.cluster.ha_groups), "update ha group failed: ")
+    if "nodes" in call.params.items_of("delete"):
+        raise failed("update ha group failed: unable to delete required option 'nodes'")
     update(group, call.params, ("group", "type"))
     return None
 

@@ -7,7 +7,7 @@ from ..formats import split_list
 from ..qemu import machine
 from ..qemu.relocate import move
 from ..state import HaResource, Task, Vm
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call, World
 from .common import node_names, vmid_of
 
@@ -81,13 +81,14 @@ def _make_started(world: World, resource: HaResource, vm: Vm) -> None:
 
 
 def _start(world: World, vm: Vm) -> Work:
+    yield config_lock(vm.vmid)
     machine.check_startable(world, vm, skiplock=False)
     yield world.duration("start")
-    machine.check_startable(world, vm, skiplock=False)
     machine.run(world, vm)
 
 
 def _stop(world: World, vm: Vm) -> Work:
+    yield config_lock(vm.vmid)
     yield world.duration("stop")
     machine.halt(world, vm)
 

@@ -14,6 +14,11 @@ def _shown(call: Call, resource: HaResource) -> dict[str, object]:
     row["digest"] = resources_digest(call.cluster)
     for key, value in resource.options.items():
         row[key] = int(value) if key.startswith("max_") or key == "failback" else value
+    return row
+
+
+def _listed(call: Call, resource: HaResource) -> dict[str, object]:
+    row = _shown(call, resource)
     group = resource.options.get("group")
     if group is not None and group not in call.cluster.ha_groups:
         row["errors"] = {"group": f"group '{group}' does not exist"}
@@ -32,7 +37,7 @@ def _resource(call: Call, prefix: str = "") -> HaResource:
 def list_resources(call: Call) -> object:
     kind = call.params.get("type")
     return [
-        _shown(call, r)
+        _listed(call, r)
         for r in call.cluster.ha_resources.values()
         if kind is None or r.sid.startswith(kind + ":")
     ]
@@ -51,21 +56,20 @@ def add_resource(call: Call) -> object:
     if "type" in params and params["type"] != kind:
         raise failed("types does not match")
     if kind not in ("vm", "ct"):
-        raise failed(f"unknown resource type '{kind}'")
+        raise failed(f"unknown section type '{kind}'")
     if "group" in params and cluster.release != "8":
         raise failed(f"invalid parameter 'group': {MIGRATED}")
     vm = cluster.vms.get(vmid_of(sid))
     if vm is None:
         raise failed(f"resource '{sid}' does not exist in cluster")
-    if kind == "ct":
+    if kind == "ct" and cluster.release != "8":
         raise failed(f"resource '{sid}' - guest with ID {vm.vmid} is not a container")
     if vm.template:
         raise failed(f"resource '{sid}' - unable to add template to HA")
     if sid in cluster.ha_resources:
         raise failed(f"create resource failed: resource ID '{sid}' already defined")
     options = {k: v for k, v in params.items() if k not in ("sid", "type")}
-    options.setdefault("state", "started")
-    if options["state"] == "enabled":
+    if options.get("state") == "enabled":
         options["state"] = "started"
     cluster.ha_resources[sid] = HaResource(sid, options, node=vm.node)
     cluster.ha_used = True
@@ -79,9 +83,9 @@ def update_resource(call: Call) -> object:
         if cluster.release != "8":
             raise failed(f"invalid parameter 'group': {MIGRATED}")
         if params["group"] not in cluster.ha_groups:
-            raise failed(f"update resource failed: group '{params['group']}' does not exist")
+            raise failed(f"HA group '{params['group']}' does not exist")
     resource = _resource(call, "update resource failed: ")
-    check_digest(params, resources_digest(cluster), "update resource failed: ")
+    check_digest(params, resources_digest(cluster), "update resources config failed: ")
     for key in params.items_of("delete"):
         resource.options.pop(key, None)
     for key, value in params.items():
@@ -107,8 +111,8 @@ def delete_resource(call: Call) -> object:
 def move_resource(call: Call) -> object:
     sid = full_sid(call.params["sid"])
     resource = call.cluster.ha_resources.get(sid)
-    if resource is None:
-        raise failed(f"cannot migrate service '{sid}', not HA managed!")
+    if resource is None or resource.options.get("state") == "ignored":
+        raise failed(f"resource '{sid}' is not HA managed")
     resource.command = call.params["node"]
     if call.cluster.release == "8":
         return None

@@ -7,18 +7,18 @@ from ..routes import route
 from ..state import Vm
 from ..world import Call
 from .config import net_use
-from .machine import guest_alive
+from .machine import agent_enabled, guest_alive
 
 BOOT_SECONDS = 5.0
 
 
 def _guest(call: Call) -> Vm:
     vm = call.vm()
-    if vm.config.get("agent", "0").split(",")[0] not in ("1", "enabled=1"):
+    if not agent_enabled(vm):
         raise failed("No QEMU guest agent configured")
     if vm.status == "stopped":
         raise failed(f"VM {vm.vmid} is not running")
-    if not guest_alive(vm) or call.world.now() - vm.started < BOOT_SECONDS:
+    if not guest_alive(call.world, vm) or call.world.now() - vm.started < BOOT_SECONDS:
         raise failed("QEMU guest agent is not running")
     return vm
 

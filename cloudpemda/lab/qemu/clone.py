@@ -8,7 +8,7 @@ from .. import storage as storages
 from ..errors import Refused, failed
 from ..routes import route
 from ..state import Storage, Task, Vm
-from ..tasks import Work
+from ..work import Acquire, SlowCall, Work, config_lock
 from ..world import Call, World
 from .config import Drive, check_lock, disks, drives, net_use, parse_drive
 from .create import check_pool
@@ -40,9 +40,21 @@ def clone_vm(call: Call) -> object:
     _check_space_rights(call, source, full)
     if newid in cluster.vms:
         raise failed(f"unable to create VM {newid}: config file already exists")
-    vm = Vm(newid, target, {"lock": "clone"})
-    cluster.vms[newid] = vm
-    return call.start("qmclone", vmid, lambda task: _clone(call, source, vm, full, task))
+    return _begin(call, source, Vm(newid, target, {"lock": "clone"}), full)
+
+
+def _locks(source: Vm, newid: int) -> list[Acquire]:
+    """A stopped source may be read by many at once; the new id is the cloner's alone."""
+    shared = source.status == "stopped"
+    return [config_lock(source.vmid, shared=shared, seconds=1), config_lock(newid, seconds=1)]
+
+
+def _begin(call: Call, source: Vm, vm: Vm, full: bool) -> SlowCall:
+    yield from _locks(source, vm.vmid)
+    if vm.vmid in call.cluster.vms:
+        raise failed(f"unable to create VM {vm.vmid}: config file already exists")
+    call.cluster.vms[vm.vmid] = vm
+    return call.start("qmclone", source.vmid, lambda task: _clone(call, source, vm, full, task))
 
 
 def _check_linked(call: Call, source: Vm, full: bool) -> None:
@@ -88,6 +100,8 @@ def _storage(call: Call, volid: str) -> Storage:
 
 
 def _clone(call: Call, source: Vm, vm: Vm, full: bool, task: Task) -> Work:
+    yield from _locks(source, vm.vmid)
+    task.log.clear()
     world, made = call.world, list[str]()
     task.log.append(f"creating a clone of VM {source.vmid} with ID {vm.vmid}")
     try:
@@ -157,10 +171,11 @@ def _copy(
     if not full and not drive.cloudinit and not key.startswith("tpmstate"):
         task.log.append(f"create linked clone of drive {key} ({drive.volid})")
         volid = _linked_name(call, storage, drive.volid, vm)
-        storages.allocate(
+        copy = storages.allocate(
             world, storage, vm.node, vm.vmid, origin.virtual, origin.format, volid=volid,
             parent=drive.volid,
         )  # fmt: skip
+        copy.system = origin.system
         made.append(volid)
         return str(Drive(volid, drive.options))
     target = storages.usable_on(world.cluster, call.params.get("storage", storage.name), vm.node)
@@ -176,6 +191,7 @@ def _copy(
             CLOUDINIT_SIZE,
         )
     volume = storages.allocate(world, target, vm.node, vm.vmid, size, form, volid=volid)
+    volume.system = origin.system
     made.append(volume.volid)
     if target.type in storages.FILE_BASED:
         task.log.append(

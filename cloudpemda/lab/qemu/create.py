@@ -7,7 +7,7 @@ from ..errors import Refused, denied, failed
 from ..ha import manager as ha
 from ..routes import route
 from ..state import Task, Vm
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call, World
 from .config import DISK_KEY, NOT_SETTINGS, check_ssh_keys, default_boot, normal_tags, stored
 from .drives import import_seconds, materialise, wanted
@@ -55,6 +55,7 @@ def create_vm(call: Call) -> object:
 
 def _create(call: Call, vm: Vm, settings: dict[str, str], task: Task) -> Work:
     world, made = call.world, list[str]()
+    yield config_lock(vm.vmid)
     drives = wanted(settings, DISK_KEY)
     config = {key: value for key, value in settings.items() if not DISK_KEY.fullmatch(key)}
     try:

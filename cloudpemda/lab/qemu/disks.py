@@ -6,7 +6,7 @@ from .. import storage as storages
 from ..errors import failed, invalid
 from ..routes import route
 from ..state import Task
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call
 from .config import Drive, check_digest, check_lock, check_skiplock, drives, parse_drive
 from .drives import transferred
@@ -22,6 +22,7 @@ def resize(call: Call) -> object:
 
 
 def _resize(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm, key, text = call.vm(), call.params["disk"], call.params["size"]
     check_lock(vm, call)
     found = drives(vm.config).get(key)
@@ -73,6 +74,7 @@ def move_disk(call: Call) -> object:
 
 
 def _move(call: Call, key: str, target_name: str, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm, world = call.vm(), call.world
     drive = drives(vm.config)[key]
     volume = storages.find(call.cluster, drive.volid, vm.node)
@@ -89,6 +91,7 @@ def _move(call: Call, key: str, target_name: str, task: Task) -> Work:
     if form not in storages.formats(target):
         form = storages.default_format(target)
     copy = storages.allocate(world, target, vm.node, vm.vmid, volume.virtual, form)
+    copy.system = volume.system
     task.log.append(f"allocated target volume '{copy.volid}'")
     yield world.duration("clone")
     task.log += transferred(volume.virtual)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import storage as storages
 from ..errors import failed
-from ..state import Storage, Task, Vm
+from ..state import Storage, Task, Vm, Volume
 from ..world import World
 from .config import Drive, parse_drive
 
@@ -60,12 +60,15 @@ def materialise(world: World, vm: Vm, one: Wanted, log: Task | None, made: list[
     wanted_content = "images"
     if wanted_content not in storage.content:
         raise failed(f"storage '{name}' does not support content-type 'images'")
-    options = dict(drive.options)
+    options, system = dict(drive.options), False
     form = options.pop("format", "raw")
     if form not in storages.formats(storage):
         raise failed(f"storage '{name}' does not support format '{form}'")
     if one.source:
-        size, form = _source(world, vm, one.source, storage, "format" in drive.options, form)
+        image = _source(world, vm, one.source)
+        size, system = image.virtual, image.system
+        if "format" not in drive.options and one.source[0] != "/":
+            form = image.format if image.format in storages.formats(storage) else "raw"
         options.pop("import-from")
     else:
         size = storages.size_in_gib(rest)
@@ -74,6 +77,7 @@ def materialise(world: World, vm: Vm, one: Wanted, log: Task | None, made: list[
         elif one.key.startswith("efidisk"):
             size = EFI_SIZE
     volume = storages.allocate(world, storage, node, vm.vmid, size, form)
+    volume.system = system
     made.append(volume.volid)
     options["size"] = storages.format_size(size)
     if log is not None:
@@ -133,29 +137,19 @@ def _cloudinit(world: World, vm: Vm, storage: Storage, drive: Drive, made: list[
     return str(Drive(volid, {**drive.options, "media": "cdrom"}))
 
 
-def _source(
-    world: World, vm: Vm, source: str, target: Storage, given: bool, form: str
-) -> tuple[int, str]:
-    """Size and format of what is imported."""
+def _source(world: World, vm: Vm, source: str) -> Volume:
+    """The disk image that is imported, named by volume id or by path."""
     if source.startswith("/"):
-        found = next(
-            (
-                v
-                for v in world.cluster.volumes
-                if v.content == "import" and _is_file(world, v.volid, source)
-            ),
-            None,
-        )
+        images = (v for v in world.cluster.volumes if v.content == "import")
+        found = next((v for v in images if _is_file(world, v.volid, source)), None)
         if found is None:
             raise failed(f"can't find file '{source}'")
-        return found.virtual, form
+        return found
     volume = storages.find(world.cluster, source, vm.node)
     if volume is None:
         storages.storage_of(world.cluster, storages.split(source)[0])
         raise failed(f"volume '{source}' does not exist")
-    if not given and target.type in storages.FILE_BASED:
-        form = volume.format
-    return volume.virtual, form
+    return volume
 
 
 def _is_file(world: World, volid: str, path: str) -> bool:

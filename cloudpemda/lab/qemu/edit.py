@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 
+from .. import replication
 from .. import storage as storages
 from ..errors import Refused, failed, invalid
 from ..formats import split_list
 from ..routes import route
 from ..state import Task, Vm
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call, World
 from .config import (
     CI_KEYS,
@@ -45,14 +46,7 @@ HOTPLUG = re.compile(r"(net|scsi|virtio|usb|unused|ipconfig)\d+")
 def put_config(call: Call) -> object:
     change = Change(call)
     change.check()
-    if not call.cluster.quorate:
-        pid = call.here.next_pid
-        raise failed(
-            f"unable to open file '/etc/pve/nodes/{call.node}/qemu-server/"
-            f"{change.vm.vmid}.conf.tmp.{pid}' - Permission denied"
-        )
-    change.apply(None)
-    return None
+    return change.at_once()
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/config")
@@ -83,14 +77,14 @@ class Change:
         self._check_deleted()
         if "sshkeys" in self.settings:
             check_ssh_keys(self.settings["sshkeys"])
-        vm_exists = call.vm()
         check_settings(call, self.settings, self.deleted)
         check_drives(call, self.settings)
         check_bridges(call, self.settings)
+        vm = call.vm()
         if "lock" not in self.deleted or not call.params.flag("skiplock"):
-            check_lock(vm_exists, call)
-        check_digest(call, vm_exists)
-        self._check_values(vm_exists)
+            check_lock(vm, call)
+        check_digest(call, vm)
+        self._check_values(vm)
 
     def _check_deleted(self) -> None:
         for key in self.deleted:
@@ -105,6 +99,11 @@ class Change:
                 raise invalid({"revert": f"unknown option '{key}'"})
 
     def _check_values(self, vm: Vm) -> None:
+        for key, value in self.settings.items():
+            spec = spec_of(self.call.cluster.release, key)
+            if spec is not None and spec.type == "integer" and value.startswith("+"):
+                fault = f"type check ('integer') failed - got '{value}'"
+                raise failed(f"unable to parse value of '{key}' - {fault}")
         after = {**vm.config, **self.settings}
         if "balloon" in self.settings and int(after["balloon"]) * 1024**2 > memory_of(after):
             raise failed("balloon value too large (must be smaller than assigned memory)")
@@ -121,13 +120,28 @@ class Change:
             self._check_drive(vm, one.key, one.drive.volid)
 
     def _check_drive(self, vm: Vm, key: str, volid: str) -> None:
+        if replication.blocks(self.call.world, vm, parse_drive(self.settings[key])):
+            raise failed("cannot add non-replicatable volume to a replicated VM")
         if storages.split(volid)[1] == "cloudinit":
             present = [k for k, d in drives(vm.config).items() if d.cloudinit and k != key]
             if present:
                 raise failed(f"{key} - cloud-init drive is already attached at '{present[0]}'")
 
+    def at_once(self) -> Work:
+        call = self.call
+        yield config_lock(call.params.whole("vmid"))
+        self.check()
+        if not call.cluster.quorate:
+            pid = call.here.next_pid
+            raise failed(
+                f"unable to open file '/etc/pve/nodes/{call.node}/qemu-server/"
+                f"{self.vm.vmid}.conf.tmp.{pid}' - Permission denied"
+            )
+        self.apply(None)
+
     def work(self, task: Task) -> Work:
         call = self.call
+        yield config_lock(call.params.whole("vmid"))
         if any(one.source for one in wanted(self.settings, DISK_KEY)):
             for key, value in self.settings.items():
                 if DISK_KEY.fullmatch(key):

@@ -9,7 +9,7 @@ from ..errors import failed
 from ..ha.common import forget
 from ..routes import route
 from ..state import Task, Vm, Volume
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call, World
 from .config import Drive, check_lock, check_skiplock, disks, parse_drive, volumes
 
@@ -42,6 +42,7 @@ def _check_replication(call: Call, vm: Vm) -> None:
 
 
 def _destroy(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm = call.vm()
     _check_destroyable(call, vm)
     if not call.cluster.quorate:
@@ -129,6 +130,7 @@ def to_template(call: Call) -> object:
 
 
 def _template(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     yield call.world.duration("default")
     vm = call.vm()
     for key, drive in disks(vm.config).items():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from .. import storage as storages
 from ..errors import failed
 from ..state import Vm
 from ..world import World
-from .config import check_lock, drives
+from .config import boot_disk, check_lock, drives
 from .edit import take_over_pending
 
 
@@ -47,7 +48,12 @@ def write_cloudinit(vm: Vm) -> None:
         }
 
 
-def guest_alive(vm: Vm) -> bool:
-    """Whether a guest's agent answers: it was told to, and there is a system on the disk."""
-    enabled = re.match(r"(enabled=)?1", vm.config.get("agent", ""))
-    return bool(enabled) and vm.cloudinit.get("ciuser", "") != "" and "scsi0" in vm.config
+def guest_alive(world: World, vm: Vm) -> bool:
+    """Whether there is a guest to react: the VM runs from a disk with a system on it."""
+    disk = boot_disk(vm.config)
+    volume = storages.find(world.cluster, disk.volid, vm.node) if disk else None
+    return vm.status == "running" and volume is not None and volume.system
+
+
+def agent_enabled(vm: Vm) -> bool:
+    return re.match(r"(enabled=)?1", vm.config.get("agent", "")) is not None

@@ -9,7 +9,7 @@ from ..errors import failed, invalid
 from ..ha import manager as ha
 from ..routes import route
 from ..state import Task
-from ..tasks import Work
+from ..work import Work
 from ..world import Call, World
 from .config import check_lock, disks
 from .lookup import locate

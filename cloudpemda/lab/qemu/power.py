@@ -9,7 +9,7 @@ from ..errors import failed
 from ..ha import manager as ha
 from ..routes import route
 from ..state import Task, Vm
-from ..tasks import Work
+from ..work import Work, config_lock
 from ..world import Call
 from .config import check_lock, check_skiplock, drives
 from .lookup import locate
@@ -32,15 +32,14 @@ def start(call: Call) -> object:
 
 
 def _start(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm = call.vm()
     check_startable(call.world, vm, skiplock=call.params.flag("skiplock"))
     if any(drive.cloudinit for drive in drives(vm.config).values()):
         task.log.append("generating cloud-init ISO")
     _check_machine(call)
     yield call.world.duration("start")
-    vm = call.vm()
-    check_startable(call.world, vm, skiplock=call.params.flag("skiplock"))
-    run(call.world, vm)
+    run(call.world, call.vm())
 
 
 def _check_machine(call: Call) -> None:
@@ -63,6 +62,7 @@ def stop(call: Call) -> object:
 
 
 def _stop(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm = locate(call)
     if not call.params.flag("skiplock"):
         check_lock(vm)
@@ -78,18 +78,14 @@ def shutdown(call: Call) -> object:
     return call.start("qmshutdown", call.params["vmid"], lambda task: _shutdown(call, task))
 
 
-def _guest_reacts(vm: Vm) -> bool:
-    """A guest shuts down when asked if it has an operating system that runs an agent."""
-    return vm.status == "running" and guest_alive(vm)
-
-
 def _shutdown(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm = locate(call)
     check_lock(vm, call)
     if vm.status == "stopped":
         yield call.world.duration("stop")
         return
-    if _guest_reacts(vm):
+    if guest_alive(call.world, vm):
         yield call.world.duration("shutdown")
         halt(call.world, vm)
         return
@@ -118,8 +114,9 @@ def reboot(call: Call) -> object:
 
 
 def _reboot(call: Call, task: Task) -> Work:
+    yield config_lock(call.params.whole("vmid"))
     vm = locate(call)
-    if not _guest_reacts(vm):
+    if not guest_alive(call.world, vm):
         _log_no_agent(vm, task)
         yield float(call.params.whole("timeout", SHUTDOWN_TIMEOUT))
         raise failed("VM quit/powerdown failed - got timeout")
@@ -136,6 +133,7 @@ def _on_running(call: Call, kind: str, change: Callable[[Vm], None]) -> str:
         raise failed(f"VM {vm.vmid} not running")
 
     def work(task: Task) -> Work:
+        yield config_lock(vm.vmid)
         check_lock(locate(call), call)
         yield call.world.duration("default")
         change(locate(call))

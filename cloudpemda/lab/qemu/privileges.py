@@ -41,6 +41,7 @@ def check_settings(call: Call, settings: dict[str, str], deleted: Iterable[str] 
     """Raise unless the caller may make these settings on this VM."""
     vmid = call.params["vmid"]
     pool = call.params.get("pool", "")
+    _check_hookscript(call, settings.get("hookscript"))
     for key in [*settings, *deleted]:
         value = settings.get(key, "")
         _check_root_only(call, key, value)
@@ -54,7 +55,6 @@ def check_settings(call: Call, settings: dict[str, str], deleted: Iterable[str] 
             continue
         if key not in ROOT_ONLY:
             _need(call, vmid, pool, privilege)
-    _check_hookscript(call, settings.get("hookscript"))
 
 
 def _need(call: Call, vmid: str, pool: str, privilege: str) -> None:
@@ -90,7 +90,7 @@ def check_drives(call: Call, settings: dict[str, str]) -> None:
         source = drive.options.get("import-from", "")
         by_path = drive.volid.startswith("/") or source.startswith("/")
         if by_path and not call.is_root:
-            raise refuse_path()
+            raise refuse_path(call.cluster)
         if drive.volid in ("none", "cdrom") or ":" not in drive.volid:
             continue
         name, rest = split(drive.volid)

@@ -41,8 +41,11 @@ def current(call: Call) -> object:
     row["qmpstatus"] = vm.status
     managed = call.cluster.ha_resources.get(f"vm:{vm.vmid}")
     row["ha"] = {"managed": 0}
-    if managed is not None:
-        row["ha"] = {"managed": 1, "state": managed.options.get("state", "started")}
+    if managed is not None and managed.options.get("state") != "ignored":
+        shown_ha: dict[str, object] = {"managed": 1, "state": managed.state}
+        if call.cluster.release == "8":
+            shown_ha["group"] = managed.options.get("group")
+        row["ha"] = shown_ha
     if "agent" in vm.config and vm.config["agent"] not in ("0", "enabled=0"):
         row["agent"] = 1
     if "vga" in vm.config:

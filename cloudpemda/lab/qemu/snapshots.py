@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import failed
 from ..routes import route
 from ..state import Task, Vm, VmSnapshot
-from ..tasks import Work
+from ..work import Work
 from ..world import Call
 from .config import check_lock, digest, disks, shown
 from .lookup import locate

@@ -1,0 +1,125 @@
+"""Work that takes lab time: generators that sleep (`yield 2.0`) and lock (`yield Acquire(…)`).
+
+Workers of tasks and slow API calls are both work. The locks are PVE's file locks: whoever cannot
+have one in time fails with PVE's words; they are free again when the work ends, however it ends.
+(The `lock` in a VM's configuration is another thing: a mark that stays.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from .clock import Clock, Event
+from .errors import Refused, failed
+
+CONFIG_LOCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Acquire:
+    """A file lock that is wanted: alone or with other readers, within `seconds` of lab time."""
+
+    name: str
+    shared: bool = False
+    seconds: float = CONFIG_LOCK_SECONDS
+
+
+Work = Generator[float | Acquire, None, None]
+SlowCall = Generator[float | Acquire, None, object]
+
+
+def config_lock(
+    vmid: int, *, shared: bool = False, seconds: float = CONFIG_LOCK_SECONDS
+) -> Acquire:
+    return Acquire(f"/var/lock/qemu-server/lock-{vmid}.conf", shared, seconds)
+
+
+@dataclass(eq=False)
+class Process:
+    work: SlowCall
+    end: Callable[[object, Refused | None], None]
+    log: list[str]
+    held: list[Acquire] = field(default_factory=list)
+    wanted: Acquire | None = None
+    wake: Event | None = None
+
+
+class Scheduler:
+    """Runs work on the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._holders: dict[str, list[tuple[Process, bool]]] = {}
+        self._waiting: list[Process] = []
+
+    def run(
+        self, work: SlowCall, end: Callable[[object, Refused | None], None], log: list[str]
+    ) -> Process:
+        """Begin at once; `end` is called with the result, or with what it failed of."""
+        process = Process(work, end, log)
+        self._go_on(process)
+        return process
+
+    def interrupt(self, process: Process, why: Refused) -> None:
+        """Let it clean up behind itself, and fail."""
+        self._forget(process)
+        self._go_on(process, why)
+
+    def drop(self, process: Process) -> None:
+        """It is gone without a word: nothing is undone but the locks, which the kernel frees."""
+        self._forget(process)
+        self._release(process)
+
+    def _forget(self, process: Process) -> None:
+        if process.wake is not None:
+            process.wake.cancel()
+        if process in self._waiting:
+            self._waiting.remove(process)
+
+    def _go_on(self, process: Process, error: Refused | None = None) -> None:
+        try:
+            step = process.work.throw(error) if error else next(process.work)
+            while isinstance(step, Acquire):
+                if not self._take(process, step):
+                    self._wait(process, step)
+                    return
+                step = next(process.work)
+        except StopIteration as done:
+            self._release(process)
+            process.end(done.value, None)
+        except Refused as refused:
+            self._release(process)
+            process.end(None, refused)
+        else:
+            process.wake = self.clock.after(step, lambda: self._go_on(process))
+
+    def _take(self, process: Process, wanted: Acquire) -> bool:
+        holders = self._holders.setdefault(wanted.name, [])
+        if holders and not (wanted.shared and all(shared for _, shared in holders)):
+            return False
+        holders.append((process, wanted.shared))
+        process.held.append(wanted)
+        return True
+
+    def _wait(self, process: Process, wanted: Acquire) -> None:
+        process.wanted = wanted
+        self._waiting.append(process)
+        process.log.append("trying to acquire lock...")
+
+        def give_up() -> None:
+            self._waiting.remove(process)
+            self._go_on(process, failed(f"can't lock file '{wanted.name}' - got timeout"))
+
+        process.wake = self.clock.after(wanted.seconds, give_up)
+
+    def _release(self, process: Process) -> None:
+        for lock in process.held:
+            holders = self._holders[lock.name]
+            holders[:] = [(holder, shared) for holder, shared in holders if holder is not process]
+        process.held.clear()
+        for waiting in list(self._waiting):
+            if waiting.wanted is not None and self._take(waiting, waiting.wanted):
+                self._forget(waiting)
+                waiting.log.append(" OK")
+                self._go_on(waiting)

@@ -1,0 +1,144 @@
+"""What goes wrong on command, and what is then really true."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.labs import Control, RunningLab, layout, running_lab
+
+from .conftest import Client
+from .test_main_sequence import create
+
+
+def test_a_lost_answer_has_done_its_work(pve: Client, control: Control) -> None:
+    control.arm({"on": {"method": "POST", "path": "*/qemu", "nth": 1}, "do": "lose-answer"})
+    with pytest.raises(requests.ConnectionError):
+        pve("POST", "/nodes/pve1/qemu", vmid=10000)
+    assert 10000 in control.vms()
+    assert control.faults()[0]["fired"] == 1
+
+
+def test_an_error_before_the_work_leaves_nothing_done(pve: Client, control: Control) -> None:
+    control.arm(
+        {"on": {"method": "POST", "path": "/pools"}, "do": "error", "status": 500, "reason": "oops"}
+    )
+    answer = pve.send("POST", "/pools", poolid="x")
+    assert (answer.status_code, answer.reason) == (500, "oops")
+    assert control.state()["dc"]["pools"] == {}
+
+
+def test_every_nth_request_is_struck_and_counted(pve: Client, control: Control) -> None:
+    control.arm({"on": {"path": "/version", "every": 2}, "do": "error"})
+    statuses = [pve.send("GET", "/version").status_code for _ in range(4)]
+    assert statuses == [200, 500, 200, 500]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_held_request_waits_for_release(
+    pve: Client, control: Control, when: str, *, answer: bool
+) -> None:
+    control.arm({"on": {"method": "POST", "path": "/pools"}, "do": "hold", "when": when})
+    outcome: list[object] = []
+
+    def ask() -> None:
+        try:
+            outcome.append(pve.send("POST", "/pools", poolid="held").status_code)
+        except requests.ConnectionError:
+            outcome.append("lost")
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    while not control.holds():
+        pass
+    assert ("held" in control.state()["dc"]["pools"]) == (when == "after")
+    assert control.release(answer=answer) == 1
+    asker.join(10)
+    assert outcome == [200 if answer else "lost"]
+    assert ("held" in control.state()["dc"]["pools"]) == (when == "after" or answer)
+
+
+def test_a_script_that_is_not_understood_changes_nothing(control: Control) -> None:
+    control.arm({"on": {"path": "/version"}, "do": "error"})
+    with pytest.raises(AssertionError, match=r"lab\.fault-invalid"):
+        control.arm({"on": {"pth": "/version"}, "do": "error"})
+    assert len(control.faults()) == 1
+
+
+def test_a_node_that_is_down_answers_595_and_its_own_port_nothing(
+    lab: RunningLab, pve: Client, control: Control
+) -> None:
+    control.arm({"at": "10s", "do": "node-down", "node": "pve2"})
+    control.advance(11)
+    answer = pve.send("GET", "/nodes/pve2/status")
+    assert (answer.status_code, answer.text) == (595, "")
+    with pytest.raises(requests.ConnectionError):
+        Client(lab, "pve2")("GET", "/version")
+    rows = {row["node"]: row["status"] for row in pve("GET", "/nodes")}
+    assert rows == {"pve1": "online", "pve2": "offline", "pve3": "online"}
+    control.node("pve2", "up")
+    assert pve("GET", "/nodes/pve2/status")["uptime"] == 0
+
+
+def test_without_quorum_vms_cannot_be_written(pve: Client, control: Control) -> None:
+    create(pve)
+    control.node("pve2", "down")
+    control.node("pve3", "down")
+    assert (
+        pve.send("POST", "/nodes/pve1/qemu", vmid=1000).reason == "cluster not ready - no quorum?"
+    )
+    assert pve.send("POST", "/pools", poolid="x").reason.endswith("error: no quorum!")
+    put = pve.send("PUT", "/nodes/pve1/qemu/10000/config", name="x")
+    assert put.reason.startswith("unable to open file")
+    assert pve("GET", "/nodes/pve1/qemu/10000/config")["name"] == "vm10000"
+
+
+def test_a_node_crash_during_a_clone_leaves_lock_and_orphans(pve: Client, control: Control) -> None:
+    create(pve, 9000)
+    upid = pve("POST", "/nodes/pve1/qemu/9000/clone", newid=10001, full=1)
+    control.node("pve1", "down")
+    control.node("pve1", "up")
+    status = pve("GET", f"/nodes/pve1/tasks/{upid}/status")
+    assert (status["status"], status["exitstatus"]) == ("stopped", "unexpected status")
+    assert control.vms()[10001]["config"] == {"lock": "clone"}
+    volumes = [v["volid"] for v in control.state()["dc"]["volumes"]]
+    assert "local-zfs:vm-10001-disk-0" in volumes
+
+
+def test_a_full_storage_refuses_and_cleans_up(pve: Client, control: Control) -> None:
+    control.arm({"at": "1s", "do": "storage-full", "storage": "local-zfs", "node": "pve1"})
+    control.advance(2)
+    assert "out of space" in create(pve)
+    assert control.vms() == {}
+
+
+def test_outside_hands_change_vms_past_every_check(pve: Client, control: Control) -> None:
+    create(pve)
+    digest = pve("GET", "/nodes/pve1/qemu/10000/config")["digest"]
+    control.outside("change-vm", 10000, set={"memory": "4096"})
+    stale = pve.send("PUT", "/nodes/pve1/qemu/10000/config", name="x", digest=digest)
+    assert stale.reason == "checksum mismatch (file change by other user?)"
+    control.outside("delete-vm", 10000)
+    assert pve.send("GET", "/nodes/pve1/qemu/10000/config").status_code == 500
+
+
+def test_a_skewed_clock_shows_in_the_nodes_time_alone(pve: Client, control: Control) -> None:
+    control.arm({"at": 0, "do": "clock-skew", "node": "pve3", "seconds": 300})
+    times = [pve("GET", f"/nodes/{node}/time")["time"] for node in ("pve1", "pve3")]
+    assert times[1] - times[0] == 300
+
+
+def test_the_same_seed_meets_the_same_faults(tmp_path: Path) -> None:
+    def struck(name: str) -> list[int]:
+        with running_lab(tmp_path / name, layout(seed=11)) as lab:
+            lab.control.arm({"on": {"path": "/version", "probability": 0.5}, "do": "error"})
+            client = Client(lab)
+            return [client.send("GET", "/version").status_code for _ in range(20)]
+
+    first, second = struck("one"), struck("two")
+    assert first == second
+    assert set(first) == {200, 500}

@@ -1,0 +1,124 @@
+"""A lab's own life: stop and start, one at a time, reset; tasks and locks in lab time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.labs import Control, RunningLab, layout, start_lab
+
+from .conftest import Client
+from .test_main_sequence import create
+
+
+def test_a_lab_resumes_with_its_state_ports_tokens_and_clock(tmp_path: Path) -> None:
+    first = start_lab(tmp_path / "lab")
+    client = Client(first)
+    create(client)
+    first.control.advance(3600)
+    upid = client("POST", "/nodes/pve1/qemu/10000/clone", newid=10001, full=1)
+    before, now, token = first.endpoints["clusters"], first.control.now(), first.token()
+    assert first.stop() == 0
+    assert not (tmp_path / "lab" / "endpoints.json").exists()
+    second = start_lab(tmp_path / "lab")
+    try:
+        assert second.endpoints["clusters"] == before
+        assert second.token() == token
+        assert second.control.now() == now
+        again = Client(second)
+        assert again("GET", "/nodes/pve1/qemu/10000/config")["name"] == "vm10000"
+        status = again("GET", f"/nodes/pve1/tasks/{upid}/status")
+        assert status["exitstatus"] == "unexpected status"
+    finally:
+        second.stop()
+
+
+def test_a_second_lab_in_the_same_directory_is_refused(lab: RunningLab) -> None:
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(lab.directory)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 3
+    assert "already runs" in second.stderr or "sudah berjalan" in second.stderr
+
+
+def test_the_directory_is_for_its_owner_alone(lab: RunningLab) -> None:
+    assert lab.directory.stat().st_mode & 0o777 == 0o700
+    for name in ("endpoints.json", "dc.token", "dc.root-password", "server.key"):
+        assert (lab.directory / name).stat().st_mode & 0o777 == 0o600, name
+
+
+def test_reset_empties_the_clusters_and_keeps_ports_and_tokens(
+    lab: RunningLab, pve: Client, control: Control
+) -> None:
+    create(pve)
+    control.reset()
+    assert control.vms() == {}
+    assert pve("GET", "/nodes/pve1/qemu") == []
+    assert [r["path"] for r in control.requests()] == ["/nodes/pve1/qemu"]
+
+
+def test_a_bad_layout_is_refused_by_place(tmp_path: Path) -> None:
+    given = tmp_path / "layout.yaml"
+    given.write_text("clusters: {dc: {nodes: {pve1: {memory: 64}}}}")
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(tmp_path / "x")]
+    refused = subprocess.run(
+        [*command, "--layout", str(given)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert refused.returncode == 3
+    assert "clusters.dc.nodes.pve1.memory" in refused.stderr
+
+
+def test_waiting_moves_virtual_time_and_runs_what_is_due_in_order(control: Control) -> None:
+    control.arm(
+        {"at": "20s", "do": "node-down", "node": "pve2"},
+        {"at": "10s", "do": "node-down", "node": "pve3"},
+    )
+    start = control.now()
+    control.wait(30)
+    downs = [e for e in control.events() if e["what"] == "node-down"]
+    assert [e["node"] for e in downs] == ["pve3", "pve2"]
+    assert [e["at"] - start for e in downs] == [10, 20]
+
+
+def test_a_new_vm_is_unknown_until_the_statistics_have_seen_it(
+    pve: Client, control: Control
+) -> None:
+    pve("POST", "/nodes/pve1/qemu", vmid=500)
+    row = pve("GET", "/cluster/resources", type="vm")[0]
+    assert row["status"] == "unknown"
+    assert "maxmem" not in row
+    control.wait(10)
+    assert pve("GET", "/cluster/resources", type="vm")[0]["status"] == "stopped"
+
+
+def test_configuration_of_a_source_waits_for_its_clones_and_gives_up(
+    pve: Client, tmp_path: Path
+) -> None:
+    durations = {**layout()["durations"], "clone": 30}
+    slow = start_lab(tmp_path / "slow", layout(durations=durations))
+    try:
+        client = Client(slow)
+        create(client, 9000)
+        one = client("POST", "/nodes/pve1/qemu/9000/clone", newid=10001, full=1)
+        two = client("POST", "/nodes/pve1/qemu/9000/clone", newid=10002, full=1)
+        put = client.send("PUT", "/nodes/pve1/qemu/9000/config", name="x")
+        assert put.reason == "can't lock file '/var/lock/qemu-server/lock-9000.conf' - got timeout"
+        assert client.finish(one) == client.finish(two) == "OK"
+    finally:
+        slow.stop()
+
+
+def test_starting_and_stopping_at_once_ends_stopped(pve: Client, control: Control) -> None:
+    create(pve)
+    start = pve("POST", "/nodes/pve1/qemu/10000/status/start")
+    stop = pve("POST", "/nodes/pve1/qemu/10000/status/stop")
+    assert pve.finish(start) == pve.finish(stop) == "OK"
+    assert control.vms()[10000]["status"] == "stopped"
+
+
+def test_a_guest_with_a_system_shuts_down_and_an_empty_one_does_not(pve: Client) -> None:
+    create(pve)
+    pve.task("POST", "/nodes/pve1/qemu", vmid=500, scsi0="local-zfs:1")
+    for vmid, end in ((10000, "OK"), (500, "VM quit/powerdown failed - got timeout")):
+        pve.task("POST", f"/nodes/pve1/qemu/{vmid}/status/start")
+        assert pve.task("POST", f"/nodes/pve1/qemu/{vmid}/status/shutdown", timeout=5) == end

@@ -1,0 +1,104 @@
+"""How the lab speaks HTTP: the order of refusals, tickets that age, bodies and reasons as PVE's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.labs import Control, RunningLab
+
+from .conftest import Client
+
+
+def login(lab: RunningLab, password: str) -> requests.Response:
+    return requests.post(
+        lab.url("pve1") + "/api2/json/access/ticket",
+        data={"username": "root@pam", "password": password},
+        verify=str(lab.ca),
+        timeout=30,
+    )
+
+
+def with_ticket(
+    lab: RunningLab, ticket: str, method: str, path: str, csrf: str = "", **data: Any
+) -> requests.Response:
+    return requests.request(
+        method,
+        lab.url("pve1") + "/api2/json" + path,
+        cookies={"PVEAuthCookie": ticket},
+        headers={"CSRFPreventionToken": csrf} if csrf else {},
+        data=data,
+        verify=str(lab.ca),
+        timeout=30,
+    )
+
+
+def test_a_refused_login_takes_three_seconds_of_lab_time(lab: RunningLab, control: Control) -> None:
+    before = control.now()
+    assert login(lab, "wrong").reason == "authentication failure"
+    assert control.now() - before == 3
+
+
+def test_tickets_need_a_csrf_token_for_writes_and_last_two_hours(
+    lab: RunningLab, control: Control
+) -> None:
+    data = login(lab, lab.root_password()).json()["data"]
+    ticket, csrf = data["ticket"], data["CSRFPreventionToken"]
+    assert with_ticket(lab, ticket, "GET", "/version").status_code == 200
+    refused = with_ticket(lab, ticket, "POST", "/pools", poolid="a")
+    assert (refused.status_code, refused.reason) == (401, "Permission denied - invalid csrf token")
+    assert refused.text == ""
+    assert with_ticket(lab, ticket, "POST", "/pools", csrf, poolid="a").status_code == 200
+    control.advance(2 * 3600)
+    assert with_ticket(lab, ticket, "GET", "/version").reason == "Authentication failed!"
+
+
+def test_the_programs_token_may_do_its_work_and_no_more(pve: Client) -> None:
+    assert pve("GET", "/version")["release"] == "9.2"
+    assert (
+        pve.send("PUT", "/access/acl", path="/", users="root@pam", roles="NoAccess").status_code
+        == 403
+    )
+    assert pve.send("POST", "/access/users", userid="x@pve").status_code == 403
+    assert pve.send("POST", "/nodes/pve1/qemu", vmid=500, args="-foo").status_code == 500
+
+
+def test_all_faults_of_the_parameters_come_at_once(pve: Client) -> None:
+    answer = pve.send("POST", "/nodes/pve1/qemu", vmid=99, cores="no", net0="bridge=vmbr0", odd=1)
+    assert answer.reason == "Parameter verification failed."
+    assert set(answer.json()["errors"]) == {"vmid", "cores", "net0", "odd"}
+
+
+def test_a_repeated_form_field_is_a_type_error(pve: Client) -> None:
+    answer = requests.post(
+        pve.base + "/pools",
+        data="poolid=a&poolid=b",
+        headers={**pve.headers, "Content-Type": "application/x-www-form-urlencoded"},
+        verify=str(pve.lab.ca),
+        timeout=30,
+    )
+    assert answer.json()["errors"] == {"poolid": "type check ('string') failed - got ARRAY"}
+
+
+def test_a_path_that_is_not_served_is_not_implemented(pve: Client) -> None:
+    answer = pve.send("GET", "/nodes/pve1/ceph/osd")
+    assert (answer.status_code, answer.reason) == (
+        501,
+        "Method 'GET /nodes/pve1/ceph/osd' not implemented",
+    )
+
+
+def test_requests_are_recorded_without_their_secrets(pve: Client, control: Control) -> None:
+    pve("POST", "/nodes/pve1/qemu", vmid=100, cipassword="geheim", ciuser="admin")
+    entry = control.writes()[-1]
+    assert entry["path"] == "/nodes/pve1/qemu"
+    assert entry["params"]["cipassword"] == "<redacted>"
+    assert entry["params"]["ciuser"] == "admin"
+    assert entry["user"] == "cloudpemda@pve!apply"
+
+
+def test_plain_http_gets_no_answer(lab: RunningLab) -> None:
+    with pytest.raises(requests.ConnectionError):
+        requests.get(lab.url("pve1").replace("https", "http") + "/api2/json/version", timeout=5)
