@@ -20,7 +20,6 @@ from cloudpemda.proxmox.errors import NotFound, WrongParameter
 from cloudpemda.proxmox.paths import Upid, parse_upid, upid_node
 from cloudpemda.proxmox.rows import Row, row
 from cloudpemda.proxmox.transport import Transport, Trust
-from cloudpemda.site.models import ClusterSettings
 from cloudpemda.units import Instant, MiB, instant
 
 Param = str | int | bool
@@ -31,7 +30,7 @@ _BRIDGES = frozenset({"bridge", "OVSBridge", "vnet"})
 
 def connect(
     name: str,
-    settings: ClusterSettings,
+    token_id: str,
     endpoints: Sequence[str],
     secret: str,
     tls: Trust,
@@ -39,7 +38,7 @@ def connect(
 ) -> "Pve":
     """The client of one cluster. Sends nothing: the first call is the first connection.
 
-    `endpoints` are `https://host:port`; `secret` is the token's, `tls` how the cluster proves
+    `endpoints` are `https://host:port`; `token_id` and `secret` are the token's, `tls` how the cluster proves
     itself. Raises ValueError for an endpoint that is not HTTPS.
     """
     return connect_as(name, endpoints, settings.token.id, secret, tls, clock)

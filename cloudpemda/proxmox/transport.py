@@ -154,9 +154,7 @@ class Transport:
             if url == endpoint.rstrip("/"):
                 try:
                     return self._once(url, session, call)
-                except _Unsent as failed:
-                    raise self._unreachable(call, [failed]) from None
-                except _Unanswered as failed:
+                except (_Unsent, _Unanswered) as failed:
                     raise self._unreachable(call, [failed]) from None
         raise ValueError(f"{endpoint} is no endpoint of {self.cluster}")
 
@@ -209,18 +207,21 @@ class Transport:
             except _Unsent as failed:
                 failures.append(failed)
             except _Unanswered as failed:
+                failures.append(failed)
                 if call.write:
                     self._first = (index + 1) % len(self._endpoints)
-                    raise self._lost(call, str(failed)) from None
-                failures.append(failed)
+                    break
             else:
                 self._first = index
                 return answer
+        if call.write and isinstance(failures[-1], _Unanswered):
+            raise self._lost(call, str(failures[-1]))
         raise self._unreachable(call, failures)
 
     def _once(self, url: str, session: requests.Session, call: _Call) -> object:
         begun = stopwatch()
         status = 0
+        failure: _Unsent | _Unanswered | None = None
         try:
             response = session.request(
                 call.method,
@@ -232,8 +233,7 @@ class Transport:
             )
             status = response.status_code
         except requests.exceptions.RequestException as error:
-            # The cause is not chained: it carries the request, and with it the token.
-            raise self._failure(error) from None
+            failure = self._failure(error)
         finally:
             _log.debug(
                 "pve",
@@ -244,6 +244,10 @@ class Transport:
                 status=status,
                 ms=round((stopwatch() - begun) * 1000),
             )
+        if failure is not None:
+            # Raised here and not above: as its context the error of `requests` would carry the
+            # request along, and with it the token.
+            raise failure
         return self._read(response, call)
 
     def _failure(self, error: requests.exceptions.RequestException) -> _Unsent | _Unanswered:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +24,8 @@ class Answer:
     body: bytes = b'{"data": null}'
     reason: str = "OK"
     cut: bool = False
+    location: str = ""
+    hang: Event | None = None  # answers when it is set
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,11 @@ def serving(folder: Path, answer: Callable[[Asked], Answer]) -> Iterator[Server]
             if told.cut:
                 self.close_connection = True
                 return
+            if told.hang is not None:
+                told.hang.wait()
             self.send_response(told.status, told.reason)
+            if told.location:
+                self.send_header("Location", told.location)
             self.send_header("Content-Length", str(len(told.body)))
             self.end_headers()
             self.wfile.write(told.body)

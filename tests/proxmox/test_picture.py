@@ -154,6 +154,31 @@ def test_a_guest_that_moved_between_list_and_read_is_found_again(tmp_path: Path)
     assert len(lists) == 2
 
 
+def test_the_last_word_of_a_lost_node_on_its_guests_is_not_believed(tmp_path: Path) -> None:
+    listed = [
+        {"type": "node", "node": "pve1", "status": "online"},
+        {"type": "node", "node": "pve2", "status": "offline"},
+        {"type": "qemu", "vmid": 10002, "node": "pve2", "status": "running", "maxmem": 2**30},
+        {"type": "lxc", "vmid": 10003, "node": "nowhere", "status": "stopped", "maxmem": 2**30},
+    ]
+
+    def answer(asked: Asked) -> Answer:
+        if "/cluster/resources" in asked.path:
+            return _data(listed)
+        return _data({"version": "9.2.11"} if "/version" in asked.path else [])
+
+    with serving(tmp_path / "server", answer) as server:
+        trust = Trust(fingerprint=server.fingerprint)
+        clock = VirtualClock()
+        pve = Pve(Transport("dc", [server.url], TOKEN, "s3cret", trust, clock), clock)
+        state = pve.snapshot([10002])
+    assert {vmid: vm.status for vmid, vm in state.vms.items()} == {
+        10002: VmStatus.UNKNOWN,
+        10003: VmStatus.UNKNOWN,
+    }
+    assert not any("/config" in asked.path for asked in server.asked)
+
+
 def test_a_picture_with_an_odd_part_is_no_picture(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if "/cluster/replication" in asked.path:

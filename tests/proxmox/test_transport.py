@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -119,7 +120,7 @@ def test_a_proxy_of_the_environment_is_not_used(
 
 
 def test_a_redirect_is_not_followed(serve: Serve) -> None:
-    server = serve(lambda _: Answer(301, b"", "Moved"))
+    server = serve(lambda _: Answer(301, b"", "Moved", location="/api2/json/elsewhere"))
     with pytest.raises(BadAnswer):
         transport(server).get("/version")
     assert len(server.asked) == 1
@@ -182,6 +183,19 @@ def test_nobody_there_is_said_with_every_reason() -> None:
     assert caught.value.temporary
     assert str(caught.value.values["text"]).count("refused") == 2
     assert len(clock.slept) == 1  # tried once more, after a pause on the site's clock
+
+
+def test_an_answer_that_does_not_come_ends_at_the_deadline(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudpemda.proxmox.transport.READ_SECONDS", 0.2)
+    never = Event()
+    hanging, working = serve(lambda _: Answer(hang=never)), serve(lambda _: data("there"))
+    found = transport(hanging, working, trust=_both(hanging, working))
+    with pytest.raises(AnswerLost):
+        found.write("POST", "/pools", {"poolid": "x"})
+    assert found.get("/version") == "there"
+    never.set()
 
 
 def _both(*servers: Server) -> Trust:
@@ -346,9 +360,7 @@ def _reachable(error: BaseException) -> str:
         shown.append(repr((current.args, vars(current))))
         request = getattr(current, "request", None)
         shown.append(repr(getattr(request, "headers", "")))
-        current = current.__cause__ or (
-            None if current.__suppress_context__ else current.__context__
-        )
+        current = current.__cause__ or current.__context__
     return "".join(shown)
 
 
