@@ -15,10 +15,14 @@ from cloudpemda.ledger import open_ledger
 from cloudpemda.ledger.store import database_file
 from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
+from cloudpemda.site.scaffold import name_of, write_site
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.draft_site import Origin, draft
 
 _LAB = "var/lab"
+_DRAFT_TOKEN = "secrets/dc.token"  # noqa: S105 - the name of a file
+_DRAFT_CA = "secrets/pve-root-ca.pem"
 
 
 class LabEndpoints(TypedDict):
@@ -77,7 +81,9 @@ def open_cluster(site: Site, name: str, clock: Clock) -> Pve:
         ca=site.path(settings.tls.ca) if settings.tls.ca else None,
         fingerprint=settings.tls.fingerprint,
     )
-    return connect(name, settings, endpoints, site.secret(settings.token.secret), trust, clock)
+    return connect(
+        name, endpoints, settings.token.id, site.secret(settings.token.secret), trust, clock
+    )
 
 
 def acting_login(site: Site, asserted: str | None) -> str:
@@ -100,6 +106,29 @@ def process_login() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def draft_from(
+    directory: Path,
+    url: str,
+    token_id: str,
+    token_file: Path,
+    ca: Path | None,
+    fingerprint: str | None,
+) -> tuple[Path, ...]:
+    """Draft a site in `directory` from the cluster at `url`; its files, in order.
+
+    The token's secret and the CA are copied into the site. Raises PveError where the cluster
+    cannot be read, UsageError where the directory is not empty.
+    """
+    secret = token_file.read_text().strip()
+    origin = Origin(url, token_id, _DRAFT_TOKEN, _DRAFT_CA if ca else None, fingerprint)
+    pve = connect("dc", (url,), token_id, secret, Trust(ca, fingerprint), SystemClock())
+    files = draft(pve, origin, name_of(directory), process_login())
+    secrets = {_DRAFT_TOKEN: secret + "\n"}
+    if ca is not None:
+        secrets[_DRAFT_CA] = ca.read_text()
+    return write_site(directory, files, secrets)
 
 
 def forget_lab_ledger(directory: Path) -> None:

@@ -377,7 +377,8 @@ def doctor_page(out: Console, frame: "Frame", report: "Report") -> None:
     shown = table("", "cluster", "")
     for found in report.findings:
         what, then = explain(found.code, frame.lang, found.values)
-        line = Text(what)
+        where = found.values.get("file")
+        line = Text(f"{where}: {what}" if where and str(where) not in what else what)
         if then and found.level != "ok":
             line.append(f"\n→ {then}", style="dim")
         shown.add_row(Text(found.level.value, style=colours[found.level]), found.cluster, line)

@@ -15,6 +15,15 @@ TEXTS = {
         next_en="Nothing was reported as done. Please send the traceback to the maintainers.",
         next_id="Tidak ada yang dilaporkan selesai. Kirim jejak itu kepada pemelihara program.",
     ),
+    "cli.draft-options": Text(
+        en="--from needs --token-id, --token-file and one of --ca and --fingerprint",
+        id="--from memerlukan --token-id, --token-file, dan salah satu dari --ca dan "
+        "--fingerprint",
+        next_en="Make a token with pveum, keep its secret in a file, and take the CA from "
+        "/etc/pve/pve-root-ca.pem of a node.",
+        next_id="Buat token dengan pveum, simpan rahasianya dalam berkas, dan ambil CA dari "
+        "/etc/pve/pve-root-ca.pem di sebuah node.",
+    ),
     "lab.listen": Text(
         en="{listen!r} is not HOST:PORT",
         id="{listen!r} bukan HOST:PORT",

@@ -20,7 +20,7 @@ What always holds:
 What it refuses to know: requests, quota, plans, journals; what a VM is for; when to undo.
 """
 
-from cloudpemda.proxmox.client import Param, Pve, connect, connect_as
+from cloudpemda.proxmox.client import Param, Pve, connect
 from cloudpemda.proxmox.errors import (
     AnswerLost,
     AuthFailed,
@@ -81,6 +81,5 @@ __all__ = [
     "Upid",
     "WrongParameter",
     "connect",
-    "connect_as",
     "upid_node",
 ]

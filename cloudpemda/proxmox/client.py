@@ -29,25 +29,13 @@ _BRIDGES = frozenset({"bridge", "OVSBridge", "vnet"})
 
 
 def connect(
-    name: str,
-    token_id: str,
-    endpoints: Sequence[str],
-    secret: str,
-    tls: Trust,
-    clock: Clock,
+    name: str, endpoints: Sequence[str], token_id: str, secret: str, tls: Trust, clock: Clock
 ) -> "Pve":
     """The client of one cluster. Sends nothing: the first call is the first connection.
 
-    `endpoints` are `https://host:port`; `token_id` and `secret` are the token's, `tls` how the cluster proves
-    itself. Raises ValueError for an endpoint that is not HTTPS.
+    `endpoints` are `https://host:port`, `token_id` is `user@realm!token` and `secret` its secret,
+    `tls` how the cluster proves itself. Raises ValueError for an endpoint that is not HTTPS.
     """
-    return connect_as(name, endpoints, settings.token.id, secret, tls, clock)
-
-
-def connect_as(
-    name: str, endpoints: Sequence[str], token_id: str, secret: str, tls: Trust, clock: Clock
-) -> "Pve":
-    """The same for a cluster that no site describes yet; `token_id` is `user@realm!token`."""
     return Pve(Transport(name, endpoints, token_id, secret, tls, clock), clock)
 
 

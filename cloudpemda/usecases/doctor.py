@@ -97,7 +97,8 @@ class _Visit:
     def failed(self, error: CloudpemdaError) -> None:
         """The rest of the cluster could not be looked at."""
         for fault in error.faults:
-            self._note(Level.FAIL, fault.code, error.exit_code, **fault.values)
+            where = {} if fault.file is None else {"file": fault.file}
+            self._note(Level.FAIL, fault.code, error.exit_code, **{**fault.values, **where})
 
     def _note(
         self, level: Level, code: str, exit_code: ExitCode = ExitCode.FINDINGS, **values: object

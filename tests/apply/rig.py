@@ -105,7 +105,7 @@ def client(lab: RunningLab, clock: Clock) -> Pve:
         }
     )
     endpoints = [lab.url(node) for node in NODES]
-    return connect("dc", settings, endpoints, secret, Trust(ca=lab.ca), clock)
+    return connect("dc", endpoints, settings.token.id, secret, Trust(ca=lab.ca), clock)
 
 
 @dataclass

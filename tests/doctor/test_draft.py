@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cloudpemda.proxmox import Pve, Trust, connect_as
+from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
 from cloudpemda.usecases.doctor import Level, diagnose
 from cloudpemda.usecases.draft_site import Origin, draft
@@ -20,7 +20,7 @@ TOKEN = "cloudpemda@pve!apply"
 def client(practice: Practice) -> Pve:
     secret = (practice.lab.directory / "dc.token").read_text().strip()
     trust = Trust(ca=practice.lab.ca)
-    return connect_as("dc", [practice.lab.url("pve1")], TOKEN, secret, trust, practice.clock)
+    return connect("dc", [practice.lab.url("pve1")], TOKEN, secret, trust, practice.clock)
 
 
 def origin(practice: Practice) -> Origin:

@@ -54,7 +54,7 @@ class Bench:
             }
         )
         urls = [self.lab.url(node) for node in nodes]
-        return connect("dc", settings.token.id, urls, self.secret, Trust(ca=self.lab.ca), self.clock)
+        return connect("dc", urls, settings.token.id, self.secret, Trust(ca=self.lab.ca), self.clock)
 
     def done(self, upid: Upid) -> None:
         """Wait for a task that must end well."""
