@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from cloudpemda.clock import Clock, LabClock, SystemClock, SystemEntropy
+from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.ledger import open_ledger
 from cloudpemda.ledger.store import database_file
@@ -118,16 +119,17 @@ def draft_from(
 ) -> tuple[Path, ...]:
     """Draft a site in `directory` from the cluster at `url`; its files, in order.
 
-    The token's secret and the CA are copied into the site. Raises PveError where the cluster
-    cannot be read, UsageError where the directory is not empty.
+    The token's secret and the CA are copied into the site. Raises InvalidInput where their files
+    cannot be read or others may read the secret, PveError where the cluster cannot be read,
+    UsageError where the directory is not empty.
     """
-    secret = token_file.read_text().strip()
+    secret = read_regular(token_file, private=True).decode("ascii", "replace").strip()
     origin = Origin(url, token_id, _DRAFT_TOKEN, _DRAFT_CA if ca else None, fingerprint)
     pve = connect("dc", (url,), token_id, secret, Trust(ca, fingerprint), SystemClock())
     files = draft(pve, origin, name_of(directory), process_login())
     secrets = {_DRAFT_TOKEN: secret + "\n"}
     if ca is not None:
-        secrets[_DRAFT_CA] = ca.read_text()
+        secrets[_DRAFT_CA] = read_regular(ca).decode("ascii", "replace")
     return write_site(directory, files, secrets)
 
 

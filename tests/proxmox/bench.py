@@ -54,7 +54,8 @@ class Bench:
             }
         )
         urls = [self.lab.url(node) for node in nodes]
-        return connect("dc", urls, settings.token.id, self.secret, Trust(ca=self.lab.ca), self.clock)
+        trust = Trust(ca=self.lab.ca)
+        return connect("dc", urls, settings.token.id, self.secret, trust, self.clock)
 
     def done(self, upid: Upid) -> None:
         """Wait for a task that must end well."""
