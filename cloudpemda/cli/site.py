@@ -40,6 +40,8 @@ def init(  # noqa: PLR0917 - one option each
     else:
         if not token_id or token_file is None or (ca is None) == (fingerprint is None):
             raise UsageError("cli.draft-options")
+        if not url.startswith("https://"):
+            raise UsageError("cli.draft-url", url=url)
         written = draft_from(directory, url, token_id, token_file, ca, fingerprint)
     data = {"directory": directory, "files": written}
     frame.finish(data, lambda out: out.print(frame.say("show.site-made", directory=directory)))

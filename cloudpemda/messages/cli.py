@@ -24,6 +24,12 @@ TEXTS = {
         next_id="Buat token dengan pveum, simpan rahasianya dalam berkas, dan ambil CA dari "
         "/etc/pve/pve-root-ca.pem di sebuah node.",
     ),
+    "cli.draft-url": Text(
+        en="{url} is no https://host:port",
+        id="{url} bukan https://host:port",
+        next_en="Write it like https://pve1.example.go.id:8006.",
+        next_id="Tulis seperti https://pve1.example.go.id:8006.",
+    ),
     "lab.listen": Text(
         en="{listen!r} is not HOST:PORT",
         id="{listen!r} bukan HOST:PORT",
