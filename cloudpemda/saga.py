@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from cloudpemda.clock import Clock, Entropy
-from cloudpemda.errors import CloudpemdaError, Incomplete
+from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete
 
 
 class StepState(StrEnum):
@@ -345,6 +345,8 @@ class Chain:
 
 class EarlierFailure(CloudpemdaError):
     """What the journal kept of a failure that a former process met."""
+
+    exit_code = ExitCode.FINDINGS
 
     def __init__(self, step: str, text: str) -> None:
         super().__init__("saga.earlier-failure", step=step, error=text)

@@ -51,19 +51,15 @@ class ApplyResult:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Unfinished is 6, stuck and failed are what their errors say, 7 at least."""
+        """6 while `apply` has something to do (a VM that was taken back is made anew), 7 where
+        only a human can go on."""
         codes = [_EXIT[one.ending] for one in self.vms]
-        codes += [
-            one.error.exit_code
-            for one in self.vms
-            if one.ending is VmEnding.FAILED and one.error is not None
-        ]
         return ExitCode.INCOMPLETE if self.interrupted else worst(codes)
 
 
 _EXIT = {
     VmEnding.ACTIVE: ExitCode.DONE,
-    VmEnding.FAILED: ExitCode.FINDINGS,
+    VmEnding.FAILED: ExitCode.INCOMPLETE,
     VmEnding.STUCK: ExitCode.FINDINGS,
     VmEnding.UNFINISHED: ExitCode.INCOMPLETE,
 }

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudpemda.apply import ApplyResult, Tools, apply_workload, undo_workload
@@ -27,7 +26,6 @@ from tests import labs
 from tests.labs import Control, RunningLab
 from tests.saga.memory import MemoryJournal
 
-START = datetime(2026, 11, 20, 1, tzinfo=UTC).timestamp()
 NODES = ("pve1", "pve2", "pve3")
 BACKUP = DesiredBackup("cloudpemda-critical", "pbs-dc", "01:00", "keep-daily=14,keep-monthly=6")
 APART = "dinkes_simrs_db"
@@ -120,6 +118,7 @@ class Rig:
     limits: Limits = field(default_factory=Limits)
     reclaimed: dict[str, int] = field(default_factory=dict)
     halted: Callable[[], bool] = never
+    started: float = 0.0  # lab time of the cluster's beginning
     told: list[tuple[str, str, str, float]] = field(default_factory=list)
 
     def tools(self, vms: Collection[DesiredVm]) -> Tools:
@@ -137,9 +136,16 @@ class Rig:
             halted=self.halted,
         )
 
+    def fresh(self) -> "Rig":
+        """The same lab with fresh clusters and a fresh journal."""
+        self.control.reset()
+        return replace(
+            self, journal=MemoryJournal(), reclaimed={}, told=[], started=self.control.now()
+        )
+
     def in_seconds(self, seconds: float) -> str:
-        """A moment for the lab's fault script, which counts from the lab's start."""
-        return f"{self.control.now() - START + seconds:.3f}s"
+        """A moment for the lab's fault script, which counts from the lab's start or reset."""
+        return f"{self.control.now() - self.started + seconds:.3f}s"
 
     def apply(self, *vms: DesiredVm) -> ApplyResult:
         now = self.current(vms)
@@ -194,4 +200,6 @@ class Rig:
 def rig(directory: Path, described: Mapping[str, object] | None = None) -> Iterator[Rig]:
     with labs.running_lab(directory / "lab", described or layout()) as lab:
         clock = LabClock(lab.control.url, lab.control.token)
-        yield Rig(lab.control, client(lab, clock), clock, directory / "locks")
+        found = Rig(lab.control, client(lab, clock), clock, directory / "locks")
+        found.started = lab.control.now()
+        yield found

@@ -1,14 +1,13 @@
 """The three sweeps over the real chain of a VM, on the lab: every step, on 8 and on 9."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
 from cloudpemda.apply.workload import Run
 from cloudpemda.saga import Chain
 from tests.apply.rig import Rig, desired, layout, rig
-from tests.saga.memory import MemoryJournal
 from tests.saga.sweeps import Sweeps
 
 
@@ -48,8 +47,7 @@ def test_the_chain_of_a_vm_survives_every_sweep(shared: Rig, sweep: str) -> None
     neighbour = desired(2)
 
     def fresh() -> OneVm:
-        shared.control.reset()
-        found = replace(shared, journal=MemoryJournal(), reclaimed={}, told=[])
+        found = shared.fresh()
         found.apply(neighbour)
         return OneVm(found)
 

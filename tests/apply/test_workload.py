@@ -29,9 +29,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 @pytest.fixture
 def lab(shared: Rig) -> Rig:
-    """A fresh cluster and a fresh journal."""
-    shared.control.reset()
-    return replace(shared, journal=MemoryJournal(), reclaimed={}, told=[])
+    return shared.fresh()
 
 
 def endings(result: object) -> list[VmEnding]:
@@ -207,9 +205,10 @@ def test_what_stood_there_before_the_saga_is_put_right_and_never_destroyed(lab: 
 def test_a_vm_on_its_way_is_nobodys_until_it_shows_whose_it_is(lab: Rig) -> None:
     """Killed while PVE was creating: neither the plan nor the next run may claim another VMID."""
     vm = desired(1)
+    (chain,) = Run([vm], lab.tools([vm])).chains()
+    dying = replace(chain, journal=_DyingJournal(chain.journal))
     with pytest.raises(Killed):
-        chain = Run([vm], lab.tools([vm])).chains()[0]
-        replace(chain, journal=_DyingJournal(chain.journal)).run()
+        dying.run()
     assert lab.control.vms()[10001]["config"] == {"lock": "create"}
     assert any("lock" in difference for difference in lab.differences(vm))
     assert endings(lab.apply(vm)) == [ACTIVE]

@@ -1,0 +1,527 @@
+"""One seeded history: OPDs ask, apply is disturbed, and everything is judged at the end."""
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState
+from cloudpemda.usecases.approve import approve
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.plan import plan
+from cloudpemda.usecases.submit import submit_file
+from cloudpemda.wiring import forget_lab_ledger, open_desk
+from tests.labs import Control, RunningLab
+from tests.storm import worker
+
+RUN_SECONDS = 90.0  # real ones: a run that takes longer hangs
+SETTLING_RUNS = 14
+SSH_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqSvjOssEHZ6e1Fm3N3zGxP8r4rgJ0wpQFtd+i1DJDp siti@example"
+)
+ASKING = {
+    "dinkes": ("siti", "198501012010012001", "Siti Rahmawati", ("critical", "normal", "basic")),
+    "disdukcapil": ("asep", "198703142011011003", "Asep Hidayat", ("critical", "normal", "basic")),
+    "bkad": ("nina", "199002202014022005", "Nina Marlina", ("normal", "basic")),
+}
+DECIDING = {"critical": "hendra", "normal": "dewi", "basic": "dewi"}
+TEMPORARY = (
+    "can't lock file '/var/lock/qemu-server/lock-1.conf' - got timeout",
+    "VM is locked (backup)",
+    "cfs-lock 'file-user_cfg' error: got lock request timeout",
+)
+WRITES = (
+    ("POST", "/pools"),
+    ("POST", "*/qemu"),
+    ("PUT", "*/resize"),
+    ("POST", "*/status/start"),
+    ("POST", "/cluster/ha/resources"),
+    ("POST", "/cluster/ha/rules"),
+    ("POST", "/cluster/replication"),
+    ("POST", "/cluster/backup"),
+    ("PUT", "/cluster/backup/*"),
+    ("DELETE", "*"),
+)
+EVENTS = (
+    "kill, work dropped",
+    "kill, work done",
+    "kill, answer lost",
+    "kill between requests",
+    "ctrl-c",
+    "lost answer",
+    "temporary errors",
+    "intruder",
+    "node down",
+    "storage full",
+    "task crash",
+    "undo",
+    "undo killed",
+    "two at once",
+)
+"""What may happen to an apply. The storm fails if one never did."""
+
+ALSO = ("human", "VMID reclaimed", "refused over quota", "active", "undone", "resumed")
+"""What must have been seen as well, as a consequence."""
+
+
+@dataclass
+class History:
+    """A site with its lab, one seed, and the tally of all histories."""
+
+    seed: int
+    site: Path
+    lab: RunningLab
+    tally: Counter[str]
+    dice: random.Random = field(init=False)
+    strangers: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    runs: int = 0
+    started: float = 0.0  # lab time of the reset: the fault script counts from there
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)  # noqa: S311 - a storm must repeat
+
+    @property
+    def control(self) -> Control:
+        return self.lab.control
+
+    def play(self) -> None:
+        """Raises AssertionError with the seed where something does not hold."""
+        try:
+            self._begin()
+            self._ask()
+            for _ in range(self.dice.randint(1, 3)):
+                self._disturb(self.dice.choice(EVENTS))
+            self._heal()
+            self._settle()
+            Judge(self).judge()
+        except AssertionError as error:
+            said = f"{error}\n{self._told()}\n{self._journal()}"
+            raise AssertionError(f"seed {self.seed}: {said}") from error
+
+    # -- what people do --------------------------------------------------------------------
+    def _begin(self) -> None:
+        self.control.reset()
+        self.started = self.control.now()
+        forget_lab_ledger(self.site)
+        self._output.unlink(missing_ok=True)
+
+    def _ask(self) -> None:
+        """One to three workloads, approved as long as the quota lasts."""
+        wishes = self.dice.sample(sorted(ASKING), self.dice.randint(1, 3))
+        if self.dice.random() < 0.25:
+            wishes = ["bkad", "bkad", "bkad"]
+        for number, opd in enumerate(wishes):
+            login, _, _, classes = ASKING[opd]
+            service_class = self.dice.choice(classes)
+            file = self.site / f"request-{number}.yaml"
+            file.write_text(yaml.safe_dump(self._request(opd, f"app{number}", service_class)))
+            try:
+                with self.desk(login) as desk:
+                    key = submit_file(desk, file).key
+                with self.desk(DECIDING[service_class]) as desk:
+                    approve(desk, key)
+            except Refused as refused:
+                self.tally["refused over quota"] += refused.code.startswith("quota.")
+            else:
+                self.keys.append(key)
+
+    def _request(self, opd: str, name: str, service_class: str) -> dict[str, object]:
+        _, nip, person, _ = ASKING[opd]
+        count = self.dice.randint(1, 3)
+        vms: list[dict[str, object]] = [
+            {
+                "name": "web",
+                "count": count,
+                "keepApart": count > 1 and self.dice.random() < 0.5,
+                "image": "debian-12",
+                "cpu": 2,
+                "memory": "2 GiB",
+                "disks": [{"name": "root", "size": "10 GiB", "class": "ssd"}],
+                "networks": [{"name": f"{opd}-app"}],
+                "sshKeys": [SSH_KEY],
+            }
+        ]
+        return {
+            "apiVersion": "cloudpemda/v1",
+            "kind": "VMRequest",
+            "metadata": {
+                "name": name,
+                "opd": opd,
+                "letter": {"number": "500/1/2026", "date": date(2026, 11, 20)},
+                "requester": {
+                    "name": person,
+                    "nip": nip,
+                    "position": "Kasubag TI",
+                    "email": "ti@example.go.id",
+                },
+            },
+            "spec": {
+                "purpose": "Badai uji",
+                "serviceClass": service_class,
+                "until": date(2027, 12, 31),
+                "vms": vms,
+            },
+        }
+
+    # -- what goes wrong -------------------------------------------------------------------
+    def _disturb(self, event: str) -> None:
+        if not self.keys:
+            return
+        deed: Callable[[], bool] = {
+            "kill, work dropped": lambda: self._killed("before", answer=False),
+            "kill, work done": lambda: self._killed("before", answer=True),
+            "kill, answer lost": lambda: self._killed("after", answer=False),
+            "kill between requests": lambda: self._killed("before", answer=False, method="GET"),
+            "ctrl-c": self._interrupted,
+            "lost answer": self._answer_lost,
+            "temporary errors": self._temporary,
+            "intruder": self._intruder,
+            "node down": self._node_down,
+            "storage full": self._storage_full,
+            "task crash": self._task_crash,
+            "undo": self._undo,
+            "undo killed": self._undo_killed,
+            "two at once": self._two_at_once,
+        }[event]
+        if deed():
+            self.tally[event] += 1
+        self.control.arm()
+
+    def _killed(
+        self, when: str, *, answer: bool, method: str = "[PD]*", run: tuple[str, ...] = ("apply",)
+    ) -> bool:
+        """The process dies while the nth request is open; its work is done, or is not."""
+        path = "/cluster/tasks" if method == "GET" else "*"
+        nth = self.dice.randint(1, 12 if method == "GET" else 25)
+        held = self._hold(when, method, path, nth, run)
+        if held is None:
+            return False
+        held.kill()
+        held.join(RUN_SECONDS)
+        self.control.release(answer=answer)
+        return True
+
+    def _hold(
+        self, when: str, method: str, path: str, nth: int, run: tuple[str, ...] = ("apply",)
+    ) -> BaseProcess | None:
+        """A run that stands at its nth matching request; None where it ended before."""
+        on = {"method": method, "path": path, "nth": nth}
+        self.control.arm({"on": on, "do": "hold", "when": when})
+        process = self._start(*run)
+        waited = 0.0
+        while process.is_alive() and not self.control.holds():
+            process.join(0.02)
+            waited += 0.02
+            assert waited < RUN_SECONDS, "a run hangs"
+        if self.control.holds():
+            return process
+        self._finish(process)
+        return None
+
+    def _interrupted(self) -> bool:
+        process = self._hold("before", "[PD]*", "*", self.dice.randint(1, 15))
+        if process is None:
+            return False
+        assert process.pid is not None
+        os.kill(process.pid, self.dice.choice([signal.SIGINT, signal.SIGTERM]))
+        self.control.release()
+        code = self._finish(process)
+        assert code in {0, 6}, f"an interrupted apply ended with {code}"
+        return True
+
+    def _answer_lost(self) -> bool:
+        method, path = self.dice.choice(WRITES)
+        on = {"method": method, "path": path, "nth": self.dice.randint(1, 2)}
+        self.control.arm({"on": on, "do": "lose-answer"})
+        self._run("apply")
+        return self._fired()
+
+    def _temporary(self) -> bool:
+        self.control.arm(
+            {
+                "on": {"method": "[PD]*", "path": "*", "probability": 0.15},
+                "do": "error",
+                "reason": self.dice.choice(TEMPORARY),
+            }
+        )
+        self._run("apply")
+        return self._fired()
+
+    def _intruder(self) -> bool:
+        """Somebody takes a VMID after it was chosen, and before our request arrives."""
+        process = self._hold("before", "POST", "*/qemu", 1)
+        if process is None:
+            return False
+        there = self.control.vms()
+        with self.desk("rudi") as desk:
+            free = [one.vmid for one in desk.ledger.instances.list() if one.vmid not in there]
+        for vmid in free:
+            self.control.outside("create-vm", vmid, config={"description": "not yours"})
+            self.strangers[vmid] = self.control.vms()[vmid]["config"]
+        self.control.release()
+        self._finish(process)
+        return bool(free)
+
+    def _node_down(self) -> bool:
+        node = self.dice.choice(["pve1", "pve2", "pve3"])
+        seconds = self.dice.uniform(0.1, 8)
+        self.control.arm({"at": self._at(seconds), "do": "node-down", "node": node})
+        self._run("apply")
+        fired = self._fired()
+        if self.dice.random() < 0.5:
+            self.control.node(node, "up")
+        return fired
+
+    def _storage_full(self) -> bool:
+        self.control.arm(
+            {
+                "at": self._at(self.dice.uniform(0.0, 3)),
+                "do": "storage-full",
+                "node": self.dice.choice(["pve1", "pve2", "pve3"]),
+                "storage": "local-zfs",
+            }
+        )
+        self._run("apply")
+        return self._fired()
+
+    def _task_crash(self) -> bool:
+        kind = self.dice.choice(["qmcreate", "qmcreate", "resize", "qmstart"])
+        before = self._vanished()
+        at = self._at(self.dice.uniform(0.3, 3))
+        self.control.arm({"at": at, "do": "task-crash", "type": kind})
+        self._run("apply")
+        return self._vanished() > before
+
+    def _undo(self) -> bool:
+        key = self.dice.choice(self.keys)
+        self._killed("before", answer=True, run=("apply", key))
+        self.control.arm()
+        return self._run("apply", "--undo", key) == 0
+
+    def _undo_killed(self) -> bool:
+        key = self.dice.choice(self.keys)
+        self._killed("before", answer=True, run=("apply", key))
+        answer = self.dice.random() < 0.5
+        return self._killed("before", answer=answer, run=("apply", "--undo", key))
+
+    def _two_at_once(self) -> bool:
+        first, second = self._start("apply"), self._start("apply")
+        codes = {self._finish(first), self._finish(second)}
+        return len(codes) > 0
+
+    # -- runs ------------------------------------------------------------------------------
+    def _run(self, *arguments: str) -> int:
+        return self._finish(self._start(*arguments))
+
+    def _start(self, *arguments: str) -> BaseProcess:
+        self.runs += 1
+        with self._output.open("a") as out:
+            out.write(f"\n$ {' '.join(arguments)}\n")
+        return worker.start(self.site, "rudi", arguments, self._output)
+
+    def _finish(self, process: BaseProcess) -> int:
+        process.join(RUN_SECONDS)
+        assert process.exitcode is not None, "a run hangs"
+        assert process.exitcode not in {1, 2}, f"a run ended with {process.exitcode}"
+        return process.exitcode
+
+    def desk(self, login: str) -> Desk:
+        return open_desk(self.site, asserted=login)
+
+    @property
+    def _output(self) -> Path:
+        return self.site / "told.txt"
+
+    def _told(self) -> str:
+        return self._output.read_text()[-6000:] if self._output.exists() else ""
+
+    def _journal(self) -> str:
+        """How far each instance is, for whoever must find out why."""
+        with self.desk("rudi") as desk:
+            lines = [str(one) for one in desk.ledger.instances.list()]
+            for saga in desk.ledger.journal.unfinished():
+                for subject, steps in desk.ledger.journal.steps(saga.id).items():
+                    lines += [f"{subject} {step}" for step in steps]
+        return "\n".join(lines)
+
+    def _at(self, seconds: float) -> str:
+        return f"{self.control.now() - self.started + seconds:.3f}s"
+
+    def _fired(self) -> bool:
+        return any(fault["fired"] for fault in self.control.faults())
+
+    def _vanished(self) -> int:
+        return sum(event["what"] == "task-vanished" for event in self.control.events())
+
+    # -- the end ---------------------------------------------------------------------------
+    def _heal(self) -> None:
+        """Nothing disturbs any more: nodes are up, requests are released, time passes."""
+        self.control.arm()
+        self.control.release(answer=False)
+        for node in ("pve1", "pve2", "pve3"):
+            self.control.node(node, "up")
+        self.control.advance(60)
+
+    def _settle(self) -> None:
+        """Apply again until nothing changes any more; a human does what only a human can."""
+        before = None
+        for _ in range(SETTLING_RUNS):
+            with self.desk("rudi") as desk:
+                instances = desk.ledger.instances.list()
+                states = {r.key: r.state for r in desk.ledger.requests.list()}
+            waiting = [one for one in instances if one.state is InstanceState.CREATING]
+            stuck = [one for one in instances if one.state is InstanceState.STUCK]
+            self.tally["resumed"] += bool(waiting)
+            for one in stuck:
+                self._human(one)
+            seen = (states, {one.key: one.state for one in instances})
+            if not waiting and not stuck and seen == before:
+                return
+            before = seen
+            self._run("apply")
+        raise AssertionError(f"not settled after {SETTLING_RUNS} runs: {before}")
+
+    def _human(self, instance: InstanceRecord) -> None:
+        """What the commands of a stuck VM say: unlock it, destroy it with its disks."""
+        vm = self.control.vms().get(instance.vmid)
+        if vm is None:
+            return
+        assert "lock" in vm["config"], f"{instance.key} is stuck for another reason: {vm}"
+        self.tally["human"] += 1
+        root = _root(self.lab)
+        path = f"{self.lab.url('pve1')}/api2/json/nodes/{vm['node']}/qemu/{instance.vmid}"
+        unlocked = root.put(f"{path}/config", data={"delete": "lock", "skiplock": 1}, timeout=30)
+        assert unlocked.status_code == 200, unlocked.reason
+        purge = {"purge": 1, "destroy-unreferenced-disks": 1}
+        gone = root.delete(path, params=purge, timeout=30)
+        assert gone.status_code == 200, gone.reason
+        self.control.advance(10)
+
+
+@dataclass
+class Judge:
+    """Ledger and lab side by side."""
+
+    history: History
+
+    def judge(self) -> None:
+        history = self.history
+        dc = history.control.state()["dc"]
+        with history.desk("rudi") as desk:
+            instances = desk.ledger.instances.list()
+            active = [one for one in instances if one.state is InstanceState.ACTIVE]
+            absent = [one for one in instances if one.state is not InstanceState.ACTIVE]
+            self._no_stranger_touched(dc)
+            self._every_vm_is_known_once(dc, active)
+            for one in active:
+                self._protected(dc, one, desk)
+            self._nothing_left(dc, active, absent)
+            self._quota(desk, active)
+            assert desk.ledger.audit.verify() == ()
+            done = [r.key for r in desk.ledger.requests.list() if r.state is RequestState.ACTIVE]
+            if done:
+                assert all(one.plan.settled for one in plan(desk, done)), "the plan is not settled"
+        history.tally["active"] += len(active)
+        history.tally["undone"] += len(absent)
+        history.tally["VMID reclaimed"] += sum(one.vmid not in history.strangers and any(
+            entry.action == "instance.reclaim" and entry.subject == one.key
+            for entry in self._log
+        ) for one in active)  # fmt: skip
+
+    @property
+    def _log(self) -> Any:
+        with self.history.desk("yanti") as desk:
+            return desk.ledger.audit.log()
+
+    def _no_stranger_touched(self, dc: Mapping[str, Any]) -> None:
+        for vmid, config in self.history.strangers.items():
+            assert dc["vms"][str(vmid)]["config"] == config, f"stranger {vmid} was changed"
+
+    def _every_vm_is_known_once(self, dc: Mapping[str, Any], active: list[InstanceRecord]) -> None:
+        ours = {
+            int(vmid): vm["config"].get("description", "")
+            for vmid, vm in dc["vms"].items()
+            if int(vmid) not in self.history.strangers
+        }
+        known = {one.vmid: one for one in active}
+        assert set(ours) == set(known), f"lab has {sorted(ours)}, ledger {sorted(known)}"
+        for vmid, text in ours.items():
+            assert f"uid={known[vmid].uid} " in text, f"VM {vmid} does not carry its uid"
+
+    def _protected(self, dc: Mapping[str, Any], one: InstanceRecord, desk: Desk) -> None:
+        vm = dc["vms"][str(one.vmid)]
+        assert vm["status"] == "running", f"{one.key} is {vm['status']}"
+        assert "lock" not in vm["config"], f"{one.key} is locked"
+        assert one.vmid in dc["pools"][f"opd-{one.opd}"]["vms"], f"{one.key} is in no pool"
+        request = desk.ledger.requests.get(one.number)
+        service_class = desk.site.catalogue.service_classes[request.spec.service_class]
+        if service_class.ha:
+            assert dc["ha_resources"][f"vm:{one.vmid}"]["state"] == "started", one.key
+        if service_class.replication:
+            jobs = [job for job in dc["replication"].values() if job["guest"] == one.vmid]
+            assert len(jobs) == service_class.replication.targets, f"{one.key}: {jobs}"
+            assert {f"cloudpemda-{one.vmid}"} <= set(dc["ha_rules"]), one.key
+        listed = [
+            name
+            for name, job in dc["backup_jobs"].items()
+            if str(one.vmid) in job["options"].get("vmid", "").split(",")
+        ]
+        assert listed == [f"cloudpemda-{request.spec.service_class}"], f"{one.key}: {listed}"
+
+    def _nothing_left(
+        self,
+        dc: Mapping[str, Any],
+        active: list[InstanceRecord],
+        absent: list[InstanceRecord],
+    ) -> None:
+        there = {one.vmid for one in active}
+        for one in absent:
+            assert one.state in {InstanceState.FAILED, InstanceState.PLANNED}, one
+        for volume in dc["volumes"]:
+            if volume["content"] == "images":
+                assert volume["vmid"] in there, f"orphan volume {volume['volid']}"
+        assert {int(sid.removeprefix("vm:")) for sid in dc["ha_resources"]} <= there
+        assert {job["guest"] for job in dc["replication"].values()} <= there
+        for rule in dc["ha_rules"].values():
+            named = {int(sid.strip()[3:]) for sid in rule["options"]["resources"].split(",")}
+            assert named <= there, f"rule {rule['name']} names {named - there}"
+        for job in dc["backup_jobs"].values():
+            named = {int(vmid) for vmid in job["options"]["vmid"].split(",")}
+            assert named <= there, f"backup job {job['name']} names {named - there}"
+
+    def _quota(self, desk: Desk, active: list[InstanceRecord]) -> None:
+        for opd, balances in desk.ledger.quota.by_opd().items():
+            limits = desk.site.effective_quota(opd)
+            for dimension, balance in balances.items():
+                limit = limits.get(dimension)
+                total = balance.committed + balance.held
+                assert limit is None or total <= limit, f"{opd} {dimension}: {total} > {limit}"
+            own = sum(one.opd == opd for one in active)
+            assert balances["instances"].committed == own, f"{opd}: committed is not what runs"
+
+
+def _root(lab: RunningLab) -> requests.Session:
+    """Somebody with root's password, as who runs `qm` on a node."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(lab.ca)
+    answer = session.post(
+        f"{lab.url('pve1')}/api2/json/access/ticket",
+        data={"username": "root@pam", "password": lab.root_password()},
+        timeout=30,
+    )
+    data = answer.json()["data"]
+    session.cookies.set("PVEAuthCookie", data["ticket"])
+    session.headers["CSRFPreventionToken"] = data["CSRFPreventionToken"]
+    return session
