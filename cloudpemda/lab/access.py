@@ -17,83 +17,31 @@ from .errors import denied, unauthorised
 from .state import Access, Acl, Cluster, Token, User
 
 TICKET_LIFE = 2 * 3600
-COMMON = frozenset(
-    [
-        "Datastore.Allocate",
-        "Datastore.AllocateSpace",
-        "Datastore.AllocateTemplate",
-        "Datastore.Audit",
-        "Group.Allocate",
-        "Mapping.Audit",
-        "Mapping.Modify",
-        "Mapping.Use",
-        "Permissions.Modify",
-        "Pool.Allocate",
-        "Pool.Audit",
-        "Realm.Allocate",
-        "Realm.AllocateUser",
-        "SDN.Allocate",
-        "SDN.Audit",
-        "SDN.Use",
-        "Sys.AccessNetwork",
-        "Sys.Audit",
-        "Sys.Console",
-        "Sys.Incoming",
-        "Sys.Modify",
-        "Sys.PowerMgmt",
-        "Sys.Syslog",
-        "User.Modify",
-        "VM.Allocate",
-        "VM.Audit",
-        "VM.Backup",
-        "VM.Clone",
-        "VM.Config.CDROM",
-        "VM.Config.CPU",
-        "VM.Config.Cloudinit",
-        "VM.Config.Disk",
-        "VM.Config.HWType",
-        "VM.Config.Memory",
-        "VM.Config.Network",
-        "VM.Config.Options",
-        "VM.Console",
-        "VM.Migrate",
-        "VM.PowerMgmt",
-        "VM.Snapshot",
-        "VM.Snapshot.Rollback",
-    ]
-)
+_COMMON = """
+Datastore.Allocate Datastore.AllocateSpace Datastore.AllocateTemplate Datastore.Audit
+Group.Allocate Mapping.Audit Mapping.Modify Mapping.Use Permissions.Modify Pool.Allocate
+Pool.Audit Realm.Allocate Realm.AllocateUser SDN.Allocate SDN.Audit SDN.Use Sys.AccessNetwork
+Sys.Audit Sys.Console Sys.Incoming Sys.Modify Sys.PowerMgmt Sys.Syslog User.Modify VM.Allocate
+VM.Audit VM.Backup VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit VM.Config.Disk
+VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.Console VM.Migrate
+VM.PowerMgmt VM.Snapshot VM.Snapshot.Rollback
+"""
+COMMON = frozenset(_COMMON.split())
 ONLY_8 = frozenset({"VM.Monitor"})
-ONLY_9 = frozenset(
-    [
-        "VM.GuestAgent.Audit",
-        "VM.GuestAgent.FileRead",
-        "VM.GuestAgent.FileSystemMgmt",
-        "VM.GuestAgent.FileWrite",
-        "VM.GuestAgent.Unrestricted",
-        "VM.Replicate",
-    ]
-)
-ROOT_ONLY = frozenset(
-    [
-        "Mapping.Modify",
-        "Permissions.Modify",
-        "Realm.Allocate",
-        "Sys.AccessNetwork",
-        "Sys.Incoming",
-        "Sys.Modify",
-        "Sys.PowerMgmt",
-    ]
-)
-VM_USER = frozenset(
-    [
-        "VM.Audit",
-        "VM.Backup",
-        "VM.Config.CDROM",
-        "VM.Config.Cloudinit",
-        "VM.Console",
-        "VM.PowerMgmt",
-    ]
-)
+_ONLY_9 = """
+VM.GuestAgent.Audit VM.GuestAgent.FileRead VM.GuestAgent.FileSystemMgmt VM.GuestAgent.FileWrite
+VM.GuestAgent.Unrestricted VM.Replicate
+"""
+ONLY_9 = frozenset(_ONLY_9.split())
+_ROOT_ONLY = """
+Mapping.Modify Permissions.Modify Realm.Allocate Sys.AccessNetwork Sys.Incoming Sys.Modify
+Sys.PowerMgmt
+"""
+ROOT_ONLY = frozenset(_ROOT_ONLY.split())
+_VM_USER = """
+VM.Audit VM.Backup VM.Config.CDROM VM.Config.Cloudinit VM.Console VM.PowerMgmt
+"""
+VM_USER = frozenset(_VM_USER.split())
 VM_USER_9 = ONLY_9 - {"VM.GuestAgent.Unrestricted", "VM.Replicate"}
 # Which privileges a login answer lists under which heading, by the first part of the path.
 HEADINGS = {

@@ -13,12 +13,24 @@ from . import (
     replication,
 )
 from .ha import groups, manager, resources, rules, status
-from .qemu import agent, clone, create, disks, edit, lifecycle, migrate, power, reads, snapshots
+from .qemu import (
+    agent,
+    bulk,
+    clone,
+    create,
+    disks,
+    edit,
+    lifecycle,
+    migrate,
+    power,
+    reads,
+    snapshots,
+)
 from .routes import HANDLERS
 
 SERVED = (
     api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication, agent,
-    groups, manager, resources, rules, status, clone, create, disks, edit, lifecycle, migrate,
+    bulk, groups, manager, resources, rules, status, clone, create, disks, edit, lifecycle, migrate,
     power, reads, snapshots,
 )  # fmt: skip
 

@@ -9,9 +9,9 @@ from .params import parse_property_string
 from .qemu.config import cpus_of, memory_of
 from .qemu.stats import disk_size, uptime
 from .routes import route
-from .state import Node, Vm
+from .state import Node, Task, Vm
 from .tables import load
-from .world import Call, World
+from .world import Call, World, digest_of
 
 OPTIONS_DEFAULT_RANGE = (100, 1000000)
 
@@ -95,7 +95,7 @@ def vm_resource(world: World, vm: Vm) -> dict[str, object]:
     managed = world.cluster.ha_resources.get(f"vm:{vm.vmid}")
     if managed is not None:
         row["hastate"] = managed.state
-    if not vm.known_since or not world.cluster.nodes[vm.node].online:
+    if not world.seen(vm):
         return row
     row |= {
         "status": "stopped" if vm.status == "stopped" else "running",
@@ -310,8 +310,63 @@ def config_nodes(call: Call) -> object:
     ]
 
 
+@route("GET /cluster/config/join")
+def config_join(call: Call) -> object:
+    rows = [
+        {
+            "name": node.name,
+            "nodeid": str(node.number),
+            "pve_addr": node.address,
+            "pve_fp": call.world.fingerprint,
+            "quorum_votes": "1",
+            "ring0_addr": node.address,
+        }
+        for node in call.cluster.nodes.values()
+    ]
+    return {
+        "nodelist": rows,
+        "totem": config_totem(call),
+        "preferred_node": call.node,
+        "config_digest": digest_of(rows),
+    }
+
+
+@route("GET /cluster/log")
+def cluster_log(call: Call) -> object:
+    """Tasks as they began and ended, the latest first."""
+    lines: list[tuple[float, Task, str, int]] = []
+    for task in call.cluster.tasks:
+        lines.append((task.starttime, task, f"starting task {task.upid}", 6))
+        if task.endtime is not None:
+            severity = 6 if task.status == "OK" else 3
+            lines.append((task.endtime, task, f"end task {task.upid} {task.status}", severity))
+    lines.sort(key=lambda line: line[0])
+    rows: list[object] = [
+        {
+            "uid": str(number),
+            "id": f"{number}:{task.node}",
+            "node": task.node,
+            "pid": task.pid,
+            "user": task.user,
+            "tag": "pvedaemon",
+            "time": int(when),
+            "pri": severity,
+            "msg": text,
+        }
+        for number, (when, task, text, severity) in enumerate(lines, 1)
+        if task.user == call.user or call.may("/", "Sys.Syslog")
+    ]
+    return rows[::-1][: call.params.whole("max", 50)]
+
+
+@route("GET /cluster/notifications/targets")
+def notification_targets(call: Call) -> object:
+    comment = "Send mails to root@pam's email address"
+    return [{"name": "mail-to-root", "type": "sendmail", "origin": "builtin", "comment": comment}]
+
+
 @route("GET /cluster/config/totem")
-def config_totem(call: Call) -> object:
+def config_totem(call: Call) -> dict[str, object]:
     return {
         "cluster_name": call.cluster.name,
         "config_version": str(len(call.cluster.nodes)),

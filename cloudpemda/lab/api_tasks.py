@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from .errors import invalid
 from .routes import Page, Text, route
@@ -103,8 +104,14 @@ def _status_kind(status: str) -> str:
 
 @route("GET /cluster/tasks")
 def cluster_tasks(call: Call) -> object:
+    """All that run, and each node's latest that have ended."""
     rows = []
-    for task in [t for t in reversed(call.cluster.tasks) if _visible(call, t)][:CLUSTER_LIST]:
+    ended: Counter[str] = Counter()
+    for task in reversed(call.cluster.tasks):
+        ended[task.node] += task.endtime is not None
+        beyond = task.endtime is not None and ended[task.node] > CLUSTER_LIST
+        if beyond or not _visible(call, task):
+            continue
         row = _row(task)
         del row["pid"], row["pstart"]
         if task.endtime is not None:

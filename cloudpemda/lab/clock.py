@@ -32,10 +32,12 @@ class Clock:
         start: float,
         rate: float | None,
         real: Callable[[], float] = time.monotonic,
+        per_request: float = 0.0,
     ) -> None:
         """`start` in seconds since the epoch; `rate` in lab seconds per real one, or None."""
         self.rate = rate
         self.start = start
+        self.per_request = per_request  # lab seconds that every request takes
         self._real = real
         self._lab_base = start
         self._real_base = real()

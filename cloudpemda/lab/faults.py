@@ -255,7 +255,7 @@ def outside(world: World, values: Mapping[str, object]) -> dict[str, object]:
             raise LabError("lab.vm-exists", vmid=vmid)
         node = str(values.get("node", cluster.online[0]))
         config = {"name": f"outside-{vmid}", "boot": " "} | _settings(values)
-        cluster.vms[vmid] = Vm(vmid, node, config)
+        cluster.vms[vmid] = Vm(vmid, node, config, created=world.now())
     elif vmid not in cluster.vms:
         raise LabError("lab.no-such-vm", vmid=vmid)
     elif action == "delete-vm":

@@ -34,34 +34,14 @@ UNITS = {"KiB": 1024, "MiB": MIB, "GiB": GIB, "TiB": 1024 * GIB}
 IMAGE_SIZE = 2 * GIB
 TOKEN_USER, TOKEN_NAME, TOKEN_ROLE = "cloudpemda@pve", "apply", "CloudpemdaApply"
 # What cloudpemda's own token may do, and no more.
-LEAST = frozenset(
-    [
-        "Datastore.Allocate",
-        "Datastore.AllocateSpace",
-        "Datastore.Audit",
-        "Pool.Allocate",
-        "Pool.Audit",
-        "SDN.Audit",
-        "SDN.Use",
-        "Sys.Audit",
-        "Sys.Console",
-        "Sys.Modify",
-        "VM.Allocate",
-        "VM.Audit",
-        "VM.Clone",
-        "VM.Config.CDROM",
-        "VM.Config.CPU",
-        "VM.Config.Cloudinit",
-        "VM.Config.Disk",
-        "VM.Config.HWType",
-        "VM.Config.Memory",
-        "VM.Config.Network",
-        "VM.Config.Options",
-        "VM.PowerMgmt",
-    ]
-)
-LEAST_9 = frozenset({"VM.Replicate", "VM.GuestAgent.Audit"})
-LEAST_8 = frozenset({"VM.Monitor"})
+_LEAST = """
+Datastore.Allocate Datastore.AllocateSpace Datastore.Audit Pool.Allocate Pool.Audit SDN.Use
+Sys.Audit Sys.Console Sys.Modify VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU
+VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network
+VM.Config.Options VM.PowerMgmt
+"""
+LEAST = frozenset(_LEAST.split())
+LEAST_9 = frozenset({"VM.Replicate"})
 
 
 @dataclass(frozen=True)
@@ -273,7 +253,7 @@ def _storage_options(name: str, layout: StorageLayout) -> dict[str, str]:
 
 def grant_program(cluster: Cluster, secret: str) -> None:
     """The token cloudpemda works with: its own role with the least privileges, on `/`."""
-    extra = LEAST_8 if cluster.release == "8" else LEAST_9
+    extra = frozenset() if cluster.release == "8" else LEAST_9
     cluster.access.roles[TOKEN_ROLE] = sorted(LEAST | extra)
     full = f"{TOKEN_USER}!{TOKEN_NAME}"
     user = User(TOKEN_USER, expire=0, fields={"comment": "cloudpemda"})

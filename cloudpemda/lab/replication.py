@@ -73,14 +73,14 @@ def tick(world: World) -> None:
 
 
 def _due(job: ReplicationJob) -> float:
+    """When a job is to run next: one that never did is as late as can be."""
     if job.state.scheduled_now:
         return 0.0
-    if job.state.next_sync:
-        return job.state.next_sync
-    first = parse(job.options.get("schedule", DEFAULT)).next_after(
-        float(job.options.get("created", 0))
-    )
-    return first or float("inf")
+    return job.state.next_sync or _next(job, 0.0)
+
+
+def _next(job: ReplicationJob, after: float) -> float:
+    return parse(job.options.get("schedule", DEFAULT)).next_after(after) or float("inf")
 
 
 def run(world: World, job: ReplicationJob, vm: Vm) -> None:
@@ -103,7 +103,7 @@ def run(world: World, job: ReplicationJob, vm: Vm) -> None:
     state.fail_count, state.error = 0, ""
     state.last_sync, state.last_node = now, vm.node
     state.duration = world.duration("replication")
-    state.next_sync = parse(job.options.get("schedule", DEFAULT)).next_after(now) or float("inf")
+    state.next_sync = _next(job, now)
     world.note("replicated", job=job.id, vmid=vm.vmid, source=vm.node, target=job.target)
 
 
@@ -155,7 +155,7 @@ def _shown(call: Call, job: ReplicationJob) -> dict[str, object]:
     if vm is not None:
         row["source"] = vm.node
     for key, value in job.options.items():
-        if key != "created" and (key, value) != ("disable", "0"):
+        if (key, value) != ("disable", "0"):
             row[key] = float(value) if key == "rate" and "." in value else _plain(key, value)
     return row
 
@@ -214,7 +214,6 @@ def create_job(call: Call) -> object:
     if any(j.guest == guest and j.target == target for j in cluster.replication.values()):
         raise failed(f"replication job for guest '{guest}' to target '{target}' already exists")
     options = {k: v for k, v in params.items() if k not in ("id", "type", "target")}
-    options["created"] = str(int(call.world.now()))
     cluster.replication[params["id"]] = ReplicationJob(params["id"], guest, number, target, options)
     return None
 
@@ -255,20 +254,13 @@ def _status(call: Call, job: ReplicationJob) -> dict[str, object]:
         "last_sync": int(state.last_sync),
         "last_try": int(state.last_try),
         "fail_count": state.fail_count,
-        "next_sync": _shown_next(job),
+        "next_sync": int(job.state.next_sync or _next(job, 0.0)),
     }
     if state.last_sync:
         row["duration"] = state.duration
     if state.error:
         row["error"] = state.error
     return row
-
-
-def _shown_next(job: ReplicationJob) -> int:
-    """A job that never ran shows its schedule's first instant after the epoch."""
-    if job.state.next_sync:
-        return int(job.state.next_sync)
-    return int(parse(job.options.get("schedule", DEFAULT)).next_after(0) or 0)
 
 
 @route("GET /nodes/{node}/replication")

@@ -219,7 +219,7 @@ class Listener:
         headers = {name.lower(): value for name, value in request.headers.items()}
 
         async def work() -> Reply:
-            world.clock.run_due()
+            world.clock.advance(world.clock.per_request)
             reply = await self.frontend.answer(self.node, request.method, rest, values, headers)
             world.clock.run_due()
             return reply

@@ -101,7 +101,7 @@ class Vm:
     status: str = "stopped"  # stopped, running, paused
     started: float = 0.0
     pid: int = 0
-    known_since: float = 0.0  # when the node's statistics first saw it
+    created: float = 0.0
     cloudinit: dict[str, str] = field(default_factory=dict)  # as last written to the CD
 
     @property

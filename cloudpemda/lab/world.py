@@ -65,12 +65,10 @@ class World:
             )
         return vm
 
-    def tick(self) -> None:
-        """The nodes' statistics daemons see what runs on them."""
-        for vm in self.cluster.vms.values():
-            if not vm.known_since and self.cluster.nodes[vm.node].online:
-                vm.known_since = self.now()
-        self.clock.after(STATISTICS_EVERY, self.tick)
+    def seen(self, vm: Vm) -> bool:
+        """Whether the statistics daemon of the VM's node knows it: they look every ten seconds."""
+        age = self.now() - vm.created
+        return self.cluster.nodes[vm.node].online and age >= STATISTICS_EVERY
 
     def need_quorum(self) -> None:
         if not self.cluster.quorate:

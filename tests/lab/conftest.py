@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -65,6 +66,19 @@ def lab(one_lab: RunningLab) -> RunningLab:
 @pytest.fixture
 def control(lab: RunningLab) -> Control:
     return lab.control
+
+
+@pytest.fixture
+def root(lab: RunningLab) -> Client:
+    """root@pam in person."""
+    client = Client(lab)
+    client.headers = {}
+    login = client("POST", "/access/ticket", username="root@pam", password=lab.root_password())
+    client.headers = {
+        "Cookie": f"PVEAuthCookie={quote(login['ticket'], safe='')}",
+        "CSRFPreventionToken": login["CSRFPreventionToken"],
+    }
+    return client
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def create(pve: Client, vmid: int = 10000, **more: object) -> str:
 
 
 def test_a_vm_is_imported_configured_grown_started_and_reported(
-    pve: Client, control: Control
+    pve: Client, root: Client, control: Control
 ) -> None:
     pve("POST", "/pools", poolid="opd-dinkes")
     assert create(pve, pool="opd-dinkes") == "OK"
@@ -51,7 +51,7 @@ def test_a_vm_is_imported_configured_grown_started_and_reported(
     assert pve("GET", f"{path}/config")["tags"] == "app;dinkes"
     assert pve.task("POST", f"{path}/status/start") == "OK"
     control.wait(20)
-    found = pve("GET", f"{path}/agent/network-get-interfaces")["result"]
+    found = root("GET", f"{path}/agent/network-get-interfaces")["result"]
     assert found[1]["ip-addresses"][0]["ip-address"] == "10.10.110.21"
     row = next(r for r in pve("GET", "/cluster/resources", type="vm") if r["vmid"] == 10000)
     assert (row["status"], row["pool"], row["maxdisk"]) == ("running", "opd-dinkes", 40 * 1024**3)

@@ -43,8 +43,8 @@ def _free_port() -> int:
 def _recorded(version: str) -> Iterator[str]:
     port = _free_port()
     command = [
-        sys.executable, "-m", "cloudpemda.lab", "serve", "--state", "recorded", "--version", version,
-        "--listen", f"127.0.0.1:{port}", "--root-password", "secret-of-root",
+        sys.executable, "-m", "cloudpemda.lab", "serve", "--state", "recorded",
+        "--version", version, "--listen", f"127.0.0.1:{port}", "--root-password", "secret-of-root",
     ]  # fmt: skip
     process = subprocess.Popen(command)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import failed
 from ..formats import split_list
 from ..qemu import machine
@@ -46,38 +48,39 @@ def _tend(world: World, resource: HaResource) -> None:
         return
     if resource.command and _carry_out(world, resource, vm):
         return
-    goal = STATES.get(wanted, "started")
-    if resource.state in ("starting", "stopping"):
-        _settle(vm, resource, goal)
-    elif goal == "started":
+    if STATES.get(wanted, "started") == "started":
         _make_started(world, resource, vm)
-    elif vm.status == "stopped":
-        resource.state = "stopped"
     else:
-        resource.state = "request_stop"
-        world.tasks.start(
-            world.cluster.nodes[vm.node],
-            "qmstop",
-            str(vm.vmid),
-            "root@pam",
-            lambda t: _stop(world, vm),
-        )
-
-
-def _settle(vm: Vm, resource: HaResource, goal: str) -> None:
-    running = vm.status != "stopped"
-    if running == (goal == "started"):
-        resource.state = goal
+        _make_stopped(world, resource, vm)
 
 
 def _make_started(world: World, resource: HaResource, vm: Vm) -> None:
+    """The manager decides in one round, the node's own manager acts in the next."""
     if vm.status != "stopped":
         resource.state = "started"
+    elif resource.state not in ("request_start", "starting"):
+        resource.state = "request_start"
     elif not vm.config.get("lock"):
         resource.state = "starting"
+        _launch(world, vm, "qmstart", _start)
+
+
+def _make_stopped(world: World, resource: HaResource, vm: Vm) -> None:
+    if vm.status == "stopped":
+        resource.state = "stopped"
+    else:
+        resource.state = "request_stop"
+        _launch(world, vm, "qmstop", _stop)
+
+
+def _launch(world: World, vm: Vm, kind: str, work: Callable[[World, Vm], Work]) -> None:
+    """A worker on the VM's node, unless one is at it already."""
+    busy = any(
+        task.type == kind and task.id == str(vm.vmid) for task, _ in world.tasks.running.values()
+    )
+    if not busy:
         node = world.cluster.nodes[vm.node]
-        work = lambda task: _start(world, vm)  # noqa: E731
-        world.tasks.start(node, "qmstart", str(vm.vmid), "root@pam", work)
+        world.tasks.start(node, kind, str(vm.vmid), "root@pam", lambda _: work(world, vm))
 
 
 def _start(world: World, vm: Vm) -> Work:

@@ -40,7 +40,9 @@ def clone_vm(call: Call) -> object:
     _check_space_rights(call, source, full)
     if newid in cluster.vms:
         raise failed(f"unable to create VM {newid}: config file already exists")
-    return _begin(call, source, Vm(newid, target, {"lock": "clone"}), full)
+    return _begin(
+        call, source, Vm(newid, target, {"lock": "clone"}, created=call.world.now()), full
+    )
 
 
 def _locks(source: Vm, newid: int) -> list[Acquire]:

@@ -48,7 +48,7 @@ def create_vm(call: Call) -> object:
     if vmid in cluster.vms:
         where = cluster.vms[vmid].node
         raise failed(f"unable to create VM {vmid} - VM {vmid} already exists on node '{where}'")
-    vm = Vm(vmid, call.node, {"lock": "create"})
+    vm = Vm(vmid, call.node, {"lock": "create"}, created=world.now())
     cluster.vms[vmid] = vm
     return call.start("qmcreate", vmid, lambda task: _create(call, vm, settings, task))
 

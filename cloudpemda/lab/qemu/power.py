@@ -28,10 +28,10 @@ def start(call: Call) -> object:
     call.world.need_quorum()
     if _managed(call) and not call.params.flag("skiplock"):
         return ha.request(call, "start", "started")
-    return call.start("qmstart", call.params["vmid"], lambda task: _start(call, task))
+    return call.start("qmstart", call.params["vmid"], lambda task: start_work(call, task))
 
 
-def _start(call: Call, task: Task) -> Work:
+def start_work(call: Call, task: Task) -> Work:
     yield config_lock(call.params.whole("vmid"))
     vm = call.vm()
     check_startable(call.world, vm, skiplock=call.params.flag("skiplock"))
@@ -75,10 +75,10 @@ def shutdown(call: Call) -> object:
     check_skiplock(call)
     if _managed(call) and not call.params.flag("skiplock"):
         return ha.request(call, "stop", "stopped")
-    return call.start("qmshutdown", call.params["vmid"], lambda task: _shutdown(call, task))
+    return call.start("qmshutdown", call.params["vmid"], lambda task: shutdown_work(call, task))
 
 
-def _shutdown(call: Call, task: Task) -> Work:
+def shutdown_work(call: Call, task: Task) -> Work:
     yield config_lock(call.params.whole("vmid"))
     vm = locate(call)
     check_lock(vm, call)

@@ -27,9 +27,10 @@ def move(world: World, vm: Vm, target: str) -> None:
         there = storages.find(world.cluster, volid, target)
         if here is None:
             continue
-        if there is not None:
-            world.cluster.volumes.remove(there)
-        here.node = target
+        if there is None:
+            here.node = target
+        else:  # a replicated copy: it becomes the VM's, and the old one the copy
+            there.virtual, there.size = here.virtual, here.size
     vm.node = target
     for job in world.cluster.replication.values():
         if job.guest == vm.vmid and job.target == target:
