@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import worst
+from cloudpemda.errors import ExitCode, Incomplete, worst
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
@@ -36,8 +36,11 @@ def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
     from cloudpemda.plan.diff import plan_to_data
     from cloudpemda.usecases.apply import apply as use_case
 
-    with frame.desk() as desk, Live(frame.err) as live:
-        done = use_case(desk, requests, live.progress, live.halted, undo=undo)
+    try:
+        with frame.desk() as desk, Live(frame.err) as live:
+            done = use_case(desk, requests, live.progress, live.halted, undo=undo)
+    except KeyboardInterrupt as stop:  # a second Ctrl-C did not wait for the safe point
+        raise Incomplete("apply.interrupted") from stop
     data = [
         {
             "request": one.record.key,
@@ -51,5 +54,6 @@ def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
         for one in done
     ]
     faults = [fault for one in done for fault in one.faults]
-    code = worst(one.code for one in done)
+    stopped = [ExitCode.INCOMPLETE] if live.halted() else []
+    code = worst([*stopped, *(one.code for one in done)])
     frame.finish(data, lambda out: applied(out, frame, done), faults, code)

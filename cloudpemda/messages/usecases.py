@@ -49,6 +49,12 @@ TEXTS = {
         next_en="The ledger and the request disagree: run `cloudpemda audit verify`.",
         next_id="Buku besar dan permintaan tidak cocok: jalankan `cloudpemda audit verify`.",
     ),
+    "apply.interrupted": Text(
+        en="stopped at once; the journal knows how far it came",
+        id="dihentikan seketika; jurnal mencatat sejauh mana pekerjaan",
+        next_en="`cloudpemda apply` continues where it stopped.",
+        next_id="`cloudpemda apply` melanjutkan dari tempat berhenti.",
+    ),
     "apply.nothing-to-undo": Text(
         en="nothing of {key} was begun",
         id="belum ada bagian {key} yang dimulai",
