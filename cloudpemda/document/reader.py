@@ -152,26 +152,29 @@ class _Reading:
 
     def _value(self, event: Event, path: Path, depth: int) -> object:
         self._count(event)
-        # The first of two equal keys counts, so its place does.
-        self._values_at.setdefault(path, _at(event))
+        self._values_at[path] = _at(event)
         if isinstance(event, AliasEvent):
             self._fault("document.alias", event, path, name=shown(event.anchor))
             self._faulty.add(path)
             return None
-        assert isinstance(event, ScalarEvent | CollectionStartEvent)  # noqa: S101 - the grammar
-        if event.anchor is not None:
-            self._fault("document.anchor", event, path, name=shown(event.anchor))
-        if event.tag is not None:
-            self._fault("document.tag", event, path, tag=shown(event.tag))
-            self._faulty.add(path)
         if isinstance(event, ScalarEvent):
+            self._undecorated(event, path)
             return self._scalar(event, path)
+        assert isinstance(event, CollectionStartEvent)  # noqa: S101 - the grammar has no other
+        self._undecorated(event, path)
         if depth >= DEEPEST:
             self._fault("document.too-deep", event, path[:3], deepest=DEEPEST)
             raise _Stop
         if isinstance(event, MappingStartEvent):
             return self._mapping(path, depth + 1)
         return self._sequence(path, depth + 1)
+
+    def _undecorated(self, event: ScalarEvent | CollectionStartEvent, path: Path) -> None:
+        if event.anchor is not None:
+            self._fault("document.anchor", event, path, name=shown(event.anchor))
+        if event.tag is not None:
+            self._fault("document.tag", event, path, tag=shown(event.tag))
+            self._faulty.add(path)
 
     def _scalar(self, event: ScalarEvent, path: Path) -> object:
         word: str = event.value
@@ -191,7 +194,7 @@ class _Reading:
         found: list[object] = []
         while True:
             event = self._next()
-            if type(event) is SequenceEndEvent:
+            if isinstance(event, SequenceEndEvent):
                 return tuple(found)
             found.append(self._value(event, (*path, len(found)), depth))
 
@@ -199,7 +202,7 @@ class _Reading:
         found: dict[str, object] = {}
         while True:
             event = self._next()
-            if type(event) is MappingEndEvent:
+            if isinstance(event, MappingEndEvent):
                 return found
             key = self._key(event, path, depth)
             if key is None:
@@ -209,7 +212,7 @@ class _Reading:
             if key in found:
                 line = self._keys_at[here][0]
                 self._fault("document.duplicate-key", event, here, key=shown(key), line=line)
-                self._value(self._next(), here, depth)
+                self._skip(self._next(), path, depth)
                 continue
             self._keys_at[here] = _at(event)
             found[key] = self._value(self._next(), here, depth)

@@ -28,7 +28,7 @@ _TRAP_WORDS = frozenset(
     {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "="}
     | {".inf", "+.inf", "-.inf", ".nan"}
 )
-_LONGEST_TRAP = 6
+_LONGEST_TRAP = max(map(len, _TRAP_WORDS))
 
 
 class Trap(Enum):
@@ -41,15 +41,15 @@ class Trap(Enum):
 
 def plain(word: str) -> str | int | float | bool | Trap | None:
     """The value of an unquoted word, or why it has none."""
+    if len(word) > _LONGEST_TRAP and word[0].isalpha():  # most words of most documents
+        return word
     if word in _CONSTANTS:
         return _CONSTANTS[word]
     if _NUMBER_LIKE.match(word):
         return _number(word)
     if not word:
         return Trap.EMPTY
-    if len(word) <= _LONGEST_TRAP and word.lower() in _TRAP_WORDS:
-        return Trap.AMBIGUOUS
-    return word
+    return Trap.AMBIGUOUS if word.lower() in _TRAP_WORDS else word
 
 
 def _number(word: str) -> str | int | float | Trap:

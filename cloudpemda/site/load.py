@@ -93,13 +93,12 @@ def _limit(said: int | str | None) -> Limit:
 
 def load_site(directory: Path) -> Site:
     """Read and compare all files of a site. Raises InvalidInput with all faults of all files."""
-    if not (directory / "site.yaml").is_file():
-        raise InvalidInput(
-            [Fault("site.none", {"directory": str(directory)}, file=str(directory / "site.yaml"))]
-        )
     faults: list[Fault] = []
+    site = _read(directory / "site.yaml", SiteFile, faults)
+    if [fault.code for fault in faults] == ["document.not-found"]:
+        raise InvalidInput([Fault("site.none", {"directory": str(directory)}, faults[0].file)])
     files = Files(
-        site=_read(directory / "site.yaml", SiteFile, faults),
+        site=site,
         catalogue=_read(directory / "catalogue.yaml", Catalogue, faults),
         people=_read(directory / "people.yaml", PeopleFile, faults),
         opds={
@@ -130,9 +129,14 @@ def _opd_files(folder: Path, faults: list[Fault]) -> list[Path]:
     """The OPDs' files by name. Anything else there is a fault: nobody should look in vain for
     an OPD whose file was called .yml."""
     found: list[Path] = []
-    if not folder.is_dir():
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
         return found
-    for path in sorted(folder.iterdir()):
+    except OSError:
+        faults.append(Fault("document.unreadable", file=str(folder)))
+        return found
+    for path in entries:
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.suffix == ".yaml":

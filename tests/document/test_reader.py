@@ -147,11 +147,11 @@ def test_one_fault_hides_no_other_and_they_come_in_order() -> None:
     ]
 
 
-def test_the_first_of_two_equal_keys_keeps_its_place() -> None:
-    source = load_bytes(b"a: {b: 1}\na: {b: 2, c: no}", "f")
+def test_the_first_of_two_equal_keys_counts() -> None:
+    source = load_bytes(b"a: {b: 1}\na: {b: no, c: 2}", "f")
     assert source.data == {"a": {"b": 1}}
     assert source.values_at["a", "b"] == (1, 8)
-    assert [fault.path for fault in source.faults] == ["a", "a.c"]
+    assert [(fault.code, fault.line) for fault in source.faults] == [("document.duplicate-key", 2)]
 
 
 def test_positions_are_told_for_values_and_keys() -> None:

@@ -270,6 +270,14 @@ def test_an_opd_file_that_would_be_overlooked_is_told(name: str, directory: Path
     assert (fault.code, fault.file) == ("site.file-name", str(path))
 
 
+def test_an_opd_folder_that_is_none_is_told(directory: Path) -> None:
+    shutil.rmtree(directory / "opd")
+    (directory / "opd").write_text("")
+    assert ("document.unreadable", str(directory / "opd")) in [
+        (fault.code, fault.file) for fault in faults_of(directory)
+    ]
+
+
 def test_editors_leftovers_are_no_opds(directory: Path) -> None:
     (directory / "opd" / ".dinkes.yaml.swp").write_text("")
     (directory / "opd" / "dinkes.yaml~").write_text("")
