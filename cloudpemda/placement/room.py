@@ -265,8 +265,10 @@ def _refuges(state: ClusterState, vm: Vm, promise: Promise | None) -> frozenset[
         allowed = [frozenset(rule.nodes) for rule in strict if sid in rule.resources]
         allowed = [nodes for nodes in allowed if nodes]
     jobs = [j for j in state.replication_jobs if j.vmid == vm.vmid and not j.removing]
-    if jobs:
-        allowed.append(frozenset({vm.node, *(job.target for job in jobs)}))
+    # a job that points at the VM's own node is about to be turned round, and tells nothing yet
+    targets = {job.target for job in jobs} - {vm.node}
+    if targets:
+        allowed.append(frozenset({vm.node, *targets}))
     elif promise is not None and (promised := _promised_refuges(promise)) is not None:
         allowed.append(promised)
     return frozenset.intersection(*allowed) if allowed else None

@@ -257,6 +257,7 @@ class _Search:
 
     def _node_rank(self, demand: VmDemand, node: str) -> tuple[float, float, float, str]:
         memory, cpu = self._shares(node, demand.cores, demand.memory)
+        # a node that holds another member's replica would only be gone back from later
         crowd = sum(node in (member.refuges or ()) for member in self._others(demand))
         fullness = round(max(memory, cpu), 9)
         return (crowd, -fullness if self._way.packed else fullness, round(memory, 9), node)

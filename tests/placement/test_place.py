@@ -69,6 +69,20 @@ def test_keep_apart_members_share_no_node_and_no_replica_lies_beside_another_mem
     assert result.n_plus_one.exposed == ()
 
 
+def test_a_replica_gives_way_to_a_member_that_can_be_nowhere_else() -> None:
+    """Only pve1 and pve2 have the image, so that both replicas must lie on pve3."""
+    state = replace(
+        cluster("three-nodes-empty"),
+        images={"nfs:import/debian-12.qcow2": frozenset({"pve1", "pve2"})},
+    )
+    group = [protected(f"db-{n}", apart="db") for n in (1, 2)]
+    result = placed(place(group, state, POLICY))
+    assert {(vm.node, vm.targets) for vm in result.vms} == {
+        ("pve1", ("pve3",)),
+        ("pve2", ("pve3",)),
+    }
+
+
 def test_members_whose_replicas_cannot_lie_apart_are_named_as_exposed() -> None:
     group = [protected(f"db-{n}", apart="db") for n in (1, 2, 3)]
     result = placed(place(group, cluster("three-nodes-empty"), POLICY))
@@ -187,6 +201,18 @@ def test_a_disk_that_shall_not_be_protected_exposes_its_vm() -> None:
     assert result.n_plus_one.exposed == (Exposed("vm", Exposure.LOCAL_DISK),)
 
 
+def test_a_disk_without_replica_takes_nothing_on_the_target() -> None:
+    """Each node has 1 TiB: a VM of 600 GiB, 500 of them unprotected, leaves 924 on its target."""
+    disks = (DiskDemand("local-zfs", gib(100)), DiskDemand("local-zfs", gib(500), replicate=False))
+    state = _only(cluster("three-nodes-empty"), "pve1")
+    big = protected("big", disks=disks)
+    others = [demand(f"vm-{n}", disks=(DiskDemand("local-zfs", gib(924)),)) for n in (1, 2)]
+    placement = placed(place([big], state, POLICY))
+    assert placement.vms[0].targets == ("pve2",)
+    everywhere = cluster("three-nodes-empty")
+    assert len(placed(place([big, *others], everywhere, POLICY)).vms) == 3
+
+
 def test_shared_storage_is_taken_once_for_all_nodes() -> None:
     state = cluster("shared-storage-groups")  # 400 GiB left
     image = demand("x").image
@@ -250,6 +276,22 @@ def test_room_that_ha_may_not_use_does_not_count_for_n_plus_one() -> None:
     on_pve2 = _only(state, "pve2")
     assert placed(place([demand("vm", memory=gib(0.5))], state, POLICY)).n_plus_one.holds
     refusal = refused(place([demand("vm", memory=gib(1))], on_pve2, POLICY))
+    assert refusal.counts[Reason.N_PLUS_ONE] == 1
+
+
+def test_an_ha_vm_without_a_rule_can_only_go_where_its_replica_is() -> None:
+    """VM 200 has no affinity, but its disks lie on pve1 and pve2 alone: pve3 is no help."""
+    state = replace(cluster("lopsided-refuges"), ha_rules=())
+    refusal = refused(place([demand("vm", memory=gib(1))], _only(state, "pve2"), POLICY))
+    assert refusal.counts[Reason.N_PLUS_ONE] == 1
+
+
+def test_a_replication_that_is_not_turned_round_yet_hides_no_vm_from_n_plus_one() -> None:
+    """VM 200 was recovered onto pve1, where its job still points: its rule knows pve2."""
+    state = cluster("lopsided-refuges")
+    (job,) = state.replication_jobs
+    state = replace(state, replication_jobs=(replace(job, target="pve1"),))
+    refusal = refused(place([demand("vm", memory=gib(1))], _only(state, "pve2"), POLICY))
     assert refusal.counts[Reason.N_PLUS_ONE] == 1
 
 

@@ -21,7 +21,7 @@ from cloudpemda.plan.model import Aspect, Plan
 from cloudpemda.units import Cores, MiB
 from tests.clusters.load import cluster
 from tests.plan.live import applied, live_vm, with_vm
-from tests.plan.values import desired
+from tests.plan.values import desired, readable
 
 VMS = (desired(1), desired(2))
 EMPTY = cluster("three-nodes-empty")
@@ -174,7 +174,7 @@ def test_a_disk_that_would_have_to_shrink_is_refused() -> None:
     bigger = config(lambda c: replace(c, disks=(replace(c.disks[0], size=MiB(81920)), c.disks[1])))
     with pytest.raises(Refused) as refusal:
         plan(bigger)
-    assert refusal.value.code == "plan.shrink"
+    assert readable(refusal.value).code == "plan.shrink"
     assert refusal.value.values["live"] == "80 GiB"
 
 
@@ -185,7 +185,7 @@ STRANGER = with_vm(DONE, live_vm(VMS[0], description="somebody's own"))
 def test_a_vmid_that_somebody_took_is_told_so_that_another_can_be_claimed() -> None:
     with pytest.raises(Refused) as refusal:
         plan(STRANGER)
-    assert refusal.value.code == "plan.vmid-taken"
+    assert readable(refusal.value).code == "plan.vmid-taken"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_another_vm_in_the_place_of_one_that_was_made_is_never_touched(descripti
     live = with_vm(DONE, live_vm(VMS[0], description=description))
     with pytest.raises(Refused) as refusal:
         diff("dinkes/simrs", VMS, live, {}, made=["dinkes/simrs/db-1"])
-    assert refusal.value.code == "plan.identity"
+    assert readable(refusal.value).code == "plan.identity"
 
 
 # -- unknown is not absent -------------------------------------------------------------------
@@ -227,7 +227,7 @@ def node(state: ClusterState, status: NodeStatus) -> ClusterState:
 def test_what_cannot_be_read_is_never_planned_as_new(live: ClusterState) -> None:
     with pytest.raises(Unreachable) as unreachable:
         plan(live)
-    assert unreachable.value.code == "plan.unknown"
+    assert readable(unreachable.value).code == "plan.unknown"
 
 
 def test_a_desired_vm_of_another_cluster_is_a_mistake() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from cloudpemda.errors import CloudpemdaError
+from cloudpemda.messages import Lang, explain
 from cloudpemda.plan.model import (
     DesiredBackup,
     DesiredDisk,
@@ -58,3 +60,13 @@ def desired(number: int = 1, **changes: object) -> DesiredVm:
         ),
     )
     return replace(vm, **changes)  # type: ignore[arg-type]
+
+
+def readable(error: CloudpemdaError) -> CloudpemdaError:
+    """The error, once its texts were seen to be complete in both languages."""
+    languages: tuple[Lang, ...] = ("en", "id")
+    for lang in languages:
+        what, then = explain(error.code, lang, error.values)
+        assert "?" not in what + then
+        assert then
+    return error
