@@ -21,13 +21,14 @@ from cloudpemda.plan.pve_config import (
     same_value,
     unwanted,
 )
-from cloudpemda.proxmox import Exists, NotFound, TaskFailed, TaskUnknown, Upid
+from cloudpemda.proxmox import Exists, NotFound, OtherError, TaskFailed, TaskUnknown, Upid
 from cloudpemda.saga import Work
 
 TASK_SECONDS = 3600.0  # an image copy over a busy network takes its time
 _GRACE_SECONDS = 30.0  # between a task's end and the configuration that shows it
 _LOOK_SECONDS = 2.0
 _VMIDS_TRIED = 50
+_STARTS_MET = 3
 _LOCKS = frozenset({"create", "clone"})
 
 
@@ -81,14 +82,25 @@ class VmMaker:
         return found.standing is Standing.OURS
 
     def destroy(self, work: Work) -> None:
-        """Destroy it with its disks, if it is ours."""
-        found = self._standing(work.upid)
-        if found.standing is not Standing.OURS:
-            return
-        self._proven = self._complete = False
-        with self._shop.gates.write(found.node):
-            upid = self._pve.destroy(found.node, self.vmid)
-        self._shop.tasks.wait(upid, TASK_SECONDS)
+        """Destroy it with its disks, if it is ours.
+
+        A start that was asked for by a process that died may still be on its way, and makes a
+        stopped VM run again: it is stopped as often as that happens.
+        """
+        self._await(work)
+        for _ in range(_STARTS_MET):
+            found = self._standing(None)
+            if found.standing is not Standing.OURS:
+                return
+            self._proven = self._complete = False
+            self._power_off(found.node)
+            try:
+                with self._shop.gates.write(found.node):
+                    upid = self._pve.destroy(found.node, self.vmid)
+                self._shop.tasks.wait(upid, TASK_SECONDS)
+            except (OtherError, TaskFailed):
+                if self._pve.vm_status(found.node, self.vmid) is not VmStatus.RUNNING:
+                    raise
         if self._standing(None).standing is Standing.OURS:
             raise HalfMade("apply.not-destroyed", key=self.vm.key, vmid=self.vmid)
 
@@ -123,10 +135,7 @@ class VmMaker:
 
         Raises HalfMade where the making has stopped half way.
         """
-        if upid is not None:
-            # however the task ended, the configuration tells what it left
-            with suppress(NotFound, TaskFailed, TaskUnknown):
-                self._shop.tasks.wait(Upid(upid), TASK_SECONDS)
+        self._await_task(upid)
         patience = TASK_SECONDS if upid is None else _GRACE_SECONDS
         begun = self._shop.clock.now()
         while True:
@@ -157,7 +166,8 @@ class VmMaker:
                 )
             self._wait(work, upid)
 
-    def is_configured(self, _: Work) -> bool:
+    def is_configured(self, work: Work) -> bool:
+        self._await(work)
         changes, leftovers = _changes(self.vm, self.own_config())
         return not changes and not leftovers
 
@@ -170,7 +180,8 @@ class VmMaker:
                 upid = self._pve.resize_disk(self.node, self.vmid, disk.slot, disk.size)
             self._wait(work, upid)
 
-    def is_grown(self, _: Work) -> bool:
+    def is_grown(self, work: Work) -> bool:
+        self._await(work)
         return not self._too_small()
 
     def _too_small(self) -> tuple[DesiredDisk, ...]:
@@ -188,19 +199,23 @@ class VmMaker:
             if not self.is_running(work):  # the task of one that runs already fails
                 raise
 
-    def is_running(self, _: Work) -> bool:
+    def is_running(self, work: Work) -> bool:
+        self._await(work)
         self.prove()
         return self._pve.vm_status(self.node, self.vmid) is VmStatus.RUNNING
 
-    def stop(self, _: Work) -> None:
-        """Switch it off, if it is ours."""
+    def stop(self, work: Work) -> None:
+        """Switch it off, if it is ours; a start that is still on its way is awaited first."""
+        self._await(work)
         found = self._standing(None)
-        if found.standing is not Standing.OURS:
+        if found.standing is Standing.OURS:
+            self._power_off(found.node)
+
+    def _power_off(self, node: str) -> None:
+        if self._pve.vm_status(node, self.vmid) is VmStatus.STOPPED:
             return
-        if self._pve.vm_status(found.node, self.vmid) is VmStatus.STOPPED:
-            return
-        with self._shop.gates.write(found.node):
-            upid = self._pve.stop(found.node, self.vmid)
+        with self._shop.gates.write(node):
+            upid = self._pve.stop(node, self.vmid)
         self._shop.tasks.wait(upid, TASK_SECONDS)
 
     # -- identity --------------------------------------------------------------------------
@@ -222,6 +237,16 @@ class VmMaker:
     def whose(self) -> Standing:
         """Whose VM stands under the VMID."""
         return self._standing(None).standing
+
+    def _await(self, work: Work) -> None:
+        """Wait for a task that an earlier attempt began."""
+        self._await_task(work.upid)
+
+    def _await_task(self, upid: str | None) -> None:
+        """However the task ends, what it left is read from the VM itself."""
+        if upid is not None:
+            with suppress(NotFound, TaskFailed, TaskUnknown):
+                self._shop.tasks.wait(Upid(upid), TASK_SECONDS)
 
     def _wait(self, work: Work, upid: Upid) -> None:
         work.note_upid(upid)

@@ -216,11 +216,31 @@ def test_a_vm_on_its_way_is_nobodys_until_it_shows_whose_it_is(lab: Rig) -> None
     assert lab.reclaimed == {}
 
 
+@pytest.mark.parametrize("step", ["create", "disks", "start"])
+@pytest.mark.parametrize("way", ["forward", "back"])
+def test_a_task_of_a_process_that_died_is_reckoned_with(lab: Rig, step: str, way: str) -> None:
+    """PVE goes on with what it was told, and nobody noted the task: neither a second VM nor one
+    that runs while it should be destroyed comes of it."""
+    vm = desired(1)
+    (chain,) = Run([vm], lab.tools([vm])).chains()
+    before = lab.left()
+    dying = replace(chain, journal=_DyingJournal(chain.journal, step))
+    with pytest.raises(Killed):
+        dying.run()
+    if way == "forward":
+        assert endings(lab.apply(vm)) == [ACTIVE]
+        assert lab.differences(vm) == []
+    else:
+        assert endings(lab.undo(vm)) == [FAILED]
+        assert lab.left() == before
+
+
 @dataclass
 class _DyingJournal:
-    """A journal whose process dies when it is told of the creating task."""
+    """A journal whose process dies when it is told of a step's task."""
 
     journal: Journal
+    step: str = "create"
 
     def steps(self, subject: str) -> Mapping[str, StepRecord]:
         return self.journal.steps(subject)
@@ -231,8 +251,9 @@ class _DyingJournal:
         self.journal.move(subject, seq, name, event, error)
 
     def note_upid(self, subject: str, name: str, upid: str) -> None:
-        if name == "create":
+        if name == self.step:
             raise Killed
+        self.journal.note_upid(subject, name, upid)
 
 
 # -- lost answers, temporary errors -----------------------------------------------------------
