@@ -151,7 +151,8 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
     out.print(trial)
     out.print(frame.say("show.n-plus-one" if made.n_plus_one else "show.no-n-plus-one"))
     for key, why in made.exposed:
-        out.print(frame.say("show.exposed", vm=key, why=why))
+        reason = frame.say(f"placement.exposed-{why}")
+        out.print(Text(frame.say("show.exposed", vm=key, why=reason)), soft_wrap=True)
     delta = table("quota", "takes", "used", "limit")
     by_dimension = {line.dimension: line for line in quota}
     for dimension, more in sorted(made.quota_delta.items()):

@@ -6,8 +6,8 @@ TEXTS = {
     "placement.no-fit": Text(
         en="no node of {cluster} fits {vm}",
         id="tidak ada node di {cluster} yang muat untuk {vm}",
-        next_en="Ask for less, or free or add capacity; `cloudpemda capacity` shows what is left.",
-        next_id="Kurangi permintaan, atau bebaskan/tambah kapasitas; lihat `cloudpemda capacity`.",
+        next_en="Ask for less, or free or add capacity; the lines below count why.",
+        next_id="Kurangi permintaan, atau bebaskan/tambah kapasitas; lihat rinciannya di bawah.",
     ),
     "placement.no-quorum": Text(
         en="{count} without quorum ({nodes})",
@@ -96,5 +96,17 @@ TEXTS = {
         id="{count} yang N+1-nya tidak dapat dibuktikan ({nodes})",
         next_en="The cluster is too full to tell in time; this counts as no.",
         next_id="Klaster terlalu penuh untuk dipastikan; ini dianggap tidak terpenuhi.",
+    ),
+    "placement.exposed-apart": Text(
+        en="every node that it could use has another member of its keep-apart group",
+        id="setiap node yang dapat dipakainya berisi anggota lain dari kelompok keepApart-nya",
+    ),
+    "placement.exposed-local-disk": Text(
+        en="one of its disks is not replicated",
+        id="salah satu disk-nya tidak direplikasi",
+    ),
+    "placement.exposed-no-node": Text(
+        en="no other node is online that could start it",
+        id="tidak ada node lain yang aktif dan dapat menjalankannya",
     ),
 }

@@ -7,7 +7,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from cloudpemda.errors import Fault
-from cloudpemda.messages import Lang, say
 from cloudpemda.units import Cores, MiB, show_size
 
 
@@ -202,11 +201,6 @@ class NoFit:
             {"vm": self.key, "cluster": self.cluster, "nodes": len(self.rejections)},
         )
         return (head, *(self._fault(reason, count) for reason, count in self.counts.items()))
-
-    def sentence(self, lang: Lang) -> str:
-        """The refusal in one line: `no node fits: 2 short of memory, 1 would break N+1`."""
-        what, *reasons = (say(fault.code, lang, fault.values) for fault in self.faults)
-        return f"{what}: {', '.join(reasons)}"
 
     def _fault(self, reason: Reason, count: int) -> Fault:
         of_reason = [r for r in self.rejections if r.reason is reason]

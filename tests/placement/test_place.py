@@ -21,7 +21,7 @@ from cloudpemda.placement import (
 )
 from cloudpemda.units import Cores, MiB
 from tests.clusters.load import cluster
-from tests.placement.values import POLICY, demand, gib, placed, protected, refused
+from tests.placement.values import POLICY, demand, gib, placed, protected, refused, sentence
 
 
 def test_vms_are_spread_so_that_memory_stays_even() -> None:
@@ -112,12 +112,12 @@ def test_a_refusal_counts_every_node_by_its_reason() -> None:
 def test_the_refusal_reads_well_in_both_languages() -> None:
     state = cluster("one-in-maintenance-one-full-one-tight")
     refusal = refused(place([demand("big", memory=gib(20))], state, POLICY))
-    assert refusal.sentence("en") == (
+    assert sentence(refusal, "en") == (
         "no node of dc fits big: 1 in maintenance (pve3), "
         "1 short of memory (needs 20 GiB; at most 4 GiB left, on pve2), "
         "1 would break N+1 (pve1)"
     )
-    assert refusal.sentence("id").startswith("tidak ada node di dc yang muat untuk big: 1 dalam")
+    assert sentence(refusal, "id").startswith("tidak ada node di dc yang muat untuk big: 1 dalam")
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -126,6 +126,12 @@ def test_every_reason_has_its_text(reason: Reason) -> None:
     for lang in languages:
         what, _ = explain(f"placement.{reason}", lang, {"count": 1, "nodes": "pve1"})
         assert what.startswith("1 ")
+
+
+@pytest.mark.parametrize("why", list(Exposure))
+def test_every_exposure_has_its_text(why: Exposure) -> None:
+    languages: tuple[Lang, ...] = ("en", "id")
+    assert all(explain(f"placement.exposed-{why}", lang)[0] for lang in languages)
 
 
 @pytest.mark.parametrize(

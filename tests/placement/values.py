@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cloudpemda.messages import Lang, say
 from cloudpemda.placement import (
     DiskDemand,
     ImageDemand,
@@ -38,8 +39,14 @@ def protected(key: str, **changes: Any) -> VmDemand:
 
 
 def placed(outcome: Placement | NoFit) -> Placement:
-    assert isinstance(outcome, Placement), outcome.sentence("en")
+    assert isinstance(outcome, Placement), sentence(outcome, "en")
     return outcome
+
+
+def sentence(refusal: NoFit, lang: Lang) -> str:
+    """The refusal as it reads in one breath."""
+    what, *reasons = (say(fault.code, lang, fault.values) for fault in refusal.faults)
+    return f"{what}: {', '.join(reasons)}"
 
 
 def refused(outcome: Placement | NoFit) -> NoFit:
@@ -47,4 +54,14 @@ def refused(outcome: Placement | NoFit) -> NoFit:
     return outcome
 
 
-__all__ = ["IMAGE", "POLICY", "demand", "gib", "place", "placed", "protected", "refused"]
+__all__ = [
+    "IMAGE",
+    "POLICY",
+    "demand",
+    "gib",
+    "place",
+    "placed",
+    "protected",
+    "refused",
+    "sentence",
+]

@@ -44,7 +44,7 @@ def desired(
         if (vm := state.vms.get(one.vmid)) is not None
     }
     placement = place(demands_of(wanted, where, homes), state, POLICY)
-    assert isinstance(placement, Placement), placement.sentence("en")
+    assert isinstance(placement, Placement), placement.faults
     return desire(wanted, where, known, placement, state)
 
 
