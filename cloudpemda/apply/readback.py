@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from cloudpemda.apply.failures import NotAsDesired, meaning
 from cloudpemda.apply.shop import Shop
 from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
-from cloudpemda.plan.diff import diff
+from cloudpemda.errors import CloudpemdaError, Refused
+from cloudpemda.plan.diff import examine
 from cloudpemda.plan.ha import sid
 from cloudpemda.plan.model import Aspect, DesiredVm, Difference
 from cloudpemda.saga import Failure
@@ -71,21 +71,14 @@ class Readback:
             if meaning(error) is Failure.FINAL:
                 raise
             return Reading(unknown={vm.key: error for vm in vms})
-        unmet: dict[str, CloudpemdaError] = {}
-        unknown: dict[str, CloudpemdaError] = {}
-        readable: list[DesiredVm] = []
-        for vm in vms:
-            try:
-                diff(vm.pool, (vm,), state, {}, made={vm.key})
-            except Refused as error:
-                unmet[vm.key] = error
-            except Unreachable as error:
-                unknown[vm.key] = error
-            else:
-                readable.append(vm)
+        # what stood there a moment ago has been made: it may not be gone again
+        plan, errors = examine("", vms, state, {vm.key for vm in vms})
+        unmet: dict[str, CloudpemdaError] = {
+            key: one for key, one in errors.items() if isinstance(one, Refused)
+        }
+        unknown = {key: one for key, one in errors.items() if key not in unmet}
         unlisted: list[DesiredVm] = []
-        # once more all together: the rules that keep VMs apart concern several
-        for planned in diff("", readable, state, {}).vms:
+        for planned in plan.vms:
             vm = planned.desired
             found = (*planned.differences, *_not_started(vm, state))
             if found:

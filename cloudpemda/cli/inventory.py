@@ -4,16 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import ExitCode, Refused
+from cloudpemda.errors import Refused
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
-    from cloudpemda.usecases.survey import Survey
-
-
-def _code(found: "Survey") -> ExitCode:
-    """What could not be read is 5; a VM that is not as promised is nightly's finding, not ours."""
-    return ExitCode.UNREACHABLE if found.faults else ExitCode.DONE
 
 
 @click.command()
@@ -28,7 +22,7 @@ def status(frame: "Frame", opd: str | None) -> None:
         found = survey(desk, opd=opd)
         zone = desk.site.zone
     frame.finish(
-        found, lambda out: tables.status(out, frame, found, zone), found.faults, _code(found)
+        found, lambda out: tables.status(out, frame, found, zone), found.faults, found.code
     )
 
 
@@ -51,7 +45,7 @@ def list_(frame: "Frame", opd: str | None) -> None:
         found.instances,
         lambda out: tables.instances(out, frame, found.instances),
         found.faults,
-        _code(found),
+        found.code,
     )
 
 
@@ -68,7 +62,7 @@ def show(frame: "Frame", key: str) -> None:
     one = next((one for one in found.instances if one.key == key), None)
     if one is None:
         raise Refused("ledger.no-instance", key=key)
-    frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, _code(found))
+    frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, found.code)
 
 
 @click.group()

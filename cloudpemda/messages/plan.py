@@ -47,6 +47,16 @@ TEXTS = {
         next_en="Nothing is touched. Find out whose VM it is before you go on.",
         next_id="Tidak ada yang disentuh. Pastikan milik siapa VM itu sebelum melanjutkan.",
     ),
+    "plan.vanished": Text(
+        en="{vm} was made as VMID {vmid} on cluster {cluster}, and is not there any more",
+        id="{vm} pernah dibuat sebagai VMID {vmid} di klaster {cluster}, dan kini tidak ada",
+        next_en="It is not made anew by itself: that would be an empty VM under its name. Check "
+        "with `cloudpemda doctor` that the token still sees everything, find out who removed it, "
+        "and restore it from its newest backup under the same VMID.",
+        next_id="VM itu tidak dibuat ulang sendiri: hasilnya VM kosong dengan nama yang sama. "
+        "Periksa dengan `cloudpemda doctor` apakah token masih melihat semuanya, cari tahu siapa "
+        "yang menghapus, lalu pulihkan dari cadangan terbaru dengan VMID yang sama.",
+    ),
     "plan.vmid-taken": Text(
         en="VMID {vmid} on cluster {cluster}, chosen for {vm}, was taken by somebody else",
         id="VMID {vmid} di klaster {cluster}, yang dipilih untuk {vm}, sudah dipakai pihak lain",

@@ -18,7 +18,7 @@ from cloudpemda.cluster import (
     VmConfig,
     VmStatus,
 )
-from cloudpemda.errors import Refused, Unreachable
+from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
 from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, sid
 from cloudpemda.plan.model import Aspect, DesiredVm, Difference, Identity, Plan, PlannedVm
 from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT, desired_config, same_value, unwanted
@@ -38,7 +38,8 @@ def diff(
 
     `reasons` says by key why placement chose the node; `made` names the instances that are known
     to have been created. Raises Unreachable (`plan.unknown`) for what could not be read; Refused
-    (`plan.identity`) where a VM that was made is not there any more but another one is,
+    (`plan.vanished`) where a VM that was made is not there any more, (`plan.identity`) where
+    another one is under its VMID,
     (`plan.vmid-taken`) where that happened before it was made, (`plan.shrink`) for a disk.
     """
     rules = ha_rules_for(desired, live.ha_flavour)
@@ -58,6 +59,24 @@ def diff(
         )
         planned.append(PlannedVm(vm, differences, reasons.get(vm.key, "")))
     return Plan(workload, live.name, tuple(planned), basis_digest(desired, live))
+
+
+def examine(
+    workload: str, desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
+) -> tuple[Plan, Mapping[str, CloudpemdaError]]:
+    """The plan of the VMs that can be judged, and by key why the others cannot: the trouble of
+    one VM hides no other."""
+    errors: dict[str, CloudpemdaError] = {}
+    judged: list[DesiredVm] = []
+    for vm in desired:
+        try:
+            diff(workload, (vm,), live, {}, made)
+        except (Refused, Unreachable) as error:
+            errors[vm.key] = error
+        else:
+            judged.append(vm)
+    # once more all together: the rules that keep VMs apart concern several
+    return diff(workload, judged, live, {}, made), errors
 
 
 def carries(config: VmConfig, identity: Identity) -> bool:
@@ -116,6 +135,10 @@ def _present(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | N
             raise _unknown(vm, live, "no quorum")
         if unread:
             raise _unknown(vm, live, ", ".join(sorted(unread)))
+        if vm.key in made:
+            # Made anew it would be empty under its old name, and its backups would be pruned for
+            # those of an empty disk. A token that lost VM.Audit sees the same.
+            raise Refused("plan.vanished", vm=vm.key, vmid=vm.identity.vmid, cluster=live.name)
         return None
     config = _readable(vm, there, live)
     if carries(config, vm.identity) or being_made(config):

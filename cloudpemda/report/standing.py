@@ -73,6 +73,7 @@ class Reading:
     plans: Mapping[str, Plan]  # by workload
     judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
     faults: tuple[Fault, ...]
+    unread: bool  # something of it could not be read
 
 
 def view(

@@ -93,7 +93,7 @@ def _instance_findings(one: InstanceView) -> Iterator[Finding]:
 def _gauges(found: Survey, findings: tuple[Finding, ...]) -> Iterator[Gauge]:
     yield Gauge("cloudpemda_night_timestamp_seconds", "When the night ended", found.at.timestamp())
     yield Gauge("cloudpemda_night_findings", "Findings of the last night", len(findings))
-    yield Gauge("cloudpemda_night_unread", "Clusters and parts not read", len(found.faults))
+    yield Gauge("cloudpemda_night_unread", "Clusters not read whole", len(found.unread))
     for one in found.instances:
         labels = {"vm": one.key, "opd": one.opd, "cluster": one.cluster}
         yield Gauge(

@@ -15,7 +15,7 @@ from cloudpemda.ledger import (
     Wanted,
 )
 from cloudpemda.placement import NoFit, Placement
-from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire, instance_key
+from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire
 from cloudpemda.plan.diff import diff
 from cloudpemda.plan.model import DesiredVm, Plan
 from cloudpemda.usecases.desk import Desk
@@ -145,15 +145,27 @@ def draw_up(
     Raises Refused with the counted reasons where it does not fit.
     """
     place = placement or place_workload(workload, state, instances)
-    identities = {record.key: identity(record) for record in instances}
-    desired = desire(workload.spec, workload.setting, identities, place, state)
-    reasons = {
-        (key := instance_key(workload.spec, member)): place.of(key).score.words
-        for member in workload.usage
-    }
-    made = {record.key for record in instances if record.state in _MADE}
+    desired = desired_of(workload, state, instances, place)
+    reasons = {vm.key: place.of(vm.key).score.words for vm in desired}
+    made = keys_made(instances)
     plan_ = diff(workload.record.key, desired, state, reasons, made)
     return Planned(workload.record, desired, plan_)
+
+
+def desired_of(
+    workload: Workload,
+    state: ClusterState,
+    instances: Collection[InstanceRecord],
+    placement: Placement,
+) -> tuple[DesiredVm, ...]:
+    """What shall be, with the identities that the ledger gave."""
+    identities = {record.key: identity(record) for record in instances}
+    return desire(workload.spec, workload.setting, identities, placement, state)
+
+
+def keys_made(instances: Collection[InstanceRecord]) -> frozenset[str]:
+    """The instances that PVE is known to have had."""
+    return frozenset(record.key for record in instances if record.state in _MADE)
 
 
 def place_workload(

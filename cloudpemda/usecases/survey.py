@@ -4,15 +4,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cloudpemda.cluster import ClusterState, Freshness
-from cloudpemda.errors import CloudpemdaError, Fault
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Unreachable
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord
+from cloudpemda.plan.diff import examine
 from cloudpemda.plan.model import Plan
 from cloudpemda.recovery import Facts, Judgement, judge
 from cloudpemda.report.standing import InstanceView, Reading, view
 from cloudpemda.units import Instant, Seconds
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.look import QuotaLine, quota_lines
-from cloudpemda.usecases.plan import draw_up
+from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import Workload, standing_placement
 
 TOLERANCE = Seconds(60)
@@ -32,6 +33,15 @@ class Survey:
     judgements: tuple[Judgement, ...]
     quota: tuple[QuotaLine, ...]
     faults: tuple[Fault, ...]
+    unread: tuple[str, ...]  # clusters of which something could not be read
+
+    @property
+    def code(self) -> ExitCode:
+        """Unreachable where something was not read, findings where something is not as it was
+        made; a protection that is late is the night's to judge."""
+        if self.unread:
+            return ExitCode.UNREACHABLE
+        return ExitCode.FINDINGS if self.faults else ExitCode.DONE
 
 
 def survey(desk: Desk, *, opd: str | None = None) -> Survey:
@@ -43,10 +53,12 @@ def survey(desk: Desk, *, opd: str | None = None) -> Survey:
     views: list[InstanceView] = []
     judgements: list[Judgement] = []
     faults: list[Fault] = []
+    unread: list[str] = []
     for cluster in sorted({record.cluster for record in records}):
         own = tuple(record for record in records if record.cluster == cluster)
         reading = _read(desk, cluster, own, requests, now)
         faults.extend(reading.faults)
+        unread += [cluster] if reading.unread else []
         judgements.extend(one for judged in reading.judgements.values() for one in judged)
         views.extend(_view(desk, record, requests[record.number], reading) for record in own)
     return Survey(
@@ -55,6 +67,7 @@ def survey(desk: Desk, *, opd: str | None = None) -> Survey:
         judgements=tuple(judgements),
         quota=quota_lines(desk, *([opd] if opd else [])),
         faults=tuple(faults),
+        unread=tuple(unread),
     )
 
 
@@ -81,15 +94,17 @@ def _read(
         storages = [settings.backup] if settings.backup else []
         freshness = pve.freshness(_source_nodes(state, built), storages)
     except CloudpemdaError as error:
-        unread = Fault("survey.unread", {"cluster": cluster, "instances": len(built)})
-        return Reading(None, {}, {}, (unread, *error.faults))
-    plans, faults = _plans(desk, cluster, built, requests, state)
+        whole = Fault("survey.unread", {"cluster": cluster, "instances": len(built)})
+        return Reading(None, {}, {}, (whole, *error.faults), unread=True)
+    plans, errors = _plans(desk, cluster, built, requests, state)
     judged = {
         record.key: _judge(desk, record, requests[record.number], state, freshness, now)
         for record in built
         if record.state is InstanceState.ACTIVE
     }
-    return Reading(state, plans, judged, faults)
+    faults = tuple(fault for error in errors for fault in error.faults)
+    unread = any(isinstance(error, Unreachable) for error in errors)
+    return Reading(state, plans, judged, faults, unread=unread or bool(freshness.unread))
 
 
 def _source_nodes(state: ClusterState, records: Collection[InstanceRecord]) -> frozenset[str]:
@@ -102,10 +117,10 @@ def _plans(
     built: Collection[InstanceRecord],
     requests: dict[str, RequestRecord],
     state: ClusterState,
-) -> tuple[dict[str, Plan], tuple[Fault, ...]]:
+) -> tuple[dict[str, Plan], list[CloudpemdaError]]:
     """What differs from what was approved, per workload whose instances are all built."""
     plans: dict[str, Plan] = {}
-    faults: list[Fault] = []
+    errors: list[CloudpemdaError] = []
     for number in sorted({record.number for record in built}):
         workload = Workload(desk, requests[number], cluster)
         own = tuple(record for record in built if record.number == number)
@@ -113,10 +128,14 @@ def _plans(
             continue  # `apply` is not through: its state says so
         try:
             placement = standing_placement(cluster, own, state)
-            plans[workload.spec.key] = draw_up(workload, state, own, placement).plan
+            desired = desired_of(workload, state, own, placement)
         except CloudpemdaError as error:
-            faults.extend(error.faults)
-    return plans, tuple(faults)
+            errors.append(error)
+            continue
+        plan, unjudged = examine(workload.spec.key, desired, state, keys_made(own))
+        plans[workload.spec.key] = plan
+        errors.extend(unjudged.values())
+    return plans, errors
 
 
 def _judge(

@@ -291,3 +291,20 @@ def test_a_changed_entry_is_found(office: Office) -> None:
     answer = office.run("audit", "verify")
     assert answer.code == 7
     assert "audit.edited" in answer.codes
+
+
+def test_a_vm_that_vanished_is_never_made_anew(office: Office) -> None:
+    """An empty VM under its name would be worse than none; and a token that lost its right to
+    look sees the same."""
+    office.built()
+    office.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": 10001})
+    before = len(office.requests())
+    for command in (["plan"], ["apply"]):
+        refused = office.run(*command)
+        assert (refused.code, refused.codes) == (4, ["plan.vanished"])
+    assert office.writes_since(before) == []
+    status = office.run("status")
+    assert (status.code, status.codes) == (7, ["plan.vanished"])
+    others = [one for one in status.data["instances"] if one["vmid"] != 10001]
+    assert {one["ha"]["guard"] for one in others} <= {"ok", "wrong"}
+    assert _balance(office, "instances") == (3, 0)
