@@ -154,10 +154,11 @@ def effective(cluster: Cluster, user: str, path: str) -> dict[str, bool]:
             held = _of(cluster, userid, f"/pool/{pool}") | held
     if not tokenid:
         return held
-    token = (
-        cluster.access.users[userid].tokens.get(tokenid) if userid in cluster.access.users else None
-    )
-    if token is None or not token.privsep:
+    owner = cluster.access.users.get(userid)
+    token = owner.tokens.get(tokenid) if owner else None
+    if token is None:
+        return {}
+    if not token.privsep:
         return held
     own = _of(cluster, user, path)
     for pool in pools_of(cluster, path):

@@ -56,14 +56,20 @@ def login(call: Call) -> object:
 def change_password(call: Call) -> object:
     userid = call.params["userid"]
     user = _user(call, userid)
-    confirmation = call.params.get("confirmation-password")
-    if call.cluster.release != "8" or confirmation is not None:
-        own = call.cluster.access.users.get(call.user)
-        given = access.secret_digest(confirmation or "", call.user)
-        if confirmation is not None and own is not None and own.password != given:
-            raise Refused(401, "authentication failure")
+    if not call.is_root:
+        _confirm(call)
     user.password = access.secret_digest(call.params["password"], userid)
     return None
+
+
+def _confirm(call: Call) -> None:
+    """All but root show that they are who they are once more."""
+    given = call.params.get("confirmation-password")
+    if given is None:
+        raise invalid({"confirmation-password": "password is required to modify user"})
+    own = call.cluster.access.users[call.user]
+    if own.password != access.secret_digest(given, call.user):
+        raise Refused(401, "authentication failure")
 
 
 @route("GET /access/permissions")

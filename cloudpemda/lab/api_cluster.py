@@ -259,7 +259,13 @@ def get_options(call: Call) -> object:
         for part in cluster.options.get("user-tag-access", "").split(",")
         if "=" in part
     )
-    allowed = sorted({*tags, *split_list(access.get("user-allow-list", ""))})
+    used = {
+        tag
+        for vm in cluster.vms.values()
+        if call.may(f"/vms/{vm.vmid}", "VM.Audit")
+        for tag in split_list(vm.config.get("tags", ""))
+    }
+    allowed = sorted({*tags, *used, *split_list(access.get("user-allow-list", ""))})
     if not call.may("/", "Sys.Audit"):
         shown: dict[str, object] = {"allowed-tags": allowed}
         if "tag-style" in cluster.options:
@@ -292,7 +298,7 @@ def put_options(call: Call) -> object:
         call.cluster.options.pop(key, None)
     for key, value in call.params.items():
         if key != "delete":
-            call.cluster.options[key] = value
+            call.cluster.options[key] = value + "\n" if key == "description" else value
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from . import storage as storages
-from .errors import failed
+from .errors import failed, invalid
 from .routes import route
 from .state import Storage, Task, Volume
 from .work import Work
@@ -186,7 +186,10 @@ def node_storages(call: Call) -> object:
 
 @route("GET /nodes/{node}/storage/{storage}/status")
 def storage_status(call: Call) -> object:
-    return _state(call, storages.storage_of(call.cluster, call.params["storage"]))
+    storage = call.cluster.storages.get(call.params["storage"])
+    if storage is None:
+        raise invalid({"storage": "No such storage."})
+    return _state(call, storage)
 
 
 def _content_row(volume: Volume) -> dict[str, object]:

@@ -186,7 +186,7 @@ def _selection_faults(options: dict[str, str]) -> None:
             f"{chosen[0]}: option conflicts with option '{chosen[1]}'\n",
         )
     if not chosen:
-        raise invalid({"vmid": "property is missing"})
+        raise Refused(500, "400 Parameter verification failed.\nvmid: property is missing\n")
 
 
 def _rights(call: Call, options: dict[str, str]) -> None:

@@ -105,6 +105,13 @@ def _ipconfig(version: int) -> Callable[[str], None]:
     return check
 
 
+def _pool(value: str) -> None:
+    if value.count("/") > 2:
+        raise Misformed(f"pool name '{value}' nested too deeply (max levels = 3)\n")
+    if not re.fullmatch(r"[A-Za-z0-9.\-_]+(/[A-Za-z0-9.\-_]+)*", value):
+        raise Misformed(f"pool name '{value}' contains invalid characters\n")
+
+
 def _job(value: str) -> None:
     found = re.fullmatch(r"([1-9][0-9]{0,8})-(\d{1,9})", value)
     if not found:
@@ -154,9 +161,7 @@ FORMATS: dict[str, Callable[[str], None]] = {
     "pve-vmid": _looks(r"[1-9][0-9]{2,8}", "VM ID"),
     "pve-node": _looks(DNS_LABEL, "node name"),
     "pve-storage-id": _matches(STORAGE_ID, "storage ID '%s' contains illegal characters"),
-    "pve-poolid": _matches(
-        r"[A-Za-z0-9.\-_]+(/[A-Za-z0-9.\-_]+){0,2}", "pool name '%s' contains invalid characters"
-    ),
+    "pve-poolid": _pool,
     "pve-userid": _matches(
         r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+", "value '%s' does not look like a valid user name"
     ),

@@ -309,7 +309,7 @@ def serve_site(directory: Path, layout_file: Path | None = None) -> None:
 # -- one cluster in the recordings' starting state -----------------------------------------------
 
 # Requests came about three a second; the rest of the time flows faster than it did.
-RECORDED_RATE, RECORDED_PER_REQUEST = 10.0, 0.3
+RECORDED_RATE, RECORDED_PER_REQUEST = 6.0, 0.4
 RECORDED_DURATIONS = {"default": 0.3, "create": 0.5, "start": 1.0, "clone": 0.5, "import": 0.5}
 
 

@@ -86,7 +86,7 @@ def parse_size(text: str) -> int:
 
 def format_size(size: int) -> str:
     for suffix, factor in SUFFIXES:
-        if size and size % factor == 0:
+        if size % factor == 0:
             return f"{size // factor}{suffix}"
     return str(size)
 

@@ -61,7 +61,7 @@ def _check_rule(call: Call, rule: Section, verb: str) -> None:
         )
     for node in node_names(rule.options.get("nodes", "")):
         if node not in call.cluster.nodes:
-            raise failed(f"{verb} ha rule failed: cannot use unknown node(s) {node}.")
+            raise failed(f"{verb} ha rule failed: cannot use non-existent node(s) {node}.")
     faults = _rule_faults(call.cluster, rule)
     if faults:
         raise Refused(
@@ -98,7 +98,7 @@ def get_rule(call: Call) -> object:
 def create_rule(call: Call) -> object:
     name = call.params["rule"]
     if name in call.cluster.ha_rules:
-        raise failed(f"create ha rule failed: HA rule '{name}' already exists")
+        raise failed(f"create ha rule failed: HA rule '{name}' already defined")
     options = {k: v for k, v in call.params.items() if k not in ("rule", "type")}
     options["resources"] = ",".join(full_sid(s) for s in split_list(options["resources"]))
     rule = Section(name, call.params["type"], options)

@@ -115,7 +115,7 @@ class Change:
         if vm.config.get("protection") == "1":
             for key in self.deleted:
                 if DISK_KEY.fullmatch(key) and key in vm.config:
-                    raise failed(f"can't unplug disk from VM '{vm.vmid}' - protection mode enabled")
+                    raise failed(f"can't remove drive '{key}' - protection mode enabled")
         for one in wanted(self.settings, DISK_KEY):
             self._check_drive(vm, one.key, one.drive.volid)
 
