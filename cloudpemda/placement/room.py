@@ -218,6 +218,7 @@ def _residents(
     Templates never run and count for nothing but the disk they use.
     """
     by_vmid = {promise.vmid: promise for promise in promises}
+    bonds = _Bonds(state)
     for vm in state.vms.values():
         if vm.template or vm.vmid in leave_out:
             continue
@@ -227,9 +228,9 @@ def _residents(
             home=vm.node,
             cores=max(vm.cores, 0 if promise is None else promise.cores),
             memory=max(vm.memory, 0 if promise is None else promise.memory),
-            ha=_recovered(state, vm) or (promise is not None and promise.ha),
-            refuges=_refuges(state, vm, promise),
-            apart=_apart(state, vm) | _group(promise),
+            ha=bonds.recovered(vm) or (promise is not None and promise.ha),
+            refuges=bonds.refuges(vm, promise),
+            apart=bonds.apart(vm) | _group(promise),
         )
     for promise in by_vmid.values():
         if promise.vmid not in state.vms:
@@ -244,47 +245,59 @@ def _residents(
             )
 
 
+class _Bonds:
+    """What HA and replication say of each VM of one state, looked up once for all."""
+
+    def __init__(self, state: ClusterState) -> None:
+        self._resources = state.ha_resources
+        self._groups: dict[str, frozenset[str]] = {}  # 8: restricted group → nodes
+        self._strict: dict[str, list[frozenset[str]]] = {}  # 9: sid → nodes of its strict rules
+        self._apart: dict[str, set[str]] = {}  # 9: sid → names of the rules that keep it apart
+        for rule in state.ha_rules:
+            if not rule.enabled:
+                continue
+            if rule.strict and rule.nodes and state.ha_flavour is HaFlavour.GROUPS:
+                self._groups[rule.name] = frozenset(rule.nodes)
+            for sid in rule.resources:
+                if rule.strict and rule.nodes:
+                    self._strict.setdefault(sid, []).append(frozenset(rule.nodes))
+                if rule.positive is False:
+                    self._apart.setdefault(sid, set()).add(f"rule:{rule.name}")
+        self._targets: dict[int, set[str]] = {}
+        for job in state.replication_jobs:
+            if not job.removing:
+                self._targets.setdefault(job.vmid, set()).add(job.target)
+
+    def recovered(self, vm: Vm) -> bool:
+        """Whether HA brings the VM back after the loss of its node."""
+        resource = self._resources.get(_sid(vm))
+        return resource is not None and resource.requested not in _NOT_RECOVERED
+
+    def refuges(self, vm: Vm, promise: Promise | None) -> frozenset[str] | None:
+        """Where HA may recover it: its strict affinity, narrowed to the nodes with its disks."""
+        resource = self._resources.get(_sid(vm))
+        group = None if resource is None else resource.group
+        allowed = [*self._strict.get(_sid(vm), ())]
+        if group is not None and group in self._groups:
+            allowed.append(self._groups[group])
+        # a job that points at the VM's own node is about to be turned round, and tells nothing yet
+        targets = self._targets.get(vm.vmid, set()) - {vm.node}
+        if targets:
+            allowed.append(frozenset({vm.node, *targets}))
+        elif promise is not None and (promised := _promised_refuges(promise)) is not None:
+            allowed.append(promised)
+        return frozenset.intersection(*allowed) if allowed else None
+
+    def apart(self, vm: Vm) -> frozenset[str]:
+        return frozenset(self._apart.get(_sid(vm), ()))
+
+
 def _sid(vm: Vm) -> str:
     return f"{'ct' if vm.container else 'vm'}:{vm.vmid}"
 
 
-def _recovered(state: ClusterState, vm: Vm) -> bool:
-    resource = state.ha_resources.get(_sid(vm))
-    return resource is not None and resource.requested not in _NOT_RECOVERED
-
-
-def _refuges(state: ClusterState, vm: Vm, promise: Promise | None) -> frozenset[str] | None:
-    """Where HA may recover a VM: its strict affinity, narrowed to the nodes that have its disks."""
-    sid = _sid(vm)
-    resource = state.ha_resources.get(sid)
-    strict = [rule for rule in state.ha_rules if rule.strict and rule.enabled]
-    if state.ha_flavour is HaFlavour.GROUPS:
-        group = None if resource is None else resource.group
-        allowed = [frozenset(rule.nodes) for rule in strict if rule.name == group]
-    else:
-        allowed = [frozenset(rule.nodes) for rule in strict if sid in rule.resources]
-        allowed = [nodes for nodes in allowed if nodes]
-    jobs = [j for j in state.replication_jobs if j.vmid == vm.vmid and not j.removing]
-    # a job that points at the VM's own node is about to be turned round, and tells nothing yet
-    targets = {job.target for job in jobs} - {vm.node}
-    if targets:
-        allowed.append(frozenset({vm.node, *targets}))
-    elif promise is not None and (promised := _promised_refuges(promise)) is not None:
-        allowed.append(promised)
-    return frozenset.intersection(*allowed) if allowed else None
-
-
 def _promised_refuges(promise: Promise) -> frozenset[str] | None:
     return frozenset({promise.node, *promise.targets}) if promise.targets else None
-
-
-def _apart(state: ClusterState, vm: Vm) -> frozenset[str]:
-    sid = _sid(vm)
-    return frozenset(
-        f"rule:{rule.name}"
-        for rule in state.ha_rules
-        if rule.positive is False and rule.enabled and sid in rule.resources
-    )
 
 
 def _group(promise: Promise | None) -> frozenset[str]:

@@ -6,12 +6,22 @@ from itertools import combinations, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudpemda.cluster import ClusterState, Node, NodeStatus
+from cloudpemda.cluster import (
+    ClusterState,
+    HaResource,
+    HaRule,
+    Node,
+    NodeStatus,
+    ReplicationJob,
+    Vm,
+    VmStatus,
+)
 from cloudpemda.placement import (
     DiskDemand,
     Placed,
     Placement,
     PlacementPolicy,
+    Promise,
     Score,
     VmDemand,
     place,
@@ -139,3 +149,78 @@ def test_a_refusal_is_right(vms: list[VmDemand], state: ClusterState) -> None:
         for vm in vms
     ]
     assert all(broken(vms, way, state) is not None for way in product(*places))
+
+
+def lived_in(state: ClusterState, vms: list[VmDemand], placement: Placement) -> ClusterState:
+    """The cluster once the VMs are made there and protected, as PVE would show it."""
+    numbered = list(enumerate(vms, 500))
+    used: dict[str, int] = {}
+    for vm in vms:
+        place = placement.of(vm.key)
+        for node in (place.node, *place.targets):
+            used[node] = used.get(node, 0) + sum(disk.size for disk in vm.disks)
+    at = {vmid: placement.of(vm.key) for vmid, vm in numbered}
+    managed = {
+        vmid: place for (vmid, vm), place in zip(numbered, at.values(), strict=True) if vm.ha
+    }
+    return replace(
+        state,
+        vms={
+            vmid: Vm(
+                vmid, at[vmid].node, vm.key, VmStatus.RUNNING, vm.cores, vm.memory,
+                template=False, tags=frozenset(), pool=None, lock=None,
+            )
+            for vmid, vm in numbered
+        },
+        storages=tuple(
+            replace(storage, used=MiB(used.get(storage.node, 0))) for storage in state.storages
+        ),
+        ha_resources={
+            f"vm:{vmid}": HaResource(f"vm:{vmid}", "started", "started", place.node)
+            for vmid, place in managed.items()
+        },
+        ha_rules=tuple(
+            HaRule(
+                f"na-{vmid}", "node-affinity", frozenset({f"vm:{vmid}"}),
+                dict.fromkeys((place.node, *place.targets), 0), True, None, True,
+            )
+            for vmid, place in managed.items()
+        ),
+        replication_jobs=tuple(
+            ReplicationJob(f"{vmid}-0", vmid, target, "*/15", True, False)
+            for vmid, place in at.items()
+            for target in place.targets
+        ),
+    )  # fmt: skip
+
+
+def promised(vms: list[VmDemand], placement: Placement) -> tuple[Promise, ...]:
+    """The same VMs while the ledger alone knows them."""
+    return tuple(
+        Promise(
+            vm.key, vmid, place.node, vm.cores, vm.memory, vm.disks, place.targets, vm.ha, vm.apart
+        )
+        for vmid, vm in enumerate(vms, 500)
+        for place in [placement.of(vm.key)]
+    )
+
+
+@given(demands, demands, states, st.sampled_from(["seen", "promised", "both"]))
+@settings(max_examples=300, deadline=None)
+def test_what_is_placed_in_two_goes_breaks_no_rule_together(
+    first: list[VmDemand], second: list[VmDemand], state: ClusterState, known: str
+) -> None:
+    """Whether the first ones are seen in the cluster, or promised only, or both."""
+    before = place(first, state, POLICY)
+    if not isinstance(before, Placement):
+        return
+    second = [replace(vm, key=f"late-{vm.key}", apart="h" if vm.apart else None) for vm in second]
+    policy = POLICY
+    now = state
+    if known in {"seen", "both"}:
+        now = lived_in(state, first, before)
+    if known in {"promised", "both"}:
+        policy = replace(POLICY, promised=promised(first, before))
+    after = place(second, now, policy)
+    if isinstance(after, Placement):
+        assert broken([*first, *second], (*before.vms, *after.vms), state) is None
