@@ -31,8 +31,8 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1
 _NIP = re.compile(r"[0-9]{18}")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
-SIZE_PATTERN = r"^[0-9]{1,9} ?(MiB|GiB|TiB)$"
-_SIZE_SCHEMA: JsonSchema = {"type": "string", "pattern": SIZE_PATTERN, "examples": ["8 GiB"]}
+_SIZE_PATTERN = r"^[0-9]{1,9} ?(MiB|GiB|TiB)$"
+_SIZE_SCHEMA: JsonSchema = {"type": "string", "pattern": _SIZE_PATTERN, "examples": ["8 GiB"]}
 
 
 class Strict(BaseModel):
