@@ -195,16 +195,9 @@ class Instances:
         """Neither there as promised nor gone: a human is needed. It stays charged."""
         return self._move(uid, InstanceEvent.STICK, actor, error=error)
 
-    def changing(self, uid: str, *, actor: Actor) -> InstanceRecord:
-        return self._move(uid, InstanceEvent.CHANGE, actor)
-
     def retiring(self, uid: str, *, actor: Actor) -> InstanceRecord:
         """From now on it is being taken away; it stays charged until `release`."""
         return self._move(uid, InstanceEvent.RETIRE, actor)
-
-    def quarantined(self, uid: str, *, actor: Actor) -> InstanceRecord:
-        """Stopped and restorable; still charged."""
-        return self._move(uid, InstanceEvent.QUARANTINE, actor)
 
     def release(self, uid: str, *, actor: Actor) -> InstanceRecord:
         """PVE has confirmed that it is gone, or it never was there: everything it had is free."""
@@ -239,12 +232,6 @@ class Instances:
         """By uid, purged ones included. Raises Refused `ledger.no-instance`."""
         with self._store.read() as connection:
             return _record(connection, _row(connection, uid))
-
-    def by_key(self, key: str) -> InstanceRecord:
-        """The one that lives under the key (`dinkes/simrs/db-1`). Raises Refused
-        `ledger.no-instance`."""
-        with self._store.read() as connection:
-            return _record(connection, _live(connection, key))
 
     def list(
         self,

@@ -79,16 +79,6 @@ class JournalBook:
             )
             return SagaJournal(self._store, row.id, self._owner, resumed=True)
 
-    def unfinished(self) -> tuple[SagaRecord, ...]:
-        """Sagas that are open or stuck, oldest first."""
-        query = (
-            select(sagas)
-            .where(sagas.c.state.in_(_UNFINISHED))
-            .order_by(sagas.c.started_at, sagas.c.id)
-        )
-        with self._store.read() as connection:
-            return tuple(_record(row) for row in connection.execute(query))
-
     def of_request(self, number: str) -> tuple[SagaRecord, ...]:
         """Every saga of a request, oldest first."""
         query = (
@@ -208,22 +198,6 @@ class SagaJournal:
             )
             if noted.rowcount != 1:
                 raise TransitionUndefined("saga.transition", state="planned", event="note a task")
-
-    def note_plan(self, plan_digest: str) -> None:
-        """Keep the digest of the plan that is followed now; one can only be drawn up for good
-        once this process alone has the request."""
-        now = self._store.clock.now()
-        with self._store.write() as connection:
-            self._still_ours(connection, now)
-            connection.execute(
-                update(sagas).where(sagas.c.id == self.id).values(plan_digest=plan_digest)
-            )
-
-    def beat(self) -> None:
-        """Say that this process lives, where no step moves for long."""
-        now = self._store.clock.now()
-        with self._store.write() as connection:
-            self._still_ours(connection, now)
 
     def close(self, event: SagaEvent) -> None:
         """Take the saga through its table and give up the right to write it."""

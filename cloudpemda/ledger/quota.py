@@ -32,17 +32,6 @@ class QuotaBook:
         with self._store.read() as connection:
             return balances(connection, scope)
 
-    def by_opd(self) -> Mapping[str, Mapping[str, Balance]]:
-        """OPD → its own balances, without those below it; only OPDs that were ever charged."""
-        found: dict[str, dict[str, Balance]] = {}
-        query = select(postings.c.opd, postings.c.dimension, _COMMITTED, _HELD).group_by(
-            postings.c.opd, postings.c.dimension
-        )
-        with self._store.read() as connection:
-            for opd, dimension, committed, held in connection.execute(query):
-                found.setdefault(opd, {})[dimension] = Balance(committed, held)
-        return MappingProxyType({opd: MappingProxyType(own) for opd, own in found.items()})
-
     def of_instance(self, instance: str) -> Mapping[str, Balance]:
         """Dimension → what one instance (`dinkes/simrs/db-1`) is charged now."""
         with self._store.read() as connection:

@@ -4,7 +4,7 @@ Dimensions are `instances`, `vcpu`, `memory` (MiB), `disk.<storage class>` (MiB)
 and `public_ip`. Amounts are whole numbers; an absent dimension is 0.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -166,12 +166,6 @@ def code_of(dimension: str) -> str:
     """The code of a refusal in this dimension: `quota.memory`, `quota.disk`, `quota.public-ip`."""
     family = "disk" if dimension.startswith(DISK) else dimension
     return "quota." + family.replace("_", "-")
-
-
-def known_dimensions(storage_classes: Collection[str]) -> tuple[str, ...]:
-    """Every dimension of a site with these storage classes, in the order reports show them."""
-    disks = tuple(disk_dimension(name) for name in sorted(storage_classes))
-    return (INSTANCES, VCPU, MEMORY, *disks, BACKUP, PUBLIC_IP)
 
 
 def _exceeded(opd: str, dimension: str, needed: int, used: int, limit: int) -> Fault:

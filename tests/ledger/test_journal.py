@@ -89,11 +89,10 @@ def test_the_next_run_goes_on_with_what_is_not_finished(ledger: Ledger, number: 
     with ledger.journal.open_saga(number, "apply", "d2") as second:
         assert (second.id, second.resumed) == (first.id, True)
         assert second.steps("uid-1")["create"].state is StepState.STARTED
-        (record,) = ledger.journal.unfinished()
+        (record,) = ledger.journal.of_request(number)
         assert (record.plan_digest, record.state) == ("d2", SagaState.OPEN)
         second.close(SagaEvent.FINISH)
 
-    assert ledger.journal.unfinished() == ()
     with ledger.journal.open_saga(number, "apply", "d3") as third:
         assert third.id != first.id
     assert [saga.state for saga in ledger.journal.of_request(number)] == [
@@ -102,17 +101,10 @@ def test_the_next_run_goes_on_with_what_is_not_finished(ledger: Ledger, number: 
     ]
 
 
-def test_the_plan_may_be_drawn_up_once_the_saga_is_ours(ledger: Ledger, number: str) -> None:
-    with ledger.journal.open_saga(number, "apply", "") as journal:
-        journal.note_plan("digest-1")
-        (record,) = ledger.journal.unfinished()
-        assert record.plan_digest == "digest-1"
-
-
 def test_a_stuck_saga_is_listed_and_goes_on(ledger: Ledger, number: str) -> None:
     with ledger.journal.open_saga(number, "apply", "d") as journal:
         journal.close(SagaEvent.STICK)
-    (stuck,) = ledger.journal.unfinished()
+    (stuck,) = ledger.journal.of_request(number)
     assert (stuck.state, stuck.owner) == (SagaState.STUCK, None)
     with ledger.journal.open_saga(number, "apply", "d") as again:
         assert again.id == journal.id
@@ -183,14 +175,14 @@ def test_a_process_elsewhere_is_followed_when_it_has_been_silent_for_the_lease(
         clock.sleep(LEASE_SECONDS)
         with pytest.raises(Refused, match=r"journal\.busy"):
             ledger.journal.open_saga(number, "apply", "d")
-        theirs.beat()
+        theirs.move("uid-1", 0, "create", Event.START)
         clock.sleep(LEASE_SECONDS)
         with pytest.raises(Refused, match=r"journal\.busy"):
             ledger.journal.open_saga(number, "apply", "d")
         clock.sleep(1)
         ledger.journal.open_saga(number, "apply", "d").step_out()
         with pytest.raises(Incomplete, match=r"journal\.lost"):
-            theirs.beat()
+            theirs.move("uid-1", 0, "create", Event.FINISH)
 
 
 def test_a_request_that_does_not_exist_has_no_saga(ledger: Ledger) -> None:
