@@ -79,6 +79,16 @@ class JournalBook:
             )
             return SagaJournal(self._store, row.id, self._owner, resumed=True)
 
+    def unfinished(self) -> tuple[SagaRecord, ...]:
+        """Sagas that are open or stuck, oldest first."""
+        query = (
+            select(sagas)
+            .where(sagas.c.state.in_(_UNFINISHED))
+            .order_by(sagas.c.started_at, sagas.c.id)
+        )
+        with self._store.read() as connection:
+            return tuple(_record(row) for row in connection.execute(query))
+
     def of_request(self, number: str) -> tuple[SagaRecord, ...]:
         """Every saga of a request, oldest first."""
         query = (

@@ -93,6 +93,7 @@ def test_the_next_run_goes_on_with_what_is_not_finished(ledger: Ledger, number: 
         assert (record.plan_digest, record.state) == ("d2", SagaState.OPEN)
         second.close(SagaEvent.FINISH)
 
+    assert ledger.journal.unfinished() == ()
     with ledger.journal.open_saga(number, "apply", "d3") as third:
         assert third.id != first.id
     assert [saga.state for saga in ledger.journal.of_request(number)] == [
@@ -104,7 +105,7 @@ def test_the_next_run_goes_on_with_what_is_not_finished(ledger: Ledger, number: 
 def test_a_stuck_saga_is_listed_and_goes_on(ledger: Ledger, number: str) -> None:
     with ledger.journal.open_saga(number, "apply", "d") as journal:
         journal.close(SagaEvent.STICK)
-    (stuck,) = ledger.journal.of_request(number)
+    (stuck,) = ledger.journal.unfinished()
     assert (stuck.state, stuck.owner) == (SagaState.STUCK, None)
     with ledger.journal.open_saga(number, "apply", "d") as again:
         assert again.id == journal.id
