@@ -341,14 +341,17 @@ def test_nothing_secret_is_logged_or_raised_even_at_debug(serve: Serve) -> None:
 
 def _errors_of(subject: Transport) -> list[PveError]:
     errors: list[PveError] = []
-    try:
-        subject.get("/version")
-    except PveError as error:
-        errors.append(error)
-    try:
-        subject.write("POST", "/pools", {"poolid": "opd", "comment": "pw"})
-    except PveError as error:
-        errors.append(error)
+    calls: list[Callable[[], object]] = [
+        lambda: subject.get("/version"),
+        lambda: subject.get_from(subject.endpoints[0], "/version"),
+        lambda: subject.write("POST", "/pools", {"poolid": "opd", "comment": "pw"}),
+        lambda: subject.delete("/pools", {"poolid": "opd"}),
+    ]
+    for call in calls:
+        try:
+            call()
+        except PveError as error:
+            errors.append(error)
     return errors
 
 
