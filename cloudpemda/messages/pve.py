@@ -3,6 +3,18 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "pve.endpoint": Text(
+        en="{url} is no endpoint of a cluster",
+        id="{url} bukan endpoint klaster",
+        next_en="Write it like https://pve1.example.go.id:8006, without a path.",
+        next_id="Tulis seperti https://pve1.example.go.id:8006, tanpa jalur di belakangnya.",
+    ),
+    "pve.ca": Text(
+        en="there is no CA file {file}",
+        id="tidak ada berkas CA {file}",
+        next_en="Copy /etc/pve/pve-root-ca.pem from a node there.",
+        next_id="Salin /etc/pve/pve-root-ca.pem dari salah satu node ke sana.",
+    ),
     "pve.unreachable": Text(
         en="no endpoint of cluster {cluster} could be reached ({text})",
         id="tidak satu pun endpoint klaster {cluster} dapat dijangkau ({text})",

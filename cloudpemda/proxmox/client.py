@@ -34,7 +34,8 @@ def connect(
     """The client of one cluster. Sends nothing: the first call is the first connection.
 
     `endpoints` are `https://host:port`, `token_id` is `user@realm!token` and `secret` its secret,
-    `tls` how the cluster proves itself. Raises ValueError for an endpoint that is not HTTPS.
+    `tls` how the cluster proves itself. Raises UsageError for an endpoint that is not HTTPS,
+    InvalidInput where the CA file is not there.
     """
     return Pve(Transport(name, endpoints, token_id, secret, tls, clock), clock)
 

@@ -20,6 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from cloudpemda.clock import Clock, stopwatch
+from cloudpemda.errors import Fault, InvalidInput, UsageError
 from cloudpemda.proxmox.errors import (
     AnswerLost,
     BadAnswer,
@@ -308,10 +309,15 @@ class Transport:
 
 
 def _session(url: str, token_id: str, secret: str, trust: Trust) -> requests.Session:
-    """A proxmoxer session for one endpoint that can do nothing but verified HTTPS."""
+    """A proxmoxer session for one endpoint that can do nothing but verified HTTPS.
+
+    Raises UsageError `pve.endpoint` for any other URL, InvalidInput `pve.ca` without the CA file.
+    """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"{url} is no https://host:port endpoint")
+        raise UsageError("pve.endpoint", url=url)
+    if trust.ca is not None and not trust.ca.is_file():
+        raise InvalidInput([Fault("pve.ca", {"file": str(trust.ca)}, file=str(trust.ca))])
     user, _, token = token_id.partition("!")
     verify: str | bool = True if trust.ca is None else str(trust.ca)
     if trust.fingerprint is not None:

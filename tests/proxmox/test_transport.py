@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudpemda.errors import InvalidInput, UsageError
 from cloudpemda.proxmox import (
     AnswerLost,
     AuthFailed,
@@ -103,9 +104,27 @@ def test_an_unproven_server_gets_no_request(serve: Serve, trust: Trust) -> None:
     assert server.asked == []
 
 
-def test_plain_http_is_refused() -> None:
-    with pytest.raises(ValueError, match="https"):
-        Transport("dc", ["http://127.0.0.1:1"], TOKEN, SECRET, Trust(), VirtualClock())
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://", "pve1", "https://h:1/x"])
+def test_only_https_endpoints_are_taken(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Transport("dc", [url], TOKEN, SECRET, Trust(), VirtualClock())
+    assert caught.value.code == "pve.endpoint"
+
+
+def test_a_ca_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Transport(
+            "dc", ["https://h:1"], TOKEN, SECRET, Trust(ca=tmp_path / "ca.pem"), VirtualClock()
+        )
+    assert caught.value.code == "pve.ca"
+
+
+def test_a_ca_file_that_holds_no_certificate_proves_nobody(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda _: data(None))
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    with pytest.raises(Untrusted):
+        transport(server, trust=Trust(ca=tmp_path / "ca.pem")).get("/version")
+    assert server.asked == []
 
 
 def test_a_proxy_of_the_environment_is_not_used(
