@@ -11,7 +11,9 @@ from enum import StrEnum
 from cloudpemda.cluster import VmConfig
 from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.plan.model import DesiredVm, Identity
-from cloudpemda.proxmox import NotFound, Pve
+from cloudpemda.proxmox import NodeOffline, NotFound, Pve
+
+_MOVES_MET = 2
 
 
 class Standing(StrEnum):
@@ -33,13 +35,18 @@ def look(pve: Pve, vm: DesiredVm, node: str) -> Found:
 
     Raises PveError where that cannot be found out: unknown is not absent.
     """
-    try:
-        return _found(vm.identity, node, pve.config(node, vm.identity.vmid))
-    except NotFound:
-        elsewhere = pve.locate(vm.identity.vmid)
-    if elsewhere is None:
-        return Found(Standing.ABSENT, node, None)
-    return _found(vm.identity, elsewhere, pve.config(elsewhere, vm.identity.vmid))
+    vmid = vm.identity.vmid
+    for _ in range(_MOVES_MET):
+        try:
+            return _found(vm.identity, node, pve.config(node, vmid))
+        except (NotFound, NodeOffline) as error:
+            elsewhere = pve.locate(vmid)
+            if isinstance(error, NodeOffline) and elsewhere in {None, node}:
+                raise
+        if elsewhere is None:
+            return Found(Standing.ABSENT, node, None)
+        node = elsewhere  # HA or a migration may move it once more before it is read there
+    return _found(vm.identity, node, pve.config(node, vmid))
 
 
 def _found(identity: Identity, node: str, config: VmConfig) -> Found:

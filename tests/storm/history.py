@@ -15,7 +15,8 @@ import requests
 import yaml
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState, SagaRecord
+from cloudpemda.rules.quota import scope_of
 from cloudpemda.usecases.approve import approve
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import plan
@@ -85,6 +86,7 @@ class History:
     dice: random.Random = field(init=False)
     strangers: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
+    vms: int = 0  # approved
     runs: int = 0
     started: float = 0.0  # lab time of the reset: the fault script counts from there
 
@@ -100,7 +102,8 @@ class History:
         try:
             self._begin()
             self._ask()
-            for _ in range(self.dice.randint(1, 3)):
+            self._disturb(EVENTS[self.seed % len(EVENTS)])
+            for _ in range(self.dice.randint(0, 2)):
                 self._disturb(self.dice.choice(EVENTS))
             self._heal()
             self._settle()
@@ -124,8 +127,10 @@ class History:
         for number, opd in enumerate(wishes):
             login, _, _, classes = ASKING[opd]
             service_class = self.dice.choice(classes)
+            count = self.dice.randint(1, 3)
             file = self.site / f"request-{number}.yaml"
-            file.write_text(yaml.safe_dump(self._request(opd, f"app{number}", service_class)))
+            wish = self._request(opd, f"app{number}", service_class, count)
+            file.write_text(yaml.safe_dump(wish))
             try:
                 with self.desk(login) as desk:
                     key = submit_file(desk, file).key
@@ -135,10 +140,10 @@ class History:
                 self.tally["refused over quota"] += refused.code.startswith("quota.")
             else:
                 self.keys.append(key)
+                self.vms += count
 
-    def _request(self, opd: str, name: str, service_class: str) -> dict[str, object]:
+    def _request(self, opd: str, name: str, service_class: str, count: int) -> dict[str, object]:
         _, nip, person, _ = ASKING[opd]
-        count = self.dice.randint(1, 3)
         vms: list[dict[str, object]] = [
             {
                 "name": "web",
@@ -198,19 +203,20 @@ class History:
             self.tally[event] += 1
         self.control.arm()
 
-    def _killed(
-        self, when: str, *, answer: bool, method: str = "[PD]*", run: tuple[str, ...] = ("apply",)
-    ) -> bool:
+    def _killed(self, when: str, *, answer: bool, method: str = "[PD]*") -> bool:
         """The process dies while the nth request is open; its work is done, or is not."""
         path = "/cluster/tasks" if method == "GET" else "*"
-        nth = self.dice.randint(1, 12 if method == "GET" else 25)
-        held = self._hold(when, method, path, nth, run)
+        nth = self.dice.randint(1, 6 if method == "GET" else 7 * self.vms)
+        held = self._hold(when, method, path, nth)
         if held is None:
             return False
+        self._kill(held, answer=answer)
+        return True
+
+    def _kill(self, held: BaseProcess, *, answer: bool) -> None:
         held.kill()
         held.join(RUN_SECONDS)
         self.control.release(answer=answer)
-        return True
 
     def _hold(
         self, when: str, method: str, path: str, nth: int, run: tuple[str, ...] = ("apply",)
@@ -230,7 +236,7 @@ class History:
         return None
 
     def _interrupted(self) -> bool:
-        process = self._hold("before", "[PD]*", "*", self.dice.randint(1, 15))
+        process = self._hold("before", "[PD]*", "*", self.dice.randint(1, 6 * self.vms))
         if process is None:
             return False
         assert process.pid is not None
@@ -242,7 +248,7 @@ class History:
 
     def _answer_lost(self) -> bool:
         method, path = self.dice.choice(WRITES)
-        on = {"method": method, "path": path, "nth": self.dice.randint(1, 2)}
+        on = {"method": method, "path": path, "nth": 1}
         self.control.arm({"on": on, "do": "lose-answer"})
         self._run("apply")
         return self._fired()
@@ -305,20 +311,34 @@ class History:
 
     def _undo(self) -> bool:
         key = self.dice.choice(self.keys)
-        self._killed("before", answer=True, run=("apply", key))
-        self.control.arm()
+        if not self._begun(key):
+            return False
         return self._run("apply", "--undo", key) == 0
 
     def _undo_killed(self) -> bool:
         key = self.dice.choice(self.keys)
-        self._killed("before", answer=True, run=("apply", key))
+        if not self._begun(key):
+            return False
         answer = self.dice.random() < 0.5
-        return self._killed("before", answer=answer, run=("apply", "--undo", key))
+        nth = self.dice.randint(1, 4)
+        held = self._hold("before", "[PD]*", "*", nth, ("apply", "--undo", key))
+        if held is None:
+            return False
+        self._kill(held, answer=answer)
+        return True
+
+    def _begun(self, key: str) -> bool:
+        """An apply of this request was killed half way."""
+        held = self._hold("before", "[PD]*", "*", self.dice.randint(3, 9), ("apply", key))
+        if held is not None:
+            self._kill(held, answer=True)
+        self.control.arm()
+        return held is not None
 
     def _two_at_once(self) -> bool:
+        """One of them finds the saga in the hands of the other, or comes when all is done."""
         first, second = self._start("apply"), self._start("apply")
-        codes = {self._finish(first), self._finish(second)}
-        return len(codes) > 0
+        return 4 in {self._finish(first), self._finish(second)}
 
     # -- runs ------------------------------------------------------------------------------
     def _run(self, *arguments: str) -> int:
@@ -350,10 +370,14 @@ class History:
         """How far each instance is, for whoever must find out why."""
         with self.desk("rudi") as desk:
             lines = [str(one) for one in desk.ledger.instances.list()]
-            for saga in desk.ledger.journal.unfinished():
+            sagas = [s for key in self.keys for s in self._sagas(desk, key)]
+            for saga in sagas:
                 for subject, steps in desk.ledger.journal.steps(saga.id).items():
                     lines += [f"{subject} {step}" for step in steps]
         return "\n".join(lines)
+
+    def _sagas(self, desk: Desk, key: str) -> tuple[SagaRecord, ...]:
+        return desk.ledger.journal.of_request(desk.ledger.requests.get(key).number)
 
     def _at(self, seconds: float) -> str:
         return f"{self.control.now() - self.started + seconds:.3f}s"
@@ -501,14 +525,17 @@ class Judge:
             assert named <= there, f"backup job {job['name']} names {named - there}"
 
     def _quota(self, desk: Desk, active: list[InstanceRecord]) -> None:
-        for opd, balances in desk.ledger.quota.by_opd().items():
-            limits = desk.site.effective_quota(opd)
-            for dimension, balance in balances.items():
-                limit = limits.get(dimension)
-                total = balance.committed + balance.held
+        """No OPD, with those below it, stands above a limit; what is committed is what runs."""
+        for opd in desk.site.opds:
+            below = scope_of(opd, desk.site.opds)
+            balances = desk.ledger.quota.balances(below)
+            for dimension, limit in desk.site.effective_quota(opd).items():
+                balance = balances.get(dimension)
+                total = balance.committed + balance.held if balance else 0
                 assert limit is None or total <= limit, f"{opd} {dimension}: {total} > {limit}"
-            own = sum(one.opd == opd for one in active)
-            assert balances["instances"].committed == own, f"{opd}: committed is not what runs"
+            own = sum(one.opd in below for one in active)
+            committed = balances["instances"].committed if "instances" in balances else 0
+            assert committed == own, f"{opd}: {committed} committed, {own} active"
 
 
 def _root(lab: RunningLab) -> requests.Session:
