@@ -96,20 +96,18 @@ def _at(apart: dict[str, frozenset[str]], node: str) -> frozenset[str]:
 def _too_much(movers: Sequence[Resident], free: dict[str, Free]) -> bool:
     """Whether some set of refuges is asked for more than it has: a proof that nothing fits."""
     everywhere = frozenset(free)
-    sets = {everywhere if m.refuges is None else m.refuges & everywhere for m in movers}
-    for nodes in sets | {everywhere}:
-        inside = [m for m in movers if m.refuges is not None and m.refuges & everywhere <= nodes]
-        if nodes == everywhere:
-            inside = list(movers)
+    reach = [everywhere if m.refuges is None else m.refuges & everywhere for m in movers]
+    for nodes in {everywhere, *reach}:
+        bound = [mover for mover, its in zip(movers, reach, strict=True) if its <= nodes]
         cores = sum(max(free[node][0], 0) for node in nodes)
         memory = sum(max(free[node][1], 0) for node in nodes)
-        if sum(m.memory for m in inside) > memory or sum(m.cores for m in inside) > cores:
+        if sum(m.memory for m in bound) > memory or sum(m.cores for m in bound) > cores:
             return True
     return False
 
 
 class _Exact:
-    """Depth-first search over all ways, cut by the sums that remain and by `_BOUND` tries."""
+    """Depth-first search over all ways but those that are alike, for up to `_BOUND` tries."""
 
     def __init__(
         self,

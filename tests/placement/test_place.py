@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 
-from cloudpemda.cluster import ClusterState, Node, NodeStatus, Storage, VmStatus
+from cloudpemda.cluster import ClusterState, HaFlavour, Node, NodeStatus, Storage, VmStatus
 from cloudpemda.messages import Lang, explain
 from cloudpemda.placement import (
     DiskDemand,
@@ -290,6 +290,70 @@ def test_an_ha_vm_without_a_rule_can_only_go_where_its_replica_is() -> None:
     state = replace(cluster("lopsided-refuges"), ha_rules=())
     refusal = refused(place([demand("vm", memory=gib(1))], _only(state, "pve2"), POLICY))
     assert refusal.counts[Reason.N_PLUS_ONE] == 1
+
+
+LOPSIDED = cluster("lopsided-refuges")  # pve2 has just the 16 GiB that VM 200 may need there
+(RULE,) = LOPSIDED.ha_rules
+(JOB,) = LOPSIDED.replication_jobs
+MANAGED = LOPSIDED.ha_resources["vm:200"]
+FREE = replace(LOPSIDED, ha_rules=(), replication_jobs=())
+
+
+@pytest.mark.parametrize(
+    ("state", "promises", "breaks"),
+    [
+        (LOPSIDED, (), True),
+        (FREE, (), False),
+        (replace(FREE, ha_rules=(replace(RULE, enabled=False),)), (), False),
+        (replace(FREE, ha_rules=(replace(RULE, strict=False),)), (), False),
+        (replace(FREE, replication_jobs=(replace(JOB, removing=True),)), (), False),
+        (replace(LOPSIDED, ha_resources={}), (), False),
+        (replace(LOPSIDED, ha_resources={"vm:200": replace(MANAGED, requested="ignored")}), (),
+         False),
+        (replace(LOPSIDED, ha_resources={"vm:200": replace(MANAGED, requested="stopped")}), (),
+         True),
+        (replace(FREE, ha_resources={}),
+         (Promise("db", 200, "pve1", Cores(1), gib(16), (), ("pve2",), ha=True),), True),
+        (replace(FREE, ha_resources={}),
+         (Promise("db", 200, "pve1", Cores(1), gib(16), (), ("pve2",), ha=False),), False),
+        (replace(FREE, ha_flavour=HaFlavour.GROUPS,
+                 ha_rules=(replace(RULE, name="g", kind="group", resources=frozenset()),),
+                 ha_resources={"vm:200": replace(MANAGED, group="g")}), (), True),
+        (replace(FREE, ha_flavour=HaFlavour.GROUPS,
+                 ha_rules=(replace(RULE, name="g", kind="group", resources=frozenset()),)), (),
+         False),
+    ],
+)  # fmt: skip
+def test_what_binds_an_ha_vm_decides_whether_a_gib_on_its_refuge_breaks_n_plus_one(
+    state: ClusterState, promises: tuple[Promise, ...], breaks: bool
+) -> None:
+    outcome = place(
+        [demand("vm", memory=gib(1))], _only(state, "pve2"), replace(POLICY, promised=promises)
+    )
+    if breaks:
+        assert refused(outcome).counts[Reason.N_PLUS_ONE] == 1
+    else:
+        assert placed(outcome).vms[0].node == "pve2"
+
+
+def test_members_that_a_rule_keeps_apart_cannot_be_recovered_onto_each_other() -> None:
+    """VM 200 would fit on pve2, beside 201; on pve3, where it may be, it would not."""
+    filler = replace(LOPSIDED.vms[201], vmid=202, node="pve3", memory=gib(40))
+    state = replace(FREE, vms={**FREE.vms, 202: filler})
+    ask = [demand("vm", memory=gib(0.5))]
+    assert placed(place(ask, _only(state, "pve1"), POLICY)).vms[0].node == "pve1"
+    apart = replace(
+        RULE,
+        kind="resource-affinity",
+        resources=frozenset({"vm:200", "vm:201"}),
+        nodes={},
+        strict=False,
+        positive=False,
+    )
+    kept = replace(state, ha_rules=(apart,))
+    assert Reason.N_PLUS_ONE_ALREADY in refused(place(ask, _only(kept, "pve1"), POLICY)).counts
+    together = replace(state, ha_rules=(replace(apart, positive=True),))
+    assert placed(place(ask, _only(together, "pve1"), POLICY)).vms[0].node == "pve1"
 
 
 def test_a_replication_that_is_not_turned_round_yet_hides_no_vm_from_n_plus_one() -> None:

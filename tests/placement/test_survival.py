@@ -92,6 +92,16 @@ def test_what_cannot_be_decided_within_the_bound_is_said_to_be_undecided() -> No
     assert evacuate(vms, free, {}) == (Verdict.UNDECIDED, {})
 
 
+def test_too_much_for_the_nodes_that_may_be_used_is_proved_at_once() -> None:
+    """One MiB too much on two of three nodes: no search of that size would end."""
+    sizes = [61 + 2 * number for number in range(24)]
+    two = frozenset({"a", "b"})
+    vms = [Resident(f"{n}", "lost", 1, size, True, two) for n, size in enumerate(sizes)]
+    half = sum(sizes) // 2
+    free: dict[str, Free] = {"a": (99, half), "b": (99, sum(sizes) - half - 1), "c": (99, 9999)}
+    assert evacuate(vms, free, {}) == (Verdict.BROKEN, {})
+
+
 homes = st.lists(
     st.builds(
         Resident,
