@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -262,12 +263,14 @@ async def _serve_site(directory: Path, layout: layouts.Layout, stop: asyncio.Eve
     control = {"url": f"http://127.0.0.1:{ports['control']}", "token": token}
     endpoints = {"pid": os.getpid(), "control": control, "clusters": clusters}
     write_secret(directory / "endpoints.json", json.dumps(endpoints, indent=1))
-    await _until_stopped(lab, stop)
+    await _until_stopped(lab, stop, str(directory / "endpoints.json"))
     await opened.close()
     save(lab, directory, ports)
 
 
-async def _until_stopped(lab: Lab, stop: asyncio.Event) -> None:
+async def _until_stopped(lab: Lab, stop: asyncio.Event, where: str) -> None:
+    """Let lab time run until it is enough; says on stderr that all ports listen."""
+    print(f"listening: {where}", file=sys.stderr, flush=True)
     drive = asyncio.create_task(lab.clock.drive())
     await stop.wait()
     drive.cancel()
@@ -309,7 +312,7 @@ def serve_site(directory: Path, layout_file: Path | None = None) -> None:
 # -- one cluster in the recordings' starting state -----------------------------------------------
 
 # Requests came about three a second; the rest of the time flows faster than it did.
-RECORDED_RATE, RECORDED_PER_REQUEST = 6.0, 0.4
+RECORDED_RATE, RECORDED_PER_REQUEST = 5.0, 0.35
 RECORDED_DURATIONS = {"default": 0.3, "create": 0.5, "start": 1.0, "clone": 0.5, "import": 0.5}
 
 
@@ -343,7 +346,7 @@ def serve_recorded(
             Listener(Frontend(world), node, lab.intercept).handle, max_line_size=MAX_LINE
         )
         await opened.open(server, sock, directory)
-        await _until_stopped(lab, stop)
+        await _until_stopped(lab, stop, f"https://{listen[0]}:{listen[1]}")
         await opened.close()
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -13,7 +13,7 @@ from ..work import Work, config_lock
 from ..world import Call, World
 from .common import node_names, vmid_of
 
-ROUND = 10.0
+ROUND, NODE_ROUND = 10.0, 5.0
 STATES = {"started": "started", "enabled": "started", "stopped": "stopped", "disabled": "stopped"}
 
 
@@ -55,14 +55,19 @@ def _tend(world: World, resource: HaResource) -> None:
 
 
 def _make_started(world: World, resource: HaResource, vm: Vm) -> None:
-    """The manager decides in one round, the node's own manager acts in the next."""
+    """The manager decides; the node's own manager acts when it next looks, if that still holds."""
     if vm.status != "stopped":
         resource.state = "started"
-    elif resource.state not in ("request_start", "starting"):
-        resource.state = "request_start"
-    elif not vm.config.get("lock"):
-        resource.state = "starting"
-        _launch(world, vm, "qmstart", _start)
+        return
+    resource.state = "request_start"
+
+    def act() -> None:
+        wanted = STATES.get(resource.options.get("state", "started"))
+        managed = world.cluster.ha_resources.get(resource.sid) is resource
+        if managed and wanted == "started" and vm.status == "stopped" and not vm.config.get("lock"):
+            _launch(world, vm, "qmstart", _start)
+
+    world.clock.after(NODE_ROUND, act)
 
 
 def _make_stopped(world: World, resource: HaResource, vm: Vm) -> None:
