@@ -44,7 +44,7 @@ class JournalBook:
         self._store = store
         self._owner = owner
 
-    def open_saga(self, number: str, kind: str, plan_digest: str) -> "SagaJournal":
+    def open_saga(self, number: str, kind: str, plan_digest: str = "") -> "SagaJournal":
         """Begin the saga of a request, or go on with the one that is not finished.
 
         Raises Refused `journal.busy` while a living process runs it, `ledger.no-request`.
@@ -208,6 +208,15 @@ class SagaJournal:
             )
             if noted.rowcount != 1:
                 raise TransitionUndefined("saga.transition", state="planned", event="note a task")
+
+    def note_plan(self, digest: str) -> None:
+        """Keep the digest of the plan that is carried out, once it is drawn up."""
+        now = self._store.clock.now()
+        with self._store.write() as connection:
+            self._still_ours(connection, now)
+            connection.execute(
+                update(sagas).where(sagas.c.id == self.id).values(plan_digest=digest)
+            )
 
     def close(self, event: SagaEvent) -> None:
         """Take the saga through its table and give up the right to write it."""

@@ -55,6 +55,18 @@ TEXTS = {
         next_en="`cloudpemda apply` continues where it stopped.",
         next_id="`cloudpemda apply` melanjutkan dari tempat berhenti.",
     ),
+    "apply.undo-active": Text(
+        en="{key} is active: `--undo` takes back only what is not finished",
+        id="{key} sudah aktif: `--undo` hanya membatalkan yang belum selesai",
+        next_en="Retiring an active workload is not available yet; nothing was changed.",
+        next_id="Mengakhiri pekerjaan yang aktif belum tersedia; tidak ada yang diubah.",
+    ),
+    "apply.undo-begun": Text(
+        en="taking back {key} was begun and is not finished",
+        id="pembatalan {key} sudah dimulai dan belum selesai",
+        next_en="`cloudpemda apply --undo {key}` goes on with it.",
+        next_id="`cloudpemda apply --undo {key}` melanjutkannya.",
+    ),
     "apply.nothing-to-undo": Text(
         en="nothing of {key} was begun",
         id="belum ada bagian {key} yang dimulai",

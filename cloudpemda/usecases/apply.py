@@ -23,13 +23,16 @@ from cloudpemda.ledger import (
     SagaEvent,
     SagaJournal,
 )
+from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.diff import being_made, carries
+from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import (
     Planned,
     approved_digest,
     chosen,
     cluster_of,
+    desired_of,
     draw_up,
     offer_digest,
     place_workload,
@@ -37,9 +40,10 @@ from cloudpemda.usecases.plan import (
     read_clusters,
     wanted,
 )
-from cloudpemda.usecases.workload import Workload, kind_of
+from cloudpemda.usecases.workload import Workload, kind_of, standing_placement
 
 _KIND = "apply"
+_RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ def apply(
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:
+        for record in records:
+            if keys and record.state is RequestState.ACTIVE:
+                raise Refused("apply.undo-active", key=record.key)
         records = tuple(record for record in records if record.state is not RequestState.ACTIVE)
     states = read_clusters(desk, records)
     for record in records:
@@ -116,20 +123,26 @@ class _Run:
             offer_digest=offer_digest(self._desk, self._record, self._state),
             actor=self._actor,
         )
-        planned = self._draw_up(self._claim())
-        instances = {one.uid: one for one in self._instances()}
-        if planned.plan.settled and all(
-            one.state is InstanceState.ACTIVE for one in instances.values()
-        ):
-            self._finish()
-            return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
-        for one in instances.values():
-            if one.state is not InstanceState.ACTIVE:
-                self._desk.ledger.instances.creating(one.uid, actor=self._actor)
-        with self._open(planned) as journal:
+        if self._record.state is RequestState.ACTIVE:
+            planned = self._draw_up_standing()
+            if planned.plan.settled:
+                return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
+        with self._open() as journal:  # from here on no other apply writes for this request
+            planned = self._draw_up(self._claim())
+            journal.note_plan(planned.plan.digest)
+            for one in self._instances():
+                if one.state in _RETURNING:
+                    raise Refused("apply.undo-begun", key=self._record.key)
+                if one.state is not InstanceState.ACTIVE:
+                    self._desk.ledger.instances.creating(one.uid, actor=self._actor)
             result = apply_workload(planned.desired, self._tools(journal))
             self._record_result(result, journal)
         return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+
+    def _draw_up_standing(self) -> Planned:
+        instances = self._instances()
+        placement = standing_placement(self._state.name, instances, self._state)
+        return draw_up(self._workload, self._state, instances, placement)
 
     def _claim(self) -> tuple[InstanceRecord, ...]:
         """The instances' identities; those of an active request are chosen long since."""
@@ -195,31 +208,42 @@ class _Run:
     # -- backward --------------------------------------------------------------------------
     def undo(self) -> Applied:
         """Take back what an unfinished apply left; the request is `failed` once nothing is."""
-        instances = tuple(one for one in self._instances() if one.node is not None)
         if self._record.state is RequestState.APPROVED:
             raise Refused("apply.nothing-to-undo", key=self._record.key)
         self._desk.ledger.requests.begin(
-            self._record.key,
-            offer_digest=approved_digest(self._record),
-            actor=self._actor,
+            self._record.key, offer_digest=approved_digest(self._record), actor=self._actor
         )
-        planned = self._draw_up(self._claim()) if instances else None
         result: ApplyResult | None = None
-        if planned is not None:
-            with self._open(planned) as journal:
-                result = undo_workload(planned.desired, self._tools(journal))
-                if all(vm.ending is VmEnding.FAILED for vm in result.vms):
-                    journal.close(SagaEvent.UNDO)
-        if result is None or all(vm.ending is VmEnding.FAILED for vm in result.vms):
+        with self._open() as journal:
+            begun = tuple(one for one in self._instances() if one.node is not None)
+            for one in begun:
+                if one.state is InstanceState.ACTIVE:
+                    self._desk.ledger.instances.retiring(one.uid, actor=self._actor)
+            if begun:
+                result = undo_workload(self._desired(begun), self._tools(journal))
+            if result is not None and {vm.ending for vm in result.vms} != {VmEnding.FAILED}:
+                return Applied(self._fresh(), None, result, _faults(result), result.exit_code)
             for one in self._instances():
                 self._desk.ledger.instances.release(one.uid, actor=self._actor)
-            self._desk.ledger.requests.fail(self._record.key, reason="undo", actor=self._actor)
-            return Applied(self._fresh(), planned, result, (), ExitCode.DONE)
-        return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+            journal.close(SagaEvent.UNDO)
+        self._desk.ledger.requests.fail(self._record.key, reason="undo", actor=self._actor)
+        return Applied(self._fresh(), None, result, (), ExitCode.DONE)
+
+    def _desired(self, begun: Collection[InstanceRecord]) -> tuple[DesiredVm, ...]:
+        """The VMs of the instances that were begun; what was never placed has nothing to undo."""
+        everything = self._instances()
+        known = {one.key for one in begun}
+        placement = standing_placement(self._state.name, begun, self._state)
+        rest = tuple(
+            Placed(one.key, "-", (), Score(0, 0, 0)) for one in everything if one.key not in known
+        )
+        whole = Placement(placement.cluster, (*placement.vms, *rest), placement.n_plus_one)
+        desired = desired_of(self._workload, self._state, everything, whole)
+        return tuple(vm for vm in desired if vm.key in known)
 
     # -- the record ------------------------------------------------------------------------
-    def _open(self, planned: Planned) -> SagaJournal:
-        return self._desk.ledger.journal.open_saga(self._record.number, _KIND, planned.plan.digest)
+    def _open(self) -> SagaJournal:
+        return self._desk.ledger.journal.open_saga(self._record.number, _KIND)
 
     def _tools(self, journal: SagaJournal) -> Tools:
         desk = self._desk
@@ -257,9 +281,10 @@ class _Run:
             journal.close(SagaEvent.STICK)
             self._stick(result)
             return
-        journal.close(SagaEvent.UNDO if endings == {VmEnding.FAILED} else SagaEvent.FINISH)
         if endings == {VmEnding.ACTIVE}:
+            journal.close(SagaEvent.FINISH)
             self._finish()
+        # Where some failed the saga stays open: `apply` goes on, `--undo` takes back all.
 
     def _stick(self, result: ApplyResult) -> None:
         stuck = ", ".join(vm.vm.key for vm in result.vms if vm.ending is VmEnding.STUCK)

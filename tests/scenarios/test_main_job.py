@@ -308,3 +308,53 @@ def test_a_vm_that_vanished_is_never_made_anew(office: Office) -> None:
     others = [one for one in status.data["instances"] if one["vmid"] != 10001]
     assert {one["ha"]["guard"] for one in others} <= {"ok", "wrong"}
     assert _balance(office, "instances") == (3, 0)
+
+
+# -- half way --------------------------------------------------------------------------------
+_THIRD_FAILS = {
+    "on": {"method": "POST", "path": "*/qemu", "every": 3},
+    "do": "error",
+    "status": 400,
+    "reason": "Parameter verification failed.",
+}
+
+
+def test_one_failing_vm_leaves_the_others_and_apply_goes_on(office: Office) -> None:
+    office.approved()
+    office.lab.post("/faults", {"faults": [_THIRD_FAILS]})
+    partly = office.run("apply")
+    office.lab.post("/faults", {"faults": []})
+    endings = sorted(vm["ending"] for vm in partly.data[0]["vms"])
+    assert endings == ["active", "active", "failed"]
+    assert partly.data[0]["state"] == "applying"
+    assert len(_uids(office)) == 2
+    before = sorted(_uids(office))
+    assert office.run("apply").code == 0
+    assert len(_uids(office)) == 3
+    assert set(before) <= set(_uids(office))
+    assert office.run("request", "show", "dinkes/simrs").data["record"]["state"] == "active"
+
+
+def test_undo_after_a_partial_apply_takes_back_everything(office: Office) -> None:
+    office.approved()
+    office.lab.post("/faults", {"faults": [_THIRD_FAILS]})
+    office.run("apply")
+    office.lab.post("/faults", {"faults": []})
+    undone = office.run("apply", "--undo", "dinkes/simrs")
+    assert undone.code == 0, undone.out
+    truth = office.lab.get("/state")["dc"]
+    assert office.vms() == {}
+    assert truth["ha_resources"] == {}
+    assert truth["replication"] == {}
+    assert all(not job["options"].get("vmid") for job in truth["backup_jobs"].values())
+    assert _balance(office, "instances") == (0, 0)
+    assert office.run("request", "show", "dinkes/simrs").data["record"]["state"] == "failed"
+
+
+def test_an_active_request_is_not_undone(office: Office) -> None:
+    office.built()
+    before = len(office.requests())
+    assert office.run("apply", "--undo").data == []
+    assert office.run("apply", "--undo", "dinkes/simrs").codes == ["apply.undo-active"]
+    assert office.writes_since(before) == []
+    assert len(office.vms()) == 3
