@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,12 +11,12 @@ from tests.scenarios.conftest import Office
 
 
 @pytest.fixture
-def login_site(office: Office) -> Office:
+def login_site(office: Office) -> Iterator[Office]:
     """The same site, but one where a login is what counts."""
     file = office.directory / "site.yaml"
     before = file.read_text()
     file.write_text(re.sub(r"identity: asserted", "identity: login", before))
-    yield office  # type: ignore[misc]
+    yield office
     file.write_text(before)
 
 
