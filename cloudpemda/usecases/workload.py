@@ -82,7 +82,12 @@ class Workload:
             if demand.key not in kept or demand.key in residences
         ]
         others = [demand for other in together_with for demand in self._demands_of(other)]
-        found = place([*own, *others], state, self._policy(but={demand.key for demand in own}))
+        policy = self._policy(but={demand.key for demand in own})
+        found = place([*own, *others], state, policy)
+        stranger = isinstance(found, NoFit) and found.key not in {demand.key for demand in own}
+        if stranger and self.record.approval is not None:
+            # Room was lost since. What is promised here is as good as what is promised there.
+            found = place(own, state, policy)
         if isinstance(found, NoFit):
             return found
         fresh = {vm.key: vm for vm in found.vms if vm.key not in stay}
