@@ -98,6 +98,12 @@ TEXTS = {
         next_en="`cloudpemda doctor` prints the commands that grant what is missing.",
         next_id="`cloudpemda doctor` menampilkan perintah untuk memberi hak yang kurang.",
     ),
+    "pve.permission-unnamed": Text(
+        en="cluster {cluster}: the token may not {method} {path} ({text})",
+        id="klaster {cluster}: token tidak berhak atas {method} {path} ({text})",
+        next_en="`cloudpemda doctor` prints the commands that grant what is missing.",
+        next_id="`cloudpemda doctor` menampilkan perintah untuk memberi hak yang kurang.",
+    ),
     "pve.auth": Text(
         en="cluster {cluster} does not accept the token ({text})",
         id="klaster {cluster} tidak menerima token ({text})",

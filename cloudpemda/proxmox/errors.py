@@ -93,7 +93,7 @@ class AuthFailed(PveError):
 
 
 class PermissionDenied(PveError):
-    """The token lacks a privilege (`pve.permission`)."""
+    """The token lacks a privilege (`pve.permission`, or `-unnamed` where PVE says not which)."""
 
     @property
     def object_path(self) -> str:
@@ -232,7 +232,8 @@ def classify(
     if status == 403 and "does not exist" not in text:
         found = _DENIED.search(text)
         what, privilege = (found["object"] or "", found["privilege"] or "") if found else ("", "")
-        return PermissionDenied("pve.permission", object=what, privilege=privilege, **known)
+        code = "pve.permission" if privilege else "pve.permission-unnamed"
+        return PermissionDenied(code, object=what, privilege=privilege, **known)
     return make(_kind(status, text, write=write), **known)
 
 

@@ -30,7 +30,7 @@ class Finding:
     cluster: str
     code: str
     values: Mapping[str, object]
-    exit_code: ExitCode = ExitCode.FINDINGS  # what it means for the process if it failed
+    exit_code: ExitCode  # what it means for the process: DONE unless it failed
 
     @property
     def fault(self) -> Fault:
@@ -49,7 +49,7 @@ class Report:
     @property
     def exit_code(self) -> ExitCode:
         """DONE, FINDINGS, or UNREACHABLE where a cluster could not be looked at."""
-        return worst(found.exit_code for found in self.findings if found.level is Level.FAIL)
+        return worst(found.exit_code for found in self.findings)
 
 
 def diagnose(site: Site, connect: Callable[[str], Pve], clock: Clock) -> Report:
@@ -104,7 +104,8 @@ class _Visit:
         self, level: Level, code: str, exit_code: ExitCode = ExitCode.FINDINGS, **values: object
     ) -> None:
         shown = MappingProxyType({"cluster": self._name, **values})
-        self.findings.append(Finding(level, self._name, code, shown, exit_code))
+        means = exit_code if level is Level.FAIL else ExitCode.DONE
+        self.findings.append(Finding(level, self._name, code, shown, means))
 
     def _endpoints(self, pve: Pve) -> bool:
         """Each endpoint by itself: failover would hide a dead one. Whether any answers."""
@@ -186,9 +187,9 @@ class _Visit:
                 text = error.values.get("text", "")
                 self._note(Level.WARN, "doctor.clock-unread", node=node, text=text)
                 continue
-            # PVE tells whole seconds, and the answer took its time: neither is skew.
+            # PVE tells whole seconds, cut off, and the answer took its time: neither is skew.
             middle = before + (self._clock.now() - before) / 2
-            skew = round((told - middle).total_seconds())
+            skew = round((told - middle).total_seconds() + 0.5)
             level = Level.FAIL if abs(skew) > SKEW_SECONDS else Level.OK
             code = "doctor.clock" if level is Level.OK else "doctor.clock-skew"
             self._note(level, code, node=node, seconds=skew)

@@ -121,6 +121,7 @@ def test_a_403_says_what_lacks_where(text: str, path: str, privilege: str) -> No
     error = _read(403, text)
     assert isinstance(error, PermissionDenied)
     assert (error.object_path, error.privilege) == (path, privilege)
+    assert error.code == ("pve.permission" if privilege else "pve.permission-unnamed")
 
 
 def test_a_403_for_a_pool_that_is_not_there_is_not_a_matter_of_rights() -> None:
