@@ -16,7 +16,6 @@ from .world import World
 
 FILE_BASED = ("dir", "nfs", "cifs", "btrfs", "cephfs")
 SUFFIXES = (("T", 1024**4), ("G", GIB), ("M", 1024**2), ("K", 1024))
-EXTENSIONS = {"iso": "iso", "vztmpl": "tzst", "backup": "vma.zst", "import": "qcow2"}
 
 
 def storage_of(cluster: Cluster, name: str) -> Storage:

@@ -17,8 +17,6 @@ from ..world import Call, World, digest_of
 DISK_KEY = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
 BUSES = ("ide", "scsi", "virtio", "sata")
 CREATE = "POST /nodes/{node}/qemu"
-# Keys of the configuration that are no settings: who owns the VM just now, and its past.
-INTERNAL = ("digest", "parent", "snaptime", "vmstate", "meta")
 # Parameters of the call that are no settings of the VM.
 NOT_SETTINGS = {
     "node", "vmid", "archive", "bwlimit", "force", "ha-managed", "import-working-storage",
@@ -170,8 +168,13 @@ def check_digest(call: Call, vm: Vm) -> None:
 # -- values as PVE stores them -------------------------------------------------------------------
 
 
+def tags_at_creation(text: str) -> str:
+    """Lower case, each once, in the order given: what 9 makes of a new VM's tags (8: nothing)."""
+    return ";".join(dict.fromkeys(tag.lower() for tag in split_list(text)))
+
+
 def normal_tags(text: str) -> str:
-    """Lower case, each once, sorted: how PVE 9 keeps tags, and 8 from the first change on."""
+    """Lower case, each once, sorted: how PVE keeps tags from the first change on."""
     tags = sorted({tag.lower() for tag in split_list(text)})
     return ";".join(tags) if tags else " "
 

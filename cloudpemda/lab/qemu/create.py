@@ -9,7 +9,7 @@ from ..routes import route
 from ..state import Task, Vm
 from ..work import Work, config_lock
 from ..world import Call, World
-from .config import DISK_KEY, NOT_SETTINGS, check_ssh_keys, default_boot, normal_tags, stored
+from .config import DISK_KEY, NOT_SETTINGS, check_ssh_keys, default_boot, stored, tags_at_creation
 from .drives import import_seconds, materialise, wanted
 from .machine import check_startable, run
 from .privileges import check_bridges, check_drives, check_settings
@@ -99,15 +99,10 @@ def complete(world: World, config: dict[str, str]) -> None:
     for key in list(config):
         config[key] = stored(world, release, key, config[key])
     if release != "8" and "tags" in config:
-        config["tags"] = _tags_at_creation(config["tags"])
+        config["tags"] = tags_at_creation(config["tags"])
     config.setdefault("smbios1", f"uuid={world.new_uuid()}")
     if config.get("vmgenid") != "0":
         config.setdefault("vmgenid", world.new_uuid())
     qemu = "10.0.13" if release != "8" else "10.0.2"
     config["meta"] = f"creation-qemu={qemu},ctime={int(world.now())}"
     config.setdefault("boot", default_boot(config))
-
-
-def _tags_at_creation(text: str) -> str:
-    """9 lowers and dedupes tags given at creation."""
-    return normal_tags(text)
