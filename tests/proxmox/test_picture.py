@@ -100,6 +100,18 @@ def test_what_a_lost_node_holds_is_unknown_and_the_rest_is_read(fresh: Bench) ->
         fresh.pve.config("pve3", 10003)
 
 
+def test_backups_are_read_through_any_node_that_answers(fresh: Bench) -> None:
+    fresh.create(10002, "pve2")
+    config = {"storage": "pbs-dc", "schedule": "*-*-* 02:00", "prune-backups": "keep-daily=7"}
+    fresh.pve.create_backup_job("cloudpemda-normal", [10002], config)
+    fresh.lab.control.advance(86400)
+    fresh.lab.control.node("pve1", "down")
+    fresh.clock.sleep(60)
+    found = fresh.pve.freshness(NODES, ["pbs-dc", "nowhere"])
+    assert set(found.unread) == {"node/pve1", "storage/nowhere"}
+    assert len(found.backups[10002]) == 1
+
+
 def test_the_age_of_replications_and_backups_costs_one_request_each(fresh: Bench) -> None:
     fresh.create(10001, "pve1")
     fresh.pve.create_replication("10001-0", "pve2", "*/15")
@@ -160,23 +172,29 @@ def test_the_last_word_of_a_lost_node_on_its_guests_is_not_believed(tmp_path: Pa
         {"type": "node", "node": "pve2", "status": "offline"},
         {"type": "qemu", "vmid": 10002, "node": "pve2", "status": "running", "maxmem": 2**30},
         {"type": "lxc", "vmid": 10003, "node": "nowhere", "status": "stopped", "maxmem": 2**30},
+        {"type": "qemu", "vmid": 10004, "node": "pve1", "status": "running", "maxmem": 2**30},
     ]
 
     def answer(asked: Asked) -> Answer:
         if "/cluster/resources" in asked.path:
             return _data(listed)
+        if "/config" in asked.path:
+            return Answer(595, b"", "Connection timed out")
         return _data({"version": "9.2.11"} if "/version" in asked.path else [])
 
     with serving(tmp_path / "server", answer) as server:
         trust = Trust(fingerprint=server.fingerprint)
         clock = VirtualClock()
         pve = Pve(Transport("dc", [server.url], TOKEN, "s3cret", trust, clock), clock)
-        state = pve.snapshot([10002])
+        state = pve.snapshot([10002, 10004])
     assert {vmid: vm.status for vmid, vm in state.vms.items()} == {
         10002: VmStatus.UNKNOWN,
         10003: VmStatus.UNKNOWN,
+        10004: VmStatus.UNKNOWN,  # its node is online in the list, but does not answer
     }
-    assert not any("/config" in asked.path for asked in server.asked)
+    assert [asked.path for asked in server.asked if "/config" in asked.path] == [
+        "/api2/json/nodes/pve1/qemu/10004/config"
+    ]
 
 
 def test_a_picture_with_an_odd_part_is_no_picture(tmp_path: Path) -> None:
