@@ -25,8 +25,9 @@ from cloudpemda.proxmox import Exists, NotFound, OtherError, TaskFailed, TaskUnk
 from cloudpemda.saga import Work
 
 TASK_SECONDS = 3600.0  # an image copy over a busy network takes its time
-_GRACE_SECONDS = 30.0  # between a task's end and the configuration that shows it
+_GRACE_SECONDS = 30.0  # for a task to be listed, or for what it left to be seen
 _LOOK_SECONDS = 2.0
+_LOOK_SECONDS_MOST = 15.0
 _VMIDS_TRIED = 50
 _STARTS_MET = 3
 _LOCKS = frozenset({"create", "clone"})
@@ -133,20 +134,33 @@ class VmMaker:
     def _standing(self, upid: str | None) -> Found:
         """Whose VM stands under the VMID, once nobody is making it any more.
 
-        Raises HalfMade where the making has stopped half way.
+        Raises HalfMade where it is locked for being made, and no task makes it.
         """
         self._await_task(upid)
-        patience = TASK_SECONDS if upid is None else _GRACE_SECONDS
-        begun = self._shop.clock.now()
+        begun = worked_on = self._shop.clock.now()
+        pause = _LOOK_SECONDS
         while True:
             found = look(self._pve, self.vm, self.node)
             locked = found.config is not None and found.config.raw.get("lock") in _LOCKS
             ours = found.standing in {Standing.OURS, Standing.PENDING}
             if not (locked and ours):
                 return found
-            if (self._shop.clock.now() - begun).total_seconds() > patience:
+            now = self._shop.clock.now()
+            if self._is_worked_on():
+                worked_on = now
+            idle = (now - worked_on).total_seconds() > _GRACE_SECONDS
+            if idle or (now - begun).total_seconds() > TASK_SECONDS:
                 raise HalfMade("apply.half-made", key=self.vm.key, vmid=self.vmid, node=found.node)
-            self._shop.clock.sleep(_LOOK_SECONDS)
+            self._shop.clock.sleep(pause)
+            pause = min(pause * 1.5, _LOOK_SECONDS_MOST)
+
+    def _is_worked_on(self) -> bool:
+        """Whether a task runs that may be making the VM; a clone is listed under its template."""
+        running = [upid.split(":") for upid, ended in self._pve.tasks().items() if ended is None]
+        return any(
+            kind == "qmclone" or (kind in {"qmcreate", "qmrestore"} and subject == str(self.vmid))
+            for _, _, _, _, _, kind, subject, *_ in running
+        )
 
     # -- configuration ---------------------------------------------------------------------
     def configure(self, work: Work) -> None:

@@ -495,7 +495,7 @@ class Judge:
         if service_class.replication:
             jobs = [job for job in dc["replication"].values() if job["guest"] == one.vmid]
             assert len(jobs) == service_class.replication.targets, f"{one.key}: {jobs}"
-            assert {f"cloudpemda-{one.vmid}"} <= set(dc["ha_rules"]), one.key
+            assert f"cloudpemda-{one.vmid}" in {*dc["ha_rules"], *dc["ha_groups"]}, one.key
         listed = [
             name
             for name, job in dc["backup_jobs"].items()
@@ -517,6 +517,8 @@ class Judge:
                 assert volume["vmid"] in there, f"orphan volume {volume['volid']}"
         assert {int(sid.removeprefix("vm:")) for sid in dc["ha_resources"]} <= there
         assert {job["guest"] for job in dc["replication"].values()} <= there
+        for name in dc["ha_groups"]:
+            assert int(name.removeprefix("cloudpemda-")) in there, f"group {name} is left"
         for rule in dc["ha_rules"].values():
             named = {int(sid.strip()[3:]) for sid in rule["options"]["resources"].split(",")}
             assert named <= there, f"rule {rule['name']} names {named - there}"
