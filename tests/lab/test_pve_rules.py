@@ -151,7 +151,7 @@ def test_changes_of_a_running_vm_wait_for_its_next_start(pve: Client) -> None:
 
 
 def test_a_token_of_root_is_not_root(root: Client, lab: RunningLab) -> None:
-    root("POST", "/nodes/pve1/qemu", vmid=500)
+    root.task("POST", "/nodes/pve1/qemu", vmid=500)
     secret = root("POST", "/access/users/root@pam/token/tok", privsep=0)["value"]
     token = Client(lab)
     token.headers = {"Authorization": f"PVEAPIToken=root@pam!tok={secret}"}
