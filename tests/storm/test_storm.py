@@ -41,7 +41,7 @@ def test_every_history_ends_with_ledger_equal_to_lab(
     tally: Counter[str] = Counter()
     played = 0
     with ExitStack() as stack:
-        places = []
+        places: list[tuple[Path, labs.RunningLab]] = []
         for version in ("8.4", "9.2", "9.2"):  # every third history meets groups and not rules
             site = make_site(tmp_path / f"site-{len(places)}")
             lab = stack.enter_context(labs.running_lab(site / "var" / "lab", described(version)))
