@@ -22,7 +22,7 @@ def serve_site(directory: Path, layout: Path | None = None) -> None:
     `directory` (0700) holds its state, certificates and tokens; a layout given once is kept there.
     Raises LabError for a bad layout, or a directory in which a lab runs already.
     """
-    from .site import serve_site as serve
+    from .serve import serve_site as serve
 
     serve(directory, layout)
 
@@ -34,7 +34,7 @@ def serve_recorded(
 
     All nodes answer through the first one's port. `directory` keeps the certificates.
     """
-    from .site import serve_recorded as serve
+    from .serve import serve_recorded as serve
 
     serve(version, (host, port), root_password, directory)
 

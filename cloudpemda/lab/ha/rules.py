@@ -19,9 +19,11 @@ def _rule_shown(call: Call, rule: Section, order: int) -> dict[str, object]:
 
 
 def _rule_faults(cluster: Cluster, rule: Section) -> list[str]:
-    """What makes a rule invalid next to the others."""
+    """What makes a rule invalid next to the others; disabled rules are as if they were not."""
     own = members(rule)
-    others = [r for r in cluster.ha_rules.values() if r.name != rule.name]
+    others = [r for r in cluster.ha_rules.values() if r.name != rule.name and not _disabled(r)]
+    if _disabled(rule):
+        return []
     faults: list[str] = []
     if rule.type == "node-affinity":
         if any(r.type == "node-affinity" and own & members(r) for r in others):
@@ -46,6 +48,10 @@ def _rule_faults(cluster: Cluster, rule: Section) -> list[str]:
     if any(r.type == "node-affinity" and _has_priorities(r) and own & members(r) for r in others):
         faults.append("resources are in node affinity rules with multiple priorities")
     return faults
+
+
+def _disabled(rule: Section) -> bool:
+    return rule.options.get("disable") == "1"
 
 
 def _has_priorities(rule: Section) -> bool:
@@ -79,7 +85,7 @@ def list_rules(call: Call) -> object:
         if kind not in (None, rule.type) or (resource and full_sid(resource) not in members(rule)):
             continue
         row = _rule_shown(call, rule, order)
-        faults = [] if rule.options.get("disable") == "1" else _rule_faults(call.cluster, rule)
+        faults = _rule_faults(call.cluster, rule)
         if faults:
             row["errors"] = {"resources": faults}
         rows.append(row)
