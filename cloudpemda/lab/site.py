@@ -136,7 +136,7 @@ def _uuid() -> str:
 def keep_secret(path: Path, make: Callable[[], str]) -> str:
     """The secret in a file, made when there is none."""
     if not path.exists():
-        writekeep_secret(path, make())
+        write_secret(path, make())
     return path.read_text("utf-8").strip()
 
 
@@ -187,4 +187,4 @@ def save(lab: Lab, directory: Path, ports: dict[str, object]) -> None:
         "events": lab.events,
         "clusters": {name: dump(world.cluster) for name, world in lab.worlds.items()},
     }
-    writekeep_secret(directory / "state.json", json.dumps(state))
+    write_secret(directory / "state.json", json.dumps(state))
