@@ -14,6 +14,7 @@ from . import layout as layouts
 from .clock import Clock
 from .errors import LabError
 from .faults import LOST, Faults, Rule, seconds_of
+from .files import write_secret
 from .ha import manager
 from .server import Reply, Values
 from .state import Cluster, dump, restore_cluster
