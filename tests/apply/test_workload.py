@@ -339,6 +339,38 @@ def test_a_half_made_vm_is_stuck_with_commands_until_a_human_removed_it(lab: Rig
     assert vmids(lab) == [10001]
 
 
+def test_a_rule_that_is_switched_off_behind_our_back_fails_the_reading_back(lab: Rig) -> None:
+    """PVE accepts rules and disables them later: what was answered 200 is not yet so."""
+    vms = [desired(1, apart=None), desired(2, apart=None)]
+
+    def switch_off(key: str, step: str, state: str, fraction: float) -> None:
+        if (key, step, state) == ("dinkes/simrs/db-1", "backup", "done"):
+            rule = next(one for one in lab.pve.ha_rules() if one.name == "cloudpemda-10001")
+            lab.pve.update_ha_rule(replace(rule, enabled=False))
+
+    before = lab.left()
+    result = apply_workload(vms, replace(lab.tools(vms), progress=switch_off))
+    assert endings(result) == [FAILED, ACTIVE], result
+    assert result.vms[0].error is not None
+    assert result.vms[0].error.code == "apply.not-as-desired"
+    assert "cloudpemda-10001" in str(result.vms[0].error)
+    assert vmids(lab) == [10002]
+    lab.undo(*vms)
+    assert lab.left() == before
+
+
+def test_what_was_read_back_once_is_not_destroyed_for_a_later_difference(lab: Rig) -> None:
+    vm = desired(1)
+    lab.apply(vm)
+    rule = next(one for one in lab.pve.ha_rules() if one.name == "cloudpemda-10001")
+    lab.pve.update_ha_rule(replace(rule, enabled=False))
+    assert endings(lab.apply(vm)) == [UNFINISHED], "the same saga, whose steps are all done"
+    assert vmids(lab) == [10001]
+    lab.journal = MemoryJournal()
+    assert endings(lab.apply(vm)) == [ACTIVE], "the next one puts it right"
+    assert lab.differences(vm) == []
+
+
 def test_a_halt_leaves_it_resumable(lab: Rig) -> None:
     vms = [desired(number) for number in (1, 2)]
     lab.halted = lambda: any(step == "start" for _, step, _, _ in lab.told)

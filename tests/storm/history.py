@@ -15,15 +15,14 @@ import requests
 import yaml
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState, SagaRecord
-from cloudpemda.rules.quota import scope_of
+from cloudpemda.ledger import InstanceRecord, InstanceState, SagaRecord
 from cloudpemda.usecases.approve import approve
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.plan import plan
 from cloudpemda.usecases.submit import submit_file
 from cloudpemda.wiring import forget_lab_ledger, open_desk
 from tests.labs import Control, RunningLab
 from tests.storm import worker
+from tests.storm.judge import Judge
 
 RUN_SECONDS = 90.0  # real ones: a run that takes longer hangs
 SETTLING_RUNS = 14
@@ -107,7 +106,7 @@ class History:
                 self._disturb(self.dice.choice(EVENTS))
             self._heal()
             self._settle()
-            Judge(self).judge()
+            Judge(self.desk, self.control, self.strangers, self.tally).judge()
         except AssertionError as error:
             said = f"{error}\n{self._told()}\n{self._journal()}"
             raise AssertionError(f"seed {self.seed}: {said}") from error
@@ -431,113 +430,6 @@ class History:
         gone = root.delete(path, params=purge, timeout=30)
         assert gone.status_code == 200, gone.reason
         self.control.advance(10)
-
-
-@dataclass
-class Judge:
-    """Ledger and lab side by side."""
-
-    history: History
-
-    def judge(self) -> None:
-        history = self.history
-        dc = history.control.state()["dc"]
-        with history.desk("rudi") as desk:
-            instances = desk.ledger.instances.list()
-            active = [one for one in instances if one.state is InstanceState.ACTIVE]
-            absent = [one for one in instances if one.state is not InstanceState.ACTIVE]
-            self._no_stranger_touched(dc)
-            self._every_vm_is_known_once(dc, active)
-            for one in active:
-                self._protected(dc, one, desk)
-            self._nothing_left(dc, active, absent)
-            self._quota(desk, active)
-            assert desk.ledger.audit.verify() == ()
-            done = [r.key for r in desk.ledger.requests.list() if r.state is RequestState.ACTIVE]
-            if done:
-                assert all(one.plan.settled for one in plan(desk, done)), "the plan is not settled"
-        history.tally["active"] += len(active)
-        history.tally["undone"] += len(absent)
-        history.tally["VMID reclaimed"] += sum(one.vmid not in history.strangers and any(
-            entry.action == "instance.reclaim" and entry.subject == one.key
-            for entry in self._log
-        ) for one in active)  # fmt: skip
-
-    @property
-    def _log(self) -> Any:
-        with self.history.desk("yanti") as desk:
-            return desk.ledger.audit.log()
-
-    def _no_stranger_touched(self, dc: Mapping[str, Any]) -> None:
-        for vmid, config in self.history.strangers.items():
-            assert dc["vms"][str(vmid)]["config"] == config, f"stranger {vmid} was changed"
-
-    def _every_vm_is_known_once(self, dc: Mapping[str, Any], active: list[InstanceRecord]) -> None:
-        ours = {
-            int(vmid): vm["config"].get("description", "")
-            for vmid, vm in dc["vms"].items()
-            if int(vmid) not in self.history.strangers
-        }
-        known = {one.vmid: one for one in active}
-        assert set(ours) == set(known), f"lab has {sorted(ours)}, ledger {sorted(known)}"
-        for vmid, text in ours.items():
-            assert f"uid={known[vmid].uid} " in text, f"VM {vmid} does not carry its uid"
-
-    def _protected(self, dc: Mapping[str, Any], one: InstanceRecord, desk: Desk) -> None:
-        vm = dc["vms"][str(one.vmid)]
-        assert vm["status"] == "running", f"{one.key} is {vm['status']}"
-        assert "lock" not in vm["config"], f"{one.key} is locked"
-        assert one.vmid in dc["pools"][f"opd-{one.opd}"]["vms"], f"{one.key} is in no pool"
-        request = desk.ledger.requests.get(one.number)
-        service_class = desk.site.catalogue.service_classes[request.spec.service_class]
-        if service_class.ha:
-            assert dc["ha_resources"][f"vm:{one.vmid}"]["state"] == "started", one.key
-        if service_class.replication:
-            jobs = [job for job in dc["replication"].values() if job["guest"] == one.vmid]
-            assert len(jobs) == service_class.replication.targets, f"{one.key}: {jobs}"
-            assert f"cloudpemda-{one.vmid}" in {*dc["ha_rules"], *dc["ha_groups"]}, one.key
-        listed = [
-            name
-            for name, job in dc["backup_jobs"].items()
-            if str(one.vmid) in job["options"].get("vmid", "").split(",")
-        ]
-        assert listed == [f"cloudpemda-{request.spec.service_class}"], f"{one.key}: {listed}"
-
-    def _nothing_left(
-        self,
-        dc: Mapping[str, Any],
-        active: list[InstanceRecord],
-        absent: list[InstanceRecord],
-    ) -> None:
-        there = {one.vmid for one in active}
-        for one in absent:
-            assert one.state in {InstanceState.FAILED, InstanceState.PLANNED}, one
-        for volume in dc["volumes"]:
-            if volume["content"] == "images":
-                assert volume["vmid"] in there, f"orphan volume {volume['volid']}"
-        assert {int(sid.removeprefix("vm:")) for sid in dc["ha_resources"]} <= there
-        assert {job["guest"] for job in dc["replication"].values()} <= there
-        for name in dc["ha_groups"]:
-            assert int(name.removeprefix("cloudpemda-")) in there, f"group {name} is left"
-        for rule in dc["ha_rules"].values():
-            named = {int(sid.strip()[3:]) for sid in rule["options"]["resources"].split(",")}
-            assert named <= there, f"rule {rule['name']} names {named - there}"
-        for job in dc["backup_jobs"].values():
-            named = {int(vmid) for vmid in job["options"]["vmid"].split(",")}
-            assert named <= there, f"backup job {job['name']} names {named - there}"
-
-    def _quota(self, desk: Desk, active: list[InstanceRecord]) -> None:
-        """No OPD, with those below it, stands above a limit; what is committed is what runs."""
-        for opd in desk.site.opds:
-            below = scope_of(opd, desk.site.opds)
-            balances = desk.ledger.quota.balances(below)
-            for dimension, limit in desk.site.effective_quota(opd).items():
-                balance = balances.get(dimension)
-                total = balance.committed + balance.held if balance else 0
-                assert limit is None or total <= limit, f"{opd} {dimension}: {total} > {limit}"
-            own = sum(one.opd in below for one in active)
-            committed = balances["instances"].committed if "instances" in balances else 0
-            assert committed == own, f"{opd}: {committed} committed, {own} active"
 
 
 def _root(lab: RunningLab) -> requests.Session:
