@@ -164,7 +164,10 @@ def start_lab(directory: Path, described: Mapping[str, Any] | None = None) -> Ru
     said = process.stderr.readline()
     if not said.startswith(b"listening"):
         process.kill()
-        raise AssertionError(f"the lab did not start: {(said + process.stderr.read()).decode()}")
+        said += process.stderr.read()
+        process.stderr.close()
+        process.wait()
+        raise AssertionError(f"the lab did not start: {said.decode()}")
     return RunningLab(directory, json.loads(endpoints.read_text()), process)
 
 

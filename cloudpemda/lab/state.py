@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass, field
+from functools import cache
 
 GIB = 1024**3
 MIB = 1024**2
@@ -269,11 +270,16 @@ def dump(value: object) -> object:
     return value
 
 
+@cache
+def _hints(kind: type) -> dict[str, object]:
+    return typing.get_type_hints(kind)
+
+
 def restore(kind: object, raw: object) -> object:
     """The inverse of `dump` for a declared type."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(raw, dict):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{name: restore(hints[name], item) for name, item in raw.items()})
     if origin is dict and isinstance(raw, dict):
         return {(int(k) if args[0] is int else k): restore(args[1], v) for k, v in raw.items()}
