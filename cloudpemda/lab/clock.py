@@ -53,6 +53,11 @@ class Clock:
             return self._lab_base
         return self._lab_base + (self._real() - self._real_base) * self.rate
 
+    @property
+    def hurries(self) -> bool:
+        """Whether waiting moves the clock: where requests are what makes time pass."""
+        return self.rate is None or self.per_request > 0
+
     def at(self, when: float, action: Callable[[], None]) -> Event:
         event = Event(max(when, self.now()), next(self._order), action)
         heapq.heappush(self._heap, event)
@@ -95,8 +100,8 @@ class Clock:
         return True
 
     async def pause(self, seconds: float) -> None:
-        """Let lab time pass. In virtual time waiting is what moves the clock."""
-        if self.rate is None:
+        """Let lab time pass."""
+        if self.hurries:
             self.advance(seconds)
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -133,8 +133,8 @@ def serve_site(directory: Path, layout_file: Path | None = None) -> None:
 
 # -- one cluster in the recordings' starting state -----------------------------------------------
 
-# Requests came about three a second; the rest of the time flows faster than it did.
-RECORDED_RATE, RECORDED_PER_REQUEST = 5.0, 0.35
+# Lab seconds that a request takes, as many as it took where the recordings were made.
+RECORDED_PER_REQUEST = 0.35
 RECORDED_DURATIONS = {"default": 0.3, "create": 0.5, "start": 1.0, "clone": 0.5, "import": 0.5}
 
 
@@ -154,7 +154,7 @@ def serve_recorded(
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pki.ensure(directory)
         start = layouts.read(None).start
-        lab = Lab(layouts.Layout(7, start, RECORDED_RATE, RECORDED_DURATIONS, {}), None)
+        lab = Lab(layouts.Layout(7, start, 1.0, RECORDED_DURATIONS, {}), None)
         lab.clock.per_request = RECORDED_PER_REQUEST
         world = lab.add(layouts.recorded(version, start, root_password))
         world.fingerprint = pki.fingerprint(directory)

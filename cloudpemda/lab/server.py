@@ -115,7 +115,7 @@ class Frontend:
 
         process = self.world.scheduler.run(work, end, [])
         clock = self.world.clock
-        while clock.rate is None and not done.done() and clock.step():
+        while clock.hurries and not done.done() and clock.step():
             pass
         try:
             return await done
@@ -157,14 +157,14 @@ class Frontend:
         node = found.get("node", local)
         if node == "localhost":
             node = local
-        if "node" in found and node != local:
+        if declaration.proxied and node != local:
             self._reach(node)
         params = check_params(declaration, both, self.privileges)
         if declaration.index:
             return [{declaration.index: child} for child in declaration.children]
         if node not in self.world.cluster.nodes:
             node = local
-        return HANDLERS[name](Call(self.world, node, user, params, method, path, values))
+        return HANDLERS[name](Call(self.world, node, user, params))
 
     def _reach(self, node: str) -> None:
         nodes = self.world.cluster.nodes

@@ -9,7 +9,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import access
 from .clock import Clock
@@ -88,9 +88,6 @@ class Call:
     node: str
     user: str  # root@pam, or root@pam!token
     params: Params
-    method: str = "GET"
-    path: str = ""
-    sent: dict[str, object] = field(default_factory=dict)
 
     @property
     def cluster(self) -> Cluster:

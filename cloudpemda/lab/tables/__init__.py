@@ -29,7 +29,6 @@ class Spec:
     max_length: int | None = None
     pattern: str = ""
     enum: tuple[str, ...] = ()
-    default: str = ""
     requires: str = ""
     alias: str = ""
     key_alias: str = ""
@@ -67,7 +66,6 @@ def _spec(raw: dict[str, object]) -> Spec:
         max_length=_whole(raw.get("maxLength")),
         pattern=str(raw.get("pattern", "")),
         enum=tuple(str(value) for value in _sequence(raw.get("enum"))),
-        default=str(raw.get("default", "")),
         requires=str(raw.get("requires", "")),
         alias=str(raw.get("alias", "")),
         key_alias=str(raw.get("keyAlias", "")),
