@@ -50,7 +50,6 @@ def state_of(instance: dict[str, Any]) -> ClusterState:
     names = [node["name"] for node in nodes]
     return ClusterState(
         name=instance["name"],
-        version="9.2.11",
         taken_at=instant(0),
         quorate=True,
         ha_flavour=HaFlavour.RULES,

@@ -194,7 +194,6 @@ class ClusterState:
     """One cluster at one moment: what planning reads."""
 
     name: str
-    version: str
     taken_at: Instant
     quorate: bool
     ha_flavour: HaFlavour

@@ -88,12 +88,10 @@ class Pve:
         """The cluster as it is now; six requests, and one per configuration.
 
         With configurations for `configs_for` and for VMs too new to have sizes. `images=False`
-        leaves out the listing of import volumes (one request per shared import storage). The
-        first snapshot of a client also asks the version.
+        leaves out the listing of import volumes (one request per shared import storage).
         """
         state = picture.read_picture(
             self._transport,
-            self.version(),
             self._flavour,
             self._clock.now(),
             configs_for,
@@ -261,7 +259,7 @@ class Pve:
     # -- HA ------------------------------------------------------------------------------------
     def ha_resources(self) -> Mapping[str, HaResource]:
         """Managed resources by sid (`vm:10001`), as the HA manager sees them."""
-        return picture.read_ha_status(self._transport)[1]
+        return picture.read_ha_status(self._transport).resources
 
     def ha_rules(self) -> tuple[HaRule, ...]:
         """The rules of 9, or the groups of 8. Read back after a write: PVE disables some."""

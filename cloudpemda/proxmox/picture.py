@@ -1,13 +1,14 @@
 """One picture of a cluster in few requests, and the age of what protects it.
 
-A picture costs six requests (seven for the first of a client, which asks the version once) and
-one per configuration. What a node or storage does not answer is marked unknown, never left out.
+A picture costs six requests and one per configuration; the first of a cluster of 8 that never used
+HA costs one more, a vain question for rules. What a node or storage does not answer is marked
+unknown, never left out.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -59,7 +60,7 @@ def read_ha_rules(
 ) -> tuple[HaFlavour, tuple[HaRule, ...]]:
     """The rules or groups, and which of both the cluster has: `flavour` if known, else probed.
 
-    The version only decides what is asked first; a half-upgraded cluster answers for itself.
+    `rules_first` only decides what is asked first; a half-upgraded cluster answers for itself.
     """
     order = [HaFlavour.RULES, HaFlavour.GROUPS]
     if flavour is not None:
@@ -80,18 +81,26 @@ def _ha_rules(transport: Transport, flavour: HaFlavour) -> tuple[HaRule, ...]:
     return tuple(map(nouns.ha_group, read_rows(transport, "/cluster/ha/groups")))
 
 
-def read_ha_status(transport: Transport) -> tuple[bool, Mapping[str, HaResource]]:
-    """Whether the cluster is quorate, and its managed resources by sid."""
-    quorate = False
-    resources: dict[str, HaResource] = {}
-    for found in read_rows(transport, "/cluster/ha/status/current"):
-        kind = found.text("type", "")
-        if kind == "quorum":
-            quorate = found.flag("quorate")
-        elif kind == "service":
-            resource = nouns.ha_resource(found)
-            resources[resource.sid] = resource
-    return quorate, MappingProxyType(resources)
+@dataclass(frozen=True, slots=True)
+class HaStatus:
+    """What the HA stack says of itself."""
+
+    quorate: bool
+    resources: Mapping[str, HaResource]  # by sid
+    likely: HaFlavour  # a master that tells of fencing came with 9; no master tells nothing
+
+
+def read_ha_status(transport: Transport) -> HaStatus:
+    """Whether the cluster is quorate, and its managed resources."""
+    found = read_rows(transport, "/cluster/ha/status/current")
+    resources = [nouns.ha_resource(one) for one in _of(found, "service")]
+    return HaStatus(
+        quorate=any(one.flag("quorate") for one in _of(found, "quorum")),
+        resources=MappingProxyType({one.sid: one for one in resources}),
+        likely=HaFlavour.RULES
+        if _of(found, "fencing") or not _of(found, "master")
+        else HaFlavour.GROUPS,
+    )
 
 
 def read_replication_jobs(transport: Transport) -> tuple[ReplicationJob, ...]:
@@ -107,7 +116,6 @@ def read_backup_jobs(transport: Transport) -> tuple[BackupJob, ...]:
 
 def read_picture(
     transport: Transport,
-    version: str,
     flavour: HaFlavour | None,
     taken_at: Instant,
     configs_for: Collection[int],
@@ -118,9 +126,6 @@ def read_picture(
     with ThreadPoolExecutor(READERS) as readers:
         listing = readers.submit(read_rows, transport, "/cluster/resources")
         status = readers.submit(read_ha_status, transport)
-        rules = readers.submit(
-            read_ha_rules, transport, flavour, rules_first=not version.startswith(("7", "8"))
-        )
         replication = readers.submit(read_replication_jobs, transport)
         backups = readers.submit(read_backup_jobs, transport)
         found = listing.result()
@@ -128,19 +133,20 @@ def read_picture(
         storages = tuple(map(nouns.storage, _of(found, "storage")))
         vms = _vms(transport, found, nodes, frozenset(configs_for), readers)
         known = _images(transport, nodes, storages, readers) if images else {}
-        quorate, resources = status.result()
-        flavour, ha_rules = rules.result()
+        ha = status.result()
+        flavour, ha_rules = read_ha_rules(
+            transport, flavour, rules_first=ha.likely is HaFlavour.RULES
+        )
         return ClusterState(
             name=transport.cluster,
-            version=version,
             taken_at=taken_at,
-            quorate=quorate,
+            quorate=ha.quorate,
             ha_flavour=flavour,
             nodes=MappingProxyType(nodes),
             storages=storages,
             vms=MappingProxyType(vms),
             pools=frozenset(row.text("pool") for row in _of(found, "pool")),
-            ha_resources=resources,
+            ha_resources=ha.resources,
             ha_rules=ha_rules,
             replication_jobs=replication.result(),
             backup_jobs=backups.result(),

@@ -58,7 +58,7 @@ def draft(pve: Pve, origin: Origin, name: str, login: str) -> Mapping[str, str]:
                 "fingerprint": origin.fingerprint,
                 "token_id": origin.token_id,
                 "secret_file": origin.secret_file,
-                "version": state.version,
+                "version": pve.version(),
                 "flavour": state.ha_flavour.value,
                 "nodes": [
                     {

@@ -37,7 +37,6 @@ def cluster(name: str) -> ClusterState:
     managed = {vmid: data for vmid, data in raw.get("vms", {}).items() if data.get("ha")}
     return ClusterState(
         name=raw.get("name", "dc"),
-        version="9.2.11" if flavour is HaFlavour.RULES else "8.4.21",
         taken_at=NOW,
         quorate=raw.get("quorate", True),
         ha_flavour=flavour,

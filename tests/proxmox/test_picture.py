@@ -18,14 +18,17 @@ def test_a_picture_costs_six_requests_and_one_per_configuration(bench: Bench) ->
     for vmid in vmids:
         bench.create(vmid)
     bench.clock.sleep(30)
-    pve = bench.client()
-    pve.version()
+    pve = bench.client()  # a new one: it knows neither version nor flavour yet
     before = bench.mark
     state = pve.snapshot(vmids)
     asked = bench.asked(before)
-    assert len(asked) == 6 + len(vmids), asked
+    vain = 1 if bench.version == "8.4" else 0  # rules, where no HA master gives a hint
+    assert len(asked) == 6 + vain + len(vmids), asked
     assert all(request.startswith("GET ") for request in asked)
     assert {vmid for vmid in vmids if state.vms[vmid].config is not None} == set(vmids)
+    before = bench.mark
+    pve.snapshot(vmids)
+    assert len(bench.asked(before)) == 6 + len(vmids)
     before = bench.mark
     pve.snapshot(images=False)
     assert len(bench.asked(before)) == 5
@@ -55,7 +58,6 @@ def test_a_picture_shows_what_there_is(bench: Bench) -> None:
     )
     bench.clock.sleep(30)
     state = bench.pve.snapshot([10001])
-    assert state.version.startswith(bench.version)
     assert state.quorate
     assert {name: node.status for name, node in state.nodes.items()} == dict.fromkeys(
         NODES, NodeStatus.ONLINE
