@@ -44,7 +44,7 @@ class Event(StrEnum):
     UNDO = "undo"
     UNDID = "undid"
     STICK = "stick"
-    AGAIN = "again"  # a chain that was taken back whole begins anew
+    AGAIN = "again"  # a step that was taken back, or is to be looked at anew, begins anew
 
 
 TRANSITIONS: Mapping[tuple[StepState, Event], StepState] = MappingProxyType(
@@ -60,6 +60,7 @@ TRANSITIONS: Mapping[tuple[StepState, Event], StepState] = MappingProxyType(
         (StepState.UNDOING, Event.STICK): StepState.STUCK,
         (StepState.STUCK, Event.UNDO): StepState.UNDOING,
         (StepState.UNDONE, Event.AGAIN): StepState.PLANNED,
+        (StepState.DONE, Event.AGAIN): StepState.PLANNED,
     }
 )
 
@@ -230,6 +231,16 @@ class Chain:
                 self._move(seq, step, Event.FAIL, str(error))
                 return self._back((step.name, error))
         return Outcome(Ending.DONE)
+
+    def renew(self) -> None:
+        """What is done counts as planned again: for chains that put right what has moved since.
+
+        Their steps look before they act, and have nothing to take back.
+        """
+        states = self._states()
+        for seq, step in enumerate(self.steps):
+            if states[seq] is StepState.DONE:
+                self._move(seq, step, Event.AGAIN)
 
     def undo(self) -> Outcome:
         """Take back whatever the journal says was begun. Raises Incomplete like `run`."""

@@ -44,7 +44,7 @@ class Readback:
         """
         self._until_started(vms)
         while True:
-            reading = self._read(vms)
+            reading = self.read(vms)
             if not (reading.unmet or reading.unknown) or self._late():
                 return reading
             for vm in reading.unlisted:
@@ -64,7 +64,8 @@ class Readback:
     def _late(self) -> bool:
         return (self._shop.clock.now() - self._begun).total_seconds() > _SECONDS
 
-    def _read(self, vms: Sequence[DesiredVm]) -> Reading:
+    def read(self, vms: Sequence[DesiredVm]) -> Reading:
+        """What is unmet or unknown of these VMs now."""
         try:
             state = self._shop.pve.snapshot([vm.identity.vmid for vm in vms], images=False)
         except CloudpemdaError as error:

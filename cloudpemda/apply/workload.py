@@ -93,14 +93,13 @@ class Run:
         self._tools = replace(tools, halted=lambda: self._interrupted or tools.halted())
         self._shop = Shop(self._tools, desired)
         self._makers = [VmMaker(vm, self._shop) for vm in desired]
-        self._kept = {vm.key for vm in desired if self._was_there_before(vm)}
+        # There before this saga, which the journal decides: one that makes a VM has written so.
+        self._before = {vm.key for vm in desired if self._was_there_before(vm)}
+        # Made by this saga and read back once: neither is destroyed for what happened since.
+        self._kept = self._before | {vm.key for vm in desired if self._was_verified(vm)}
         self._unmet: dict[str, CloudpemdaError] = {}
 
     def _was_there_before(self, vm: DesiredVm) -> bool:
-        """Whether the VM stood there before this saga: it is put right, and never destroyed.
-
-        The journal decides: a saga that makes a VM has written so before.
-        """
         there = self._tools.live.vms.get(vm.identity.vmid)
         if there is None or "create" in self._tools.journal.steps(vm.identity.uid):
             return False
@@ -108,8 +107,22 @@ class Run:
             return look(self._shop.pve, vm, there.node).standing is Standing.OURS
         return carries(there.config, vm.identity)
 
+    def _was_verified(self, vm: DesiredVm) -> bool:
+        record = self._tools.journal.steps(vm.identity.uid).get(VERIFY)
+        return record is not None and record.state is StepState.DONE
+
     def forward(self) -> ApplyResult:
-        made = self._each(self._makers, lambda maker: self._chain(maker).run(before=VERIFY))
+        try:
+            moved = self._moved()
+        except CloudpemdaError as error:
+            return self._result(_unread(self._makers, error))
+
+        def run(maker: VmMaker) -> Outcome:
+            if maker.vm.key not in self._kept:
+                return self._chain(maker).run(before=VERIFY)
+            return self._put_right(maker) if maker.vm.key in moved else Outcome(Ending.DONE)
+
+        made = self._each(self._makers, run)
         done = [maker for maker in self._makers if made[maker.vm.key].ending is Ending.DONE]
         made |= {one.vm.key: Outcome(Ending.UNFINISHED, VERIFY) for one in done}
         if done and not self._tools.halted():
@@ -117,11 +130,39 @@ class Run:
         return self._result(made)
 
     def back(self) -> ApplyResult:
-        return self._result(self._each(self._makers, lambda maker: self._chain(maker).undo()))
+        def run(maker: VmMaker) -> Outcome:
+            if maker.vm.key in self._before:
+                return Outcome(Ending.DONE)
+            return self._chain(maker).undo()
+
+        return self._result(self._each(self._makers, run))
+
+    def _moved(self) -> frozenset[str]:
+        """Which of the VMs that are kept are not as desired any more, by a first look."""
+        kept = [maker.vm for maker in self._makers if maker.vm.key in self._kept]
+        if not kept:
+            return frozenset()
+        reading = Readback(self._shop).read(kept)
+        return frozenset({*reading.unmet, *reading.unknown})
+
+    def _put_right(self, maker: VmMaker) -> Outcome:
+        """Every step looks again, and does what is missing; nothing is ever taken back.
+
+        It has a record of its own in the journal, beside that of the VM's making.
+        """
+        steps = tuple(_putting_right(one) for one in self._steps(maker) if one.name not in _MAKING)
+        chain = replace(
+            self._chain(maker), subject=f"{maker.vm.identity.uid}:put-right", steps=steps
+        )
+        chain.renew()
+        outcome = chain.run(before=VERIFY)
+        if outcome.ending is Ending.DONE:
+            return outcome
+        return replace(outcome, ending=Ending.UNFINISHED)
 
     def _verify(self, made: Sequence[VmMaker]) -> dict[str, Outcome]:
         """Read back what was made, put right what somebody else overwrote, then say which VMs
-        are as desired; one that is not is taken back."""
+        are as desired; one that was made just now and is not is taken back."""
         try:
             readback = Readback(self._shop).settle([one.vm for one in made])
         except KeyboardInterrupt:
@@ -130,13 +171,15 @@ class Run:
         except CloudpemdaError as error:
             return _unread(made, error)
         self._unmet = dict(readback.unmet)
-        known = [one for one in made if one.vm.key not in readback.unknown]
-        outcomes = self._each(known, lambda maker: self._chain(maker).run())
-        for key, why in (*readback.unknown.items(), *readback.unmet.items()):
-            # one that an earlier run of this saga had read back as desired is not destroyed now
-            if key in readback.unknown or outcomes[key].ending is Ending.DONE:
-                outcomes[key] = Outcome(Ending.UNFINISHED, VERIFY, why)
-        return outcomes
+
+        def conclude(maker: VmMaker) -> Outcome:
+            key = maker.vm.key
+            wrong = readback.unknown.get(key) or (key in self._kept and readback.unmet.get(key))
+            if wrong:
+                return Outcome(Ending.UNFINISHED, VERIFY, wrong)
+            return Outcome(Ending.DONE) if key in self._kept else self._chain(maker).run()
+
+        return self._each(made, conclude)
 
     # -- chains ----------------------------------------------------------------------------
     def chains(self) -> tuple[Chain, ...]:
@@ -145,8 +188,6 @@ class Run:
 
     def _chain(self, maker: VmMaker) -> Chain:
         steps = self._steps(maker)
-        if maker.vm.key in self._kept:
-            steps = tuple(_putting_right(step) for step in steps if step.name not in _MAKING)
         return Chain(
             subject=maker.vm.identity.uid,
             steps=steps,
@@ -223,7 +264,7 @@ class Run:
             tuple(
                 VmResult(
                     maker.vm,
-                    self._ending(maker, outcome),
+                    _ENDINGS[outcome.ending],
                     outcome.step,
                     outcome.error,
                     outcome.commands,
@@ -233,12 +274,6 @@ class Run:
             ),
             interrupted=self._tools.halted(),
         )
-
-    def _ending(self, maker: VmMaker, outcome: Outcome) -> VmEnding:
-        """What was there before is never gone: what could not be put right is left to do."""
-        if outcome.ending is Ending.UNDONE and maker.vm.key in self._kept:
-            return VmEnding.ACTIVE if outcome.error is None else VmEnding.UNFINISHED
-        return _ENDINGS[outcome.ending]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A workload on the lab: made, resumed, taken back; judged by the lab's own state."""
 
-import _thread
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -364,11 +364,14 @@ def test_what_was_read_back_once_is_not_destroyed_for_a_later_difference(lab: Ri
     lab.apply(vm)
     rule = next(one for one in lab.pve.ha_rules() if one.name == "cloudpemda-10001")
     lab.pve.update_ha_rule(replace(rule, enabled=False))
+    lab.control.arm({"on": {"method": "PUT", "path": "/cluster/ha/rules/*"}, "do": "error"})
     assert endings(lab.apply(vm)) == [UNFINISHED], "the same saga, whose steps are all done"
     assert vmids(lab) == [10001]
-    lab.journal = MemoryJournal()
-    assert endings(lab.apply(vm)) == [ACTIVE], "the next one puts it right"
+    lab.control.arm()
+    assert endings(lab.apply(vm)) == [ACTIVE], "put right in the same saga"
     assert lab.differences(vm) == []
+    assert endings(lab.undo(vm)) == [FAILED], "and still undone by who made it"
+    assert vmids(lab) == []
 
 
 def test_a_halt_leaves_it_resumable(lab: Rig) -> None:
@@ -390,7 +393,7 @@ def test_ctrl_c_leaves_it_resumable(lab: Rig) -> None:
     def press(key: str, step: str, state: str, fraction: float) -> None:
         if step == "start" and not pressed.is_set():
             pressed.set()
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     result = apply_workload(vms, replace(lab.tools(vms), progress=press))
     assert result.interrupted

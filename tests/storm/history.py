@@ -73,6 +73,9 @@ EVENTS = (
 ALSO = ("human", "VMID reclaimed", "refused over quota", "active", "undone", "resumed")
 """What must have been seen as well, as a consequence."""
 
+_RETURNING = frozenset({InstanceState.RETIRING})
+_ON_THE_WAY = frozenset({InstanceState.CREATING, InstanceState.CHANGING, *_RETURNING})
+
 
 @dataclass
 class History:
@@ -403,7 +406,8 @@ class History:
             with self.desk("rudi") as desk:
                 instances = desk.ledger.instances.list()
                 states = {r.key: r.state for r in desk.ledger.requests.list()}
-            waiting = [one for one in instances if one.state is InstanceState.CREATING]
+            waiting = [one for one in instances if one.state in _ON_THE_WAY]
+            returning = {one.key.rpartition("/")[0] for one in instances if one.state in _RETURNING}
             stuck = [one for one in instances if one.state is InstanceState.STUCK]
             self.tally["resumed"] += bool(waiting)
             for one in stuck:
@@ -412,6 +416,8 @@ class History:
             if not waiting and not stuck and seen == before:
                 return
             before = seen
+            for key in sorted(returning):  # an undo that was begun is not turned round
+                self._run("apply", "--undo", key)
             self._run("apply")
         raise AssertionError(f"not settled after {SETTLING_RUNS} runs: {before}")
 
