@@ -168,9 +168,9 @@ def _place(fault: Fault) -> list[str]:
 
 
 def console(*, stderr: bool) -> "Console":
-    from rich.console import Console
+    from cloudpemda.cli.terminal import Terminal
 
-    made = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    made = Terminal(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _PIPE_WIDTH  # nobody's window to fit: lines stay whole for whoever reads them
     return made
