@@ -44,10 +44,6 @@ SYSTEM = Actor("system", "cloudpemda", "system")
 """Who acts when nobody does: the timer, and holds that run out."""
 
 
-SYSTEM = Actor("system", "cloudpemda", "system")
-"""Who acts when nobody does: the timer, and holds that run out."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the audit log."""

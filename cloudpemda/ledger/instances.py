@@ -261,10 +261,6 @@ class Instances:
 
 
 # -- identity --------------------------------------------------------------------------------
-class _TakenBack(Exception):
-    """Ends a transaction that was only a question."""
-
-
 def _request(connection: Connection, key: str) -> _Row:
     opd, _, name = key.partition("/")
     row = connection.execute(
