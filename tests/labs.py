@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
 
 SMALL: dict[str, Any] = {
     "seed": 7,
@@ -156,7 +155,7 @@ def start_lab(directory: Path, described: Mapping[str, Any] | None = None) -> Ru
         described = SMALL
     if described is not None:
         given = directory / "given-layout.yaml"
-        given.write_text(yaml.safe_dump(dict(described)))
+        given.write_text(json.dumps(described))
         command += ["--layout", str(given)]
     endpoints = directory / "endpoints.json"
     process = subprocess.Popen(command, stderr=subprocess.PIPE)

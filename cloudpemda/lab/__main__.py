@@ -31,7 +31,10 @@ def main() -> int:
         else:
             serve_site(args.directory, args.layout)
     except CloudpemdaError as error:
-        print(*explain(error.code, language(None), error.values), sep="\n", file=sys.stderr)
+        for fault in error.faults:
+            where = f"{fault.file}:{fault.line}:{fault.column} {fault.path} " if fault.file else ""
+            told = explain(fault.code, language(None), fault.values)
+            print(where + " ".join(filter(None, told)), file=sys.stderr)
         return int(error.exit_code)
     return 0
 

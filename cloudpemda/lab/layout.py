@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
-import yaml
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from cloudpemda.document import load, load_bytes, validate
+from cloudpemda.document.fields import Name, Size, Strict
+from cloudpemda.units import MiB
 
 from . import access
 from .errors import LabError
@@ -30,7 +34,6 @@ from .state import (
 )
 
 VERSIONS = {"9.2": "9.2.11", "8.4": "8.4.21"}
-UNITS = {"KiB": 1024, "MiB": MIB, "GiB": GIB, "TiB": 1024 * GIB}
 IMAGE_SIZE = 2 * GIB
 TOKEN_USER, TOKEN_NAME, TOKEN_ROLE = "cloudpemda@pve", "apply", "CloudpemdaApply"
 # What cloudpemda's own token may do, and no more.
@@ -44,148 +47,65 @@ LEAST = frozenset(_LEAST.split())
 LEAST_9 = frozenset({"VM.Replicate"})
 
 
-@dataclass(frozen=True)
-class NodeLayout:
-    cpus: int
-    memory: int  # bytes
+class NodeLayout(Strict):
+    cpus: int = Field(default=16, ge=1)
+    memory: Size = MiB(64 * 1024)
 
 
-@dataclass(frozen=True)
-class StorageLayout:
-    type: str
-    size: int  # bytes
+class StorageLayout(Strict):
+    type: Literal["dir", "zfspool", "lvmthin", "nfs", "cifs", "pbs"]
+    size: Size
     content: tuple[str, ...]
-    shared: bool
+    shared: bool = False
 
 
-@dataclass(frozen=True)
-class ClusterLayout:
-    version: str
-    nodes: dict[str, NodeLayout]
-    storages: dict[str, StorageLayout]
+class ClusterLayout(Strict):
+    version: Literal["9.2", "8.4"] = "9.2"
+    nodes: Mapping[Name, NodeLayout] = Field(min_length=1)
+    storages: Mapping[str, StorageLayout] = {}
     images: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ("vmbr0",)
 
 
-@dataclass(frozen=True)
-class Layout:
-    seed: int
-    start: float
-    rate: float | None
-    durations: dict[str, float]
-    clusters: dict[str, ClusterLayout]
-    faults: tuple[Mapping[str, object], ...] = field(default=())
+class ClockLayout(Strict):
+    start: str = "2026-11-20T01:00:00Z"
+    rate: float | Literal["auto"] = 1.0
+
+    @field_validator("start")
+    @classmethod
+    def _is_an_instant(cls, value: str) -> str:
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("lab.instant", "", {"value": value}) from None
+        return value
+
+
+class Layout(Strict):
+    seed: int = 0
+    clock: ClockLayout = ClockLayout()
+    durations: Mapping[str, float] = {}
+    clusters: Mapping[Name, ClusterLayout]
+    faults: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def start(self) -> float:
+        """Seconds since the epoch; UTC where the layout names no zone."""
+        moment = datetime.fromisoformat(self.clock.start)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+    @property
+    def rate(self) -> float | None:
+        """Lab seconds per real second; None for virtual time."""
+        return None if self.clock.rate == "auto" else self.clock.rate
 
 
 def read(path: Path | None) -> Layout:
-    """The layout in a file, or the default one; raises `LabError` for anything it does not know."""
-    if path is None:
-        text = resources.files(__package__).joinpath("layout.yaml").read_text("utf-8")
-    else:
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise LabError("lab.layout-unreadable", file=str(path), error=str(error)) from error
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise LabError("lab.layout-invalid", where="", error=str(error)) from error
-    return parse(raw)
-
-
-def _table(raw: object, where: str, known: str | None = None) -> dict[str, object]:
-    if not isinstance(raw, dict):
-        raise LabError("lab.layout-invalid", where=where, error="not a table")
-    for key in raw:
-        if not isinstance(key, str) or (known is not None and key not in known.split()):
-            raise LabError("lab.layout-invalid", where=f"{where}.{key}", error="unknown key")
-    return raw
-
-
-def _names(raw: object, where: str) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
-        raise LabError("lab.layout-invalid", where=where, error="not a list of names")
-    return tuple(raw)
-
-
-def size_of(raw: object, where: str) -> int:
-    """Bytes of `64 GiB`."""
-    found = re.fullmatch(r"(\d+) (KiB|MiB|GiB|TiB)", str(raw))
-    if not found:
-        raise LabError("lab.layout-invalid", where=where, error=f"not a size with a unit: {raw}")
-    return int(found[1]) * UNITS[found[2]]
-
-
-def _number(raw: object, where: str) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
-        raise LabError("lab.layout-invalid", where=where, error=f"not a number: {raw}")
-    return float(raw)
-
-
-def parse(raw: object) -> Layout:
-    top = _table(raw, "layout", "seed clock durations clusters faults")
-    clock = _table(top.get("clock", {}), "clock", "start rate")
-    start = clock.get("start", datetime(2026, 11, 20, 1, tzinfo=UTC))
-    if isinstance(start, str):
-        start = datetime.fromisoformat(start)
-    if not isinstance(start, datetime):
-        raise LabError("lab.layout-invalid", where="clock.start", error="not an instant")
-    if start.tzinfo is None:
-        start = start.replace(tzinfo=UTC)
-    rate = clock.get("rate", 1)
-    durations = _table(top.get("durations", {}), "durations")
-    faults = top.get("faults", [])
-    if not isinstance(faults, list):
-        raise LabError("lab.layout-invalid", where="faults", error="not a list")
-    return Layout(
-        seed=int(_number(top.get("seed", 0), "seed")),
-        start=start.timestamp(),
-        rate=None if rate == "auto" else _number(rate, "clock.rate"),
-        durations={name: _number(value, f"durations.{name}") for name, value in durations.items()},
-        clusters={
-            name: _cluster(item, f"clusters.{name}")
-            for name, item in _table(top.get("clusters"), "clusters").items()
-        },
-        faults=tuple(_table(item, "faults") for item in faults),
-    )
-
-
-def _cluster(raw: object, where: str) -> ClusterLayout:
-    table = _table(raw, where, "version nodes storages images bridges")
-    version = table.get("version", "9.2")
-    if version not in VERSIONS:
-        raise LabError(
-            "lab.layout-invalid", where=f"{where}.version", error=f"not one of {[*VERSIONS]}"
-        )
-    return ClusterLayout(
-        version=str(version),
-        nodes={
-            name: _node(item, f"{where}.nodes.{name}")
-            for name, item in _table(table.get("nodes"), f"{where}.nodes").items()
-        },
-        storages={
-            name: _storage(item, f"{where}.storages.{name}")
-            for name, item in _table(table.get("storages", {}), f"{where}.storages").items()
-        },
-        images=_names(table.get("images", []), f"{where}.images"),
-        bridges=_names(table.get("bridges", ["vmbr0"]), f"{where}.bridges"),
-    )
-
-
-def _node(raw: object, where: str) -> NodeLayout:
-    table = _table(raw or {}, where, "cpus memory")
-    cpus = int(_number(table.get("cpus", 16), f"{where}.cpus"))
-    return NodeLayout(cpus, size_of(table.get("memory", "64 GiB"), f"{where}.memory"))
-
-
-def _storage(raw: object, where: str) -> StorageLayout:
-    table = _table(raw, where, "type size shared content")
-    return StorageLayout(
-        type=str(table.get("type", "dir")),
-        size=size_of(table.get("size", "100 GiB"), f"{where}.size"),
-        content=_names(table.get("content", ["images"]), f"{where}.content"),
-        shared=table.get("shared") is True,
-    )
+    """The layout in a file, or the default one; raises InvalidInput with all its faults."""
+    if path is not None:
+        return validate(load(path), Layout)
+    default = resources.files(__package__).joinpath("layout.yaml").read_bytes()
+    return validate(load_bytes(default, "layout.yaml"), Layout)
 
 
 # -- the state a cluster starts in ---------------------------------------------------------------
@@ -208,14 +128,14 @@ def build(name: str, layout: ClusterLayout, number: int, now: float, root_passwo
     cluster = Cluster(name, VERSIONS[layout.version], access=_access(root_password))
     for index, (node, size) in enumerate(layout.nodes.items(), 1):
         cluster.nodes[node] = Node(
-            node, index, size.cpus, size.memory, booted=now - 3600 * index,
+            node, index, size.cpus, size.memory * MIB, booted=now - 3600 * index,
             bridges=list(layout.bridges), address=f"10.{98 + number}.0.{index}",
         )  # fmt: skip
     for storage_name, storage in layout.storages.items():
         cluster.storages[storage_name] = Storage(
             storage_name, storage.type, _storage_options(storage_name, storage)
         )
-        cluster.capacities[storage_name] = Capacity(storage.size)
+        cluster.capacities[storage_name] = Capacity(storage.size * MIB)
     for volid in layout.images:
         storage_name = volid.partition(":")[0]
         if storage_name not in cluster.storages:

@@ -153,8 +153,8 @@ def serve_recorded(
         _stop_on_signals(stop)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pki.ensure(directory)
-        start = layouts.read(None).start
-        lab = Lab(layouts.Layout(7, start, 1.0, RECORDED_DURATIONS, {}), None)
+        layout = layouts.Layout(seed=7, durations=RECORDED_DURATIONS, clusters={})
+        lab, start = Lab(layout, None), layout.start
         lab.clock.per_request = RECORDED_PER_REQUEST
         world = lab.add(layouts.recorded(version, start, root_password))
         world.fingerprint = pki.fingerprint(directory)

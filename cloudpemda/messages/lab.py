@@ -19,17 +19,15 @@ TEXTS = {
         next_en="See docs/lab.md for what a fault may say.",
         next_id="Lihat docs/lab.md untuk isi skrip gangguan.",
     ),
+    "lab.instant": Text(
+        en="{value} is not an instant such as 2026-11-20T01:00:00Z.",
+        id="{value} bukan waktu seperti 2026-11-20T01:00:00Z.",
+    ),
     "lab.layout-invalid": Text(
         en="The lab's layout is wrong at {where}: {error}",
         id="Tata letak lab salah pada {where}: {error}",
         next_en="Compare it with the layout in docs/lab.md.",
         next_id="Bandingkan dengan tata letak di docs/lab.md.",
-    ),
-    "lab.layout-unreadable": Text(
-        en="The layout {file} cannot be read: {error}",
-        id="Tata letak {file} tidak dapat dibaca: {error}",
-        next_en="Check the path and its permissions.",
-        next_id="Periksa jalur dan hak aksesnya.",
     ),
     "lab.no-directory": Text(
         en="This lab keeps no directory, so there is nothing to reset to.",

@@ -59,13 +59,14 @@ def test_reset_empties_the_clusters_and_keeps_ports_and_tokens(
 
 def test_a_bad_layout_is_refused_by_place(tmp_path: Path) -> None:
     given = tmp_path / "layout.yaml"
-    given.write_text("clusters: {dc: {nodes: {pve1: {memory: 64}}}}")
+    given.write_text("clusters:\n  dc:\n    nodes: {pve1: {memory: 64}}\n    colour: red\n")
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(tmp_path / "x")]
     refused = subprocess.run(
         [*command, "--layout", str(given)], capture_output=True, text=True, timeout=30, check=False
     )
     assert refused.returncode == 3
-    assert "clusters.dc.nodes.pve1.memory" in refused.stderr
+    assert f"{given}:3:28 clusters.dc.nodes.pve1.memory" in refused.stderr
+    assert f"{given}:4:5 clusters.dc.colour" in refused.stderr
 
 
 def test_waiting_moves_virtual_time_and_runs_what_is_due_in_order(control: Control) -> None:
