@@ -81,7 +81,7 @@ class Control:
 
     def _release(self, body: Body) -> object:
         ids = list(self.lab.faults.held) if body.get("all") else [int(str(body["id"]))]
-        return {"released": self.lab.faults.release(ids, body.get("answer", True) is True)}
+        return {"released": self.lab.faults.release(ids, answer=body.get("answer", True) is True)}
 
     def _node(self, body: Body) -> object:
         world = self.lab.faults.world(body)

@@ -170,7 +170,7 @@ class Faults:
         finally:
             self.held.pop(held.id, None)
 
-    def release(self, ids: list[int], answer: bool) -> int:
+    def release(self, ids: list[int], *, answer: bool) -> int:
         """Let held requests go on; how many there were."""
         found = [held for held in self.held.values() if held.id in ids]
         for held in found:

@@ -23,6 +23,7 @@ from .files import write_secret
 from .server import Frontend, Listener
 from .site import Lab, keep_secret, load, lock, save
 
+CLOSE_SECONDS = 1.0  # for requests that are still waiting when the lab stops
 MAX_LINE = 65536  # bytes of a request line: PVE takes long queries
 
 
@@ -45,7 +46,7 @@ class Ports:
         self._runners: list[web.ServerRunner] = []
 
     async def open(self, server: web.Server, sock: socket.socket, directory: Path | None) -> int:
-        runner = web.ServerRunner(server)
+        runner = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
         context = pki.context(directory) if directory else None
         await web.SockSite(runner, sock, ssl_context=context).start()
@@ -95,6 +96,7 @@ async def _until_stopped(lab: Lab, stop: asyncio.Event, where: str) -> None:
     print(f"listening: {where}", file=sys.stderr, flush=True)
     drive = asyncio.create_task(lab.clock.drive())
     await stop.wait()
+    lab.faults.release(list(lab.faults.held), answer=False)
     drive.cancel()
     with suppress(asyncio.CancelledError):
         await drive

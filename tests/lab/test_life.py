@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from tests.labs import Control, RunningLab, layout, start_lab
+import requests
+
+from tests.labs import Control, RunningLab, layout, running_lab, start_lab
 
 from .conftest import Client
 from .test_main_sequence import create
@@ -123,3 +126,41 @@ def test_a_guest_with_a_system_shuts_down_and_an_empty_one_does_not(pve: Client)
     for vmid, end in ((10000, "OK"), (500, "VM quit/powerdown failed - got timeout")):
         pve.task("POST", f"/nodes/pve1/qemu/{vmid}/status/start")
         assert pve.task("POST", f"/nodes/pve1/qemu/{vmid}/status/shutdown", timeout=5) == end
+
+
+def test_a_lab_that_holds_a_request_stops_and_does_not_do_its_work(tmp_path: Path) -> None:
+    lab = start_lab(tmp_path / "lab")
+    lab.control.arm({"on": {"path": "/pools"}, "do": "hold"})
+    lost: list[bool] = []
+
+    def ask() -> None:
+        try:
+            Client(lab)("POST", "/pools", poolid="held")
+        except requests.ConnectionError:
+            lost.append(True)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    while not lab.control.holds():
+        pass
+    assert lab.stop() == 0
+    asker.join(10)
+    assert lost == [True]
+    again = start_lab(tmp_path / "lab")
+    try:
+        assert again.control.state()["dc"]["pools"] == {}
+    finally:
+        again.stop()
+
+
+def test_with_a_rate_lab_time_runs_by_itself(tmp_path: Path) -> None:
+    clock = {"start": "2026-11-20T01:00:00Z", "rate": 200}
+    with running_lab(tmp_path / "lab", layout(clock=clock)) as lab:
+        pve = Client(lab)
+        upid = pve("POST", "/nodes/pve1/qemu", vmid=500)
+        before = lab.control.now()
+        lab.control.wait(20)
+        assert lab.control.now() - before >= 20
+        assert pve("GET", f"/nodes/pve1/tasks/{upid}/status")["exitstatus"] == "OK"
+        lab.control.advance(3600)
+        assert lab.control.now() - before >= 3620
