@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from cloudpemda.apply import VmEnding
+from tests.apply.rig import desired, rig
 from tests.scenarios.conftest import Office
 
 
@@ -99,3 +102,19 @@ def test_an_unread_backup_storage_is_no_good_news(office: Office) -> None:
     assert night.code == 7
     assert "recovery.site-unknown" in night.codes
     assert set(gauges(office).values()) == {0.0}
+
+
+def test_what_stands_on_a_lost_node_is_neither_taken_back_nor_made_again(tmp_path: Path) -> None:
+    """An undo that took `cannot be read` for `gone` would leave a VM that nobody knows."""
+    with rig(tmp_path) as lab:
+        vm = desired(2, plain=True)  # on pve2
+        lab.apply(vm)
+        lab.control.node("pve2", "down")
+        (undone,) = lab.undo(vm).vms
+        (applied,) = lab.apply(vm).vms
+        assert undone.ending is VmEnding.UNFINISHED
+        assert applied.ending is VmEnding.UNFINISHED
+        assert sorted(lab.control.vms()) == [10002]
+        lab.control.node("pve2", "up")
+        assert [one.ending for one in lab.undo(vm).vms] == [VmEnding.FAILED]
+        assert lab.control.vms() == {}
