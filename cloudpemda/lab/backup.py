@@ -92,7 +92,6 @@ def dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, ta
         task.log.append("INFO: Backup job finished with errors")
         raise failed("job errors")
     task.log.append("INFO: Backup job finished successfully")
-    yield 0.0
 
 
 def _store(world: World, storage: Storage, vm: Vm, node: str, began: float) -> Volume:

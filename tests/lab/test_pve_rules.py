@@ -226,3 +226,31 @@ def test_space_is_counted_by_what_was_allocated(tmp_path: Path) -> None:
         assert "out of space" in create(pve, 10002)
         assert pve.task("DELETE", "/nodes/pve1/qemu/10001") == "OK"
         assert create(pve, 10002) == "OK"
+
+
+def test_a_nic_set_without_an_address_gets_a_new_one(pve: Client) -> None:
+    create(pve)
+    first = pve("GET", f"{VM}/config")["net0"]
+    assert pve("PUT", f"{VM}/config", net0="virtio,bridge=vmbr0,tag=110") is None
+    second = pve("GET", f"{VM}/config")["net0"]
+    assert second.split(",")[1:] == first.split(",")[1:]
+    assert second != first
+
+
+def test_protection_keeps_the_vm_and_its_disks(pve: Client) -> None:
+    create(pve, protection=1)
+    assert pve.send("DELETE", VM).reason == "can't remove VM 10000 - protection mode enabled"
+    refused = pve.send("PUT", f"{VM}/config", delete="scsi0")
+    assert refused.reason == "can't remove drive 'scsi0' - protection mode enabled"
+
+
+def test_a_disk_taken_out_stays_as_unused_until_it_is_destroyed(
+    pve: Client, control: Control
+) -> None:
+    create(pve)
+    pve("PUT", f"{VM}/config", delete="scsi0")
+    config = pve("GET", f"{VM}/config")
+    assert config["unused0"] == "local-zfs:vm-10000-disk-0"
+    pve("PUT", f"{VM}/config", delete="unused0")
+    volumes = [v["volid"] for v in control.state()["dc"]["volumes"]]
+    assert "local-zfs:vm-10000-disk-0" not in volumes

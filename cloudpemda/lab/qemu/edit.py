@@ -62,8 +62,8 @@ class Change:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.settings = {k: v for k, v in call.params.items() if k not in NOT_SETTINGS}
-        self.deleted = [_without_index(key) for key in split_list(call.params.get("delete", ""))]
-        self.reverted = split_list(call.params.get("revert", ""))
+        self.deleted = [key.removeprefix("-") for key in call.params.items_of("delete")]
+        self.reverted = call.params.items_of("revert")
 
     @property
     def vm(self) -> Vm:
@@ -170,7 +170,7 @@ class Change:
         for key in self.deleted:
             self._delete(vm, key)
         for key, value in self.settings.items():
-            self._set(world, vm, key, values.get(key) or _value(world, vm, key, value))
+            self._set(world, vm, key, values.get(key) or _value(world, key, value))
         world.note("vm-changed", vmid=vm.vmid, keys=sorted({*self.settings, *self.deleted}))
 
     def _delete(self, vm: Vm, key: str) -> None:
@@ -201,19 +201,9 @@ class Change:
             vm.config[key] = value
 
 
-def _without_index(key: str) -> str:
-    return key.removeprefix("-")
-
-
-def _value(world: World, vm: Vm, key: str, value: str) -> str:
+def _value(world: World, key: str, value: str) -> str:
     if key == "tags":
         return normal_tags(value)
-    if key.startswith("net") and key[3:].isdigit() and "=" not in value.split(",", maxsplit=1)[0]:
-        old = vm.config.get(key, "")
-        model = value.split(",", maxsplit=1)[0]
-        mac = re.match(rf"{model}=([0-9A-Fa-f:]+)", old)
-        if mac:
-            value = value.replace(model, f"{model}={mac[1]}", 1)
     return stored(world, world.cluster.release, key, value)
 
 

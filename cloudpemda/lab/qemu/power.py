@@ -13,7 +13,7 @@ from ..work import Work, config_lock
 from ..world import Call
 from .config import check_lock, check_skiplock, drives
 from .lookup import locate
-from .machine import check_startable, guest_alive, halt, run
+from .machine import agent_enabled, check_startable, guest_alive, halt, run
 
 SHUTDOWN_TIMEOUT = 60
 
@@ -98,7 +98,7 @@ def shutdown_work(call: Call, task: Task) -> Work:
 
 
 def _log_no_agent(vm: Vm, task: Task) -> None:
-    if "agent" in vm.config:
+    if agent_enabled(vm):
         task.log.append(
             f"QEMU Guest Agent is not running - VM {vm.vmid} qga command 'guest-ping' failed"
             " - got timeout"
