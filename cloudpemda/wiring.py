@@ -14,6 +14,7 @@ from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.ledger import open_ledger
 from cloudpemda.ledger.store import database_file
+from cloudpemda.messages import harmless
 from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
 from cloudpemda.site.scaffold import name_of, write_site
@@ -156,8 +157,15 @@ def configure_log(*, debug: bool) -> None:
     log.propagate = False
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        handler.setFormatter(_Harmless("%(asctime)s %(levelname)s %(name)s %(message)s"))
         log.addHandler(handler)
+
+
+class _Harmless(logging.Formatter):
+    """Log lines repeat what servers said, and end on a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record), keep="\n")
 
 
 def _lab_endpoints(site: Site) -> LabEndpoints:

@@ -5,6 +5,7 @@ command found goes to stdout once, as text for people or as one JSON document; p
 go to stderr. `main` is the only place where an error becomes an exit code.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -83,6 +84,9 @@ def cli(
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with the design's code for what became of it."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign the terminal cannot show is no bug
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(arguments))
 
 
@@ -90,6 +94,7 @@ def _run(arguments: list[str]) -> int:
     from cloudpemda.errors import CloudpemdaError, ExitCode
 
     try:
+        _require_text(arguments)
         code = cli.main(arguments, prog_name="cloudpemda", standalone_mode=False)
         return int(code or 0)
     except click.exceptions.Exit as done:
@@ -108,6 +113,17 @@ def _run(arguments: list[str]) -> int:
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where a bug is turned into exit 1
         return _frame(arguments).bug(error, ExitCode.BUG)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Raises UsageError for an argument that is not UTF-8: it could be neither kept nor shown."""
+    from cloudpemda.errors import UsageError
+
+    for number, word in enumerate(arguments, start=1):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError("cli.argument", number=number, argument=word) from error
 
 
 def _frame(arguments: list[str]) -> "Frame":

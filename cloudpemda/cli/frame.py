@@ -1,8 +1,8 @@
 """What every command shares: language, output form, the way an outcome is printed."""
 
+import io
 import json
 import os
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
-from cloudpemda.messages import Lang, explain, language, say
+from cloudpemda.messages import Lang, explain, harmless, language, say
 from cloudpemda.units import Instant, show_utc
 
 if TYPE_CHECKING:
@@ -82,11 +82,14 @@ class Frame:
         if self.json:
             fault = Fault("cli.usage", {"problem": error.format_message()})
             return self._end(ExitCode.USAGE, (fault,))
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(harmless(said.getvalue(), keep="\n"), nl=False, err=True)
         return ExitCode.USAGE
 
     def bug(self, error: Exception, code: ExitCode) -> int:
-        traceback.print_exception(error, file=sys.stderr)
+        trace = "".join(traceback.format_exception(error))
+        click.echo(harmless(trace, keep="\n"), nl=False, err=True)
         return self._end(code, (Fault("cli.bug", {"kind": type(error).__name__}),))
 
     def _end(self, code: ExitCode, faults: Sequence[Fault]) -> int:
@@ -103,7 +106,7 @@ class Frame:
             "data": plain(data),
             "faults": [self._fault_data(fault) for fault in faults],
         }
-        click.echo(json.dumps(document, ensure_ascii=False, sort_keys=True))
+        click.echo(json_line(document))
 
     def _fault_data(self, fault: Fault) -> dict[str, object]:
         message, then = explain(fault.code, self.lang, fault.values)
@@ -126,9 +129,9 @@ class Frame:
             message, then = explain(fault.code, self.lang, fault.values)
             line = Text()
             if fault.file is not None:
-                line.append(":".join(_place(fault)) + " ", style="bold")
+                line.append(harmless(":".join(_place(fault))) + " ", style="bold")
             if fault.path:
-                line.append(fault.path + " ", style="cyan")
+                line.append(harmless(fault.path) + " ", style="cyan")
             line.append(fault.code + " ", style="red")
             line.append(message)
             out.print(line, soft_wrap=True)
@@ -161,6 +164,14 @@ def plain(value: object) -> object:
         case _:
             shown = str(value)
     return shown
+
+
+def json_line(document: object) -> str:
+    """One JSON document in one line; what is not printable is written as JSON's own escapes."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True)
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
 
 
 def _place(fault: Fault) -> list[str]:

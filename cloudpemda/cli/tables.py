@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloudpemda.messages import explain
+from cloudpemda.messages import explain, harmless
 from cloudpemda.plan.ha import Apartness
 from cloudpemda.plan.model import Aspect, PlannedVm
 from cloudpemda.plan.offer import Offer
@@ -96,7 +96,7 @@ def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]")
 def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
     record = view.record
     out.print(Text(f"{record.key}  {record.number}  ", style="bold"), record.state.value)
-    out.print(record.spec.purpose, soft_wrap=True)
+    out.print(harmless(record.spec.purpose), soft_wrap=True)
     letter = record.spec.letter
     who = record.spec.requester
     out.print(frame.say("show.letter", number=letter.number, date=letter.date))
@@ -213,8 +213,8 @@ def _to_do(vm: PlannedVm) -> str:
         return "-"
     if any(one.aspect is Aspect.CREATE for one in vm.differences):
         return " ".join(dict.fromkeys(one.aspect.value for one in vm.differences))
-    return ", ".join(
-        f"{one.key}: {one.live or '-'} → {one.desired or '-'}" for one in vm.differences
+    return harmless(
+        ", ".join(f"{one.key}: {one.live or '-'} → {one.desired or '-'}" for one in vm.differences)
     )
 
 
@@ -289,8 +289,8 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "replication": _evidence(one.replication),
         "backup": _evidence(one.backup),
         "kept apart": one.apart.value if one.apart is not None else "-",
-        "differs": "; ".join(one.differences) or "-",
-        "error": one.error or "-",
+        "differs": harmless("; ".join(one.differences)) or "-",
+        "error": harmless(one.error or "-"),
     }
     out.print(Text(one.key, style="bold"))
     for name, value in rows.items():
@@ -325,7 +325,7 @@ def audit_entries(
             entry.actor.role,
             entry.action,
             entry.subject,
-            ", ".join(f"{name}={value}" for name, value in entry.details.items()),
+            harmless(", ".join(f"{name}={value}" for name, value in entry.details.items())),
         )
     _print_or(out, shown, frame.say("show.no-entries"))
 

@@ -5,14 +5,21 @@ window's title or wipe the line before it, a direction sign could make it read a
 Colours and cursor moves are rich's own, and do not travel inside of texts.
 """
 
-import unicodedata
 from collections.abc import Iterable
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    HighlighterType,
+    JustifyMethod,
+    OverflowMethod,
+    RenderableType,
+)
 from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
 
-_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_INSTEAD = "\N{REPLACEMENT CHARACTER}"
+from cloudpemda.messages import harmless
 
 
 class Terminal(Console):
@@ -24,14 +31,30 @@ class Terminal(Console):
         """The segments of anything that is printed; all ways of printing lead through here."""
         for segment in super().render(renderable, options):
             if segment.control is None and not segment.text.isprintable():
-                yield Segment(harmless(segment.text), segment.style)
+                yield Segment(harmless(segment.text, keep="\n"), segment.style)
             else:
                 yield segment
 
-
-def harmless(text: str) -> str:
-    """The text with a mark in place of each sign that a terminal would obey, line ends aside."""
-    return "".join(
-        _INSTEAD if sign != "\n" and unicodedata.category(sign) in _OBEYED else sign
-        for sign in text
-    )
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,
+        markup: bool | None = None,
+        highlight: bool | None = None,
+        highlighter: HighlighterType | None = None,
+    ) -> Text:
+        """A plain text, before rich drops some signs of it and measures the rest."""
+        return super().render_str(
+            harmless(text, keep="\n"),
+            style=style,
+            justify=justify,
+            overflow=overflow,
+            emoji=emoji,
+            markup=markup,
+            highlight=highlight,
+            highlighter=highlighter,
+        )

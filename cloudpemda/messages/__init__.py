@@ -1,12 +1,13 @@
 """Every text by code, in Indonesian and English.
 
 Each module of this folder holds `TEXTS: dict[str, Text]` for one room. Templates are ours and
-values are data: a value is only ever substituted, never read as a template.
+values are data: a value is only ever substituted, never read as a template, and shown `harmless`.
 """
 
 import locale
 import os
 import pkgutil
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,6 +52,32 @@ class _DataFormatter(Formatter):
         self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Any, str]:
         return kwargs.get(field_name, "?"), field_name
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        """A value in one line; a template that writes `{commands:lines}` keeps its line ends."""
+        if format_spec == "lines":
+            return harmless(str(value), keep="\n")
+        return harmless(format(value, format_spec))
+
+
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of signs that a terminal obeys or that make a text read otherwise than it stands:
+control, format (direction signs among them), surrogate, line and paragraph separator."""
+
+
+def harmless(text: str, keep: str = "") -> str:
+    """The text with each sign that does something written out (`\\x1b`), those in `keep` aside.
+
+    Whoever sends texts from outside to a terminal or a log sends them through here.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign.encode("unicode_escape").decode("ascii")
+        if sign not in keep and unicodedata.category(sign) in _OBEYED
+        else sign
+        for sign in text
+    )
 
 
 def say(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> str:

@@ -9,6 +9,12 @@ TEXTS = {
         next_en="See the command's --help.",
         next_id="Lihat --help dari perintah itu.",
     ),
+    "cli.argument": Text(
+        en="argument {number} is not text in UTF-8: {argument}",
+        id="argumen ke-{number} bukan teks UTF-8: {argument}",
+        next_en="Write it in UTF-8; rename a file whose name is in another encoding.",
+        next_id="Tulis dalam UTF-8; ganti nama berkas yang namanya memakai pengodean lain.",
+    ),
     "cli.bug": Text(
         en="a bug of cloudpemda ({kind}); the traceback is on stderr",
         id="kesalahan program cloudpemda ({kind}); jejaknya ada di stderr",
@@ -17,8 +23,7 @@ TEXTS = {
     ),
     "cli.draft-options": Text(
         en="--from needs --token-id, --token-file and one of --ca and --fingerprint",
-        id="--from memerlukan --token-id, --token-file, dan salah satu dari --ca dan "
-        "--fingerprint",
+        id="--from memerlukan --token-id, --token-file, dan salah satu dari --ca dan --fingerprint",
         next_en="Make a token with pveum, keep its secret in a file, and take the CA from "
         "/etc/pve/pve-root-ca.pem of a node.",
         next_id="Buat token dengan pveum, simpan rahasianya dalam berkas, dan ambil CA dari "

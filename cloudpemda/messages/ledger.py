@@ -46,6 +46,18 @@ TEXTS: dict[str, Text] = {
         next_en="Say it with --reason; the requester reads it.",
         next_id="Tulis dengan --reason; pemohon akan membacanya.",
     ),
+    "request.reason-long": Text(
+        en="the reason has {length} characters, more than {most}",
+        id="alasan itu {length} karakter, lebih dari {most}",
+        next_en="Say it shorter, and name the letter or record that says more.",
+        next_id="Persingkat, dan sebutkan surat atau berkas yang memuat selengkapnya.",
+    ),
+    "request.reason-signs": Text(
+        en="the reason holds control characters: {reason}",
+        id="alasan itu memuat karakter kendali: {reason}",
+        next_en="Write it again in one line, with plain characters.",
+        next_id="Tulis ulang dalam satu baris, dengan karakter biasa.",
+    ),
     "ledger.unfinished": Text(
         en="request {number} is not finished: {instances} not active yet",
         id="permohonan {number} belum selesai: {instances} belum aktif",

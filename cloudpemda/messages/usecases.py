@@ -76,22 +76,24 @@ TEXTS = {
     "apply.vm-failed": Text(
         en="{vm} could not be made (step {step}); nothing of it is left",
         id="{vm} tidak dapat dibuat (langkah {step}); tidak ada sisanya",
-        next_en="Mend the cause below, then run `cloudpemda apply` again.{commands}",
-        next_id="Perbaiki sebab berikut, lalu jalankan `cloudpemda apply` lagi.{commands}",
+        next_en="Mend the cause below, then run `cloudpemda apply` again.{commands:lines}",
+        next_id="Perbaiki sebab berikut, lalu jalankan `cloudpemda apply` lagi.{commands:lines}",
     ),
     "apply.vm-stuck": Text(
         en="{vm} is stuck at step {step}: it can neither be finished nor taken back by itself",
         id="{vm} macet pada langkah {step}: tidak dapat selesai atau dibatalkan sendiri",
-        next_en="Look at it on the cluster and run, in this order:\n{commands}\n"
+        next_en="Look at it on the cluster and run, in this order:\n{commands:lines}\n"
         "then `cloudpemda apply` again.",
-        next_id="Periksa di klaster dan jalankan berurutan:\n{commands}\n"
+        next_id="Periksa di klaster dan jalankan berurutan:\n{commands:lines}\n"
         "lalu `cloudpemda apply` lagi.",
     ),
     "apply.vm-unfinished": Text(
         en="{vm} is not finished (step {step})",
         id="{vm} belum selesai (langkah {step})",
-        next_en="`cloudpemda apply` continues; `cloudpemda apply --undo` takes it back.{commands}",
-        next_id="`cloudpemda apply` melanjutkan; `cloudpemda apply --undo` membatalkan.{commands}",
+        next_en="`cloudpemda apply` continues; `cloudpemda apply --undo` takes it back."
+        "{commands:lines}",
+        next_id="`cloudpemda apply` melanjutkan; `cloudpemda apply --undo` membatalkan."
+        "{commands:lines}",
     ),
     "survey.unread": Text(
         en="cluster {cluster} could not be read: its {instances} VMs are unknown",

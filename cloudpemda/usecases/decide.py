@@ -2,14 +2,19 @@
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import RequestRecord
+from cloudpemda.messages import harmless
 from cloudpemda.usecases.approve import deciding_actor
 from cloudpemda.usecases.desk import Desk
 
+LONGEST_REASON = 500
+"""Characters. A reason is read in a table, in a letter and in the audit log."""
+
 
 def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
-    """Decide against the current revision. Raises Refused by role, or without a reason."""
+    """Decide against the current revision. Raises Refused by role, or without a proper reason."""
     record = desk.ledger.requests.get(key)
     actor = deciding_actor(desk, record)
+    _require_reason(record, reason)
     desk.ledger.requests.deny(record.key, spec_hash=record.spec_hash, reason=reason, actor=actor)
     return desk.ledger.requests.get(record.key)
 
@@ -18,7 +23,20 @@ def withdraw(desk: Desk, key: str, reason: str | None) -> RequestRecord:
     """Take a request back; its hold returns. For the OPD's requesters and for operators."""
     record = desk.ledger.requests.get(key)
     actor = desk.act("requester", "operator", opd=record.opd)
-    if reason is not None and not reason.strip():
-        raise Refused("ledger.reason-missing", subject=record.number)
+    if reason is not None:
+        _require_reason(record, reason)
     desk.ledger.requests.withdraw(record.key, actor=actor, reason=reason)
     return desk.ledger.requests.get(record.key)
+
+
+def _require_reason(record: RequestRecord, reason: str) -> None:
+    """A reason is one line of words: what does something on a terminal is not kept.
+
+    Raises Refused `ledger.reason-missing`, `request.reason-long` or `request.reason-signs`.
+    """
+    if not reason.strip():
+        raise Refused("ledger.reason-missing", subject=record.number)
+    if len(reason) > LONGEST_REASON:
+        raise Refused("request.reason-long", length=len(reason), most=LONGEST_REASON)
+    if harmless(reason) != reason:
+        raise Refused("request.reason-signs", reason=reason)
