@@ -210,8 +210,11 @@ class Chain:
         """Go on from where the journal stands: forward, or back where the chain was going back.
 
         With `before`, the chain counts as done when that step is reached; a later call goes on.
-        Raises Incomplete where it was halted or interrupted; the same call continues.
+        Raises ValueError for a `before` that the chain has not, Incomplete where it was halted or
+        interrupted; the same call continues.
         """
+        if before is not None and all(step.name != before for step in self.steps):
+            raise ValueError(f"{self.subject} has no step {before}")
         states = self._states()
         active = [s for s in states if s not in {StepState.PLANNED, StepState.UNDONE}]
         if active and any(state in _GOING_BACK for state in states):

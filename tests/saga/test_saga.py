@@ -272,6 +272,13 @@ def test_a_chain_can_stop_before_a_step_also_when_it_begins_anew() -> None:
         world.chain().undo()
 
 
+def test_a_step_that_the_chain_has_not_stops_nothing_and_is_a_bug() -> None:
+    world = World()
+    with pytest.raises(ValueError, match="no step"):
+        world.chain().run(before="jobs")
+    assert world.things == []
+
+
 def test_a_halt_stops_between_steps() -> None:
     world = World()
     chain = replace(world.chain(), halted=lambda: world.things == ["pool"])
