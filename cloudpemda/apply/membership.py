@@ -31,9 +31,9 @@ class _Change:
     error: CloudpemdaError | None = None
 
     def holds(self, live: BackupJob | None) -> bool:
-        present = live is not None and live.enabled and self.vmid in live.vmids
-        gone = live is None or self.vmid not in live.vmids
-        return present if self.join else gone
+        if not self.join:
+            return live is None or self.vmid not in live.vmids
+        return live is not None and self.vmid in live.vmids and _as_desired(live, self.job)
 
 
 class BackupMembership:
@@ -54,6 +54,10 @@ class BackupMembership:
     def leave(self, job: DesiredBackup, vmid: int) -> None:
         """Return when the job no longer has the VM; the last VM takes the job with it."""
         self._change(_Change(job, vmid, join=False))
+
+    def lists(self, job: DesiredBackup, vmid: int) -> bool:
+        """Whether the job has the VM and is as its class wants it."""
+        return _Change(job, vmid, join=True).holds(self._read(job))
 
     def _change(self, change: _Change) -> None:
         with self._guard:
@@ -84,7 +88,7 @@ class BackupMembership:
     def _write(self, job: DesiredBackup, batch: Iterable[_Change]) -> None:
         changes = tuple(batch)
         for _ in range(_ROUNDS):
-            live = next((one for one in self._pve.backup_jobs() if one.id == job.job), None)
+            live = self._read(job)
             if all(change.holds(live) for change in changes):
                 return
             joining = {change.vmid for change in changes if change.join}
@@ -98,6 +102,9 @@ class BackupMembership:
                 return  # who joins is read back with everything else at the end of the apply
         raise NotAsDesired("apply.backup-list", job=job.job, cluster=self._pve.name)
 
+    def _read(self, job: DesiredBackup) -> BackupJob | None:
+        return next((one for one in self._pve.backup_jobs() if one.id == job.job), None)
+
     def _put(self, job: DesiredBackup, live: BackupJob | None, vmids: frozenset[int]) -> None:
         if live is None:
             self._pve.create_backup_job(job.job, vmids, backup_job_config(job))
@@ -105,3 +112,8 @@ class BackupMembership:
             self._pve.update_backup_job(job.job, vmids, backup_job_config(job))
         else:
             self._pve.delete_backup_job(job.job)
+
+
+def _as_desired(live: BackupJob, job: DesiredBackup) -> bool:
+    """Enabled, at the class's hour, to the class's storage."""
+    return live.enabled and (live.storage, live.schedule) == (job.storage, job.schedule)

@@ -130,7 +130,7 @@ class Protector:
 
     # -- replication -----------------------------------------------------------------------
     def replicate(self, _: Work) -> None:
-        """One job per target. A job that stands there already is kept."""
+        """One enabled job per target, by the schedule of its class."""
         self._maker.prove()
         vmid = self._maker.vmid
         taken: list[str] = []
@@ -142,17 +142,30 @@ class Protector:
                     with self._shop.writing():
                         self._pve.create_replication(job, wanted.target, wanted.schedule)
                 except Exists:
-                    jobs = self._replications()
-                    if any(one.target == wanted.target and not one.removing for one in jobs):
+                    jobs = {one.id: one for one in self._replications()}
+                    there = [one for one in jobs.values() if _serves(one, wanted.target)]
+                    if there:
+                        self._reschedule(there[0], wanted.schedule)
                         break
-                    if all(one.id != job for one in jobs):
+                    if job not in jobs:
                         raise
                 else:
                     break
 
+    def _reschedule(self, job: ReplicationJob, schedule: str) -> None:
+        if not job.enabled or job.schedule != schedule:
+            with self._shop.writing():
+                self._pve.update_replication(job.id, schedule)
+
     def is_replicated(self, _: Work) -> bool:
-        targets = {job.target for job in self._replications() if not job.removing}
-        return {one.target for one in self._vm.protection.replication} <= targets
+        jobs = self._replications()
+        return all(
+            any(
+                _serves(job, one.target) and job.enabled and job.schedule == one.schedule
+                for job in jobs
+            )
+            for one in self._vm.protection.replication
+        )
 
     def unreplicate(self, _: Work) -> None:
         """No job is left, and with the jobs their volumes on the targets."""
@@ -177,11 +190,7 @@ class Protector:
         self._shop.backups.join(self._backup(), self._maker.vmid)
 
     def is_backed_up(self, _: Work) -> bool:
-        job = self._backup().job
-        return any(
-            one.id == job and one.enabled and self._maker.vmid in one.vmids
-            for one in self._pve.backup_jobs()
-        )
+        return self._shop.backups.lists(self._backup(), self._maker.vmid)
 
     def leave_backup(self, _: Work) -> None:
         if self._maker.whose() is not Standing.FOREIGN:
@@ -215,3 +224,7 @@ class Protector:
     def leave_backup_commands(self) -> tuple[str, ...]:
         job = self._backup().job
         return (f"# Datacenter > Backup > {job}: take {self._maker.vmid} out of the selection",)
+
+
+def _serves(job: ReplicationJob, target: str) -> bool:
+    return job.target == target and not job.removing

@@ -40,12 +40,15 @@ class Readback:
     def settle(self, vms: Sequence[DesiredVm]) -> Reading:
         """What is left unmet or unknown of these VMs at the deadline; nothing as a rule.
 
-        A VM that a backup job has lost, to a writer who knows no locks, is put back.
+        What was read as desired once is not read again. A VM that a backup job has lost, to a
+        writer who knows no locks, is put back.
         """
         self._until_started(vms)
+        left = list(vms)
         while True:
-            reading = self.read(vms)
-            if not (reading.unmet or reading.unknown) or self._late():
+            reading = self.read(left)
+            left = [vm for vm in left if vm.key in reading.unmet or vm.key in reading.unknown]
+            if not left or self._late():
                 return reading
             for vm in reading.unlisted:
                 if vm.protection.backup is not None:

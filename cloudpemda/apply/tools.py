@@ -36,6 +36,7 @@ class Tools:
 
     pve: Pve
     live: ClusterState  # what the plan was made from: hints that save requests, never proof
+    established: frozenset[str]  # keys of VMs that were active once: put right, never made anew
     journal: Journal
     reclaim_vmid: Reclaim
     limits: Limits

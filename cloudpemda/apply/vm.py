@@ -69,7 +69,6 @@ class VmMaker:
                         raise
                     self._take_another_vmid()
                 else:
-                    self._proven = True
                     self._complete = self.vm.image.import_volume is not None
                     return
         raise Foreign("apply.vmids-taken", key=self.vm.key, vmid=self.vmid)
@@ -169,9 +168,9 @@ class VmMaker:
             return
         config = self.own_config()
         there = self._shop.tools.live.vms.get(self.vmid)
-        if there is not None and there.pool is None:
+        if there is not None and there.pool != self.vm.pool:
             with suppress(Exists), self._shop.writing():
-                self._pve.add_to_pool(self.vm.pool, [self.vmid])
+                self._pve.move_to_pool(self.vm.pool, [self.vmid])
         changes, leftovers = _changes(self.vm, config)
         if changes or leftovers:
             with self._shop.gates.write(self.node):
@@ -187,19 +186,26 @@ class VmMaker:
 
     # -- disks -----------------------------------------------------------------------------
     def grow(self, work: Work) -> None:
-        """Every disk has its size. PVE only grows, and is told the absolute size."""
-        disks = self.vm.disks[:1] if self._complete else self._too_small()
-        for disk in disks:
+        """Every disk has its size. PVE only grows, and is told the absolute size.
+
+        The first change after the creation reads whose VM it is, even where the creating call
+        carried everything: between the two, somebody may have put another one in its place.
+        """
+        while short := self._too_small(config := self.own_config()):
             with self._shop.gates.write(self.node):
-                upid = self._pve.resize_disk(self.node, self.vmid, disk.slot, disk.size)
+                upid = self._pve.resize_disk(
+                    self.node, self.vmid, short[0].slot, short[0].size, digest=config.digest
+                )
             self._wait(work, upid)
+            if len(short) == 1:
+                return
 
     def is_grown(self, work: Work) -> bool:
         self._await(work)
-        return not self._too_small()
+        return not self._too_small(self.own_config())
 
-    def _too_small(self) -> tuple[DesiredDisk, ...]:
-        sizes = {disk.slot: disk.size for disk in self.own_config().disks}
+    def _too_small(self, config: VmConfig) -> tuple[DesiredDisk, ...]:
+        sizes = {disk.slot: disk.size for disk in config.disks}
         return tuple(disk for disk in self.vm.disks if sizes.get(disk.slot, 0) < disk.size)
 
     # -- power -----------------------------------------------------------------------------

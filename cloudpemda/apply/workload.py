@@ -23,6 +23,7 @@ from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work
 
 _THREADS = 64  # one per VM, so that none waits for another's storage; the gates do the bounding
 VERIFY = "verify"
+_BACKUP = "backup"
 _MAKING = frozenset({"pool", "create"})
 
 
@@ -96,7 +97,8 @@ class Run:
         # There before this saga, which the journal decides: one that makes a VM has written so.
         self._before = {vm.key for vm in desired if self._was_there_before(vm)}
         # Made by this saga and read back once: neither is destroyed for what happened since.
-        self._kept = self._before | {vm.key for vm in desired if self._was_verified(vm)}
+        verified = {vm.key for vm in desired if self._was_verified(vm)}
+        self._kept = self._before | verified | tools.established
         self._unmet: dict[str, CloudpemdaError] = {}
 
     def _was_there_before(self, vm: DesiredVm) -> bool:
@@ -119,10 +121,19 @@ class Run:
 
         def run(maker: VmMaker) -> Outcome:
             if maker.vm.key not in self._kept:
-                return self._chain(maker).run(before=VERIFY)
+                return self._chain(maker).run(
+                    before=_BACKUP if maker.vm.protection.backup else VERIFY
+                )
             return self._put_right(maker) if maker.vm.key in moved else Outcome(Ending.DONE)
 
         made = self._each(self._makers, run)
+        # Together, since those who join a backup job at the same time need one write.
+        joining = [
+            maker
+            for maker in self._makers
+            if made[maker.vm.key].ending is Ending.DONE and maker.vm.key not in self._kept
+        ]
+        made |= self._each(joining, lambda maker: self._chain(maker).run(before=VERIFY))
         done = [maker for maker in self._makers if made[maker.vm.key].ending is Ending.DONE]
         made |= {one.vm.key: Outcome(Ending.UNFINISHED, VERIFY) for one in done}
         if done and not self._tools.halted():
@@ -226,7 +237,7 @@ class Run:
         if protection.backup is not None:
             steps.append(
                 Step(
-                    "backup",
+                    _BACKUP,
                     guard.back_up,
                     guard.is_backed_up,
                     guard.leave_backup,

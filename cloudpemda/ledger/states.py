@@ -112,6 +112,7 @@ INSTANCE: Mapping[tuple[InstanceState, InstanceEvent], InstanceState] = MappingP
         (InstanceState.CREATING, InstanceEvent.RELEASE): InstanceState.PURGED,
         (InstanceState.ACTIVE, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
         (InstanceState.ACTIVE, InstanceEvent.CHANGE): InstanceState.CHANGING,
+        (InstanceState.ACTIVE, InstanceEvent.STICK): InstanceState.STUCK,
         (InstanceState.ACTIVE, InstanceEvent.RETIRE): InstanceState.RETIRING,
         (InstanceState.CHANGING, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
         (InstanceState.CHANGING, InstanceEvent.CHANGE): InstanceState.CHANGING,

@@ -55,6 +55,12 @@ TEXTS = {
         next_en="`cloudpemda apply` continues where it stopped.",
         next_id="`cloudpemda apply` melanjutkan dari tempat berhenti.",
     ),
+    "apply.undo-names": Text(
+        en="`--undo` takes back only requests that are named",
+        id="`--undo` hanya membatalkan permintaan yang disebut namanya",
+        next_en="cloudpemda apply --undo OPD/NAME",
+        next_id="cloudpemda apply --undo OPD/NAMA",
+    ),
     "apply.undo-active": Text(
         en="{key} is active: `--undo` takes back only what is not finished",
         id="{key} sudah aktif: `--undo` hanya membatalkan yang belum selesai",

@@ -84,25 +84,41 @@ class Pve:
         assert self._flavour is not None  # noqa: S101 - ha_rules sets it
         return self._flavour
 
-    def snapshot(self, configs_for: Collection[int] = (), *, images: bool = True) -> ClusterState:
+    def snapshot(
+        self,
+        configs_for: Collection[int] = (),
+        *,
+        also: Callable[[Vm], bool] | None = None,
+        images: bool = True,
+    ) -> ClusterState:
         """The cluster as it is now; six requests, and one per configuration.
 
-        With configurations for `configs_for` and for VMs too new to have sizes. `images=False`
-        leaves out the listing of import volumes (one request per shared import storage).
+        With configurations for `configs_for`, for VMs that `also` accepts as they are listed, and
+        for those too new to have sizes. `images=False` leaves out the listing of import volumes
+        (one request per shared import storage).
         """
+        vmids = frozenset(configs_for)
         state = picture.read_picture(
             self._transport,
             self._flavour,
             self._clock.now(),
-            configs_for,
+            lambda vm: vm.vmid in vmids or (also is not None and also(vm)),
             images=images,
         )
         self._flavour = state.ha_flavour
         return state
 
-    def freshness(self, nodes: Collection[str], backup_storages: Collection[str]) -> Freshness:
-        """Age of replications and backups; one request per node and per backup storage."""
-        return picture.read_freshness(self._transport, nodes, backup_storages)
+    def freshness(
+        self,
+        nodes: Collection[str],
+        backup_storages: Collection[str],
+        through: Sequence[str] | None = None,
+    ) -> Freshness:
+        """Age of replications and backups; one request per node and per backup storage.
+
+        Storages are asked `through` these nodes in turn (`nodes` if nothing is said).
+        """
+        return picture.read_freshness(self._transport, nodes, backup_storages, through)
 
     def permissions(self, path: str) -> frozenset[str]:
         """The token's own privileges on one ACL path, e.g. `/vms`."""
@@ -148,9 +164,9 @@ class Pve:
             form["comment"] = comment
         self._transport.write("POST", "/pools", _form(form))
 
-    def add_to_pool(self, pool: str, vmids: Iterable[int]) -> None:
-        """Put VMs into a pool. Raises Exists for one that is in a pool already."""
-        form: dict[str, Param] = {"poolid": pool, "vms": _numbers(vmids)}
+    def move_to_pool(self, pool: str, vmids: Iterable[int]) -> None:
+        """Put VMs into a pool, out of another one if need be. Raises Exists for a member."""
+        form: dict[str, Param] = {"poolid": pool, "vms": _numbers(vmids), "allow-move": True}
         self._transport.write("PUT", "/pools", _form(form))
 
     # -- VMs -----------------------------------------------------------------------------------
@@ -338,6 +354,11 @@ class Pve:
         """Replicate a VM's disks to another node; `job` is `VMID-N`. Raises Exists."""
         form = {"id": job, "type": "local", "target": target, "schedule": schedule}
         self._transport.write("POST", "/cluster/replication", form)
+
+    def update_replication(self, job: str, schedule: str) -> None:
+        """Enable a job and give it a schedule. Raises NotFound."""
+        form = {"schedule": schedule, "disable": "0"}
+        self._transport.write("PUT", "/cluster/replication/{id}", form, id=job)
 
     def schedule_replication(self, node: str, job: str) -> None:
         """Ask for a run now. Does nothing for a job that never ran: look at `replication_runs`."""

@@ -13,7 +13,7 @@ from cloudpemda.apply import (
     undo_workload,
 )
 from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, UsageError
 from cloudpemda.ledger import (
     Actor,
     InstanceRecord,
@@ -34,6 +34,7 @@ from cloudpemda.usecases.plan import (
     cluster_of,
     desired_of,
     draw_up,
+    keys_made,
     offer_digest,
     place_workload,
     pools,
@@ -68,17 +69,18 @@ def apply(
     """Apply the named requests, or all approved ones, one after the other.
 
     A request that is refused or fails stops no other. With `undo` what an unfinished apply left
-    is taken back, last step first. Raises Refused by role or for a named request that is not
+    is taken back, last step first; it must be named. Raises Refused by role or for one that is not
     approved, Unreachable where a cluster cannot be read; nothing was changed then.
     """
     actor = desk.act("operator")
+    if undo and not keys:
+        raise UsageError("apply.undo-names")
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:
         for record in records:
-            if keys and record.state is RequestState.ACTIVE:
+            if record.state is RequestState.ACTIVE:
                 raise Refused("apply.undo-active", key=record.key)
-        records = tuple(record for record in records if record.state is not RequestState.ACTIVE)
     states = read_clusters(desk, records)
     for record in records:
         if halted():
@@ -120,6 +122,7 @@ class _Run:
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,
+            spec_hash=self._record.spec_hash,
             offer_digest=offer_digest(self._desk, self._record, self._state),
             actor=self._actor,
         )
@@ -146,7 +149,7 @@ class _Run:
 
     def _claim(self) -> tuple[InstanceRecord, ...]:
         """The instances' identities; those of an active request are chosen long since."""
-        if self._record.state is RequestState.ACTIVE:
+        if self._fresh().state is RequestState.ACTIVE:
             return self._instances()
         desk, opd = self._desk, self._record.opd
         return desk.ledger.instances.claim(
@@ -211,7 +214,10 @@ class _Run:
         if self._record.state is RequestState.APPROVED:
             raise Refused("apply.nothing-to-undo", key=self._record.key)
         self._desk.ledger.requests.begin(
-            self._record.key, offer_digest=approved_digest(self._record), actor=self._actor
+            self._record.key,
+            spec_hash=self._record.spec_hash,
+            offer_digest=approved_digest(self._record),
+            actor=self._actor,
         )
         result: ApplyResult | None = None
         with self._open() as journal:
@@ -250,6 +256,7 @@ class _Run:
         return Tools(
             pve=desk.cluster(self._state.name),
             live=self._state,
+            established=keys_made(self._instances()),
             journal=journal,
             reclaim_vmid=self._reclaim,
             limits=desk.site.info.clusters[self._state.name].limits,

@@ -8,7 +8,6 @@ from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import (
     InstanceRecord,
-    InstanceState,
     Pools,
     RequestRecord,
     RequestState,
@@ -25,9 +24,6 @@ from cloudpemda.usecases.workload import Workload, approved_elsewhere
 PLANNABLE = frozenset(
     {RequestState.APPROVED, RequestState.APPLYING, RequestState.ACTIVE, RequestState.STUCK}
 )
-
-_MADE = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.RETIRING})
-"""States of instances that PVE is known to have had."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,9 @@ def draw_up(
     """
     place = placement or place_workload(workload, state, instances)
     desired = desired_of(workload, state, instances, place)
-    reasons = {vm.key: place.of(vm.key).score.words for vm in desired}
+    scores = {vm.key: place.of(vm.key).score for vm in desired}
+    # where it lived already nothing was chosen
+    reasons = {key: score.words for key, score in scores.items() if score.candidates}
     made = keys_made(instances)
     plan_ = diff(workload.record.key, desired, state, reasons, made)
     return Planned(workload.record, desired, plan_)
@@ -165,7 +163,7 @@ def desired_of(
 
 def keys_made(instances: Collection[InstanceRecord]) -> frozenset[str]:
     """The instances that PVE is known to have had."""
-    return frozenset(record.key for record in instances if record.state in _MADE)
+    return frozenset(record.key for record in instances if record.active_since is not None)
 
 
 def place_workload(

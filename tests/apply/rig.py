@@ -126,6 +126,7 @@ class Rig:
         return Tools(
             pve=self.pve,
             live=self.pve.snapshot([vm.identity.vmid for vm in vms]),
+            established=frozenset(),
             journal=self.journal,
             reclaim_vmid=self.reclaim,
             limits=self.limits,

@@ -26,7 +26,7 @@ def test_a_pool_is_made_once(bench: Bench) -> None:
     with pytest.raises(Exists):
         bench.pve.create_pool("opd-bkad")
     bench.create(10101)
-    bench.pve.add_to_pool("opd-bkad", [10101])
+    bench.pve.move_to_pool("opd-bkad", [10101])
     assert bench.pve.snapshot().vms[10101].pool == "opd-bkad"
 
 
