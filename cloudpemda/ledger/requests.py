@@ -222,16 +222,18 @@ class Requests:
         return numbers
 
     # -- applying ------------------------------------------------------------------------------
-    def begin(self, key: str, *, offer_digest: str, actor: Actor) -> RequestRecord:
-        """Enter `applying` under the live approval.
+    def begin(self, key: str, *, spec_hash: str, offer_digest: str, actor: Actor) -> RequestRecord:
+        """Enter `applying` under the live approval, for the revision that the caller has read.
 
         A request that is already applying or active is left as it is, and a stuck one goes on;
-        the offer is compared only at the first entry. Raises Refused `ledger.transition`, or
+        the offer is compared only at the first entry. Raises Refused `ledger.transition`,
+        `ledger.revision-moved` where `spec_hash` is not the current revision's, or
         `ledger.offer-changed` after the approval was voided and its hold returned.
         """
         self.expire_holds(self._store.clock.now())
         with self._audit.deed(actor) as deed:
             row = _row(deed.connection, key)
+            _require_hash(deed.connection, row, spec_hash)
             state = RequestState(row.state)
             reached = after(REQUEST, state, RequestEvent.BEGIN, row.number)
             live = _record(deed.connection, row.number).approval
@@ -242,7 +244,7 @@ class Requests:
                 _void(deed, row)
                 _move(deed, row, RequestEvent.VOID, reason="offer", offer_digest=offer_digest)
             elif state is not reached:
-                _move(deed, row, RequestEvent.BEGIN, revision=row.revision)
+                _move(deed, row, RequestEvent.BEGIN, revision=row.revision, spec_hash=spec_hash)
             record = _record(deed.connection, row.number)
         if moved:
             raise Refused("ledger.offer-changed", number=record.number, key=record.key)

@@ -1,8 +1,9 @@
 """What a reviewer decides on: a trial placement, without what may change until it is applied.
 
-The digest covers cluster, class, the kinds of VMs with sizes, networks and public addresses, the
-quota delta and the N+1 result. Node, VMID and free figures are shown, but left out of the digest:
-another node under `apply` is fine, another offer voids the approval.
+The digest covers the revision (its `spec_hash`), cluster, class, the kinds of VMs with sizes,
+networks and public addresses, the quota delta and the N+1 result. Node, VMID and free figures are
+shown, but left out of the digest: another node under `apply` is fine, another offer voids the
+approval.
 """
 
 import hashlib
@@ -53,6 +54,7 @@ class Trial:
 @dataclass(frozen=True)
 class Offer:
     workload: str
+    spec_hash: str  # of the revision that it was made for
     cluster: str
     service_class: str
     kinds: tuple[OfferedKind, ...]
@@ -89,6 +91,7 @@ class Offer:
     def _binding(self) -> dict[str, object]:
         return {
             "workload": self.workload,
+            "spec_hash": self.spec_hash,
             "cluster": self.cluster,
             "service_class": self.service_class,
             "vms": [_kind_data(kind) for kind in self.kinds],
@@ -104,6 +107,7 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
     placed = [placement.of(key) for key in keys]
     return Offer(
         workload=spec.key,
+        spec_hash=spec.spec_hash,
         cluster=placement.cluster,
         service_class=spec.service_class,
         kinds=tuple(

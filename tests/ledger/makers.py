@@ -109,7 +109,9 @@ def applying(ledger: Ledger, spec: WorkloadSpec, memory: int = 100) -> RequestRe
     members = [member for kind in spec.vms for member in kind.members]
     amounts = {member: {"instances": 1, "memory": memory} for member in members}
     approve(ledger, spec, amounts, (Link(spec.opd, UNLIMITED, frozenset({spec.opd})),))
-    return ledger.requests.begin(spec.key, offer_digest="offer-1", actor=OPERATOR)
+    return ledger.requests.begin(
+        spec.key, spec_hash=spec.spec_hash, offer_digest="offer-1", actor=OPERATOR
+    )
 
 
 def network(cidr: str = "10.10.110.0/29", **more: object) -> Network:

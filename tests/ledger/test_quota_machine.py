@@ -132,7 +132,9 @@ class QuotaMachine(RuleBasedStateMachine):
 
     @rule(target=planned, spec=consumes(approved))
     def begin(self, spec: WorkloadSpec) -> object:
-        self.ledger.requests.begin(spec.key, offer_digest="offer-1", actor=OPERATOR)
+        self.ledger.requests.begin(
+            spec.key, spec_hash=spec.spec_hash, offer_digest="offer-1", actor=OPERATOR
+        )
         return multiple(
             *self.ledger.instances.claim(
                 spec.key,

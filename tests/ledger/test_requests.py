@@ -218,7 +218,9 @@ def test_an_expired_hold_makes_room_without_being_asked(ledger: Ledger, clock: M
     approve(ledger, second, TWO, chain(memory=200))
     assert ledger.requests.get(first.key).state is RequestState.EXPIRED
     with pytest.raises(Refused, match=r"ledger\.transition"):
-        ledger.requests.begin(first.key, offer_digest="offer-1", actor=OPERATOR)
+        ledger.requests.begin(
+            first.key, spec_hash=first.spec_hash, offer_digest="offer-1", actor=OPERATOR
+        )
 
 
 def test_another_offer_under_apply_voids_the_approval(ledger: Ledger) -> None:
@@ -227,11 +229,31 @@ def test_another_offer_under_apply_voids_the_approval(ledger: Ledger) -> None:
     approve(ledger, spec, TWO, chain(memory=200))
 
     with pytest.raises(Refused, match=r"ledger\.offer-changed"):
-        ledger.requests.begin(spec.key, offer_digest="offer-2", actor=OPERATOR)
+        ledger.requests.begin(
+            spec.key, spec_hash=spec.spec_hash, offer_digest="offer-2", actor=OPERATOR
+        )
 
     record = ledger.requests.get(spec.key)
     assert (record.state, record.approval) == (RequestState.PENDING, None)
     assert ledger.quota.balances({"dinkes"})["memory"] == Balance()
+
+
+def test_another_revision_than_the_one_read_is_not_begun(ledger: Ledger) -> None:
+    """Approved again meanwhile, with an equal offer: what was read is still not what is allowed."""
+    spec = workload()
+    ledger.requests.submit(spec, "", SITI)
+    approve(ledger, spec, TWO, chain(memory=200))
+    ledger.requests.submit(revised(spec), "", SITI)
+    approve(ledger, revised(spec), TWO, chain(memory=200))
+
+    with pytest.raises(Refused, match=r"ledger\.revision-moved"):
+        ledger.requests.begin(
+            spec.key, spec_hash=spec.spec_hash, offer_digest="offer-1", actor=OPERATOR
+        )
+
+    record = ledger.requests.get(spec.key)
+    assert (record.state, record.revision) == (RequestState.APPROVED, 2)
+    assert record.approval is not None
 
 
 def test_beginning_again_goes_on_whatever_the_offer_is_by_now(ledger: Ledger) -> None:
@@ -239,12 +261,16 @@ def test_beginning_again_goes_on_whatever_the_offer_is_by_now(ledger: Ledger) ->
     record = applying(ledger, spec)
     assert record.state is RequestState.APPLYING
 
-    again = ledger.requests.begin(spec.key, offer_digest="other", actor=OPERATOR)
+    again = ledger.requests.begin(
+        spec.key, spec_hash=spec.spec_hash, offer_digest="other", actor=OPERATOR
+    )
     assert again == record
 
     ledger.requests.stick(spec.key, reason="pve2 is gone", actor=OPERATOR)
     assert ledger.requests.get(spec.key).state is RequestState.STUCK
-    resumed = ledger.requests.begin(spec.key, offer_digest="other", actor=OPERATOR)
+    resumed = ledger.requests.begin(
+        spec.key, spec_hash=spec.spec_hash, offer_digest="other", actor=OPERATOR
+    )
     assert resumed.state is RequestState.APPLYING
 
 

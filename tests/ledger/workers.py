@@ -138,8 +138,9 @@ def begin_or_expire(base: Path, number: int) -> str:
     """Half begin to apply, half find that the hold has run out."""
     with open_at(base, seed=number) as ledger:
         if number % 2:
+            record = ledger.requests.get("dinkes/simrs")
             return ledger.requests.begin(
-                "dinkes/simrs", offer_digest="offer-1", actor=OPERATOR
+                record.key, spec_hash=record.spec_hash, offer_digest="offer-1", actor=OPERATOR
             ).state
         later = Instant(START + timedelta(days=365))
         return "expired" if ledger.requests.expire_holds(later) else "nothing"

@@ -65,6 +65,12 @@ def test_another_cluster_size_network_delta_or_n_plus_one_is_another_offer() -> 
     assert len({one.digest for one in others} | {offer().digest}) == len(others) + 1
 
 
+def test_another_revision_is_another_offer_even_where_nothing_shown_differs() -> None:
+    other = offer(vms=(replace(DB, ssh_keys=("ssh-ed25519 BBBB other@dinkes",)),))
+    assert other.digest != offer().digest
+    assert replace(other, spec_hash=offer().spec_hash) == offer()
+
+
 def test_dimensions_that_do_not_grow_and_the_exposure_of_others_do_not_bind() -> None:
     more = replace(PLACEMENT, n_plus_one=NPlusOne((), (Exposed("other/vm/x-1", Exposure.NO_NODE),)))
     plain = replace(PLACEMENT, n_plus_one=NPlusOne((), ()))
