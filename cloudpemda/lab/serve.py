@@ -54,8 +54,7 @@ class Ports:
         return int(sock.getsockname()[1])
 
     async def close(self) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
+        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
 
 
 def _remembered(ports: dict[str, object], key: str) -> int:
