@@ -13,7 +13,7 @@ from cloudpemda.apply import (
     undo_workload,
 )
 from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, UsageError
 from cloudpemda.ledger import (
     Actor,
     InstanceRecord,
@@ -34,6 +34,7 @@ from cloudpemda.usecases.plan import (
     cluster_of,
     desired_of,
     draw_up,
+    keys_made,
     offer_digest,
     place_workload,
     pools,
@@ -68,17 +69,18 @@ def apply(
     """Apply the named requests, or all approved ones, one after the other.
 
     A request that is refused or fails stops no other. With `undo` what an unfinished apply left
-    is taken back, last step first. Raises Refused by role or for a named request that is not
+    is taken back, last step first; it must be named. Raises Refused by role or for one that is not
     approved, Unreachable where a cluster cannot be read; nothing was changed then.
     """
     actor = desk.act("operator")
+    if undo and not keys:
+        raise UsageError("apply.undo-names")
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:
         for record in records:
-            if keys and record.state is RequestState.ACTIVE:
+            if record.state is RequestState.ACTIVE:
                 raise Refused("apply.undo-active", key=record.key)
-        records = tuple(record for record in records if record.state is not RequestState.ACTIVE)
     states = read_clusters(desk, records)
     for record in records:
         if halted():
@@ -147,7 +149,7 @@ class _Run:
 
     def _claim(self) -> tuple[InstanceRecord, ...]:
         """The instances' identities; those of an active request are chosen long since."""
-        if self._record.state is RequestState.ACTIVE:
+        if self._fresh().state is RequestState.ACTIVE:
             return self._instances()
         desk, opd = self._desk, self._record.opd
         return desk.ledger.instances.claim(
@@ -254,6 +256,7 @@ class _Run:
         return Tools(
             pve=desk.cluster(self._state.name),
             live=self._state,
+            established=keys_made(self._instances()),
             journal=journal,
             reclaim_vmid=self._reclaim,
             limits=desk.site.info.clusters[self._state.name].limits,
