@@ -10,8 +10,10 @@ import time
 import urllib.request
 import uuid
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Protocol
 
+from cloudpemda.errors import Unreachable
 from cloudpemda.units import Instant, instant
 
 
@@ -48,7 +50,10 @@ class SystemClock:
 
 
 class LabClock:
-    """The lab's time, through its control port on loopback."""
+    """The lab's time, through its control port on loopback.
+
+    Raises Unreachable `clock.lab` where the lab does not answer, or stops while it is waited for.
+    """
 
     def __init__(self, control_url: str, token: str) -> None:
         self._url = control_url
@@ -68,8 +73,11 @@ class LabClock:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with self._open(query, timeout=600) as answer:
-            found: dict[str, float] = json.load(answer)
+        try:
+            with self._open(query, timeout=600) as answer:
+                found: dict[str, float] = json.load(answer)
+        except (OSError, HTTPException, ValueError) as error:
+            raise Unreachable("clock.lab", url=self._url) from error
         return found
 
 

@@ -26,6 +26,7 @@ from cloudpemda.units import MiB, Seconds, UnitError, parse_duration, parse_size
 JsonSchema = dict[str, Any]
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+_IMAGE_NAME = re.compile(r"[a-z]([a-z0-9.-]{0,30}[a-z0-9])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _NIP = re.compile(r"[0-9]{18}")
@@ -131,6 +132,11 @@ Name = Annotated[
     str,
     AfterValidator(_matching(_NAME, "document.name")),
     WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
+]
+ImageName = Annotated[
+    str,
+    AfterValidator(_matching(_IMAGE_NAME, "document.image-name")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_IMAGE_NAME.pattern}$"}),
 ]
 Day = Annotated[
     date,

@@ -306,6 +306,12 @@ TEXTS = {
         next_en="Use up to 32 lower-case letters, digits and hyphens; begin with a letter.",
         next_id="Pakai paling banyak 32 huruf kecil, angka, dan tanda hubung; awali dengan huruf.",
     ),
+    "document.image-name": Text(
+        en="{value} is no name of an image",
+        id="{value} bukan nama citra yang sah",
+        next_en="Use lower-case letters, digits, dots and hyphens, e.g. debian-12.",
+        next_id="Pakai huruf kecil, angka, titik, dan tanda hubung, misalnya debian-12.",
+    ),
     "document.date": Text(
         en="{value} is no date",
         id="{value} bukan tanggal",

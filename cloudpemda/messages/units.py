@@ -27,4 +27,10 @@ TEXTS = {
         next_en="Write it like 2026-11-20T08:00:00+07:00.",
         next_id="Tulis seperti 2026-11-20T08:00:00+07:00.",
     ),
+    "clock.lab": Text(
+        en="the lab, whose clock is this site's, does not answer at {url}",
+        id="lab, yang jamnya dipakai situs ini, tidak menjawab di {url}",
+        next_en="Start it: cloudpemda --site DIR lab start; then run the command again.",
+        next_id="Jalankan: cloudpemda --site DIR lab start; lalu ulangi perintahnya.",
+    ),
 }

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from cloudpemda.document.fields import (
     Day,
     Email,
+    ImageName,
     JsonSchema,
     Line,
     Name,
@@ -93,7 +94,7 @@ class VmModel(_Model):
     name: Name
     count: Annotated[int, Field(ge=1, le=50)] = 1
     keep_apart: bool = Field(default=False, description="Each on another node.")
-    image: Name
+    image: ImageName
     flavor: Name | None = None
     cpu: Annotated[int, Field(ge=1, le=128)] | None = None
     memory: Annotated[Size, sized(MiB(512), MiB(_TIB))] | None = None

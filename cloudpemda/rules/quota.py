@@ -50,7 +50,8 @@ def amount(dimension: str, value: int) -> int:
 def usage_of(vm: VmSpec, service_class: ServiceClass) -> Usage:
     """What ONE instance of `vm` costs (design, section 4.2).
 
-    A replicated disk is charged once per copy, in its own storage class. Backup is the protected
+    A replicated disk is charged once per copy, in its own storage class; one that the OPD does not
+    want protected has no copies. Backup is the protected
     disks times the class's factor, rounded up to a whole MiB.
     """
     copies = 1 + (service_class.replication.targets if service_class.replication else 0)
@@ -62,7 +63,7 @@ def usage_of(vm: VmSpec, service_class: ServiceClass) -> Usage:
     }
     for disk in vm.disks:
         dimension = disk_dimension(disk.storage_class)
-        usage[dimension] = usage.get(dimension, 0) + disk.size * copies
+        usage[dimension] = usage.get(dimension, 0) + disk.size * (copies if disk.protect else 1)
     if service_class.backup is not None:
         # A fraction of the decimal text: 1.1 as a binary float would cost a MiB now and then.
         factor = Fraction(str(service_class.backup.factor))

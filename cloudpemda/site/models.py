@@ -15,6 +15,7 @@ from cloudpemda.document.fields import (
     CountLimit,
     Duration,
     Email,
+    ImageName,
     JsonSchema,
     Line,
     Name,
@@ -272,7 +273,7 @@ class ServiceClass(Strict):
 
 
 class Catalogue(Strict):
-    images: Mapping[Name, Mapping[Name, Image]]  # image → cluster → where
+    images: Mapping[ImageName, Mapping[Name, Image]]  # image → cluster → where
     flavors: Mapping[Name, Flavor] = Field(default_factory=dict)
     service_classes: Mapping[Name, ServiceClass]
 

@@ -42,7 +42,7 @@ def test_a_replicated_protected_vm_pays_for_its_copies_and_its_backups() -> None
         "vcpu": 4,
         "memory": 8192,
         "disk.ssd": 2 * 245760,
-        "disk.hdd": 2 * 1000,
+        "disk.hdd": 1000,  # not protected: it has no copy
         "backup": 368640,
         "public_ip": 1,
     }
