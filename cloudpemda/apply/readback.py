@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from cloudpemda.apply.failures import NotAsDesired, meaning
 from cloudpemda.apply.shop import Shop
-from cloudpemda.cluster import ClusterState
+from cloudpemda.cluster import ClusterState, HaFlavour
 from cloudpemda.errors import CloudpemdaError, Refused
 from cloudpemda.plan.diff import examine
-from cloudpemda.plan.ha import sid
+from cloudpemda.plan.ha import apart_name, sid
 from cloudpemda.plan.model import Aspect, DesiredVm, Difference
 from cloudpemda.saga import Failure
 
@@ -46,7 +46,7 @@ class Readback:
         self._until_started(vms)
         left = list(vms)
         while True:
-            reading = self.read(left)
+            reading = self.read(left, among=vms)
             left = [vm for vm in left if vm.key in reading.unmet or vm.key in reading.unknown]
             if not left or self._late():
                 return reading
@@ -67,8 +67,9 @@ class Readback:
     def _late(self) -> bool:
         return (self._shop.clock.now() - self._begun).total_seconds() > _SECONDS
 
-    def read(self, vms: Sequence[DesiredVm]) -> Reading:
-        """What is unmet or unknown of these VMs now."""
+    def read(self, vms: Sequence[DesiredVm], among: Sequence[DesiredVm] = ()) -> Reading:
+        """What is unmet or unknown of these VMs now; `among` are those they are kept apart from,
+        themselves included (these VMs alone if none are given)."""
         try:
             state = self._shop.pve.snapshot([vm.identity.vmid for vm in vms], images=False)
         except CloudpemdaError as error:
@@ -84,12 +85,39 @@ class Readback:
         unlisted: list[DesiredVm] = []
         for planned in plan.vms:
             vm = planned.desired
-            found = (*planned.differences, *_not_started(vm, state))
+            found = (
+                *(one for one in planned.differences if one.key != _apart_key(vm)),
+                *_not_started(vm, state),
+                *self._not_apart(vm, among or vms, state),
+            )
             if found:
                 unmet[vm.key] = _not_as_desired(vm, found)
             if any(one.aspect is Aspect.BACKUP for one in found):
                 unlisted.append(vm)
         return Reading(unmet, unknown, unlisted)
+
+    def _not_apart(
+        self, vm: DesiredVm, among: Sequence[DesiredVm], state: ClusterState
+    ) -> tuple[Difference, ...]:
+        """The rule that keeps the VM apart holds all that were made of its group. It may hold
+        more of this workload: one whose making is not finished has joined it already."""
+        name = _apart_key(vm)
+        members = {
+            sid(one.identity.vmid) for one in among if one.protection.ha and _apart_key(one) == name
+        }
+        if name is None or len(members) < 2 or state.ha_flavour is not HaFlavour.RULES:
+            return ()
+        own = {sid(one.identity.vmid) for one in self._shop.workload}
+        for rule in state.ha_rules:
+            apart = rule.enabled and rule.errors is None and rule.positive is False
+            if rule.name == name and apart and members <= rule.resources <= own:
+                return ()
+        return (Difference(Aspect.HA, name, "", ",".join(sorted(members))),)
+
+
+def _apart_key(vm: DesiredVm) -> str | None:
+    group = vm.protection.apart
+    return None if group is None or not vm.protection.ha else apart_name(group)
 
 
 def _not_started(vm: DesiredVm, state: ClusterState) -> tuple[Difference, ...]:

@@ -14,7 +14,7 @@ from cloudpemda.errors import ExitCode
 from cloudpemda.messages import texts
 from cloudpemda.saga import Event, Journal, StepRecord
 from cloudpemda.units import MiB
-from tests.apply.rig import Rig, desired, layout, rig
+from tests.apply.rig import BACKUP, Rig, desired, layout, rig
 from tests.saga.memory import MemoryJournal
 from tests.saga.sweeps import Killed
 
@@ -124,6 +124,14 @@ def test_undo_of_one_leaves_its_neighbours_protected(lab: Rig) -> None:
     assert job["vmid"] == "10001,10003"
 
 
+def test_a_rule_that_keeps_one_vm_apart_from_nothing_goes(lab: Rig) -> None:
+    vms = [desired(1), desired(2)]
+    lab.apply(*vms)
+    assert "cloudpemda-apart-dinkes_simrs_db" in lab.control.state()["dc"]["ha_rules"]
+    lab.undo(vms[1])
+    assert list(lab.control.state()["dc"]["ha_rules"]) == ["cloudpemda-10001"]
+
+
 def test_one_of_three_that_fails_leaves_the_others(lab: Rig) -> None:
     lab.control.arm(
         {"at": 0, "do": "storage-full", "cluster": "dc", "node": "pve2", "storage": "local-zfs"}
@@ -158,10 +166,12 @@ def test_undo_never_touches_a_stranger_under_our_vmid(lab: Rig) -> None:
     vm = desired(1, plain=True)
     lab.apply(vm)
     lab.control.outside("delete-vm", 10001)
-    lab.control.outside("create-vm", 10001, config={"name": "stranger"}, status="running")
+    lab.control.outside("create-vm", 10001, config={"name": "stranger"})
+    lab.control.outside("change-vm", 10001, status="running")
     stranger = lab.control.vms()[10001]
     assert endings(lab.undo(vm)) == [FAILED]
     assert lab.control.vms()[10001] == stranger
+    assert stranger["status"] == "running"
 
 
 def test_a_stranger_in_place_of_our_vm_is_never_configured(lab: Rig) -> None:
@@ -231,6 +241,9 @@ def test_a_task_of_a_process_that_died_is_reckoned_with(lab: Rig, step: str, way
         assert endings(lab.apply(vm)) == [ACTIVE]
         assert lab.differences(vm) == []
     else:
+        # the start ends between the stop and the removal
+        lab.control.arm({"on": {"method": "DELETE", "path": "*/qemu/*", "nth": 1}, "do": "delay",
+                         "seconds": 5})  # fmt: skip
         assert endings(lab.undo(vm)) == [FAILED]
         assert lab.left() == before
 
@@ -254,6 +267,23 @@ class _DyingJournal:
         if name == self.step:
             raise Killed
         self.journal.note_upid(subject, name, upid)
+
+
+def test_putting_right_that_fails_takes_nothing_back(lab: Rig) -> None:
+    """What stands there before the saga keeps all its protection, whatever cannot be put right."""
+    vm = desired(1)
+    lab.apply(vm)
+    lab.journal = MemoryJournal()
+    lab.pve.update_backup_job(BACKUP.job, [10001], {"enabled": False})
+    lab.control.arm({"on": {"method": "PUT", "path": "/cluster/backup/*"}, "do": "error"})
+    before = lab.left()
+    assert endings(lab.apply(vm)) == [UNFINISHED]
+    assert lab.left() == before
+    assert lab.control.vms()[10001]["status"] == "running"
+    assert lab.control.state()["dc"]["ha_resources"]["vm:10001"]["state"] == "started"
+    lab.control.arm()
+    assert endings(lab.apply(vm)) == [ACTIVE]
+    assert lab.differences(vm) == []
 
 
 # -- lost answers, temporary errors -----------------------------------------------------------
@@ -357,6 +387,28 @@ def test_a_rule_that_is_switched_off_behind_our_back_fails_the_reading_back(lab:
     assert vmids(lab) == [10002]
     lab.undo(*vms)
     assert lab.left() == before
+
+
+def test_an_unfinished_neighbour_costs_nobody_its_vm(lab: Rig) -> None:
+    """Three VMs kept apart; one loses its node when it has joined the rule already. The others
+    are as desired, and are not taken back because the rule names one more."""
+    vms = [desired(1), desired(2), desired(3)]
+    # waits for all three to be under HA, then one node goes
+    seen: set[str] = set()
+
+    def lose_a_node(key: str, step: str, state: str, fraction: float) -> None:
+        if (step, state) == ("ha", "done"):
+            seen.add(key)
+            if len(seen) == 3:
+                lab.control.node("pve3", "down")
+
+    result = apply_workload(vms, replace(lab.tools(vms), progress=lose_a_node))
+    assert endings(result)[2] is UNFINISHED
+    assert FAILED not in endings(result), result
+    lab.control.node("pve3", "up")
+    lab.control.advance(30)
+    assert endings(lab.apply(*vms)) == [ACTIVE] * 3
+    assert lab.differences(*vms) == []
 
 
 def test_what_was_read_back_once_is_not_destroyed_for_a_later_difference(lab: Rig) -> None:
