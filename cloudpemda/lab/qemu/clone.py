@@ -112,6 +112,8 @@ def _clone(call: Call, source: Vm, vm: Vm, full: bool, task: Task) -> Work:
             config[key] = _copy(call, vm, key, drive, full, task, made)
             if full and not drive.cdrom and ":" in drive.volid:
                 yield world.duration("clone")
+            # The new configuration can be read from the first finished disk on, still locked.
+            vm.config = {**config, "lock": "clone"}
         if not full:
             yield world.duration("linked-clone")
         if world.cluster.vms.get(vm.vmid) is not vm:
