@@ -71,7 +71,7 @@ class _Terminal:
     def applying(self) -> "Live":
         from cloudpemda.cli.progress import Live
 
-        return Live(self._frame.err)
+        return Live(self._frame)
 
     def applied(self, done: "Sequence[Applied]") -> None:
         from cloudpemda.cli.tables import applied

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -91,6 +92,14 @@ class Frame:
         trace = "".join(traceback.format_exception(error))
         click.echo(harmless(trace, keep="\n"), nl=False, err=True)
         return self._end(code, (Fault("cli.bug", {"kind": type(error).__name__}),))
+
+    def abandon(self, code: str) -> NoReturn:
+        """End the process at this instant with 6, from a signal handler: no cleaning up, since
+        whatever was begun stands in the journal."""
+        self._end(ExitCode.INCOMPLETE, (Fault(code),))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ExitCode.INCOMPLETE)
 
     def _end(self, code: ExitCode, faults: Sequence[Fault]) -> int:
         if self.json:

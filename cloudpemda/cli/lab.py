@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import InvalidInput, UsageError
+from cloudpemda.errors import InvalidInput, Refused, UsageError
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
@@ -20,6 +20,18 @@ def layout_file(site: Path) -> Path | None:
     """The site's own layout of simulated clusters, if it has one."""
     layout = site / "lab.yaml"
     return layout if layout.exists() else None
+
+
+def lab_directory(frame: "Frame") -> Path:
+    """Where the lab of this site keeps its state. Raises Refused `lab.real-site` for a site with
+    real clusters: a lab beside them would only mislead."""
+    from cloudpemda.site import load_site
+
+    if (frame.directory / "site.yaml").exists():
+        site = load_site(frame.directory)
+        if all(settings.endpoints != "lab" for settings in site.info.clusters.values()):
+            raise Refused("lab.real-site", directory=str(frame.directory))
+    return state_directory(frame.directory)
 
 
 @click.group()
@@ -40,7 +52,7 @@ def serve(
     from cloudpemda import lab as simulated
 
     if state is None:
-        directory = state_directory(frame.directory)
+        directory = lab_directory(frame)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         simulated.serve_site(directory, layout_file(frame.directory))
         return
@@ -58,7 +70,7 @@ def start(frame: "Frame") -> None:
     """Start the lab in the background; does nothing if it runs."""
     from cloudpemda.lab import process
 
-    directory = state_directory(frame.directory)
+    directory = lab_directory(frame)
     found, started = process.start(directory, layout_file(frame.directory))
     code = "lab.started" if started else "lab.runs-already"
     data = {"started": started, "pid": found.pid, "clusters": found.clusters}

@@ -2,17 +2,21 @@
 
 import signal
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from cloudpemda.cli.frame import Frame
 
 
 class Live:
-    """One bar per VM. The first Ctrl-C or SIGTERM asks the apply to stop where it can be
-    resumed; the second one ends the process at once, which can be resumed as well."""
+    """One bar per VM. The first Ctrl-C or SIGTERM asks the apply to stop at its next safe point;
+    the second one ends the process at once, which the journal allows at any instant."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, frame: "Frame") -> None:
+        console = frame.err
+        self._frame = frame
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -56,6 +60,6 @@ class Live:
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._stop:
-            raise KeyboardInterrupt
+            self._frame.abandon("apply.interrupted")
         self._stop = True
-        self._console.print("stopping at the next safe point; `apply` again continues")
+        self._console.print(self._frame.say("show.stopping"))

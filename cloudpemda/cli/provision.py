@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import ExitCode, Incomplete, worst
+from cloudpemda.errors import ExitCode, worst
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
@@ -36,11 +36,8 @@ def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
     from cloudpemda.plan.diff import plan_to_data
     from cloudpemda.usecases.apply import apply as use_case
 
-    try:
-        with frame.desk() as desk, Live(frame.err) as live:
-            done = use_case(desk, requests, live.progress, live.halted, undo=undo)
-    except KeyboardInterrupt as stop:  # a second Ctrl-C did not wait for the safe point
-        raise Incomplete("apply.interrupted") from stop
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(desk, requests, live.progress, live.halted, undo=undo)
     data = [
         {
             "request": one.record.key,

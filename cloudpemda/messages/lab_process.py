@@ -33,4 +33,10 @@ TEXTS = {
         next_en="docs/lab.md shows the form of a fault script.",
         next_id="docs/lab.md menunjukkan bentuk skrip gangguan.",
     ),
+    "lab.real-site": Text(
+        en="the clusters of {directory} are real: it has no lab",
+        id="klaster di {directory} adalah klaster nyata: tidak ada lab di sini",
+        next_en="Use inventories/lab, or a site whose clusters say `endpoints: lab`.",
+        next_id="Pakai inventories/lab, atau situs yang klasternya `endpoints: lab`.",
+    ),
 }

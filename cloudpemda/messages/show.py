@@ -62,6 +62,11 @@ TEXTS = {
         en="{key}: as it shall be, nothing was written",
         id="{key}: sudah sesuai, tidak ada yang ditulis",
     ),
+    "show.stopping": Text(
+        en="stopping at the next safe point; `apply` again continues (Ctrl-C once more: at once)",
+        id="berhenti di titik aman berikutnya; `apply` lagi melanjutkan (Ctrl-C sekali lagi: "
+        "seketika)",
+    ),
     "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
     "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),
     "show.no-instances": Text(en="no VMs", id="tidak ada VM"),

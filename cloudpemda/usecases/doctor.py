@@ -99,6 +99,8 @@ class _Visit:
         for fault in error.faults:
             where = {} if fault.file is None else {"file": fault.file}
             self._note(Level.FAIL, fault.code, error.exit_code, **{**fault.values, **where})
+            if fault.file == str(self._site.path(self._settings.token.secret)):
+                self.commands = rights.setup_commands(self._settings.token.id)
 
     def _note(
         self, level: Level, code: str, exit_code: ExitCode = ExitCode.FINDINGS, **values: object
