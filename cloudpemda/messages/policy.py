@@ -77,8 +77,10 @@ TEXTS: dict[str, Text] = {
         next_id="Kurangi, hentikan VM yang tak terpakai, atau minta rentangnya diperlebar.",
     ),
     "policy.own-request": Text(
-        en="{login} asked for {key} or handed it in, and so may not decide on it",
-        id="{login} yang meminta atau mengajukan {key}, sehingga tidak boleh memutusnya",
+        en="{login} shares login, NIP or name with whoever asked for {key} or handed it in, and so "
+        "may not decide on it",
+        id="{login} memiliki login, NIP, atau nama yang sama dengan yang meminta atau mengajukan "
+        "{key}, sehingga tidak boleh memutusnya",
         next_en="Another approver has to decide.",
         next_id="Harus diputus oleh penyetuju lain.",
     ),

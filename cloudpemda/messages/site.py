@@ -176,6 +176,12 @@ TEXTS = {
         next_en="Keep one entry, with all roles of the person.",
         next_id="Pertahankan satu entri, dengan semua peran orang itu.",
     ),
+    "site.equal-nips": Text(
+        en="the NIP of {login} stands already on line {line}",
+        id="NIP milik {login} sudah ada di baris {line}",
+        next_en="A person has one entry and one login; correct the NIP, or join the entries.",
+        next_id="Satu orang satu entri dan satu login; perbaiki NIP, atau gabungkan entrinya.",
+    ),
     "site.no-production": Text(
         en="no cluster has the role production",
         id="tidak ada klaster berperan production",

@@ -4,7 +4,9 @@ A request is measured against what its OPD is allowed, the catalogue and the pro
 a decision against the roles of the person and against who asked. All reasons are given at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -17,6 +19,34 @@ from cloudpemda.site.models import ClusterSettings, OpdFile, Person, Role, Servi
 from cloudpemda.units import Instant
 
 LONGEST_LEASE_YEARS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody as far as they are known: what is None is not, and matches nobody."""
+
+    login: str | None
+    nip: str | None
+    name: str
+
+    def is_one_of(self, *others: "Party") -> bool:
+        """Whether a login, a NIP or a name is the same."""
+        return any(self._marks & other._marks for other in others)
+
+    @property
+    def _marks(self) -> frozenset[tuple[str, str]]:
+        marks = {("login", self.login), ("nip", _digits(self.nip)), ("name", _folded(self.name))}
+        return frozenset((kind, mark) for kind, mark in marks if mark)
+
+
+def _digits(nip: str | None) -> str:
+    """A NIP without what people write between its groups."""
+    return "".join(sign for sign in nip or "" if sign.isdecimal())
+
+
+def _folded(name: str) -> str:
+    """A name without case, width and spacing."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def may_ask(spec: WorkloadSpec, site: Site, *, now: Instant, others: int) -> Verdict:
@@ -54,15 +84,23 @@ def deciding_role(person: Person, opd: str, service_class: ServiceClass) -> Role
 
 
 def may_decide(
-    person: Person, spec: WorkloadSpec, *, submitted_by: str, service_class: ServiceClass
+    person: Person,
+    spec: WorkloadSpec,
+    *,
+    submitted_by: Collection[Party],
+    service_class: ServiceClass,
 ) -> Verdict:
-    """May this person decide on this request, handed in by the login `submitted_by`?
+    """May this person decide on this request? `submitted_by` is who handed it in, in each way in
+    which they are known.
 
-    Never one's own, under no login and no role: the requester is known by NIP, and by name where
-    the person's NIP is not on record.
+    Never one's own, neither as the requester that the document names nor as the one who handed it
+    in. Login, NIP and name each suffice: an account can be borrowed, a digit mistyped and a name
+    respelled, so whoever shares one of them lets somebody else decide.
     """
     faults: list[Fault] = []
-    if person.login == submitted_by or _is_requester(person, spec):
+    requester = Party(None, spec.requester.nip, spec.requester.name)
+    decider = Party(person.login, person.nip, person.name)
+    if decider.is_one_of(requester, *submitted_by):
         faults.append(_fault("policy.own-request", None, login=person.login, key=spec.key))
     if deciding_role(person, spec.opd, service_class) is None:
         faults.append(
@@ -76,16 +114,6 @@ def may_decide(
             )
         )
     return Verdict(tuple(faults))
-
-
-def _is_requester(person: Person, spec: WorkloadSpec) -> bool:
-    if person.nip is not None:
-        return person.nip == spec.requester.nip
-    return _folded(person.name) == _folded(spec.requester.name)
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
 
 
 # -- what is asked for -----------------------------------------------------------------------

@@ -121,14 +121,22 @@ def _people(files: Files) -> Iterator[Fault]:
     if files.people.model is None:
         return
     source = files.people.source
-    first: dict[str, int] = {}
+    logins: dict[str, int] = {}
+    nips: dict[str, int] = {}
     for index, person in enumerate(files.people.model.people):
-        if person.login in first:
-            line = source.values_at[("people", first[person.login], "login")][0]
+        if person.login in logins:
+            line = source.place(("people", logins[person.login], "login"))[0]
             yield source.fault(
                 "site.equal-logins", ("people", index, "login"), login=person.login, line=line
             )
-        first.setdefault(person.login, index)
+        elif person.nip in nips:
+            line = source.place(("people", nips[person.nip], "nip"))[0]
+            yield source.fault(
+                "site.equal-nips", ("people", index, "nip"), login=person.login, line=line
+            )
+        logins.setdefault(person.login, index)
+        if person.nip is not None:
+            nips.setdefault(person.nip, index)
         for number, grant in enumerate(person.roles):
             if grant.opd is not None and grant.opd not in files.opds:
                 place = ("people", index, "roles", number, "opd")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import Actor, RequestRecord
 from cloudpemda.plan.offer import Offer
-from cloudpemda.rules.policy import deciding_role, may_ask, may_decide
+from cloudpemda.rules.policy import Party, deciding_role, may_ask, may_decide
 from cloudpemda.rules.quota import chain_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
@@ -59,7 +59,7 @@ def deciding_actor(desk: Desk, record: RequestRecord) -> Actor:
     verdict = may_decide(
         desk.person,
         record.spec,
-        submitted_by=record.submitted_by.login,
+        submitted_by=_submitters(desk, record),
         service_class=service_class,
     )
     if not verdict.allowed:
@@ -67,6 +67,19 @@ def deciding_actor(desk: Desk, record: RequestRecord) -> Actor:
     role = deciding_role(desk.person, record.opd, service_class)
     assert role is not None  # noqa: S101 - `may_decide` has a fault for it
     return Actor(desk.person.login, desk.person.name, role)
+
+
+def _submitters(desk: Desk, record: RequestRecord) -> tuple[Party, ...]:
+    """Who handed the revision in: as recorded then, and as people.yaml has the login now."""
+    actor = record.submitted_by
+    return (
+        Party(actor.login, None, actor.name),
+        *(
+            Party(one.login, one.nip, one.name)
+            for one in desk.site.people
+            if one.login == actor.login
+        ),
+    )
 
 
 def _other_vms(desk: Desk, record: RequestRecord) -> int:

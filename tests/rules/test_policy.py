@@ -9,10 +9,12 @@ import pytest
 from cloudpemda.messages import Lang, explain
 from cloudpemda.request.spec import DiskSpec, NicSpec, WorkloadSpec
 from cloudpemda.rules import Verdict
-from cloudpemda.rules.policy import deciding_role, has_role, may_ask, may_decide
+from cloudpemda.rules.policy import Party, deciding_role, has_role, may_ask, may_decide
 from cloudpemda.site.load import Site
 from cloudpemda.units import Instant, MiB
 from tests.rules.makers import NOW, cluster, person, service_class, site, vm, workload
+
+HANDED_IN = Party("asep", "198703142011011003", "Asep Hidayat")
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -147,7 +149,7 @@ def test_the_class_says_whose_decision_it_is(
     someone = person("rina", (role, None))
     wanted = service_class(approval=approval)
     assert deciding_role(someone, "dinkes", wanted) == deciding
-    verdict = may_decide(someone, workload(), submitted_by="siti", service_class=wanted)
+    verdict = may_decide(someone, workload(), submitted_by=(HANDED_IN,), service_class=wanted)
     assert codes(verdict) == ([] if deciding else ["policy.no-role"])
 
 
@@ -159,19 +161,36 @@ def test_both_roles_decide_as_approver() -> None:
 @pytest.mark.parametrize(
     ("login", "more"),
     [
-        ("siti", {}),
-        ("other-login", {"nip": "198501012010012001"}),
-        ("other-login", {"name": "SITI  rahmawati"}),
+        ("asep", {}),
+        ("asep", {"nip": "199001012015012009", "name": "Somebody Else"}),
+        ("other", {"nip": "198501012010012001"}),
+        ("other", {"nip": "198703142011011003"}),
+        ("other", {"name": "SITI  rahmawati"}),
+        ("other", {"name": "Siti Rahmawati", "nip": "199001012015012009"}),
+        ("other", {"name": "\uff33iti Rahmawati", "nip": "198501012010012002"}),
+        ("other", {"name": "asep HIDAYAT", "nip": "199001012015012009"}),
     ],
 )
-def test_nobody_decides_on_their_own_request(login: str, more: dict[str, str]) -> None:
-    requester = person(login, ("approver", None), **more)
-    verdict = may_decide(requester, workload(), submitted_by="siti", service_class=service_class())
+def test_nobody_decides_on_what_they_asked_for_or_handed_in(
+    login: str, more: dict[str, str]
+) -> None:
+    """Login, NIP or name of the requester or of whoever handed it in: one of them suffices."""
+    decider = person(login, ("approver", None), **more)
+    verdict = may_decide(
+        decider, workload(), submitted_by=(HANDED_IN,), service_class=service_class()
+    )
     assert codes(verdict) == ["policy.own-request"]
 
 
-def test_a_namesake_with_another_nip_is_another_person() -> None:
-    namesake = person("siti2", ("approver", None), name="Siti Rahmawati", nip="199001012015012009")
-    assert may_decide(
-        namesake, workload(), submitted_by="siti", service_class=service_class()
-    ).allowed
+def test_a_nip_counts_by_its_digits() -> None:
+    decider = person("rina", ("approver", None), nip="199001012015012009")
+    spaced = Party(None, "19900101 201501 2 009", "Somebody")
+    verdict = may_decide(decider, workload(), submitted_by=(spaced,), service_class=service_class())
+    assert codes(verdict) == ["policy.own-request"]
+
+
+def test_what_is_not_known_matches_nobody() -> None:
+    decider = person("rina", ("approver", None))
+    nobody = Party(None, None, "Somebody")
+    verdict = may_decide(decider, workload(), submitted_by=(nobody,), service_class=service_class())
+    assert verdict.allowed

@@ -3,7 +3,8 @@
 import os
 import pwd
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,64 @@ def test_sudo_is_believed_of_root_only(login_site: Office, monkeypatch: pytest.M
     site = ("--site", str(login_site.directory), "--output", "json")
     answer = login_site.call(*site, "request", "submit", login_site.file("simrs.yaml"))
     assert answer.document["faults"][0]["values"]["login"] == someone.pw_name
+
+
+@pytest.fixture
+def people(office: Office) -> Iterator[Callable[[str], None]]:
+    """Add entries to people.yaml for one test."""
+    file = office.directory / "people.yaml"
+    before = file.read_text()
+
+    def add(more: str) -> None:
+        file.write_text(before + more)
+
+    yield add
+    file.write_text(before)
+
+
+HENDRA = ("Hendra Gunawan", "197512121999031004")
+
+
+@pytest.mark.parametrize(
+    ("login", "name", "nip"),
+    [
+        ("hendra-opd", "Somebody Else", None),
+        ("hendra-opd", "Hendra  GUNAWAN", "199912312020011001"),
+    ],
+)
+def test_a_second_account_does_not_make_a_second_person(
+    office: Office, people: Callable[[str], None], login: str, name: str, nip: str | None
+) -> None:
+    """The approver hands in under another login: what matters is who they are."""
+    number = f", nip: '{nip}'" if nip else ""
+    people(f"  - {{login: {login}, name: {name}{number}, "
+           "roles: [{role: requester, opd: dinkes}, {role: approver}]}\n")  # fmt: skip
+    file = office.file("simrs.yaml")
+    assert office.run("request", "submit", file, actor=login).code == 0
+    answer = office.run("request", "approve", "dinkes/simrs", actor=login)
+    assert (answer.code, answer.codes) == (4, ["request.not-yours", "policy.own-request"])
+    answer = office.run("request", "approve", "dinkes/simrs", actor="hendra")
+    same = " ".join(name.casefold().split()) == HENDRA[0].casefold()
+    assert answer.codes == (["request.not-yours", "policy.own-request"] if same else [])
+
+
+def test_a_mistyped_nip_hides_no_namesake(office: Office) -> None:
+    def for_hendra(document: dict[str, Any]) -> None:
+        document["metadata"]["requester"] |= {"name": HENDRA[0], "nip": "197512121999031005"}
+
+    file = office.edited("simrs.yaml", for_hendra)
+    assert office.run("request", "submit", file, actor="siti").code == 0
+    answer = office.run("request", "approve", "dinkes/simrs", actor="hendra")
+    assert (answer.code, answer.codes) == (4, ["request.not-yours", "policy.own-request"])
+
+
+def test_two_people_with_one_nip_are_a_fault_of_the_site(
+    office: Office, people: Callable[[str], None]
+) -> None:
+    people(f"  - {{login: h-opd, name: H. G., nip: '{HENDRA[1]}', roles: []}}\n")
+    answer = office.run("request", "list")
+    assert (answer.code, answer.codes) == (3, ["site.equal-nips"])
+    assert answer.document["faults"][0]["path"] == "people[7].nip"
 
 
 def test_the_timer_runs_the_night_but_approves_nothing(office: Office) -> None:
