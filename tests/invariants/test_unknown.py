@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from cloudpemda.apply import VmEnding
+from cloudpemda.cluster import NodeStatus
+from cloudpemda.proxmox import BadAnswer, nouns
+from cloudpemda.proxmox.rows import Row
 from tests.apply.rig import desired, rig
 from tests.scenarios.conftest import Office
 
@@ -118,3 +123,12 @@ def test_what_stands_on_a_lost_node_is_neither_taken_back_nor_made_again(tmp_pat
         lab.control.node("pve2", "up")
         assert [one.ending for one in lab.undo(vm).vms] == [VmEnding.FAILED]
         assert lab.control.vms() == {}
+
+
+@pytest.mark.parametrize("said", [{}, {"status": "unknown"}, {"status": "Online"}, {"status": ""}])
+def test_a_node_that_does_not_say_that_it_is_online_is_unknown(said: dict[str, str]) -> None:
+    def complain(where: str, found: object) -> BadAnswer:
+        raise AssertionError(f"{where}: {found}")
+
+    row = Row("/cluster/resources[0]", {"type": "node", "node": "pve1", **said}, complain)
+    assert nouns.node(row).status is NodeStatus.UNKNOWN
