@@ -11,8 +11,6 @@ table of recorded answers. `process` starts and finds a lab and is light; servin
 server.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 
@@ -22,7 +20,7 @@ def serve_site(directory: Path, layout: Path | None = None) -> None:
     `directory` (0700) holds its state, certificates and tokens; a layout given once is kept there.
     Raises LabError for a bad layout, or a directory in which a lab runs already.
     """
-    from .serve import serve_site as serve
+    from cloudpemda.lab.serve import serve_site as serve
 
     serve(directory, layout)
 
@@ -34,7 +32,7 @@ def serve_recorded(
 
     All nodes answer through the first one's port. `directory` keeps the certificates.
     """
-    from .serve import serve_recorded as serve
+    from cloudpemda.lab.serve import serve_recorded as serve
 
     serve(version, (host, port), root_password, directory)
 

@@ -1,15 +1,12 @@
 """`python -m cloudpemda.lab serve …`: a lab in the foreground."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 
 from cloudpemda.errors import CloudpemdaError
+from cloudpemda.lab import serve_recorded, serve_site
 from cloudpemda.messages import explain, language
-
-from . import serve_recorded, serve_site
 
 
 def main() -> int:

@@ -5,16 +5,14 @@ entry outweighs those of the groups; a token with privilege separation has the i
 own and its user's privileges; members of a pool get what is granted on the pool.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from .errors import denied, unauthorised
-from .state import Access, Acl, Cluster, Token, User
+from cloudpemda.lab.errors import denied, unauthorised
+from cloudpemda.lab.state import Access, Acl, Cluster, Token, User
 
 TICKET_LIFE = 2 * 3600
 _COMMON = """

@@ -1,8 +1,6 @@
 """All that the lab serves: importing this module registers every handler."""
 
-from __future__ import annotations
-
-from . import (
+from cloudpemda.lab import (
     api_access,
     api_cluster,
     api_node,
@@ -12,8 +10,8 @@ from . import (
     pools,
     replication,
 )
-from .ha import groups, manager, resources, rules, status
-from .qemu import (
+from cloudpemda.lab.ha import groups, manager, resources, rules, status
+from cloudpemda.lab.qemu import (
     agent,
     bulk,
     clone,
@@ -26,7 +24,7 @@ from .qemu import (
     reads,
     snapshots,
 )
-from .routes import HANDLERS
+from cloudpemda.lab.routes import HANDLERS
 
 SERVED = (
     api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication, agent,

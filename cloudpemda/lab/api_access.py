@@ -1,14 +1,12 @@
 """Users, groups, roles, ACLs, realms, tokens and tickets over the API."""
 
-from __future__ import annotations
-
 import re
 
-from . import access
-from .errors import Refused, denied, failed, invalid
-from .routes import route
-from .state import Acl, Realm, Token, User
-from .world import Call
+from cloudpemda.lab import access
+from cloudpemda.lab.errors import Refused, denied, failed, invalid
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Acl, Realm, Token, User
+from cloudpemda.lab.world import Call
 
 LOCK = "file-user_cfg"
 FIELDS = ("comment", "email", "firstname", "lastname", "keys")

@@ -1,17 +1,15 @@
 """The cluster as a whole: version, nodes, resources, status, options, free ids."""
 
-from __future__ import annotations
-
-from . import storage as storages
-from .errors import failed, invalid
-from .formats import split_list
-from .params import parse_property_string
-from .qemu.config import cpus_of, memory_of
-from .qemu.stats import disk_size, uptime
-from .routes import route
-from .state import Node, Task, Vm
-from .tables import load
-from .world import Call, World, digest_of
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed, invalid
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.params import parse_property_string
+from cloudpemda.lab.qemu.config import cpus_of, memory_of
+from cloudpemda.lab.qemu.stats import disk_size, uptime
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Node, Task, Vm
+from cloudpemda.lab.tables import load
+from cloudpemda.lab.world import Call, World, digest_of
 
 OPTIONS_DEFAULT_RANGE = (100, 1000000)
 

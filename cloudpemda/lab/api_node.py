@@ -1,11 +1,9 @@
 """One node: status, time, network, configuration."""
 
-from __future__ import annotations
-
-from .api_cluster import memory_used, root_space
-from .errors import invalid
-from .routes import route
-from .world import Call, digest_of
+from cloudpemda.lab.api_cluster import memory_used, root_space
+from cloudpemda.lab.errors import invalid
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.world import Call, digest_of
 
 
 @route("GET /nodes/{node}/status")

@@ -1,15 +1,13 @@
 """Storages over the API: their definitions, their state on each node, what they hold."""
 
-from __future__ import annotations
-
 import re
 
-from . import storage as storages
-from .errors import failed, invalid
-from .routes import route
-from .state import Storage, Task, Volume
-from .work import Work
-from .world import Call, check_digest, digest_of
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed, invalid
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Storage, Task, Volume
+from cloudpemda.lab.work import Work
+from cloudpemda.lab.world import Call, check_digest, digest_of
 
 LOCK = "file-storage_cfg"
 # What each type must have, and what it may have beside the common options.

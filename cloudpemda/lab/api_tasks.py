@@ -1,14 +1,12 @@
 """Tasks over the API: lists, status, logs, stopping one."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 
-from .errors import invalid
-from .routes import Page, Text, route
-from .state import Task
-from .world import Call
+from cloudpemda.lab.errors import invalid
+from cloudpemda.lab.routes import Page, Text, route
+from cloudpemda.lab.state import Task
+from cloudpemda.lab.world import Call
 
 UPID = re.compile(r"UPID:[^:\s]+:[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:[^:\s]*:[^:\s]*:[^:\s]+:")
 CLUSTER_LIST = 25

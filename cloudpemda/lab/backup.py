@@ -4,19 +4,17 @@ A job runs at its schedule on every online node for the guests that lie there, a
 its storage. An offline node does nothing, and nobody says so.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
-from . import storage as storages
-from .calendar import parse, weekday_name
-from .errors import Refused, denied, failed, invalid
-from .formats import split_list
-from .qemu.config import disks, drives
-from .routes import route
-from .state import Node, Section, Storage, Task, Vm, Volume
-from .work import Work
-from .world import Call, World
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.calendar import parse, weekday_name
+from cloudpemda.lab.errors import Refused, denied, failed, invalid
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.qemu.config import disks, drives
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Node, Section, Storage, Task, Vm, Volume
+from cloudpemda.lab.work import Work
+from cloudpemda.lab.world import Call, World
 
 TICK = 60.0
 

@@ -4,8 +4,6 @@ The grammar is that of `proxmox-time`, which follows systemd's: `mon..fri 8..17,
 03:00`, `*/15`, `daily`. Weekdays count from Monday.
 """
 
-from __future__ import annotations
-
 import calendar as months
 import re
 from dataclasses import dataclass

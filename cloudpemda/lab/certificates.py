@@ -1,7 +1,5 @@
 """Making a certificate authority of the lab's own, and one server certificate for loopback."""
 
-from __future__ import annotations
-
 import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .files import write_secret
+from cloudpemda.lab.files import write_secret
 
 # Wide enough for any lab clock: certificates are judged by the real one.
 VALID_FROM, VALID_UNTIL = (

@@ -5,8 +5,6 @@ moves only when somebody waits or advances it. Nothing else in the lab reads rea
 due runs in order of time, then of arrival, and sees as `now()` the very instant it was due at.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

@@ -2,22 +2,16 @@
 happened.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import faults as trouble
-from .errors import LabError, Refused
-from .state import dump
-
-if TYPE_CHECKING:
-    from .site import Lab
-
+from cloudpemda.lab import faults as trouble
+from cloudpemda.lab.errors import LabError, Refused
+from cloudpemda.lab.site import Lab
+from cloudpemda.lab.state import dump
 
 Body = Mapping[str, object]
 

@@ -1,7 +1,5 @@
 """How a simulated PVE server says no: a status, a reason, and for 400 the faults by parameter."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from cloudpemda.errors import CloudpemdaError, ExitCode

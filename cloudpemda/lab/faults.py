@@ -5,8 +5,6 @@ A script is a list. `{on: {method, path, cluster, nth|every|probability}, do: â€
 and the same requests meet the same faults.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re
@@ -14,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from . import storage as storages
-from .clock import Clock, Event
-from .errors import LabError
-from .qemu import machine
-from .qemu.lifecycle import remove
-from .state import Capacity, Vm
-from .world import World
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.clock import Clock, Event
+from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.qemu import machine
+from cloudpemda.lab.qemu.lifecycle import remove
+from cloudpemda.lab.state import Capacity, Vm
+from cloudpemda.lab.world import World
 
 ON_KEYS = {"cluster", "method", "path", "node", "nth", "every", "probability"}
 ON_ACTIONS = ("lose-answer", "delay", "error", "hold")

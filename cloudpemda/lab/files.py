@@ -1,7 +1,5 @@
 """Files of the lab's directory: written whole or not at all, readable by their owner alone."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -4,13 +4,11 @@ A check raises `Misformed` with PVE's own text; where PVE's text ends in a newli
 one.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable
 
-from .calendar import CalendarError, parse
+from cloudpemda.lab.calendar import CalendarError, parse
 
 
 class Misformed(Exception):

@@ -1,7 +1,5 @@
 """What clusters a lab has: a strict YAML file, read into values; and the state they start in."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,11 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from cloudpemda.document import load, load_bytes, validate
 from cloudpemda.document.fields import Name, Size, Strict
-from cloudpemda.units import MiB
-
-from . import access
-from .errors import LabError
-from .state import (
+from cloudpemda.lab import access
+from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.state import (
     GIB,
     MIB,
     Access,
@@ -32,6 +28,7 @@ from .state import (
     User,
     Volume,
 )
+from cloudpemda.units import MiB
 
 VERSIONS = {"9.2": "9.2.11", "8.4": "8.4.21"}
 IMAGE_SIZE = 2 * GIB

@@ -1,13 +1,11 @@
 """One piece of code that checks parameters, for every path, and answers with PVE's own 400s."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 
-from .errors import invalid
-from .formats import Misformed, check_named, split_list
-from .tables import Declaration, Spec
+from cloudpemda.lab.errors import invalid
+from cloudpemda.lab.formats import Misformed, check_named, split_list
+from cloudpemda.lab.tables import Declaration, Spec
 
 MISSING = "property is missing and it is not optional"
 UNKNOWN = "property is not defined in schema and the schema does not allow additional properties"

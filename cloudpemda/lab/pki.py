@@ -1,7 +1,5 @@
 """The lab's certificates, as its ports use them; made only once, for that takes a large library."""
 
-from __future__ import annotations
-
 import hashlib
 import ssl
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 def ensure(directory: Path) -> None:
     """Make `ca.pem`, `server.pem` and `server.key` in a directory that lacks them."""
     if not all((directory / name).exists() for name in ("ca.pem", "server.pem", "server.key")):
-        from .certificates import make
+        from cloudpemda.lab.certificates import make
 
         make(directory)
 

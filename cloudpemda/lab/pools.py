@@ -1,12 +1,10 @@
 """Pools: named sets of VMs and storages, up to three levels deep."""
 
-from __future__ import annotations
-
-from .api_cluster import storage_resource, vm_resource
-from .errors import Refused, failed
-from .routes import route
-from .state import Pool
-from .world import Call
+from cloudpemda.lab.api_cluster import storage_resource, vm_resource
+from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Pool
+from cloudpemda.lab.world import Call
 
 LOCK = "file-user_cfg"
 

@@ -5,17 +5,15 @@ A run copies everything at once when source and target are online; a failure wai
 that never ran. DELETE marks a job; it goes with the next run on its source.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
-from . import storage as storages
-from .calendar import parse
-from .errors import Refused, failed, invalid
-from .qemu.config import Drive, disks
-from .routes import Page, route
-from .state import ReplicationJob, Vm
-from .world import Call, World, check_digest, digest_of
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.calendar import parse
+from cloudpemda.lab.errors import Refused, failed, invalid
+from cloudpemda.lab.qemu.config import Drive, disks
+from cloudpemda.lab.routes import Page, route
+from cloudpemda.lab.state import ReplicationJob, Vm
+from cloudpemda.lab.world import Call, World, check_digest, digest_of
 
 TICK = 60.0
 DEFAULT = "*/15"

@@ -1,12 +1,10 @@
 """Which code answers which path, and how a request's path is matched to a declared one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .tables import Declaration
-from .world import Call
+from cloudpemda.lab.tables import Declaration
+from cloudpemda.lab.world import Call
 
 Handler = Callable[[Call], object]
 HANDLERS: dict[str, Handler] = {}

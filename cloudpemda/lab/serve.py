@@ -1,7 +1,5 @@
 """Ports and signals: a lab's process from its start to its end."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -15,13 +13,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import layout as layouts
-from . import pki
-from .control import Control
-from .errors import LabError
-from .files import write_secret
-from .server import Frontend, Listener
-from .site import Lab, keep_secret, load, lock, save
+from cloudpemda.lab import layout as layouts
+from cloudpemda.lab import pki
+from cloudpemda.lab.control import Control
+from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.files import write_secret
+from cloudpemda.lab.server import Frontend, Listener
+from cloudpemda.lab.site import Lab, keep_secret, load, lock, save
 
 CLOSE_SECONDS = 1.0  # for requests that are still waiting when the lab stops
 MAX_LINE = 65536  # bytes of a request line: PVE takes long queries

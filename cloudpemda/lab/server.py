@@ -5,8 +5,6 @@ for another node (595 when that one is down), are the parameters as declared (40
 the work.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import urllib.parse
@@ -15,13 +13,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from . import access, api
-from .errors import Refused, denied, failed, unauthorised
-from .params import check_params
-from .routes import HANDLERS, Page, Router, Text
-from .tables import load
-from .work import SlowCall
-from .world import Call, World
+from cloudpemda.lab import access, api
+from cloudpemda.lab.errors import Refused, denied, failed, unauthorised
+from cloudpemda.lab.params import check_params
+from cloudpemda.lab.routes import HANDLERS, Page, Router, Text
+from cloudpemda.lab.tables import load
+from cloudpemda.lab.work import SlowCall
+from cloudpemda.lab.world import Call, World
 
 LOGIN_DELAY = 3.0
 FORMATS = ("json", "extjs", "html", "png")

@@ -1,7 +1,5 @@
 """A site's lab: its worlds on one clock, and how they are kept in a directory between runs."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -9,17 +7,17 @@ import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from . import backup, replication
-from . import layout as layouts
-from .clock import Clock
-from .errors import LabError
-from .faults import LOST, Faults, Rule, seconds_of
-from .files import write_secret
-from .ha import manager
-from .server import Reply, Values
-from .state import Cluster, dump, restore_cluster
-from .tasks import VANISHED
-from .world import World
+from cloudpemda.lab import backup, replication
+from cloudpemda.lab import layout as layouts
+from cloudpemda.lab.clock import Clock
+from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.faults import LOST, Faults, Rule, seconds_of
+from cloudpemda.lab.files import write_secret
+from cloudpemda.lab.ha import manager
+from cloudpemda.lab.server import Reply, Values
+from cloudpemda.lab.state import Cluster, dump, restore_cluster
+from cloudpemda.lab.tasks import VANISHED
+from cloudpemda.lab.world import World
 
 SECRET_WORDS = ("password", "secret", "key", "ticket", "token")
 Work = Callable[[], Awaitable[Reply]]

@@ -4,8 +4,6 @@ Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. S
 instants seconds since the epoch.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import typing
 from dataclasses import dataclass, field

@@ -6,13 +6,11 @@ accounted by the size given at allocation, thin or not: a storage that promises 
 full.
 """
 
-from __future__ import annotations
-
 import re
 
-from .errors import Refused, failed
-from .state import GIB, Capacity, Cluster, Storage, Volume
-from .world import World
+from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.state import GIB, Capacity, Cluster, Storage, Volume
+from cloudpemda.lab.world import World
 
 FILE_BASED = ("dir", "nfs", "cifs", "btrfs", "cephfs")
 SUFFIXES = (("T", 1024**4), ("G", GIB), ("M", 1024**2), ("K", 1024))

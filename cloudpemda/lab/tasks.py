@@ -4,13 +4,11 @@ What a worker fails with (`Refused`) becomes its exit status. A worker that vani
 stopped, a scripted crash) leaves the world as it stood: nothing is undone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
-from .errors import Refused
-from .state import Cluster, Node, Task
-from .work import Process, Scheduler, Work
+from cloudpemda.lab.errors import Refused
+from cloudpemda.lab.state import Cluster, Node, Task
+from cloudpemda.lab.work import Process, Scheduler, Work
 
 VANISHED = "unexpected status"
 

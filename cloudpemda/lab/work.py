@@ -5,13 +5,11 @@ have one in time fails with PVE's words; they are free again when the work ends,
 (The `lock` in a VM's configuration is another thing: a mark that stays.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from .clock import Clock, Event
-from .errors import Refused, failed
+from cloudpemda.lab.clock import Clock, Event
+from cloudpemda.lab.errors import Refused, failed
 
 CONFIG_LOCK_SECONDS = 10.0
 

@@ -2,8 +2,6 @@
 happened.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import random
@@ -11,13 +9,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from . import access
-from .clock import Clock
-from .errors import Refused, denied, failed
-from .params import Params
-from .state import Cluster, Node, Task, Vm
-from .tasks import Tasks
-from .work import Scheduler, Work
+from cloudpemda.lab import access
+from cloudpemda.lab.clock import Clock
+from cloudpemda.lab.errors import Refused, denied, failed
+from cloudpemda.lab.params import Params
+from cloudpemda.lab.state import Cluster, Node, Task, Vm
+from cloudpemda.lab.tasks import Tasks
+from cloudpemda.lab.work import Scheduler, Work
 
 STATISTICS_EVERY = 10.0
 

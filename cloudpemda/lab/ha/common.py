@@ -1,12 +1,10 @@
 """What the parts of HA share: resource ids, node lists, digests, changes of a section."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
-from ..formats import split_list
-from ..state import Cluster, Section
-from ..world import digest_of
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.state import Cluster, Section
+from cloudpemda.lab.world import digest_of
 
 MIGRATED = "ha groups have been migrated to rules"
 

@@ -1,12 +1,10 @@
 """Groups, which PVE 8 has; in 9 they have become rules, and say so."""
 
-from __future__ import annotations
-
-from ..errors import failed
-from ..routes import route
-from ..state import Section
-from ..world import Call, check_digest
-from .common import MIGRATED, sections_digest, update
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.ha.common import MIGRATED, sections_digest, update
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Section
+from cloudpemda.lab.world import Call, check_digest
 
 
 def _groups_gone(call: Call, verb: str) -> None:

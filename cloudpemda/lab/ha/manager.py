@@ -1,17 +1,15 @@
 """The manager: every round it brings each service nearer to the state that was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
-from ..errors import failed
-from ..formats import split_list
-from ..qemu import machine
-from ..qemu.relocate import move
-from ..state import HaResource, Task, Vm
-from ..work import Work, config_lock
-from ..world import Call, World
-from .common import node_names, vmid_of
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.ha.common import node_names, vmid_of
+from cloudpemda.lab.qemu import machine
+from cloudpemda.lab.qemu.relocate import move
+from cloudpemda.lab.state import HaResource, Task, Vm
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call, World
 
 ROUND, NODE_ROUND = 10.0, 5.0
 STATES = {"started": "started", "enabled": "started", "stopped": "stopped", "disabled": "stopped"}

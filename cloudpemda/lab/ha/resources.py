@@ -1,12 +1,10 @@
 """Managed resources over the API."""
 
-from __future__ import annotations
-
-from ..errors import failed
-from ..routes import route
-from ..state import HaResource
-from ..world import Call, check_digest
-from .common import MIGRATED, forget, full_sid, resources_digest, vmid_of
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.ha.common import MIGRATED, forget, full_sid, resources_digest, vmid_of
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import HaResource
+from cloudpemda.lab.world import Call, check_digest
 
 
 def _shown(call: Call, resource: HaResource) -> dict[str, object]:

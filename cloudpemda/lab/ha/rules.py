@@ -1,13 +1,11 @@
 """Rules, which PVE 9 has: node and resource affinity, and when they contradict each other."""
 
-from __future__ import annotations
-
-from ..errors import Refused, failed
-from ..formats import split_list
-from ..routes import route
-from ..state import Cluster, Section
-from ..world import Call, check_digest
-from .common import full_sid, members, node_names, sections_digest, update
+from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.ha.common import full_sid, members, node_names, sections_digest, update
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Cluster, Section
+from cloudpemda.lab.world import Call, check_digest
 
 
 def _rule_shown(call: Call, rule: Section, order: int) -> dict[str, object]:

@@ -1,11 +1,9 @@
 """What the manager says of itself, the nodes and the services."""
 
-from __future__ import annotations
-
-from ..calendar import weekday_name
-from ..routes import route
-from ..state import Cluster, HaResource
-from ..world import Call, digest_of
+from cloudpemda.lab.calendar import weekday_name
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Cluster, HaResource
+from cloudpemda.lab.world import Call, digest_of
 
 
 def _active_nodes(cluster: Cluster) -> set[str]:

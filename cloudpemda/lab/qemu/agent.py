@@ -1,13 +1,11 @@
 """The guest agent. It answers in guests that were made from an image, by cloud-init, and are up."""
 
-from __future__ import annotations
-
-from ..errors import failed
-from ..routes import route
-from ..state import Vm
-from ..world import Call
-from .config import net_use
-from .machine import agent_enabled, guest_alive
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.qemu.config import net_use
+from cloudpemda.lab.qemu.machine import agent_enabled, guest_alive
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.world import Call
 
 BOOT_SECONDS = 5.0
 

@@ -1,13 +1,11 @@
 """Many guests at once: on a node (`startall`, `stopall`), in the cluster (bulk actions, 9)."""
 
-from __future__ import annotations
-
-from ..params import Params
-from ..routes import route
-from ..state import Task, Vm
-from ..work import Work
-from ..world import Call
-from . import power
+from cloudpemda.lab.params import Params
+from cloudpemda.lab.qemu import power
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm
+from cloudpemda.lab.work import Work
+from cloudpemda.lab.world import Call
 
 
 def _chosen(call: Call, node: str | None) -> list[Vm]:

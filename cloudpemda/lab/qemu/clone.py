@@ -1,18 +1,16 @@
 """Clones: full copies and linked ones. Locks are held for as long as the copying takes."""
 
-from __future__ import annotations
-
 import re
 
-from .. import storage as storages
-from ..errors import Refused, failed
-from ..routes import route
-from ..state import Storage, Task, Vm
-from ..work import Acquire, SlowCall, Work, config_lock
-from ..world import Call, World
-from .config import Drive, check_lock, disks, drives, net_use, parse_drive
-from .create import check_pool
-from .drives import CLOUDINIT_SIZE, transferred
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.qemu.config import Drive, check_lock, disks, drives, net_use, parse_drive
+from cloudpemda.lab.qemu.create import check_pool
+from cloudpemda.lab.qemu.drives import CLOUDINIT_SIZE, transferred
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Storage, Task, Vm
+from cloudpemda.lab.work import Acquire, SlowCall, Work, config_lock
+from cloudpemda.lab.world import Call, World
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/clone")

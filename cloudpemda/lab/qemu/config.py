@@ -1,18 +1,16 @@
 """A VM's configuration: texts by key, drives and NICs taken apart and put together again."""
 
-from __future__ import annotations
-
 import re
 import urllib.parse
 from dataclasses import dataclass, field
 
-from .. import storage as storages
-from ..errors import Refused, failed, invalid
-from ..formats import split_list
-from ..params import declared, parse_property_string
-from ..state import MIB, Vm
-from ..tables import Spec, load
-from ..world import Call, World, digest_of
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import Refused, failed, invalid
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.params import declared, parse_property_string
+from cloudpemda.lab.state import MIB, Vm
+from cloudpemda.lab.tables import Spec, load
+from cloudpemda.lab.world import Call, World, digest_of
 
 DISK_KEY = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
 BUSES = ("ide", "scsi", "virtio", "sata")

@@ -1,18 +1,23 @@
 """Making a VM: new disks, images imported, defaults filled in; and the list of the node's VMs."""
 
-from __future__ import annotations
-
-from .. import storage as storages
-from ..errors import Refused, denied, failed
-from ..ha import manager as ha
-from ..routes import route
-from ..state import Task, Vm
-from ..work import Work, config_lock
-from ..world import Call, World
-from .config import DISK_KEY, NOT_SETTINGS, check_ssh_keys, default_boot, stored, tags_at_creation
-from .drives import import_seconds, materialise, wanted
-from .machine import check_startable, run
-from .privileges import check_bridges, check_drives, check_settings
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import Refused, denied, failed
+from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.qemu.config import (
+    DISK_KEY,
+    NOT_SETTINGS,
+    check_ssh_keys,
+    default_boot,
+    stored,
+    tags_at_creation,
+)
+from cloudpemda.lab.qemu.drives import import_seconds, materialise, wanted
+from cloudpemda.lab.qemu.machine import check_startable, run
+from cloudpemda.lab.qemu.privileges import check_bridges, check_drives, check_settings
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call, World
 
 
 def check_pool(call: Call) -> None:

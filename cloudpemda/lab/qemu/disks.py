@@ -1,16 +1,21 @@
 """Growing a disk, and moving one to another storage."""
 
-from __future__ import annotations
-
-from .. import storage as storages
-from ..errors import failed, invalid
-from ..routes import route
-from ..state import Task
-from ..work import Work, config_lock
-from ..world import Call
-from .config import Drive, check_digest, check_lock, check_skiplock, drives, parse_drive
-from .drives import transferred
-from .edit import add_unused
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed, invalid
+from cloudpemda.lab.qemu.config import (
+    Drive,
+    check_digest,
+    check_lock,
+    check_skiplock,
+    drives,
+    parse_drive,
+)
+from cloudpemda.lab.qemu.drives import transferred
+from cloudpemda.lab.qemu.edit import add_unused
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call
 
 
 @route("PUT /nodes/{node}/qemu/{vmid}/resize")

@@ -1,15 +1,13 @@
 """Turning requested drives into volumes: `local:32`, `import-from=…`, `local:cloudinit`, `none`."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
-from .. import storage as storages
-from ..errors import failed
-from ..state import Storage, Task, Vm, Volume
-from ..world import World
-from .config import Drive, parse_drive
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.qemu.config import Drive, parse_drive
+from cloudpemda.lab.state import Storage, Task, Vm, Volume
+from cloudpemda.lab.world import World
 
 CLOUDINIT_SIZE = 4 * 1024**2
 TPM_SIZE = 4 * 1024**2

@@ -2,19 +2,13 @@
 running.
 """
 
-from __future__ import annotations
-
 import re
 
-from .. import replication
-from .. import storage as storages
-from ..errors import Refused, failed, invalid
-from ..formats import split_list
-from ..routes import route
-from ..state import Task, Vm
-from ..work import Work, config_lock
-from ..world import Call, World
-from .config import (
+from cloudpemda.lab import replication
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import Refused, failed, invalid
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.qemu.config import (
     CI_KEYS,
     DISK_KEY,
     NOT_SETTINGS,
@@ -29,8 +23,12 @@ from .config import (
     spec_of,
     stored,
 )
-from .drives import import_seconds, materialise, wanted
-from .privileges import check_bridges, check_drives, check_settings
+from cloudpemda.lab.qemu.drives import import_seconds, materialise, wanted
+from cloudpemda.lab.qemu.privileges import check_bridges, check_drives, check_settings
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call, World
 
 # Taken over by a running VM at once.
 AT_ONCE = {

@@ -1,17 +1,22 @@
 """The end of a VM, and its turning into a template."""
 
-from __future__ import annotations
-
 import re
 
-from .. import storage as storages
-from ..errors import failed
-from ..ha.common import forget
-from ..routes import route
-from ..state import Task, Vm, Volume
-from ..work import Work, config_lock
-from ..world import Call, World
-from .config import Drive, check_lock, check_skiplock, disks, parse_drive, volumes
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.ha.common import forget
+from cloudpemda.lab.qemu.config import (
+    Drive,
+    check_lock,
+    check_skiplock,
+    disks,
+    parse_drive,
+    volumes,
+)
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm, Volume
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call, World
 
 
 @route("DELETE /nodes/{node}/qemu/{vmid}")

@@ -1,10 +1,8 @@
 """Finding the VM a worker is about, once more, when its time has come."""
 
-from __future__ import annotations
-
-from ..errors import failed
-from ..state import Vm
-from ..world import Call
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.world import Call
 
 
 def locate(call: Call) -> Vm:

@@ -1,15 +1,13 @@
 """The machine itself: running or not, and what a guest in it would do."""
 
-from __future__ import annotations
-
 import re
 
-from .. import storage as storages
-from ..errors import failed
-from ..state import Vm
-from ..world import World
-from .config import boot_disk, check_lock, drives
-from .edit import take_over_pending
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives
+from cloudpemda.lab.qemu.edit import take_over_pending
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.world import World
 
 
 def check_startable(world: World, vm: Vm, *, skiplock: bool) -> None:

@@ -1,19 +1,17 @@
 """Moving a VM to another node of its cluster, with its local disks where it has any."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
-from .. import storage as storages
-from ..errors import failed, invalid
-from ..ha import manager as ha
-from ..routes import route
-from ..state import Task
-from ..work import Work
-from ..world import Call, World
-from .config import check_lock, disks
-from .lookup import locate
-from .relocate import local_drives, move
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.errors import failed, invalid
+from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.qemu.config import check_lock, disks
+from cloudpemda.lab.qemu.lookup import locate
+from cloudpemda.lab.qemu.relocate import local_drives, move
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task
+from cloudpemda.lab.work import Work
+from cloudpemda.lab.world import Call, World
 
 
 @route("GET /nodes/{node}/qemu/{vmid}/migrate")

@@ -1,19 +1,17 @@
 """Starting and stopping. For a VM under HA, start and stop only file a request with the manager."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 
-from ..errors import failed
-from ..ha import manager as ha
-from ..routes import route
-from ..state import Task, Vm
-from ..work import Work, config_lock
-from ..world import Call
-from .config import check_lock, check_skiplock, drives
-from .lookup import locate
-from .machine import agent_enabled, check_startable, guest_alive, halt, run
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.qemu.config import check_lock, check_skiplock, drives
+from cloudpemda.lab.qemu.lookup import locate
+from cloudpemda.lab.qemu.machine import agent_enabled, check_startable, guest_alive, halt, run
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm
+from cloudpemda.lab.work import Work, config_lock
+from cloudpemda.lab.world import Call
 
 SHUTDOWN_TIMEOUT = 60
 

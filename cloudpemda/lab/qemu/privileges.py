@@ -1,14 +1,12 @@
 """Which privilege each setting of a VM needs, and the settings that are root's alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
-from ..errors import failed, invalid
-from ..storage import refuse_path, split, storage_of
-from ..world import Call
-from .config import DISK_KEY, parse_drive
+from cloudpemda.lab.errors import failed, invalid
+from cloudpemda.lab.qemu.config import DISK_KEY, parse_drive
+from cloudpemda.lab.storage import refuse_path, split, storage_of
+from cloudpemda.lab.world import Call
 
 BY_KEY = {
     "VM.Config.CPU": "cores sockets cpu cpulimit cpuunits numa smp vcpus affinity",

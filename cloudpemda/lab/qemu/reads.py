@@ -1,16 +1,11 @@
 """What the API shows of VMs: lists, status, configuration, pending changes, cloud-init."""
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 import urllib.parse
 
-from ..errors import failed
-from ..routes import route
-from ..state import Vm
-from ..world import Call
-from .config import (
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.qemu.config import (
     CI_KEYS,
     check_lock,
     digest,
@@ -18,8 +13,11 @@ from .config import (
     shown,
     with_pending,
 )
-from .machine import write_cloudinit
-from .stats import vm_stats
+from cloudpemda.lab.qemu.machine import write_cloudinit
+from cloudpemda.lab.qemu.stats import vm_stats
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.world import Call
 
 
 @route("GET /nodes/{node}/qemu")

@@ -1,11 +1,9 @@
 """Taking a VM with its local disks to another node, however that came about."""
 
-from __future__ import annotations
-
-from .. import storage as storages
-from ..state import Vm
-from ..world import World
-from .config import drives
+from cloudpemda.lab import storage as storages
+from cloudpemda.lab.qemu.config import drives
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.world import World
 
 
 def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:

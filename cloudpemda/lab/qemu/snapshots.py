@@ -1,14 +1,12 @@
 """VM snapshots: taken, rolled back to, removed."""
 
-from __future__ import annotations
-
-from ..errors import failed
-from ..routes import route
-from ..state import Task, Vm, VmSnapshot
-from ..work import Work
-from ..world import Call
-from .config import check_lock, digest, disks, shown
-from .lookup import locate
+from cloudpemda.lab.errors import failed
+from cloudpemda.lab.qemu.config import check_lock, digest, disks, shown
+from cloudpemda.lab.qemu.lookup import locate
+from cloudpemda.lab.routes import route
+from cloudpemda.lab.state import Task, Vm, VmSnapshot
+from cloudpemda.lab.work import Work
+from cloudpemda.lab.world import Call
 
 RESERVED = ("current", "pending")
 

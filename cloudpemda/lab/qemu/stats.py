@@ -1,11 +1,9 @@
 """Figures of a VM, as the node's statistics have them."""
 
-from __future__ import annotations
-
-from ..state import Vm
-from ..storage import parse_size
-from ..world import World
-from .config import boot_disk, cpus_of, memory_of
+from cloudpemda.lab.qemu.config import boot_disk, cpus_of, memory_of
+from cloudpemda.lab.state import Vm
+from cloudpemda.lab.storage import parse_size
+from cloudpemda.lab.world import World
 
 
 def disk_size(config: dict[str, str]) -> int:

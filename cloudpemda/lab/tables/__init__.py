@@ -6,8 +6,6 @@ and hold the paths that the lab serves, nothing of what they do. A parameter is 
 `shared` and named by its paths.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,8 +19,8 @@ class Spec:
     type: str = "string"
     optional: bool = False
     format: str = ""
-    keys: dict[str, Spec] = field(default_factory=dict)
-    items: Spec | None = None
+    keys: "dict[str, Spec]" = field(default_factory=dict)
+    items: "Spec | None" = None
     minimum: float | None = None
     maximum: float | None = None
     min_length: int | None = None

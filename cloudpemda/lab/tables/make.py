@@ -4,15 +4,13 @@ SCHEMA is the JSON tree that PVE publishes for its API viewer. Only the paths th
 are taken, and of them only facts: no descriptions.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from .. import api
+from cloudpemda.lab import api
 
 Raw = dict[str, Any]
 KEPT = (
