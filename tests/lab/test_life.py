@@ -164,3 +164,18 @@ def test_with_a_rate_lab_time_runs_by_itself(tmp_path: Path) -> None:
         assert pve("GET", f"/nodes/pve1/tasks/{upid}/status")["exitstatus"] == "OK"
         lab.control.advance(3600)
         assert lab.control.now() - before >= 3620
+
+
+def test_the_same_seed_and_the_same_requests_make_the_same_history(tmp_path: Path) -> None:
+    def history(name: str) -> tuple[object, object]:
+        with running_lab(tmp_path / name) as lab:
+            pve = Client(lab)
+            create(pve)
+            pve.task("POST", "/nodes/pve1/qemu/10000/status/start")
+            pve("POST", "/cluster/ha/resources", sid="vm:10000")
+            pve("POST", "/cluster/replication", id="10000-0", type="local", target="pve2")
+            lab.control.arm({"at": "1h", "do": "node-down", "node": "pve1"})
+            lab.control.advance(2 * 3600)
+            return lab.control.events(), lab.control.vms()
+
+    assert history("one") == history("two")
