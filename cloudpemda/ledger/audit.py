@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, Row, Text, insert, select, type_coerce
 
-from cloudpemda.errors import Fault, Incomplete
+from cloudpemda.errors import Fault, Incomplete, Unreachable
 from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant
@@ -208,9 +208,17 @@ class Audit:
         return tuple(dict.fromkeys(findings))
 
     def begin(self) -> None:
-        """Write the head of an empty log, before the first entry can be."""
-        with self._head.locked():
-            self._head.write(Head(0, ORIGIN))
+        """Write the head of an empty log, before the first entry can be.
+
+        Raises Unreachable `ledger.unavailable` where it cannot be written.
+        """
+        try:
+            with self._head.locked():
+                self._head.write(Head(0, ORIGIN))
+        except OSError as error:
+            raise Unreachable(
+                "ledger.unavailable", file=self._head.name, cause=os.strerror(error.errno or 0)
+            ) from error
 
 
 class HeadFile:
@@ -234,11 +242,11 @@ class HeadFile:
         return str(self._file)
 
     def read(self) -> Head | None:
-        """The head; None where the file is gone or is not one."""
+        """The head; None where the file is gone, cannot be read or is not one: a finding."""
         try:
             raw = json.loads(self._file.read_bytes())
             return Head(int(raw["seq"]), str(raw["hash"]))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, head: Head) -> None:

@@ -1,0 +1,73 @@
+"""Files around the program that are gone, or not what they were: said clearly, never a bug."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import Office
+
+
+@pytest.fixture
+def ca(office: Office) -> Iterator[Path]:
+    """The clusters' CA is this file, which is not there."""
+    site = office.directory / "site.yaml"
+    before = site.read_text()
+    site.write_text(re.sub(r"ca: var/lab/ca\.pem", "ca: other.pem", before))
+    yield office.directory / "other.pem"
+    site.write_text(before)
+    (office.directory / "other.pem").unlink(missing_ok=True)
+
+
+def test_a_ca_file_that_is_gone_is_named(office: Office, ca: Path) -> None:
+    office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
+    answer = office.run("request", "approve", "dinkes/simrs", actor="hendra")
+    assert answer.code == 3
+    assert [(fault["code"], fault["file"]) for fault in answer.document["faults"]] == [
+        ("pve.ca", str(ca))
+    ]
+
+
+@pytest.mark.parametrize("content", ["this is no certificate", ""])
+def test_a_ca_file_that_is_none_trusts_nobody(office: Office, ca: Path, content: str) -> None:
+    office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
+    ca.write_text(content)
+    answer = office.run("request", "approve", "dinkes/simrs", actor="hendra")
+    assert (answer.code, answer.codes) == (5, ["pve.tls"])
+
+
+def test_a_directory_in_place_of_the_audit_head_is_a_finding(office: Office) -> None:
+    office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
+    file = office.directory / "var" / "audit.head"
+    file.unlink()
+    file.mkdir()
+    for words in (("audit", "verify"), ("nightly",)):
+        answer = office.run(*words)
+        assert (answer.code, answer.codes) == (7, ["audit.head-missing"])
+    assert office.run("request", "withdraw", "dinkes/simrs").code == 0
+    file.rmdir()
+
+
+def test_a_directory_in_place_of_the_audit_lock_leaves_the_deed_done(office: Office) -> None:
+    office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
+    file = office.directory / "var" / "audit.lock"
+    file.unlink()
+    file.mkdir()
+    answer = office.run("request", "withdraw", "dinkes/simrs")
+    assert (answer.code, answer.codes) == (6, ["audit.head-unwritable"])
+    file.rmdir()
+    shown = office.run("request", "show", "dinkes/simrs", "--offline")
+    assert shown.data["record"]["state"] == "withdrawn"
+
+
+def test_a_ledger_whose_head_cannot_be_made_is_not_made(office: Office) -> None:
+    directory = office.directory / "var"
+    for file in directory.glob("ledger.sqlite3*"):
+        file.unlink()
+    (directory / "audit.head").unlink(missing_ok=True)
+    (directory / "audit.head").mkdir()
+    answer = office.run("request", "list")
+    assert (answer.code, answer.codes) == (5, ["ledger.unavailable"])
+    (directory / "audit.head").rmdir()
+    assert office.run("request", "list").code == 0
