@@ -14,7 +14,7 @@ from cloudpemda.errors import ExitCode
 from cloudpemda.messages import texts
 from cloudpemda.saga import Event, Journal, StepRecord
 from cloudpemda.units import MiB
-from tests.apply.rig import BACKUP, Rig, desired, layout, rig
+from tests.apply.rig import APART, BACKUP, Rig, desired, layout, rig
 from tests.saga.memory import MemoryJournal
 from tests.saga.sweeps import Killed
 
@@ -369,44 +369,52 @@ def test_a_half_made_vm_is_stuck_with_commands_until_a_human_removed_it(lab: Rig
     assert vmids(lab) == [10001]
 
 
-def test_a_rule_that_is_switched_off_behind_our_back_fails_the_reading_back(lab: Rig) -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cloudpemda-10001", [FAILED, ACTIVE]),
+        (f"cloudpemda-apart-{APART}", [FAILED, FAILED]),
+    ],
+)
+def test_a_rule_that_is_switched_off_behind_our_back_fails_the_reading_back(
+    lab: Rig, name: str, expected: list[VmEnding]
+) -> None:
     """PVE accepts rules and disables them later: what was answered 200 is not yet so."""
-    vms = [desired(1, apart=None), desired(2, apart=None)]
+    vms = [desired(1), desired(2)]
+    ready: set[str] = set()
 
     def switch_off(key: str, step: str, state: str, fraction: float) -> None:
-        if (key, step, state) == ("dinkes/simrs/db-1", "backup", "done"):
-            rule = next(one for one in lab.pve.ha_rules() if one.name == "cloudpemda-10001")
-            lab.pve.update_ha_rule(replace(rule, enabled=False))
+        if (step, state) == ("replication", "done"):
+            ready.add(key)
+            if len(ready) == 2:
+                rule = next(one for one in lab.pve.ha_rules() if one.name == name)
+                lab.pve.update_ha_rule(replace(rule, enabled=False))
 
     before = lab.left()
     result = apply_workload(vms, replace(lab.tools(vms), progress=switch_off))
-    assert endings(result) == [FAILED, ACTIVE], result
+    assert endings(result) == expected, result
     assert result.vms[0].error is not None
     assert result.vms[0].error.code == "apply.not-as-desired"
-    assert "cloudpemda-10001" in str(result.vms[0].error)
-    assert vmids(lab) == [10002]
+    assert name in str(result.vms[0].error)
     lab.undo(*vms)
     assert lab.left() == before
 
 
 def test_an_unfinished_neighbour_costs_nobody_its_vm(lab: Rig) -> None:
-    """Three VMs kept apart; one loses its node when it has joined the rule already. The others
+    """Three VMs kept apart; one cannot be finished when it has joined the rule already. The others
     are as desired, and are not taken back because the rule names one more."""
     vms = [desired(1), desired(2), desired(3)]
-    # waits for all three to be under HA, then one node goes
-    seen: set[str] = set()
-
-    def lose_a_node(key: str, step: str, state: str, fraction: float) -> None:
-        if (step, state) == ("ha", "done"):
-            seen.add(key)
-            if len(seen) == 3:
-                lab.control.node("pve3", "down")
-
-    result = apply_workload(vms, replace(lab.tools(vms), progress=lose_a_node))
-    assert endings(result)[2] is UNFINISHED
-    assert FAILED not in endings(result), result
-    lab.control.node("pve3", "up")
-    lab.control.advance(30)
+    for at in (0, 1):  # without replication, so that the fault meets the third alone
+        alone = replace(vms[at].protection, ha_nodes=(), replication=())
+        vms[at] = replace(vms[at], protection=alone)
+    lab.control.arm({"on": {"method": "POST", "path": "/cluster/replication"}, "do": "error",
+                     "status": 595, "reason": "No route to host"})  # fmt: skip
+    result = lab.apply(*vms)
+    assert endings(result) == [ACTIVE, ACTIVE, UNFINISHED], result
+    assert result.vms[2].step == "replication"
+    (apart,) = (one for one in lab.pve.ha_rules() if one.kind == "resource-affinity")
+    assert len(apart.resources) == 3
+    lab.control.arm()
     assert endings(lab.apply(*vms)) == [ACTIVE] * 3
     assert lab.differences(*vms) == []
 
