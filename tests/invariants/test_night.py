@@ -6,6 +6,9 @@ from contextlib import closing
 
 import pytest
 
+from cloudpemda.proxmox import BadAnswer, nouns
+from cloudpemda.proxmox.rows import Row
+from cloudpemda.units import instant
 from cloudpemda.wiring import open_desk
 from tests.scenarios.conftest import OPERATOR, Office
 
@@ -66,6 +69,16 @@ def test_trying_is_not_copying(office: Office) -> None:
     }
     assert behind
     assert behind <= late
+
+
+def test_the_moment_of_a_copy_is_that_of_the_last_one_that_succeeded() -> None:
+    def complain(where: str, found: object) -> BadAnswer:
+        raise AssertionError(f"{where}: {found}")
+
+    told = {"id": "10001-0", "guest": 10001, "source": "pve1", "target": "pve2",
+            "last_sync": 1000, "last_try": 9000, "fail_count": 3, "error": "no route"}  # fmt: skip
+    run = nouns.replication_run(Row("/nodes/pve1/replication[0]", told, complain), "pve1")
+    assert run.last_sync == instant(1000)
 
 
 @pytest.mark.parametrize(
