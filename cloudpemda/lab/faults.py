@@ -21,8 +21,11 @@ from cloudpemda.lab.state import Capacity, Vm
 from cloudpemda.lab.world import World
 
 ON_KEYS = {"cluster", "method", "path", "node", "nth", "every", "probability"}
+ON_VALUES = {"seconds", "status", "reason", "when"}
 ON_ACTIONS = ("lose-answer", "delay", "error", "hold")
 AT_ACTIONS = ("node-down", "node-up", "storage-full", "clock-skew", "task-crash", "outside-change")
+AT_VALUES = {"cluster", "node", "storage", "seconds", "type", "action", "vmid"}
+AT_VALUES |= {"config", "set", "delete", "status"}
 LOST = 0  # the status of an answer that never arrives
 
 
@@ -124,6 +127,8 @@ class Faults:
         if not isinstance(on, dict) or set(on) - ON_KEYS or action not in ON_ACTIONS:
             raise LabError("lab.fault-invalid", error=f"{dict(item)}")
         values = {key: value for key, value in item.items() if key not in ("on", "do")}
+        if set(values) - ON_VALUES:
+            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
         return Rule(dict(on), action, values)
 
     def _parse_timed(self, item: Mapping[str, object]) -> tuple[float, str, dict[str, object]]:
@@ -131,6 +136,8 @@ class Faults:
         if "at" not in item or action not in AT_ACTIONS:
             raise LabError("lab.fault-invalid", error=f"{dict(item)}")
         values = {key: value for key, value in item.items() if key not in ("at", "do")}
+        if set(values) - AT_VALUES:
+            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
         return seconds_of(item["at"]), action, values
 
     def _arm_timed(self, at: float, action: str, values: dict[str, object]) -> None:
@@ -262,7 +269,7 @@ def outside(world: World, values: Mapping[str, object]) -> dict[str, object]:
         config = cluster.vms[vmid].config
         config.update(_settings(values))
         deleted = values.get("delete", [])
-        for key in deleted if isinstance(deleted, list) else [deleted]:
+        for key in deleted if isinstance(deleted, (list, tuple)) else [deleted]:
             config.pop(str(key), None)
         status = values.get("status")
         if status in ("running", "stopped"):
