@@ -155,7 +155,7 @@ def start_lab(directory: Path, described: Mapping[str, Any] | None = None) -> Ru
         described = SMALL
     if described is not None:
         given = directory / "given-layout.yaml"
-        given.write_text(json.dumps(described))
+        given.write_text(json.dumps(described, default=str))  # a moment is text in a layout
         command += ["--layout", str(given)]
     endpoints = directory / "endpoints.json"
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
