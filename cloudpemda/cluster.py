@@ -41,6 +41,11 @@ class Node:
     memory: MiB
     memory_used: MiB
 
+    @property
+    def answers(self) -> bool:
+        """Whether what runs there can be read."""
+        return self.status in {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -175,6 +180,10 @@ class BackupJob:
     all: bool
     pool: str | None
     comment: str
+    prune: str = ""  # "keep-daily=14,keep-monthly=6", in the order of the alphabet
+    mode: str = "snapshot"
+    node: str | None = None  # only guests of this node are backed up
+    exclude_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _expect_refusal(desk: Desk, file: Path, narrator: Narrator) -> None:
 
 def _build(desk: Desk, lab: RunningLab, narrator: Narrator) -> Toured:
     narrator.chapter("demo.plan")
-    narrator.planned(plan(desk))
+    narrator.planned(plan(desk).planned)
     narrator.chapter("demo.apply")
     with narrator.applying() as audience:
         applied = apply(desk, (), audience.progress, audience.halted)

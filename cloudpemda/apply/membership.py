@@ -16,7 +16,7 @@ from cloudpemda.apply.locks import exclusive
 from cloudpemda.cluster import BackupJob
 from cloudpemda.errors import CloudpemdaError
 from cloudpemda.plan.model import DesiredBackup
-from cloudpemda.plan.pve_config import backup_job_config
+from cloudpemda.plan.pve_config import backup_job_changes, backup_job_config
 from cloudpemda.proxmox import Exists, NotFound, Pve
 
 _ROUNDS = 5
@@ -109,11 +109,12 @@ class BackupMembership:
         if live is None:
             self._pve.create_backup_job(job.job, vmids, backup_job_config(job))
         elif vmids:
-            self._pve.update_backup_job(job.job, vmids, backup_job_config(job))
+            surplus = [key for key, _, wish in backup_job_changes(live, job) if not wish]
+            self._pve.update_backup_job(job.job, vmids, backup_job_config(job), surplus)
         else:
             self._pve.delete_backup_job(job.job)
 
 
 def _as_desired(live: BackupJob, job: DesiredBackup) -> bool:
-    """Enabled, at the class's hour, to the class's storage."""
-    return live.enabled and (live.storage, live.schedule) == (job.storage, job.schedule)
+    """Enabled, at the class's hour, to the class's storage, for as long as it promises."""
+    return not backup_job_changes(live, job)

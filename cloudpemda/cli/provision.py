@@ -20,9 +20,9 @@ def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
     from cloudpemda.usecases.plan import plan as use_case
 
     with frame.desk() as desk:
-        planned = use_case(desk, requests)
-    data = [plan_to_data(one.plan) for one in planned]
-    frame.finish(data, lambda out: plans(out, frame, planned))
+        found = use_case(desk, requests)
+    data = [plan_to_data(one.plan) for one in found.planned]
+    frame.finish(data, lambda out: plans(out, frame, found.planned), found.faults, found.code)
 
 
 @click.command()

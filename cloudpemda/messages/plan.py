@@ -69,4 +69,50 @@ TEXTS = {
         next_en="Ask for its present size or more.",
         next_id="Minta ukuran yang sama dengan sekarang atau lebih besar.",
     ),
+    "plan.opd": Text(
+        en="the site has no OPD {opd}, but the ledger has VMs or requests of it",
+        id="situs tidak memiliki OPD {opd}, padahal buku besar punya VM atau permintaannya",
+        next_en="Bring opd/{opd}.yaml back; its networks, too. Retire its VMs before it goes.",
+        next_id="Kembalikan opd/{opd}.yaml beserta jaringannya. Akhiri dulu VM-nya sebelum OPD "
+        "dihapus.",
+    ),
+    "plan.cluster": Text(
+        en="the site has no cluster {cluster}, but the ledger has VMs or approvals there",
+        id="situs tidak memiliki klaster {cluster}, padahal buku besar punya VM atau persetujuan "
+        "di sana",
+        next_en="Bring the cluster back in site.yaml. Retire its VMs before it goes.",
+        next_id="Kembalikan klaster itu di site.yaml. Akhiri dulu VM-nya sebelum klaster dihapus.",
+    ),
+    "plan.disk-missing": Text(
+        en="disk {disk} ({slot}) of {vm} is not there any more",
+        id="disk {disk} ({slot}) milik {vm} tidak ada lagi",
+        next_en="It is not made anew by itself: that would be an empty disk in the place of one "
+        "with data. If it was detached it stands in the VM as unused: attach it to {slot} again; "
+        "else restore it from a backup.",
+        next_id="Disk tidak dibuat ulang sendiri: hasilnya disk kosong menggantikan yang berisi "
+        "data. Bila terlepas, disk itu tercatat sebagai unused pada VM: pasang lagi di {slot}; "
+        "bila hilang, pulihkan dari backup.",
+    ),
+    "plan.disk-foreign": Text(
+        en="{slot} of {vm} is {volume}, which does not belong to VMID {vmid}",
+        id="{slot} milik {vm} memakai {volume}, yang bukan milik VMID {vmid}",
+        next_en="Nothing is touched. Two VMs may be writing to it: find out whose disk it is, and "
+        "detach it without deleting it.",
+        next_id="Tidak ada yang disentuh. Mungkin dua VM menulis ke disk itu: pastikan miliknya "
+        "siapa, lalu lepas tanpa menghapus.",
+    ),
+    "plan.disk-extra": Text(
+        en="{vm} has a disk that nobody approved: {slot}, {volume}, {size}",
+        id="{vm} memiliki disk yang tidak pernah disetujui: {slot}, {volume}, {size}",
+        next_en="It may hold data, and is not removed by itself. Ask the OPD, then remove it by "
+        "hand.",
+        next_id="Disk mungkin berisi data dan tidak dihapus sendiri. Tanyakan OPD-nya, lalu hapus "
+        "secara manual.",
+    ),
+    "plan.roots-key": Text(
+        en="{vm} was given {key} ({value}), which only root@pam may set or remove",
+        id="{vm} diberi {key} ({value}), yang hanya boleh dipasang atau dihapus root@pam",
+        next_en="Find out who set it and why, and remove it as root@pam.",
+        next_id="Cari tahu siapa yang memasang dan alasannya, lalu hapus sebagai root@pam.",
+    ),
 }

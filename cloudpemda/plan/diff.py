@@ -7,6 +7,7 @@ whose description does not carry our uid is never planned to be changed.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cloudpemda.cluster import (
     BackupJob,
@@ -19,12 +20,27 @@ from cloudpemda.cluster import (
     VmStatus,
 )
 from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
+from cloudpemda.plan.byhand import check_by_hand
 from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, sid
-from cloudpemda.plan.model import Aspect, DesiredVm, Difference, Identity, Plan, PlannedVm
-from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT, desired_config, same_value, unwanted
+from cloudpemda.plan.model import (
+    Aspect,
+    DesiredVm,
+    Difference,
+    Identity,
+    Plan,
+    PlannedVm,
+    bounded,
+)
+from cloudpemda.plan.pve_config import (
+    CLOUD_INIT_SLOT,
+    backup_job_changes,
+    desired_config,
+    same_value,
+    unwanted,
+)
 from cloudpemda.units import show_size
 
-_HALF_MADE = frozenset({"create", "clone"})
+HALF_MADE = frozenset({"create", "clone"})
 
 
 def diff(
@@ -39,14 +55,17 @@ def diff(
     `reasons` says by key why placement chose the node; `made` names the instances that are known
     to have been created. Raises Unreachable (`plan.unknown`) for what could not be read; Refused
     (`plan.vanished`) where a VM that was made is not there any more, (`plan.identity`) where
-    another one is under its VMID,
-    (`plan.vmid-taken`) where that happened before it was made, (`plan.shrink`) for a disk.
+    another one is under its VMID, (`plan.vmid-taken`) where that happened before it was made,
+    (`plan.shrink`) for a disk, and for a VM that was made what only a person may put right
+    (`check_by_hand`).
     """
     rules = ha_rules_for(desired, live.ha_flavour)
     planned = []
     for vm in desired:
         present = _present(vm, live, frozenset(made))
         config = None if present is None else present.config
+        if config is not None and vm.key in made:
+            check_by_hand(vm, config)
         differences = (
             *_pool(vm, present, live),
             *_creation(vm, present),
@@ -57,7 +76,8 @@ def diff(
             *_replication(vm, present, live),
             *_backup(vm, live),
         )
-        planned.append(PlannedVm(vm, differences, reasons.get(vm.key, "")))
+        shown = tuple(replace(one, live=bounded(one.live)) for one in differences)
+        planned.append(PlannedVm(vm, shown, reasons.get(vm.key, "")))
     return Plan(workload, live.name, tuple(planned), basis_digest(desired, live))
 
 
@@ -81,14 +101,24 @@ def examine(
 
 def carries(config: VmConfig, identity: Identity) -> bool:
     """Whether a VM's description is stamped with this uid and role (`DesiredVm.description`)."""
-    stamp = _stamp(config)
-    return stamp.get("uid") == identity.uid and stamp.get("role") == identity.role
+    said = stamp(config)
+    return said.get("uid") == identity.uid and said.get("role") == identity.role
+
+
+def stamp(config: VmConfig) -> Mapping[str, str]:
+    """What a VM's description says of itself: `uid`, `role`, `instance`; empty for a VM that
+    cloudpemda did not stamp. Anybody may have written it, at any length."""
+    first = config.description.partition("\n")[0].split()
+    if first[:1] != ["cloudpemda"]:
+        return {}
+    parts = (word.partition("=") for word in first[1:])
+    return {bounded(key): bounded(value) for key, _, value in parts}
 
 
 def being_made(config: VmConfig) -> bool:
     """Whether a VM is on its way and PVE does not show its description yet: whose it is cannot be
     said before its making has ended."""
-    return config.raw.get("lock") in _HALF_MADE and not config.description
+    return config.raw.get("lock") in HALF_MADE and not config.description
 
 
 def plan_to_data(plan: Plan) -> dict[str, object]:
@@ -148,14 +178,13 @@ def _present(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | N
         vm=vm.key,
         vmid=vm.identity.vmid,
         cluster=live.name,
-        found=_stamp(config).get("uid", "-"),
+        found=stamp(config).get("uid", "-"),
     )
 
 
 def _readable(vm: DesiredVm, there: Vm, live: ClusterState) -> VmConfig:
     node = live.nodes.get(there.node)
-    answers = node is not None and node.status in {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
-    if not answers or there.config is None:
+    if node is None or not node.answers or there.config is None:
         raise _unknown(vm, live, there.node)
     return there.config
 
@@ -164,13 +193,6 @@ def _unknown(vm: DesiredVm, live: ClusterState, what: str) -> Unreachable:
     return Unreachable(
         "plan.unknown", vm=vm.key, vmid=vm.identity.vmid, cluster=live.name, what=what
     )
-
-
-def _stamp(config: VmConfig) -> dict[str, str]:
-    first = config.description.partition("\n")[0].split()
-    if first[:1] != ["cloudpemda"]:
-        return {}
-    return {key: value for key, _, value in (word.partition("=") for word in first[1:])}
 
 
 # -- what differs ----------------------------------------------------------------------------
@@ -184,7 +206,7 @@ def _pool(vm: DesiredVm, present: Vm | None, live: ClusterState) -> Iterator[Dif
 def _creation(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
     if present is None:
         yield Difference(Aspect.CREATE, "vm", "", f"{vm.node}/{vm.identity.vmid}")
-    elif present.lock in _HALF_MADE:
+    elif present.lock in HALF_MADE:
         yield Difference(Aspect.CREATE, "lock", present.lock or "", "")
 
 
@@ -301,14 +323,8 @@ def _backup(vm: DesiredVm, live: ClusterState) -> Iterator[Difference]:
     if job is None or vm.identity.vmid not in job.vmids:
         yield Difference(Aspect.BACKUP, wanted.job, "", f"{wanted.storage} {wanted.schedule}")
         return
-    if not job.enabled:
-        yield Difference(Aspect.BACKUP, f"{wanted.job}.enabled", "0", "1")
-    for key, there, wish in (
-        ("storage", job.storage, wanted.storage),
-        ("schedule", job.schedule, wanted.schedule),
-    ):
-        if there != wish:
-            yield Difference(Aspect.BACKUP, f"{wanted.job}.{key}", there, wish)
+    for key, there, wish in backup_job_changes(job, wanted):
+        yield Difference(Aspect.BACKUP, f"{wanted.job}.{key}", there, wish)
 
 
 def _job(name: str, live: ClusterState) -> BackupJob | None:
@@ -337,7 +353,8 @@ def _seen(vm: DesiredVm, live: ClusterState) -> object:
     name = sid(vm.identity.vmid)
     resource = live.ha_resources.get(name)
     names = {rule.name for rule in ha_rules_for([vm], live.ha_flavour)}
-    job = None if vm.protection.backup is None else _job(vm.protection.backup.job, live)
+    wanted = vm.protection.backup
+    job = None if wanted is None else _job(wanted.job, live)
     return {
         "there": there is not None,
         "node": there.node if there else None,
@@ -351,7 +368,7 @@ def _seen(vm: DesiredVm, live: ClusterState) -> object:
             if name in rule.resources or rule.name in names
         ],
         "replication": sorted([j.id, j.target, j.schedule, j.enabled] for j in _jobs(vm, live)),
-        "backup": [job.schedule, job.storage, job.enabled, vm.identity.vmid in job.vmids]
-        if job
+        "backup": [vm.identity.vmid in job.vmids, *backup_job_changes(job, wanted)]
+        if job and wanted
         else None,
     }

@@ -10,6 +10,13 @@ from cloudpemda.units import Cores, MiB
 
 PRIMARY = "primary"
 
+_LONGEST_TEXT = 200
+
+
+def bounded(text: str) -> str:
+    """A text from PVE as it may stand in a plan or a message: at most 200 characters."""
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
 
 @dataclass(frozen=True)
 class Identity:

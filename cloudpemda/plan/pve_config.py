@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
+from cloudpemda.cluster import BackupJob
 from cloudpemda.plan.model import DesiredBackup, DesiredDisk, DesiredNic, DesiredVm
 from cloudpemda.units import MiB
 
@@ -33,7 +34,7 @@ _UNWANTED = frozenset(
     {
         "balloon", "bootdisk", "cicustom", "cipassword", "citype", "cpulimit",
         "cpuunits", "hookscript", "hugepages", "nameserver", "searchdomain", "shares", "sshkeys",
-        "startup",
+        "startup", "vcpus",
     }
 )  # fmt: skip
 
@@ -138,6 +139,28 @@ def backup_job_config(backup: DesiredBackup) -> Mapping[str, str]:
     )
 
 
+def backup_job_changes(live: BackupJob, wanted: DesiredBackup) -> tuple[tuple[str, str, str], ...]:
+    """What a class's backup job has otherwise than it shall: key, live value, desired value.
+
+    A key that must not stand there is desired to be empty: PVE wants it in `delete`.
+    """
+    desired = backup_job_config(wanted)
+    said = {
+        "enabled": str(int(live.enabled)),
+        "storage": live.storage,
+        "schedule": live.schedule,
+        "prune-backups": live.prune,
+        "mode": live.mode,
+        "node": live.node or "",  # guests of other nodes would not be backed up
+        "exclude-path": live.exclude_path,
+    }
+    return tuple(
+        (key, there, desired.get(key, ""))
+        for key, there in said.items()
+        if not same_value(key, there, desired.get(key, ""))
+    )
+
+
 def next_replication_id(vmid: int, taken: Iterable[str]) -> str:
     """The id `VMID-N` for one more replication job of a VM, N the lowest that is free."""
     numbers = {int(job.partition("-")[2]) for job in taken if job.startswith(f"{vmid}-")}
@@ -183,6 +206,7 @@ _MEANINGS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         # PVE writes the default key of a property string with or without its name
         "agent": lambda value: value.removeprefix("enabled="),
         "cpu": lambda value: value.removeprefix("cputype="),
+        "prune-backups": lambda value: frozenset(value.split(",")),
         "memory": lambda value: value.removeprefix("current="),
     }
 )

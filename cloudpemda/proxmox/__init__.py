@@ -46,7 +46,7 @@ from cloudpemda.proxmox.errors import (
     Untrusted,
     WrongParameter,
 )
-from cloudpemda.proxmox.paths import Upid, upid_node
+from cloudpemda.proxmox.paths import Upid, upid_node, upid_works_on
 from cloudpemda.proxmox.tasks import TaskResult, TaskWaiter
 from cloudpemda.proxmox.transport import Trust
 
@@ -82,4 +82,5 @@ __all__ = [
     "WrongParameter",
     "connect",
     "upid_node",
+    "upid_works_on",
 ]

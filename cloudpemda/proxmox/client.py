@@ -1,6 +1,6 @@
 """`Pve`: one cluster as typed calls. Reads answer nouns, long writes answer a UPID to wait for."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import (
@@ -12,6 +12,7 @@ from cloudpemda.cluster import (
     HaRule,
     ReplicationJob,
     ReplicationRun,
+    Vm,
     VmConfig,
     VmStatus,
 )
@@ -385,10 +386,19 @@ class Pve:
         self._transport.write("POST", "/cluster/backup", form)
 
     def update_backup_job(
-        self, job: str, vmids: Collection[int], config: Mapping[str, Param]
+        self,
+        job: str,
+        vmids: Collection[int],
+        config: Mapping[str, Param],
+        delete: Collection[str] = (),
     ) -> None:
-        """Replace the list of VMs and the given settings. PVE has no digest here: read it back."""
+        """Replace the list of VMs and the given settings, take the settings `delete` away.
+
+        PVE has no digest here: read it back.
+        """
         form = _form(config) | {"vmid": _numbers(vmids)}
+        if delete:
+            form["delete"] = ",".join(sorted(delete))
         self._transport.write("PUT", "/cluster/backup/{id}", form, id=job)
 
     def delete_backup_job(self, job: str) -> None:

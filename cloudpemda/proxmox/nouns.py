@@ -295,7 +295,21 @@ def backup_job(row: Row) -> BackupJob:
         all=row.flag("all"),
         pool=row.optional("pool"),
         comment=row.text("comment", ""),
+        prune=",".join(sorted(_listed(row, "prune-backups"))),
+        mode=row.text("mode", "snapshot"),
+        node=row.optional("node"),
+        exclude_path=",".join(_listed(row, "exclude-path")),
     )
+
+
+def _listed(row: Row, key: str) -> tuple[str, ...]:
+    """What PVE sends as an object or a list of its parts here, as one text there."""
+    for name, value in row.items():
+        if name == key and isinstance(value, dict):
+            return tuple(f"{part}={said}" for part, said in value.items())
+        if name == key and isinstance(value, list):
+            return tuple(map(str, value))
+    return row.words(key)
 
 
 def backup(row: Row, storage_id: str) -> Backup | None:

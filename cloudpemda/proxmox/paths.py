@@ -40,3 +40,9 @@ def parse_upid(text: object) -> Upid | None:
 def upid_node(upid: Upid) -> str:
     """The node that a task belongs to: only there it can be read."""
     return upid.split(":", 2)[1]
+
+
+def upid_works_on(upid: Upid, vmid: int) -> bool:
+    """Whether a task may be at work on a guest: it names it, or it is a backup of several."""
+    kind, subject = upid.split(":")[5:7]
+    return subject == str(vmid) or (kind == "vzdump" and not subject)

@@ -6,7 +6,7 @@ unknown, never left out.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -21,7 +21,6 @@ from cloudpemda.cluster import (
     HaResource,
     HaRule,
     Node,
-    NodeStatus,
     ReplicationJob,
     ReplicationRun,
     Storage,
@@ -118,11 +117,14 @@ def read_picture(
     transport: Transport,
     flavour: HaFlavour | None,
     taken_at: Instant,
-    configs_for: Collection[int],
+    wanted: Callable[[Vm], bool],
     *,
     images: bool,
 ) -> ClusterState:
-    """The cluster as it is now. Raises PveError where a part of the cluster as a whole fails."""
+    """The cluster as it is now, with the configurations of the VMs that are `wanted`.
+
+    Raises PveError where a part of the cluster as a whole fails.
+    """
     with ThreadPoolExecutor(READERS) as readers:
         listing = readers.submit(read_rows, transport, "/cluster/resources")
         status = readers.submit(read_ha_status, transport)
@@ -131,7 +133,7 @@ def read_picture(
         found = listing.result()
         nodes = {node.name: node for node in map(nouns.node, _of(found, "node"))}
         storages = tuple(map(nouns.storage, _of(found, "storage")))
-        vms = _vms(transport, found, nodes, frozenset(configs_for), readers)
+        vms = _vms(transport, found, nodes, wanted, readers)
         known = _images(transport, nodes, storages, readers) if images else {}
         ha = status.result()
         flavour, ha_rules = read_ha_rules(
@@ -160,14 +162,14 @@ def _of(found: Iterable[Row], *kinds: str) -> list[Row]:
 
 def _answering(nodes: Mapping[str, Node], name: str) -> bool:
     node = nodes.get(name)
-    return node is not None and node.status in {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
+    return node is not None and node.answers
 
 
 def _vms(
     transport: Transport,
     found: Iterable[Row],
     nodes: Mapping[str, Node],
-    wanted: frozenset[int],
+    wanted: Callable[[Vm], bool],
     readers: ThreadPoolExecutor,
 ) -> dict[int, Vm]:
     """All guests, with the configurations asked for.
@@ -182,7 +184,7 @@ def _vms(
     to_read = [
         vm
         for vm in vms.values()
-        if not vm.container and (vm.vmid in wanted or vm.memory == 0) and _answering(nodes, vm.node)
+        if not vm.container and (vm.memory == 0 or wanted(vm)) and _answering(nodes, vm.node)
     ]
     missing: list[Vm] = []
     for vm, config in zip(to_read, _each(readers, to_read, _config_reader(transport)), strict=True):
@@ -305,19 +307,26 @@ def _content(transport: Transport, nodes: Iterable[str], storage: str, content: 
 
 
 def read_freshness(
-    transport: Transport, nodes: Collection[str], storages: Collection[str]
+    transport: Transport,
+    nodes: Collection[str],
+    storages: Collection[str],
+    through: Sequence[str] | None = None,
 ) -> Freshness:
     """Replication as each source node tells it, backups as each storage lists them.
 
     One request per node and one per backup storage, which must be shared (doctor says so).
+    `through` are the nodes to ask for the storages, the first that answers counts; `nodes` if
+    nothing is said. A storage for which there is nobody to ask is unread.
     """
-    names, places = sorted(nodes), sorted(storages)
-    unread: list[str] = []
+    names = sorted(nodes)
+    asked = names if through is None else through
+    places = sorted(storages) if asked else []
+    unread = [] if asked else [f"storage/{place}" for place in sorted(storages)]
     runs: dict[str, ReplicationRun] = {}
     backups: dict[int, list[Backup]] = defaultdict(list)
     with ThreadPoolExecutor(READERS) as readers:
         told = _each(readers, names, lambda node: read_runs(transport, node))
-        listed = _each(readers, places, lambda place: _backups(transport, names, place))
+        listed = _each(readers, places, lambda place: _backups(transport, asked, place))
     for name, found in zip(names, told, strict=True):
         if isinstance(found, PveError):
             unread.append(f"node/{name}")

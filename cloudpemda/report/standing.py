@@ -66,21 +66,32 @@ class InstanceView:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that somebody must look at, and whose it is; None: the site's."""
+
+    opd: str | None
+    fault: Fault
+
+
+@dataclass(frozen=True)
 class Reading:
     """What could be read of one cluster; a plan or judgement is absent where it could not."""
 
     state: ClusterState | None
     plans: Mapping[str, Plan]  # by workload
     judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
-    faults: tuple[Fault, ...]
+    findings: tuple[Finding, ...]
     unread: bool  # something of it could not be read
 
 
 def view(
-    record: InstanceRecord, workload: str, class_name: str, service_class: ServiceClass,
+    record: InstanceRecord, workload: str, class_name: str, service_class: ServiceClass | None,
     reading: Reading,
 ) -> InstanceView:  # fmt: skip
-    """One instance as it stands on what was read of its cluster."""
+    """One instance as it stands on what was read of its cluster.
+
+    Without its class nobody knows what was promised: its covers are unknown.
+    """
     live = reading.state.vms.get(record.vmid) if reading.state is not None else None
     plan = reading.plans.get(workload)
     planned = _of(plan.vms, record.key) if plan is not None else None
@@ -105,11 +116,12 @@ def view(
         service_class=class_name,
         ha=_ha(record, service_class, reading, planned, aspects),
         replication=_copies(
-            service_class.replication is not None, Aspect.REPLICATION, planned, aspects,
-            judged[:1],
+            service_class is None or service_class.replication is not None, Aspect.REPLICATION,
+            planned, aspects, judged[:1],
         ),
         backup=_copies(
-            service_class.backup is not None, Aspect.BACKUP, planned, aspects, judged[1:]
+            service_class is None or service_class.backup is not None, Aspect.BACKUP,
+            planned, aspects, judged[1:],
         ),
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
@@ -134,14 +146,14 @@ def _apart(
 
 def _ha(
     record: InstanceRecord,
-    service_class: ServiceClass,
+    service_class: ServiceClass | None,
     reading: Reading,
     planned: PlannedVm | None,
     aspects: Collection[Aspect],
 ) -> Cover:
-    if not service_class.ha:
+    if service_class is not None and not service_class.ha:
         return Cover(Guard.NONE)
-    if reading.state is None or planned is None:
+    if service_class is None or reading.state is None or planned is None:
         return Cover(Guard.UNKNOWN)
     resource = reading.state.ha_resources.get(sid(record.vmid))
     said = resource.state if resource is not None else None

@@ -12,18 +12,10 @@ from pathlib import Path
 from cloudpemda.errors import ExitCode, Fault, Refused
 from cloudpemda.ledger import InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
-from cloudpemda.report.standing import Guard, InstanceView
+from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.survey import Survey, survey
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that somebody must look at, and whose it is."""
-
-    opd: str | None
-    fault: Fault
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ def nightly(desk: Desk) -> Night:
     desk.act_or_system("operator")
     with _alone(desk.site.path("var/locks")):
         expired = desk.ledger.requests.expire_holds(desk.clock.now())
-        found = survey(desk)
+        found = survey(desk, everywhere=True)
         findings = tuple(_findings(desk, found))
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
         return Night(found.at, found, expired, findings)
@@ -65,8 +57,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
-    for fault in found.faults:
-        yield Finding(None, fault)
+    yield from found.findings
     for judgement in found.judgements:
         if judgement.breach:
             yield Finding(judgement.opd, judgement.fault)

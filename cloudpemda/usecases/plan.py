@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cloudpemda.clock import SeededEntropy
 from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, worst
 from cloudpemda.ledger import (
     InstanceRecord,
     Pools,
@@ -19,7 +19,7 @@ from cloudpemda.plan.diff import diff
 from cloudpemda.plan.model import DesiredVm, Plan
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer_on
-from cloudpemda.usecases.workload import Workload, approved_elsewhere
+from cloudpemda.usecases.workload import Workload, approved_elsewhere, cluster_settings, opd_info
 
 PLANNABLE = frozenset(
     {RequestState.APPROVED, RequestState.APPLYING, RequestState.ACTIVE, RequestState.STUCK}
@@ -36,25 +36,46 @@ class Planned:
     plan: Plan
 
 
-def plan(desk: Desk, keys: Sequence[str] = ()) -> tuple[Planned, ...]:
+@dataclass(frozen=True)
+class Plans:
+    """The plans that could be made, and by key why the others could not."""
+
+    planned: tuple[Planned, ...]
+    errors: Mapping[str, CloudpemdaError]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(fault for error in self.errors.values() for fault in error.faults)
+
+    @property
+    def code(self) -> ExitCode:
+        return worst(error.exit_code for error in self.errors.values())
+
+
+def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     """The plans of the named requests, or of all that are approved. Writes nothing anywhere.
 
-    Raises Refused `plan.not-approved` for a named request that is not, `plan.offer-changed`
-    where another offer would come out than the approved one; Unreachable where a cluster cannot
-    be read.
+    A request that cannot be planned (`plan.offer-changed` where another offer would come out than
+    the approved one, or what `diff` refuses) hides no other. Raises Refused `plan.not-approved`
+    for a named request that is not; Unreachable where a cluster cannot be read.
     """
     records = chosen(desk, keys)
     states = read_clusters(desk, records)
-    planned = []
+    planned: list[Planned] = []
+    errors: dict[str, CloudpemdaError] = {}
     for record in records:
-        cluster = cluster_of(record)
-        workload = Workload(desk, record, cluster)
-        state = states[cluster]
-        if offer_digest(desk, record, state) != approved_digest(record):
-            raise Refused("plan.offer-changed", key=record.key)
-        instances = propose(workload, state)
-        planned.append(draw_up(workload, state, instances))
-    return tuple(planned)
+        try:
+            planned.append(_plan(desk, record, states[cluster_of(record)]))
+        except CloudpemdaError as error:
+            errors[record.key] = error
+    return Plans(tuple(planned), errors)
+
+
+def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
+    if offer_digest(desk, record, state) != approved_digest(record):
+        raise Refused("plan.offer-changed", key=record.key)
+    workload = Workload(desk, record, state.name)
+    return draw_up(workload, state, propose(workload, state))
 
 
 def chosen(desk: Desk, keys: Sequence[str]) -> tuple[RequestRecord, ...]:
@@ -81,11 +102,16 @@ def approved_digest(record: RequestRecord) -> str:
 
 
 def read_clusters(desk: Desk, records: Collection[RequestRecord]) -> Mapping[str, ClusterState]:
-    """Each cluster of the requests, read once, with the configurations of their instances."""
+    """Each cluster of the requests, read once, with the configurations of their instances.
+
+    Raises Refused `plan.cluster` for one that the site has no more, Unreachable.
+    """
     wanted: dict[str, set[int]] = {cluster_of(record): set() for record in records}
     for record in records:
         for instance in desk.ledger.instances.list(workload=record.key):
             wanted.setdefault(instance.cluster, set()).add(instance.vmid)
+    for cluster in wanted:
+        cluster_settings(desk, cluster)
     return {
         cluster: desk.cluster(cluster).snapshot(configs_for=vmids)
         for cluster, vmids in wanted.items()
@@ -123,7 +149,7 @@ def propose(workload: Workload, state: ClusterState) -> tuple[InstanceRecord, ..
     return desk.ledger.instances.propose(
         record.key,
         wanted(workload),
-        vmid_range=desk.site.opds[record.opd].opd.vmid_range,
+        vmid_range=opd_info(desk, record.opd).vmid_range,
         pools=pools(desk),
         taken_vmids={workload.cluster: state.vms.keys()},
         dice=SeededEntropy(int(record.spec_hash[:16], 16)),

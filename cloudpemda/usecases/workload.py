@@ -28,6 +28,7 @@ from cloudpemda.placement import (
 from cloudpemda.plan.desire import Setting, apart_group, demands_of, instance_key
 from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.rules.quota import Usage, usage_of
+from cloudpemda.site.models import ClusterSettings, OpdInfo
 from cloudpemda.usecases.desk import Desk
 
 _REPLACEABLE = frozenset({InstanceState.PLANNED, InstanceState.FAILED})
@@ -97,7 +98,10 @@ class Workload:
         )
 
     def _demands_of(self, other: RequestRecord) -> tuple[VmDemand, ...]:
-        return demands_of(other.spec, setting(self.desk, other.opd, self.cluster), {})
+        try:
+            return demands_of(other.spec, setting(self.desk, other.opd, self.cluster), {})
+        except Refused:  # the site lacks what it needs: it can be made nowhere, so it takes no room
+            return ()
 
     def _policy(self, but: Collection[str]) -> PlacementPolicy:
         settings = self.setting.settings
@@ -111,14 +115,33 @@ class Workload:
 
 
 def setting(desk: Desk, opd: str, cluster: str) -> Setting:
-    """The cluster and the site's files that give an OPD's specification its meaning there."""
+    """The cluster and the site's files that give an OPD's specification its meaning there.
+
+    Raises Refused (`plan.opd`, `plan.cluster`) where the site has lost them since the ledger got
+    them.
+    """
     return Setting(
         cluster=cluster,
-        settings=desk.site.info.clusters[cluster],
+        settings=cluster_settings(desk, cluster),
         catalogue=desk.site.catalogue,
         networks=desk.site.info.networks,
-        pool=desk.site.opds[opd].opd.pool,
+        pool=opd_info(desk, opd).pool,
     )
+
+
+def opd_info(desk: Desk, opd: str) -> OpdInfo:
+    """Raises Refused `plan.opd` for an OPD that only the ledger knows."""
+    if opd not in desk.site.opds:
+        raise Refused("plan.opd", opd=opd)
+    return desk.site.opds[opd].opd
+
+
+def cluster_settings(desk: Desk, cluster: str) -> ClusterSettings:
+    """Raises Refused `plan.cluster` for a cluster that only the ledger knows."""
+    found = desk.site.info.clusters.get(cluster)
+    if found is None:
+        raise Refused("plan.cluster", cluster=cluster)
+    return found
 
 
 def promises(desk: Desk, cluster: str) -> tuple[Promise, ...]:
@@ -133,6 +156,7 @@ def promises(desk: Desk, cluster: str) -> tuple[Promise, ...]:
 
 def _promise(desk: Desk, record: InstanceRecord, spec: WorkloadSpec, node: str) -> Promise:
     vm = kind_of(spec, record.member)
+    service_class = desk.site.catalogue.service_classes.get(spec.service_class)
     return Promise(
         key=record.key,
         vmid=record.vmid,
@@ -143,7 +167,7 @@ def _promise(desk: Desk, record: InstanceRecord, spec: WorkloadSpec, node: str) 
             DiskDemand(record.storages[disk.name], disk.size, disk.protect) for disk in vm.disks
         ),
         targets=record.targets,
-        ha=desk.site.catalogue.service_classes[spec.service_class].ha,
+        ha=service_class is None or service_class.ha,  # a class that is gone may have promised it
         apart=apart_group(spec, vm),
     )
 

@@ -123,6 +123,7 @@ def applied(state: ClusterState, vms: Sequence[DesiredVm]) -> ClusterState:
                 all=False,
                 pool=None,
                 comment="",
+                prune=backup.prune,
             )
             for backup in sorted(backups, key=lambda backup: backup.job)
         ),

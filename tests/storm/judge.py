@@ -37,7 +37,9 @@ class Judge:
             assert desk.ledger.audit.verify() == ()
             done = [r.key for r in desk.ledger.requests.list() if r.state is RequestState.ACTIVE]
             if done:
-                assert all(one.plan.settled for one in plan(desk, done)), "the plan is not settled"
+                found = plan(desk, done)
+                assert not found.errors, found.errors
+                assert all(one.plan.settled for one in found.planned), "the plan is not settled"
         self.tally["active"] += len(active)
         self.tally["undone"] += len(absent)
         self.tally["VMID reclaimed"] += sum(one.vmid not in self.strangers and any(

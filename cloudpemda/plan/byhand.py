@@ -1,0 +1,52 @@
+"""What stands in a VM that was made and that no plan may put right: a person must.
+
+A disk that is missing would be made empty in the place of one with data; a disk that nobody
+approved may hold somebody's data; some keys only root@pam may remove.
+"""
+
+import re
+from collections.abc import Iterator
+
+from cloudpemda.cluster import Disk, VmConfig
+from cloudpemda.errors import Fault, Refused
+from cloudpemda.plan.model import DesiredVm, bounded
+from cloudpemda.units import show_size
+
+_DISK_SLOT = re.compile(r"(?:scsi|virtio|sata|ide)\d+")
+_ROOTS_KEY = re.compile(r"args|(?:hostpci|usb)\d+")
+
+
+def check_by_hand(vm: DesiredVm, config: VmConfig) -> None:
+    """Raises Refused with all that was found (`plan.disk-missing`, `plan.disk-foreign`,
+    `plan.disk-extra`, `plan.roots-key`)."""
+    found = [*_disks(vm, config), *_keys(vm, config)]
+    if found:
+        first, *more = found
+        raise Refused(first.code, *more, **first.values)
+
+
+def _disks(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:
+    present = {disk.slot: disk for disk in config.disks}
+    desired = {disk.slot: disk for disk in vm.disks}
+    for slot, disk in desired.items():
+        if slot not in present:
+            yield Fault("plan.disk-missing", {"vm": vm.key, "disk": disk.name, "slot": slot})
+    for slot, there in present.items():
+        values = {"vm": vm.key, "slot": slot, "volume": bounded(there.volume)}
+        if not _owned(there, vm.identity.vmid):
+            yield Fault("plan.disk-foreign", values | {"vmid": vm.identity.vmid})
+        elif slot not in desired and _DISK_SLOT.fullmatch(slot):
+            yield Fault("plan.disk-extra", values | {"size": show_size(there.size)})
+
+
+def _owned(disk: Disk, vmid: int) -> bool:
+    """PVE names a volume after the VM that it belongs to; a linked clone's after its base, too
+    (`zfs:base-9000-disk-0/vm-101-disk-0`), a file's after its folder (`dir:101/vm-101-disk-0`)."""
+    return disk.volume.partition(":")[2].rpartition("/")[2].startswith(f"vm-{vmid}-")
+
+
+def _keys(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:
+    for key in sorted(config.raw):
+        if _ROOTS_KEY.fullmatch(key):
+            value = bounded(config.raw[key])
+            yield Fault("plan.roots-key", {"vm": vm.key, "key": key, "value": value})
