@@ -40,7 +40,7 @@ def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = Fal
     configure_log(debug=debug)
     site = load_site(directory)
     clock = site_clock(site)
-    login = acting_login(site, asserted)
+    login, assumed = acting_login(site, asserted)
     person = next((one for one in site.people if one.login == login), None)
     entropy = SystemEntropy()
     return Desk(
@@ -51,6 +51,7 @@ def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = Fal
         login=login,
         person=person,
         connect=lambda name: open_cluster(site, name, clock),
+        assumed=assumed,
     )
 
 
@@ -88,15 +89,23 @@ def open_cluster(site: Site, name: str, clock: Clock) -> Pve:
     )
 
 
-def acting_login(site: Site, asserted: str | None) -> str:
-    """Who acts: the process's real uid. SUDO_UID is believed only when that uid is 0, an asserted
-    name only where the site says `identity: asserted`."""
+def acting_login(site: Site, asserted: str | None) -> tuple[str, bool]:
+    """Who acts, and whether that is an assumption.
+
+    The process's real uid; SUDO_UID is believed only when that uid is 0, and an asserted name only
+    where the site says `identity: asserted`. There, when nobody is named, the site's first
+    operator is assumed to act: in a lab nobody has an account. Raises Refused `desk.not-asserted`.
+    """
     named = asserted or os.environ.get("CLOUDPEMDA_ACTOR")
-    if site.info.site.identity == "asserted" and named:
-        return named
-    if asserted:
-        raise Refused("desk.not-asserted", login=asserted)
-    return process_login()
+    if site.info.site.identity != "asserted":
+        if asserted:
+            raise Refused("desk.not-asserted", login=asserted)
+        return process_login(), False
+    if named:
+        return named, False
+    operators = (one.login for one in site.people if any(r.role == "operator" for r in one.roles))
+    first = next(operators, None)
+    return (process_login(), False) if first is None else (first, True)
 
 
 def process_login() -> str:

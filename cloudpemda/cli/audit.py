@@ -32,11 +32,10 @@ def log(
 ) -> None:
     """The newest entries that match, oldest first."""
     from cloudpemda.cli.tables import audit_entries
+    from cloudpemda.usecases.look import deeds
 
     with frame.desk() as desk:
-        entries = desk.ledger.audit.log(
-            opd=opd, subject=subject, login=login, action=action, limit=limit
-        )
+        entries = deeds(desk, opd=opd, subject=subject, login=login, action=action, limit=limit)
         zone = desk.site.zone
     frame.finish(entries, lambda out: audit_entries(out, frame, entries, zone))
 
@@ -45,10 +44,10 @@ def log(
 @click.pass_obj
 def verify(frame: "Frame") -> None:
     """Check the whole chain; exit 7 and say where it breaks."""
+    from cloudpemda.usecases.look import verify_deeds
+
     with frame.desk() as desk:
-        findings = desk.ledger.audit.verify()
-        newest = desk.ledger.audit.log(limit=1)
-    count = newest[0].seq if newest else 0
+        count, findings = verify_deeds(desk)
     faults = [finding.fault for finding in findings]
     code = ExitCode.FINDINGS if findings else ExitCode.DONE
 

@@ -43,7 +43,10 @@ class Frame:
         """The site's live objects; a context manager that closes them."""
         from cloudpemda.wiring import open_desk
 
-        return open_desk(self.directory, asserted=self.actor, debug=self.debug)
+        desk = open_desk(self.directory, asserted=self.actor, debug=self.debug)
+        if desk.assumed:
+            self.err.print(self.say("desk.assumed", login=desk.login), style="dim")
+        return desk
 
     # -- speaking --------------------------------------------------------------------------
     def say(self, code: str, **values: object) -> str:

@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudpemda.errors import Refused
-
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
 
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
 def status(frame: "Frame", opd: str | None) -> None:
     """Each VM with node, address, HA, replication, backup; quota used of limit."""
     from cloudpemda.cli import tables
-    from cloudpemda.usecases.survey import survey
+    from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
-        found = survey(desk, opd=opd)
+        found = use_case(desk, opd=opd)
         zone = desk.site.zone
     frame.finish(
         found, lambda out: tables.status(out, frame, found, zone), found.faults, found.code
@@ -37,10 +35,10 @@ def vm() -> None:
 def list_(frame: "Frame", opd: str | None) -> None:
     """All VMs with their protection as read back."""
     from cloudpemda.cli import tables
-    from cloudpemda.usecases.survey import survey
+    from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
-        found = survey(desk, opd=opd)
+        found = use_case(desk, opd=opd)
     frame.finish(
         found.instances,
         lambda out: tables.instances(out, frame, found.instances),
@@ -55,13 +53,10 @@ def list_(frame: "Frame", opd: str | None) -> None:
 def show(frame: "Frame", key: str) -> None:
     """One VM by KEY (dinkes/simrs/db-1), with the evidence of its protection."""
     from cloudpemda.cli import tables
-    from cloudpemda.usecases.survey import survey
+    from cloudpemda.usecases.status import instance
 
     with frame.desk() as desk:
-        found = survey(desk, opd=key.partition("/")[0])
-    one = next((one for one in found.instances if one.key == key), None)
-    if one is None:
-        raise Refused("ledger.no-instance", key=key)
+        one, found = instance(desk, key)
     frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, found.code)
 
 
@@ -76,8 +71,8 @@ def quota() -> None:
 def show_quota(frame: "Frame", opds: tuple[str, ...]) -> None:
     """Limits and balances of OPDS (all if none is named); children count for their parents."""
     from cloudpemda.cli import tables
-    from cloudpemda.usecases.look import quota_lines
+    from cloudpemda.usecases.look import quota as use_case
 
     with frame.desk() as desk:
-        lines = quota_lines(desk, *opds)
+        lines = use_case(desk, *opds)
     frame.finish(lines, lambda out: tables.quota(out, frame, lines))

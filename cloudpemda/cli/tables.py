@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cloudpemda.usecases.check import Checked
     from cloudpemda.usecases.doctor import Report
     from cloudpemda.usecases.plan import Planned
+    from cloudpemda.usecases.status import Status
     from cloudpemda.usecases.submit import Submitted
     from cloudpemda.usecases.survey import Survey
 
@@ -236,7 +237,7 @@ def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
 
 
 # -- what there is ---------------------------------------------------------------------------
-def status(out: Console, frame: "Frame", found: "Survey", zone: "ZoneInfo") -> None:
+def status(out: Console, frame: "Frame", found: "Status | Survey", zone: "ZoneInfo") -> None:
     instances(out, frame, found.instances)
     out.print()
     quota(out, frame, [line for line in found.quota if line.used])

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ class Audit:
     def log(
         self,
         *,
-        opd: str | None = None,
+        opds: Collection[str] | None = None,
         subject: str | None = None,
         login: str | None = None,
         action: str | None = None,
@@ -153,10 +153,11 @@ class Audit:
         limit: int | None = None,
     ) -> tuple[Entry, ...]:
         """The entries that match all that is given, oldest first; of more than `limit` the
-        newest. `until` is excluded."""
+        newest. `until` is excluded; `opds` None is all, those that concern no OPD included."""
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+        if opds is not None:
+            query = query.where(audit.c.opd.in_(sorted(opds)))
         for column, value in (
-            (audit.c.opd, opd),
             (audit.c.subject, subject),
             (audit.c.login, login),
             (audit.c.action, action),

@@ -15,6 +15,22 @@ TEXTS = {
         next_en="Ask somebody who has the role, or have it added to people.yaml.",
         next_id="Minta orang yang punya peran itu, atau tambahkan di people.yaml.",
     ),
+    "desk.scope": Text(
+        en="{login} has no role for {opd} and may not read about it",
+        id="{login} tidak punya peran untuk {opd} dan tidak boleh melihat datanya",
+        next_en="Ask Diskominfo, or somebody of that OPD.",
+        next_id="Tanyakan ke Diskominfo, atau ke petugas OPD itu.",
+    ),
+    "desk.assumed": Text(
+        en="acting as {login}, the lab's operator; name somebody else with --actor",
+        id="bertindak sebagai {login}, operator lab; pilih orang lain dengan --actor",
+    ),
+    "look.opd": Text(
+        en="there is no OPD {opd}",
+        id="tidak ada OPD {opd}",
+        next_en="Choose one of: {known}.",
+        next_id="Pilih salah satu: {known}.",
+    ),
     "desk.not-asserted": Text(
         en="this site takes the process's own login; --actor {login} is not believed",
         id="situs ini memakai login proses; --actor {login} tidak dipercaya",

@@ -8,8 +8,25 @@ from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import SYSTEM, Actor, Ledger
 from cloudpemda.proxmox import Pve
+from cloudpemda.rules.quota import scope_of
 from cloudpemda.site import Site
 from cloudpemda.site.models import Person, Role
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The OPDs that somebody may read about; `opds` None is all, those of former files included."""
+
+    login: str
+    opds: frozenset[str] | None
+
+    def covers(self, opd: str) -> bool:
+        return self.opds is None or opd in self.opds
+
+    def require(self, opd: str) -> None:
+        """Raises Refused `desk.scope` for an OPD outside of it."""
+        if not self.covers(opd):
+            raise Refused("desk.scope", login=self.login, opd=opd)
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,7 @@ class Desk:
     login: str
     person: Person | None  # None: nobody in people.yaml has this login
     connect: Callable[[str], Pve]
+    assumed: bool = False  # nobody was named: who acts was chosen by `wiring`
     _clusters: dict[str, Pve] = field(default_factory=dict)
 
     def cluster(self, name: str) -> Pve:
@@ -53,6 +71,24 @@ class Desk:
                 if grant.role == role and grant.opd in (None, opd):
                     return Actor(self.person.login, self.person.name, role)
         raise Refused("desk.role", login=self.login, roles=", ".join(roles), opd=opd or "*")
+
+    def scope(self, *roles: Role) -> Scope:
+        """What the person may read about, by whichever of `roles` they hold, or by any role.
+
+        A role without an OPD is Diskominfo's and opens all; one of an OPD opens it and its
+        children. Raises Refused `desk.unknown-person` (the timer reads nothing but its night) or
+        `desk.role`.
+        """
+        if self.person is None:
+            raise Refused("desk.unknown-person", login=self.login)
+        held = [grant.opd for grant in self.person.roles if not roles or grant.role in roles]
+        if not held:
+            raise Refused("desk.role", login=self.login, roles=", ".join(roles) or "*", opd="*")
+        if None in held:
+            return Scope(self.login, None)
+        opds = self.site.opds
+        below = (scope_of(opd, opds) for opd in held if opd is not None)
+        return Scope(self.login, frozenset().union(*below))
 
     def act_or_system(self, *roles: Role) -> Actor:
         """The same, but a login that is no person is the timer: `system`, which approves nothing.

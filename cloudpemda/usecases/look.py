@@ -1,13 +1,20 @@
-"""Look: what the ledger says of requests, without changing anything."""
+"""Look: what the ledger says of requests, quota and deeds, without changing anything.
+
+Everybody in people.yaml sees what concerns their OPDs; the log of deeds is for those who decide,
+operate and audit.
+"""
 
 from dataclasses import dataclass
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError
-from cloudpemda.ledger import Entry, InstanceRecord, RequestRecord, RequestState
+from cloudpemda.ledger import Entry, Finding, InstanceRecord, RequestRecord, RequestState
 from cloudpemda.plan.offer import Offer
-from cloudpemda.rules.quota import Limits
+from cloudpemda.rules.quota import Balance, Limits, scope_of
+from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer
+
+_AUDIT_READERS: tuple[Role, ...] = ("auditor", "reviewer", "approver", "operator")
 
 
 @dataclass(frozen=True)
@@ -42,21 +49,36 @@ class RequestView:
 def requests(
     desk: Desk, *, opd: str | None = None, state: str | None = None
 ) -> tuple[RequestRecord, ...]:
-    """Requests by number. Raises UsageError `look.state` for a state that does not exist."""
+    """The requests that the person may see, by number.
+
+    Raises Refused `desk.scope` for another OPD, UsageError `look.state` for a state that does not
+    exist.
+    """
+    scope = desk.scope()
+    if opd is not None:
+        scope.require(opd)
+        require_opd(desk, opd)
     try:
         wanted = RequestState(state) if state else None
     except ValueError as error:
         known = ", ".join(one.value for one in RequestState)
         raise UsageError("look.state", state=state, known=known) from error
-    return desk.ledger.requests.list(opd=opd, state=wanted)
+    return tuple(
+        record
+        for record in desk.ledger.requests.list(opd=opd, state=wanted)
+        if scope.covers(record.opd)
+    )
 
 
 def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
     """One request; while it is pending, with the offer as it would be made now.
 
-    Where no offer can be made the view says why, and `code` is that reason's exit code.
+    Where no offer can be made the view says why, and `code` is that reason's exit code. Raises
+    Refused `desk.scope` for a request of another OPD than the person may see.
     """
+    scope = desk.scope()
     record = desk.ledger.requests.get(key)
+    scope.require(record.opd)
     made: Offer | None = None
     faults: tuple[Fault, ...] = ()
     code = ExitCode.DONE
@@ -76,6 +98,25 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
     )
 
 
+def quota(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
+    """Limits and balances of these OPDs; of all that the person may see for none.
+
+    Raises Refused `desk.scope` for another OPD, UsageError `look.opd` for one that does not exist.
+    """
+    scope = desk.scope()
+    for opd in opds:
+        scope.require(opd)
+        require_opd(desk, opd)
+    seen = opds or tuple(opd for opd in sorted(desk.site.opds) if scope.covers(opd))
+    return tuple(line for opd in seen for line in quota_lines(desk, opd))
+
+
+def require_opd(desk: Desk, opd: str) -> None:
+    """Raises UsageError `look.opd` for an OPD that the site has no file of."""
+    if opd not in desk.site.opds:
+        raise UsageError("look.opd", opd=opd, known=", ".join(sorted(desk.site.opds)))
+
+
 def quota_lines(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
     """Limits and balances of these OPDs, their children's use included; all OPDs for none."""
     return tuple(
@@ -85,9 +126,39 @@ def quota_lines(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
     )
 
 
-def _lines(desk: Desk, opd: str, limits: Limits) -> tuple[QuotaLine, ...]:
-    from cloudpemda.rules.quota import Balance, scope_of
+def deeds(
+    desk: Desk,
+    *,
+    opd: str | None = None,
+    subject: str | None = None,
+    login: str | None = None,
+    action: str | None = None,
+    limit: int | None = None,
+) -> tuple[Entry, ...]:
+    """The newest audit entries that match and that the person may see, oldest first.
 
+    For auditors, deciders and operators; those of an OPD see its entries. Raises Refused
+    `desk.role` or `desk.scope`.
+    """
+    scope = desk.scope(*_AUDIT_READERS)
+    if opd is not None:
+        scope.require(opd)
+        require_opd(desk, opd)
+    opds = scope.opds if opd is None else frozenset({opd})
+    return desk.ledger.audit.log(
+        opds=opds, subject=subject, login=login, action=action, limit=limit
+    )
+
+
+def verify_deeds(desk: Desk) -> tuple[int, tuple[Finding, ...]]:
+    """The newest entry's number and every break of the log's chain. For those who may read it."""
+    desk.scope(*_AUDIT_READERS)
+    findings = desk.ledger.audit.verify()
+    newest = desk.ledger.audit.log(limit=1)
+    return (newest[0].seq if newest else 0), findings
+
+
+def _lines(desk: Desk, opd: str, limits: Limits) -> tuple[QuotaLine, ...]:
     balances = desk.ledger.quota.balances(scope_of(opd, desk.site.opds))
     lines = []
     for dimension, limit in limits.items():

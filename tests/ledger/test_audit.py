@@ -141,8 +141,8 @@ def test_the_log_filters(ledger: Ledger, clock: ManualClock) -> None:
         return [entry.seq for entry in entries]  # type: ignore[attr-defined]
 
     assert seqs(log()) == [1, 2, 3]
-    assert seqs(log(opd="bkad")) == [2, 3]
-    assert seqs(log(opd="bkad", login="siti")) == [2]
+    assert seqs(log(opds={"bkad"})) == [2, 3]
+    assert seqs(log(opds={"bkad"}, login="siti")) == [2]
     assert seqs(log(action="request.withdraw")) == [3]
     assert seqs(log(subject="R-2026-0001")) == [1]
     second = log()[1].at

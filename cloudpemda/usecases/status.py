@@ -1,0 +1,72 @@
+"""Status: what of a survey concerns the person who looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloudpemda.errors import ExitCode, Fault, Refused, worst
+from cloudpemda.recovery import Judgement
+from cloudpemda.report.standing import InstanceView
+from cloudpemda.units import Instant
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.look import QuotaLine, require_opd
+from cloudpemda.usecases.survey import Survey, survey
+
+
+@dataclass(frozen=True)
+class Status:
+    """Every instance and quota line that the person may see, and what could not be read."""
+
+    at: Instant
+    instances: tuple[InstanceView, ...]
+    judgements: tuple[Judgement, ...]
+    quota: tuple[QuotaLine, ...]
+    faults: tuple[Fault, ...]
+    unread: tuple[str, ...]  # clusters of which something could not be read
+    code: ExitCode
+
+
+def status(desk: Desk, *, opd: str | None = None) -> Status:
+    """How everything stands that the person may see, or what of it is this OPD's.
+
+    Each OPD of somebody who may not see all is read by itself, so that nothing of another one
+    comes into it. Raises Refused `desk.scope`, UsageError `look.opd`.
+    """
+    scope = desk.scope()
+    if opd is not None:
+        scope.require(opd)
+        require_opd(desk, opd)
+        return _joined([survey(desk, opd=opd)])
+    if scope.opds is None:
+        return _joined([survey(desk)])
+    return _joined([survey(desk, opd=one) for one in sorted(scope.opds)])
+
+
+def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
+    """One instance, and what could not be read. Raises Refused `desk.scope`,
+    `ledger.no-instance`."""
+    opd = key.partition("/")[0]
+    desk.scope().require(opd)
+    if opd not in desk.site.opds:
+        raise Refused("ledger.no-instance", key=key)
+    found = status(desk, opd=opd)
+    one = next((one for one in found.instances if one.key == key), None)
+    if one is None:
+        raise Refused("ledger.no-instance", key=key)
+    return one, found
+
+
+def _joined(parts: Sequence[Survey]) -> Status:
+    """Several surveys as one; what concerns the whole site stands in each, and is said once."""
+    faults: list[Fault] = []
+    for fault in (fault for part in parts for fault in part.faults):
+        if fault not in faults:
+            faults.append(fault)
+    return Status(
+        at=max(part.at for part in parts),
+        instances=tuple(one for part in parts for one in part.instances),
+        judgements=tuple(one for part in parts for one in part.judgements),
+        quota=tuple(line for part in parts for line in part.quota),
+        faults=tuple(faults),
+        unread=tuple(sorted({name for part in parts for name in part.unread})),
+        code=worst(part.code for part in parts),
+    )
