@@ -22,6 +22,13 @@ CORE = (
     "auth", "storage", "qemu", "qemu-config", "cloudinit", "lifecycle", "clone", "import", "lock",
     "delete", "tasks", "pools", "cluster",
 )  # fmt: skip
+# What protects and who may: further than the main job needs, and not to be lost.
+WIDER = (
+    "access", "access-more", "snapshot", "migrate", "backup", "privileges", "replication",
+    "encoding", "token-vs-root", "ha", "ha-setup", "ha-groups", "ha-group-resources",
+    "ha-group-migrate", "ha-group-states", "role-8", "role-8-replication", "role-8-ha",
+    "role-8-token",
+)  # fmt: skip
 # Percent of judged exchanges that must match in answer and in shape. Raised as the lab grows.
 LEAST = {"9.2": (98, 98), "8.4": (98, 98)}
 # Each core section alone.
@@ -98,3 +105,13 @@ def test_core_sections_match_the_recordings(
     assert _rate(rows, what) >= least, wrong
     poor = {name: _rate(sections[name], what) for name in CORE}
     assert {name: rate for name, rate in poor.items() if rate < LEAST_SECTION} == {}
+
+
+@pytest.mark.parametrize("what", ["answer", "shape"])
+def test_wider_sections_match_the_recordings(
+    replayed: tuple[str, dict[str, list[dict[str, object]]]], what: str
+) -> None:
+    version, sections = replayed
+    rows = [row for name in WIDER for row in sections.get(name, ())]
+    wrong = [(row["seq"], row["name"]) for row in rows if not row[what]]
+    assert _rate(rows, what) >= LEAST[version][what == "shape"], wrong
