@@ -7,12 +7,13 @@ approved may hold somebody's data; some keys only root@pam may remove.
 import re
 from collections.abc import Iterator
 
-from cloudpemda.cluster import Disk, VmConfig
+from cloudpemda.cluster import VmConfig
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.plan.model import DesiredVm, bounded
 from cloudpemda.units import show_size
 
 _DISK_SLOT = re.compile(r"(?:scsi|virtio|sata|ide)\d+")
+_GUESTS = re.compile(r"(?:vm|base|subvol)-\d+-")
 _ROOTS_KEY = re.compile(r"args|(?:hostpci|usb)\d+")
 
 
@@ -33,16 +34,28 @@ def _disks(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:
             yield Fault("plan.disk-missing", {"vm": vm.key, "disk": disk.name, "slot": slot})
     for slot, there in present.items():
         values = {"vm": vm.key, "slot": slot, "volume": bounded(there.volume)}
-        if not _owned(there, vm.identity.vmid):
+        if not _owned(there.volume, vm.identity.vmid):
             yield Fault("plan.disk-foreign", values | {"vmid": vm.identity.vmid})
         elif slot not in desired and _DISK_SLOT.fullmatch(slot):
             yield Fault("plan.disk-extra", values | {"size": show_size(there.size)})
 
+    for slot, value in config.raw.items():
+        volume = value.partition(",")[0].removeprefix("file=")
+        lent = _DISK_SLOT.fullmatch(slot) and slot not in present and _GUESTS.match(_base(volume))
+        if lent and not _owned(volume, vm.identity.vmid):  # as a CD-ROM: it can be read from here
+            values = {"vm": vm.key, "slot": slot, "volume": bounded(volume)}
+            yield Fault("plan.disk-foreign", values | {"vmid": vm.identity.vmid})
 
-def _owned(disk: Disk, vmid: int) -> bool:
-    """PVE names a volume after the VM that it belongs to; a linked clone's after its base, too
-    (`zfs:base-9000-disk-0/vm-101-disk-0`), a file's after its folder (`dir:101/vm-101-disk-0`)."""
-    return disk.volume.partition(":")[2].rpartition("/")[2].startswith(f"vm-{vmid}-")
+
+def _owned(volume: str, vmid: int) -> bool:
+    """PVE names a volume after the VM that it belongs to."""
+    return _base(volume).startswith(f"vm-{vmid}-")
+
+
+def _base(volume: str) -> str:
+    """A volume's own name: before it may stand its base (`zfs:base-9000-disk-0/vm-101-disk-0`) or
+    its folder (`dir:101/vm-101-disk-0.qcow2`)."""
+    return volume.partition(":")[2].rpartition("/")[2]
 
 
 def _keys(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:

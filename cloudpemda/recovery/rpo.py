@@ -148,7 +148,7 @@ def _backups(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
 
 
 def _is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:
-    return age(facts.made_at, made_at) <= tolerance
+    return (facts.made_at - made_at).total_seconds() <= tolerance  # `age` cuts fractions off
 
 
 def _judged(

@@ -55,7 +55,7 @@ def oddities(state: ClusterState, records: Collection[InstanceRecord]) -> Iterat
         vm = state.vms.get(record.vmid)
         if vm is None or vm.config is None or vm.status is not VmStatus.RUNNING:
             continue
-        # the list of guests tells what a process runs with, `config` what it shall run with
+        # PVE's status tells what a process runs with, `config` what is written for its next start
         for key, runs, shall in (
             ("cores", vm.cores, vm.config.cores),
             ("memory", vm.memory, vm.config.memory),

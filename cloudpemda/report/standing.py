@@ -82,6 +82,7 @@ class Reading:
     judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
     findings: tuple[Finding, ...]
     unread: bool  # something of it could not be read
+    strays: tuple[Finding, ...] = ()  # VMs that call themselves ours and are not, or are copies
 
 
 def view(

@@ -69,7 +69,8 @@ def survey(desk: Desk, *, opd: str | None = None, everywhere: bool = False) -> S
     for cluster in sorted(clusters):
         own = tuple(record for record in records if record.cluster == cluster)
         reading = _read(desk, cluster, own, requests, now)
-        findings.extend(one for one in reading.findings if opd in (None, one.opd) or not one.opd)
+        findings.extend(one for one in reading.strays if opd in (None, one.opd))
+        findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
         judgements.extend(one for judged in reading.judgements.values() for one in judged)
         views.extend(_view(desk, record, requests[record.number], reading) for record in own)
@@ -125,13 +126,14 @@ def _read(
     }
     # what another apply has named since the first look is not a stranger
     known = (*known, *desk.ledger.instances.list())
-    odd = (*strangers(state, known), *oddities(state, built), *locked)
+    strays = tuple(strangers(state, known))
     return Reading(
         state,
         plans,
         judged,
-        (*odd, *findings),
+        (*oddities(state, built), *locked, *findings),
         unread=unread or bool(freshness.unread),
+        strays=strays,
     )
 
 

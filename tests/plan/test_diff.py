@@ -248,6 +248,7 @@ def test_the_basis_moves_with_what_the_plan_rests_on() -> None:
         replace(DONE, ha_resources={}),
         replace(DONE, replication_jobs=()),
         replace(DONE, backup_jobs=(replace(job, enabled=False),)),
+        replace(DONE, backup_jobs=(replace(job, prune="keep-last=1"),)),
         node(DONE, NodeStatus.MAINTENANCE),
     ):
         assert basis_digest(VMS, moved) != base

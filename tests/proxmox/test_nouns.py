@@ -142,6 +142,23 @@ def test_backup_jobs_of_all_ages_are_read() -> None:
     )
 
 
+def test_what_a_backup_job_keeps_and_leaves_out_is_read_in_each_of_its_forms() -> None:
+    keep = {"keep-monthly": "6", "keep-daily": 14}
+    sent = nouns.backup_job(
+        _row(**{"id": "a", "prune-backups": keep, "exclude-path": ["/a", "/b"]})
+    )
+    text = nouns.backup_job(
+        _row(
+            **{"id": "a", "prune-backups": "keep-monthly=6,keep-daily=14", "exclude-path": "/a /b"}
+        )
+    )
+    assert sent.prune == text.prune == "keep-daily=14,keep-monthly=6"
+    assert sent.exclude_path == "/a,/b"
+    assert (sent.mode, sent.node) == ("snapshot", None)
+    limited = nouns.backup_job(_row(id="a", mode="stop", node="pve1"))
+    assert (limited.mode, limited.node, limited.prune) == ("stop", "pve1", "")
+
+
 def test_a_backup_carries_its_verification() -> None:
     found = nouns.backup(
         _row(
@@ -180,6 +197,7 @@ _READERS: list[Callable[[Row], object]] = [
 _NAMES = """
     vmid node name status maxcpu maxmem tags digest memory cores scsi0 net0 nodes resources rule
     group type errors last_sync ctime id guest target schedule volid sid storage onboot hastate
+    prune-backups exclude-path mode
 """
 _FIELDS = st.sampled_from(_NAMES.split())
 

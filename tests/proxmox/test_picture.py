@@ -34,6 +34,25 @@ def test_a_picture_costs_six_requests_and_one_per_configuration(bench: Bench) ->
     assert len(bench.asked(before)) == 5
 
 
+def test_configurations_are_read_of_those_that_are_wanted_by_what_the_list_says(
+    fresh: Bench,
+) -> None:
+    for vmid in (10001, 10002, 10003):
+        fresh.create(vmid)
+    fresh.clock.sleep(30)
+    fresh.pve.snapshot()
+    before = fresh.mark
+    state = fresh.pve.snapshot([10001], also=lambda vm: vm.vmid == 10003, images=False)
+    assert {vmid for vmid, vm in state.vms.items() if vm.config is not None} == {10001, 10003}
+    assert len(fresh.asked(before)) == 5 + 2
+
+
+def test_backups_are_listed_though_no_source_node_is_known(fresh: Bench) -> None:
+    assert fresh.pve.freshness([], ["pbs-dc"], through=["pve2"]).unread == ()
+    assert fresh.pve.freshness([], ["pbs-dc"]).unread == ("storage/pbs-dc",)
+    assert fresh.pve.freshness(NODES, ["pbs-dc"], through=[]).unread == ("storage/pbs-dc",)
+
+
 def test_the_flavour_of_ha_is_probed_and_then_known(bench: Bench) -> None:
     pve = bench.client()
     before = bench.mark

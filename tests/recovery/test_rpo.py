@@ -142,6 +142,16 @@ def test_copies_of_a_vm_that_had_the_vmid_before_do_not_count() -> None:
     assert site(found, facts=young).source is None
 
 
+def test_clocks_may_disagree_about_the_making_by_the_tolerance_and_no_second_more() -> None:
+    def standing(early: float) -> Standing:
+        made = Instant(ago(3000) + timedelta(seconds=early))
+        return site(freshness(backups=(backup(3000),)), facts=replace(FACTS, made_at=made)).standing
+
+    assert standing(TOLERANCE) is Standing.OK
+    assert standing(TOLERANCE + 0.1) is Standing.PENDING
+    assert standing(TOLERANCE + 1) is Standing.PENDING
+
+
 def test_what_was_not_read_is_unknown_whatever_else_was_found() -> None:
     good = freshness(run(60), backups=(backup(60),), unread=("node/pve1", "storage/pbs-dc"))
     on_node, on_site = judge(FACTS, good, NOW, CRITICAL, TOLERANCE)

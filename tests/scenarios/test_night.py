@@ -179,7 +179,6 @@ def test_an_opd_taken_out_of_the_site_hides_only_its_own_vms(office: Office, rew
     assert _finding(night, "plan.opd")["opd"] == "bkad"
     assert {one["key"] for one in status.data["instances"]} >= {"bkad/simkeu/app-1"}
     assert [one["workload"] for one in plan.data] == ["dinkes/simrs"]
-    assert office.run("status", "--opd", "bkad").codes[-1] == "plan.opd"
 
 
 # -- disks -----------------------------------------------------------------------------------
@@ -253,6 +252,7 @@ def test_a_vm_with_our_tag_that_no_ledger_knows_is_owned_by_nobody(office: Offic
     assert (night.code, night.codes) == (7, ["survey.nobody"])
     assert _finding(night, "survey.nobody")["fault"]["values"]["vmid"] == 99998
     assert office.run("status").codes == ["survey.nobody"]
+    assert office.run("status", "--opd", "bkad").codes == []
 
 
 # -- what protects ---------------------------------------------------------------------------
@@ -324,3 +324,21 @@ def test_a_long_text_from_the_cluster_is_shown_short(office: Office) -> None:
     refused = office.run("plan")
     assert refused.codes == ["plan.identity"]
     assert len(refused.document["faults"][0]["values"]["found"]) == 200
+
+
+def test_the_backup_of_who_had_the_vmid_before_protects_nobody(office: Office) -> None:
+    vmid = 13000  # the first of the OPD's range
+    _outside(office, "create-vm", vmid, node="pve1", config={"memory": "512"})
+    _root(office, "POST", "/nodes/pve1/vzdump",
+          vmid=str(vmid), storage="pbs-dc", mode="snapshot")  # fmt: skip
+    office.lab.post("/advance", {"seconds": 600})
+    _outside(office, "delete-vm", vmid)
+    office.built(*_BKAD)
+    assert set(office.vms()) == {vmid}
+    kept = _root(office, "GET", "/nodes/pve1/storage/pbs-dc/content?content=backup")
+    assert [one["vmid"] for one in kept] == [vmid]
+    (one,) = office.run("status").data["instances"]
+    assert (one["backup"]["guard"], one["backup"]["source"]) == ("pending", None)
+    office.lab.post("/advance", {"seconds": _DAY})
+    (one,) = office.run("status").data["instances"]
+    assert one["backup"]["guard"] == "ok"
