@@ -221,10 +221,13 @@ class History:
         self.control.release(answer=answer)
 
     def _hold(
-        self, when: str, method: str, path: str, nth: int, run: tuple[str, ...] = ("apply",)
+        self, when: str, method: str, path: str, nth: int | None, run: tuple[str, ...] = ("apply",)
     ) -> BaseProcess | None:
-        """A run that stands at its nth matching request; None where it ended before."""
-        on = {"method": method, "path": path, "nth": nth}
+        """A run that stands at its nth matching request, or at all of them; None where it ended
+        before."""
+        on: dict[str, object] = {"method": method, "path": path}
+        if nth is not None:
+            on["nth"] = nth
         self.control.arm({"on": on, "do": "hold", "when": when})
         process = self._start(*run)
         waited = 0.0
@@ -268,7 +271,7 @@ class History:
 
     def _intruder(self) -> bool:
         """Somebody takes a VMID after it was chosen, and before our request arrives."""
-        process = self._hold("before", "POST", "*/qemu", 1)
+        process = self._hold("before", "POST", "*/qemu", None)
         if process is None:
             return False
         there = self.control.vms()
@@ -277,6 +280,7 @@ class History:
         for vmid in free:
             self.control.outside("create-vm", vmid, config={"description": "not yours"})
             self.strangers[vmid] = self.control.vms()[vmid]["config"]
+        self.control.arm()
         self.control.release()
         self._finish(process)
         return bool(free)
