@@ -264,6 +264,8 @@ def test_a_vm_with_our_tag_that_no_ledger_knows_is_owned_by_nobody(office: Offic
         ({"node": "pve1"}, "node"),
         ({"exclude-path": "/data"}, "exclude-path"),
         ({"schedule": "sun 03:00"}, "schedule"),
+        ({"storage": "local"}, "storage"),
+        ({"enabled": "0"}, "enabled"),
     ],
 )
 def test_a_backup_job_that_was_changed_is_a_finding(
