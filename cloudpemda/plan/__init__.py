@@ -1,15 +1,16 @@
 """What would change? Desired against live, a pure diff; a plan writes nothing.
 
 `desire` gives a specification its meaning on one cluster, `pve_config` and `ha` say it in PVE's own
-keys and rules, `diff` compares that with what was read, `offer` is what a reviewer decides on.
-Drift is a plan that nobody asked for.
+keys and rules, `diff` compares that with what was read, `byhand` names what only a person may put
+right, `offer` is what a reviewer decides on. Drift is a plan that nobody asked for.
 
 What holds:
 
 - The keys that apply sends are the keys that diff compares: both come from `pve_config` and `ha`.
   A plan that was applied is settled.
 - Unknown is not absent: what could not be read raises, and is never planned as new.
-- Nothing is planned for a VM whose description does not carry our uid and role.
+- Nothing is planned for a VM whose description does not carry our uid and role, nor for one that
+  was made and lost a disk, or was given one: a plan must not hide or destroy data.
 - Where HA may run a VM, its node is no difference, and neither is the direction of a replication.
 - A plan's digest covers what it saw of its instances and its nodes' eligibility, never free
   figures: it is applied once, to the state it saw.

@@ -8,7 +8,7 @@ from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Unreachable
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord
 from cloudpemda.plan.diff import HALF_MADE, examine
 from cloudpemda.plan.model import Plan, bounded
-from cloudpemda.proxmox import Pve, upid_works_on
+from cloudpemda.proxmox import NotFound, Pve, upid_works_on
 from cloudpemda.recovery import Facts, Judgement, judge
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding, InstanceView, Reading, view
@@ -164,7 +164,10 @@ def _stale_locks(
         vm = locked.get(record.vmid)
         if vm is None or any(upid_works_on(one, vm.vmid) for one in running[vm.node]):
             continue
-        lock = pve.config(vm.node, vm.vmid).raw.get("lock")
+        try:
+            lock = pve.config(vm.node, vm.vmid).raw.get("lock")
+        except NotFound:  # moved since: whoever moved it was at work
+            continue
         if lock and lock not in HALF_MADE:
             values = {"vm": record.key, "lock": bounded(lock), "node": vm.node, "vmid": vm.vmid}
             yield Finding(record.opd, Fault("survey.locked", values))
