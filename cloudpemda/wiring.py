@@ -17,6 +17,7 @@ from cloudpemda.ledger.store import database_file
 from cloudpemda.messages import harmless
 from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
+from cloudpemda.site.modes import require_own_hands
 from cloudpemda.site.scaffold import name_of, write_site
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
@@ -35,17 +36,21 @@ class LabEndpoints(TypedDict):
 
 
 def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = False) -> Desk:
-    """The desk of a site. Raises InvalidInput for a faulty site, Unreachable where its clock or
-    ledger cannot be reached, Refused where `asserted` is not allowed."""
+    """The desk of a site. Raises InvalidInput for a faulty site or one that others can change,
+    Unreachable where its clock or ledger cannot be reached, Refused where `asserted` is not
+    allowed or the ledger is of a stricter site."""
     configure_log(debug=debug)
     site = load_site(directory)
+    require_own_hands(site)
     clock = site_clock(site)
     login, assumed = acting_login(site, asserted)
     person = next((one for one in site.people if one.login == login), None)
     entropy = SystemEntropy()
     return Desk(
         site=site,
-        ledger=open_ledger(site.info.ledger, site.directory, clock, entropy),
+        ledger=open_ledger(
+            site.info.ledger, site.directory, clock, entropy, identity=site.info.site.identity
+        ),
         clock=clock,
         entropy=entropy,
         login=login,

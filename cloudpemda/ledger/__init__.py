@@ -13,6 +13,7 @@ What always holds here:
 - Identity is recorded before anything is written to a cluster, and never given twice.
 - Every deed adds an audit entry in its own transaction; entries are chained, and cannot be
   changed or deleted through the database.
+- Where logins count once, asserted names are never believed again (`identity`).
 - What returns has happened and survives a power cut; what raises has changed nothing.
 
 SQLAlchemy lives here and nowhere else. The database is SQLite; the statements keep to what
@@ -27,6 +28,7 @@ from pathlib import Path
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
+from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
@@ -41,6 +43,7 @@ __all__ = [
     "Audit",
     "Entry",
     "Finding",
+    "Identity",
     "InstanceRecord",
     "InstanceState",
     "Instances",
@@ -85,13 +88,20 @@ class Ledger:
 
 
 def open_ledger(
-    url: str, base: Path, clock: Clock, entropy: Entropy, *, owner: Owner | None = None
+    url: str,
+    base: Path,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    identity: Identity,
+    owner: Owner | None = None,
 ) -> Ledger:
     """Open the ledger of a site, making and migrating it where needed.
 
-    A relative file in `url` is relative to `base`, the site's directory. `owner` is the process
-    that sagas are opened for, this one if nothing is said. Raises UsageError `ledger.url`, Refused
-    `ledger.exposed` or `ledger.newer`, Unreachable `ledger.busy` or `ledger.unavailable`.
+    A relative file in `url` is relative to `base`, the site's directory. `identity` is how the
+    site knows who acts. `owner` is the process that sagas are opened for, this one if nothing is
+    said. Raises UsageError `ledger.url`, Refused `ledger.exposed`, `ledger.newer` or
+    `ledger.identity`, Unreachable `ledger.busy` or `ledger.unavailable`.
     """
     file = store.database_file(url, base)
     store.prepare(file)
@@ -106,4 +116,5 @@ def open_ledger(
                 # Before the first entry can be: from here on a missing head is a finding.
                 ledger.audit.begin()
             migrations.migrate(connection, now)
+    settle(database, identity)
     return ledger

@@ -126,5 +126,26 @@ def _v1(connection: Connection) -> None:
     _run(connection, _V1_GUARDS[connection.dialect.name])
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1,)
+_V2 = ("CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",)
+
+_V2_GUARDS = {
+    # SQLite replaces a row (INSERT OR REPLACE) without asking the triggers of a deletion.
+    "sqlite": (
+        """CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+            WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+            BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END""",
+        """CREATE TRIGGER postings_no_replace BEFORE INSERT ON postings
+            WHEN EXISTS (SELECT 1 FROM postings WHERE seq = NEW.seq)
+            BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
+    )
+}
+
+
+def _v2(connection: Connection) -> None:
+    """What the ledger remembers of its site; no replacing of what is only added to."""
+    _run(connection, _V2)
+    _run(connection, _V2_GUARDS[connection.dialect.name])
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2)
 NEWEST = len(_MIGRATIONS)

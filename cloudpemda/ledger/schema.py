@@ -38,6 +38,13 @@ schema_version = Table(
     Column("applied_at", Moment, nullable=False),
 )
 
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),  # identity: `login` or `asserted`
+    Column("value", Text, nullable=False),
+)
+
 requests = Table(
     "requests",
     metadata,

@@ -158,6 +158,12 @@ TEXTS: dict[str, Text] = {
         next_en="Close it with `chmod go-rwx {path}`, then run the command again.",
         next_id="Tutup dengan `chmod go-rwx {path}`, lalu jalankan lagi perintahnya.",
     ),
+    "ledger.identity": Text(
+        en="the ledger {file} is of a site where logins count; this site believes asserted names",
+        id="buku besar {file} milik situs yang memakai login; situs ini percaya nama yang disebut",
+        next_en="Use the ledger's own site directory, or write identity: login in site.yaml.",
+        next_id="Pakai direktori situs aslinya, atau tulis identity: login di site.yaml.",
+    ),
     "ledger.newer": Text(
         en="the ledger was written by a newer version (tables {found}, this one knows {known})",
         id="buku besar ditulis versi yang lebih baru (tabel {found}, versi ini mengenal {known})",

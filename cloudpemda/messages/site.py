@@ -182,6 +182,19 @@ TEXTS = {
         next_en="A person has one entry and one login; correct the NIP, or join the entries.",
         next_id="Satu orang satu entri dan satu login; perbaiki NIP, atau gabungkan entrinya.",
     ),
+    "site.writable": Text(
+        en="others than its owner may write here (mode {mode}), and it decides who may do what",
+        id="selain pemiliknya boleh menulis di sini (mode {mode}), padahal isinya menentukan "
+        "wewenang",
+        next_en="chmod go-w it, and check that nobody has changed it.",
+        next_id="Jalankan chmod go-w, dan pastikan isinya belum diubah orang lain.",
+    ),
+    "site.foreign": Text(
+        en="it belongs to uid {uid}, who is neither root nor the account that runs this command",
+        id="pemiliknya uid {uid}, bukan root dan bukan akun yang menjalankan perintah ini",
+        next_en="chown it to root or to cloudpemda's account, and check what stands in it.",
+        next_id="Jalankan chown ke root atau akun cloudpemda, dan periksa isinya.",
+    ),
     "site.no-production": Text(
         en="no cluster has the role production",
         id="tidak ada klaster berperan production",

@@ -29,4 +29,6 @@ def write(path: Path, gauges: Iterable[Gauge]) -> None:
             families[gauge.name] = family
         (family.labels(**gauge.labels) if gauge.labels else family).set(gauge.value)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Readable as the umask says: node exporter runs under an account of its own. Nothing secret
+    # stands in it, but who has how much: keep its directory to the two of them.
     write_to_textfile(str(path), registry)

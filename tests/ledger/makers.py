@@ -6,7 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cloudpemda.clock import SeededEntropy
-from cloudpemda.ledger import Actor, Ledger, Pools, RequestRecord, Wanted, open_ledger
+from cloudpemda.ledger import (
+    Actor,
+    Identity,
+    Ledger,
+    Pools,
+    RequestRecord,
+    Wanted,
+    open_ledger,
+)
 from cloudpemda.request.spec import (
     DiskSpec,
     Letter,
@@ -40,8 +48,10 @@ class ManualClock:
         self.moment = Instant(self.moment + timedelta(seconds=seconds))
 
 
-def open_at(base: Path, clock: ManualClock | None = None, seed: int = 1) -> Ledger:
-    return open_ledger(URL, base, clock or ManualClock(), SeededEntropy(seed))
+def open_at(
+    base: Path, clock: ManualClock | None = None, seed: int = 1, identity: Identity = "login"
+) -> Ledger:
+    return open_ledger(URL, base, clock or ManualClock(), SeededEntropy(seed), identity=identity)
 
 
 def vm(name: str = "db", count: int = 2, *, public: bool = False, memory: int = 8192) -> VmSpec:

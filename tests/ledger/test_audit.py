@@ -160,17 +160,18 @@ def test_neither_the_document_nor_a_key_stands_in_the_log(ledger: Ledger) -> Non
 # -- what can be found -----------------------------------------------------------------------
 def test_the_database_itself_refuses_to_change_or_delete(lived: Path) -> None:
     with closing(sqlite3.connect(lived / DATABASE)) as connection:
+        connection.execute(
+            "INSERT INTO postings SELECT coalesce(max(seq), 0) + 1, '', 'o', 'R-2026-0001', 'i', "
+            "'d', 1, 0 FROM postings"
+        )
         for statement in (
             "UPDATE audit SET login = 'x' WHERE seq = 3",
             "DELETE FROM audit WHERE seq = 3",
+            "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 3",
             "UPDATE postings SET held = 0",
             "DELETE FROM postings",
+            "INSERT OR REPLACE INTO postings SELECT * FROM postings",
         ):
-            if "postings" in statement:
-                connection.execute(
-                    "INSERT OR IGNORE INTO postings VALUES "
-                    "(1, '', 'o', 'R-2026-0001', 'i', 'd', 1, 0)"
-                )
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudpemda.ledger import RequestState
+from cloudpemda.ledger import RequestState, migrations
 from cloudpemda.rules.quota import Balance
 from tests.ledger import workers
 from tests.ledger.makers import SITI, applying, approve, chain, open_at, vm, workload
@@ -30,7 +30,9 @@ def sound(base: Path) -> None:
 def test_a_new_ledger_is_made_once(crowd: ProcessPoolExecutor, tmp_path: Path) -> None:
     assert at_once(crowd, workers.open_only, tmp_path) == ["0"] * CROWD
     with closing(sqlite3.connect(tmp_path / "var/ledger.sqlite3")) as connection:
-        assert connection.execute("SELECT count(*) FROM schema_version").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM schema_version").fetchone() == (
+            migrations.NEWEST,
+        )
     sound(tmp_path)
 
 

@@ -27,7 +27,7 @@ ELSEWHERE = Owner("another-host", "boot", 1, 1)
 
 
 def opened(base: Path, clock: ManualClock, owner: Owner, seed: int = 7) -> Ledger:
-    return open_ledger(URL, base, clock, SeededEntropy(seed), owner=owner)
+    return open_ledger(URL, base, clock, SeededEntropy(seed), identity="login", owner=owner)
 
 
 @pytest.fixture

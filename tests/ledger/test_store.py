@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect
 
 from cloudpemda.clock import SeededEntropy
 from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, UsageError
-from cloudpemda.ledger import Ledger, migrations, open_ledger, schema, store
+from cloudpemda.ledger import Identity, Ledger, migrations, open_ledger, schema, store
 from cloudpemda.ledger.store import database_file
 from tests.ledger.makers import SITI, ManualClock, applying, open_at, workload
 
@@ -57,7 +57,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
 )
 def test_other_databases_are_refused_without_their_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError) as refusal:
-        open_ledger(url, tmp_path, ManualClock(), SeededEntropy(1))
+        open_ledger(url, tmp_path, ManualClock(), SeededEntropy(1), identity="login")
     assert refusal.value.code == "ledger.url"
     assert "hunter2" not in f"{refusal.value} {refusal.value.faults}"
 
@@ -76,6 +76,39 @@ def test_a_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refusal:
         open_at(tmp_path)
     assert (refusal.value.code, refusal.value.values["found"]) == ("ledger.newer", newer)
+
+
+def test_a_ledger_of_logins_is_not_opened_for_asserted_names(tmp_path: Path) -> None:
+    open_at(tmp_path, identity="login").close()
+    with pytest.raises(Refused) as refusal:
+        open_at(tmp_path, identity="asserted")
+    assert refusal.value.code == "ledger.identity"
+    open_at(tmp_path, identity="login").close()
+
+
+def test_a_ledger_of_asserted_names_becomes_one_of_logins_for_good(tmp_path: Path) -> None:
+    identities: tuple[Identity, ...] = ("asserted", "asserted", "login")
+    for identity in identities:
+        open_at(tmp_path, identity=identity).close()
+    with pytest.raises(Refused, match=r"ledger\.identity"):
+        open_at(tmp_path, identity="asserted")
+
+
+def test_a_ledger_of_version_1_takes_the_sites_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made by the first release, with a request in it."""
+    with monkeypatch.context() as first_release:
+        first_release.setattr(migrations, "_MIGRATIONS", migrations._MIGRATIONS[:1])
+        first_release.setattr(migrations, "NEWEST", 1)
+        first_release.setattr("cloudpemda.ledger.settle", lambda store, identity: None)
+        with open_at(tmp_path) as ledger:
+            applying(ledger, workload())
+    with open_at(tmp_path, identity="login") as ledger:
+        assert len(ledger.requests.list()) == 1
+        assert ledger.audit.verify() == ()
+    with pytest.raises(Refused, match=r"ledger\.identity"):
+        open_at(tmp_path, identity="asserted")
 
 
 def test_a_file_that_is_no_ledger_is_said_so(tmp_path: Path) -> None:

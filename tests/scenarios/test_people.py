@@ -17,6 +17,8 @@ def login_site(office: Office) -> Iterator[Office]:
     file = office.directory / "site.yaml"
     before = file.read_text()
     file.write_text(re.sub(r"identity: asserted", "identity: login", before))
+    for path in (office.directory, *office.directory.rglob("*")):
+        path.chmod(path.stat().st_mode & ~0o022)
     yield office
     file.write_text(before)
 
