@@ -59,6 +59,8 @@ class Lab:
         self.requests.clear()
         self.clock.start = self.clock.now()
         self.faults.arm([])
+        # A lab that is killed starts from its last good stop: that must not be before the reset.
+        (self.directory / "state.json").unlink(missing_ok=True)
 
     async def intercept(
         self,
