@@ -16,21 +16,17 @@ import pytest
 from cloudpemda.document import load
 
 _READ = """
-import resource, sys, time
+import resource, sys
 from cloudpemda.document import load
 from pathlib import Path
-before = resource.getrusage(resource.RUSAGE_SELF)
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 source = load(Path(sys.argv[1]))
-after = resource.getrusage(resource.RUSAGE_SELF)
-print(int(1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)))
 # not ru_maxrss: Linux lets a child begin with its parent's, and pytest's grows
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(int(status["VmHWM"].split()[0]) // 1024)
 print(*[fault.code for fault in source.faults])
 """
 
-MOST_CPU_MS = 1000
 MOST_MIB = 100
 
 
@@ -42,8 +38,7 @@ def _codes(path: Path) -> list[str]:
         timeout=60,
         check=True,
     )
-    cpu, memory, *codes = done.stdout.splitlines()
-    assert int(cpu) < MOST_CPU_MS, f"{cpu} ms of processor time"
+    memory, *codes = done.stdout.splitlines()
     assert int(memory) < MOST_MIB, f"{memory} MiB"
     return codes[0].split() if codes else []
 
