@@ -148,15 +148,23 @@ def draft_from(
     return write_site(directory, files, secrets)
 
 
-def forget_lab_ledger(directory: Path) -> None:
-    """Remove the ledger of a lab site: it describes VMs that the reset lab no longer has.
+def lab_ledger(directory: Path) -> Path:
+    """The ledger of a lab site, which a reset of the lab may remove.
 
-    Raises Refused `desk.no-lab` for a site whose clusters are not the lab's.
+    Raises Refused `desk.no-lab` for a site whose clusters are not the lab's, and
+    `desk.ledger-elsewhere` for a ledger outside of its directory: it may be another site's.
     """
     site = load_site(directory)
     if any(settings.endpoints != "lab" for settings in site.info.clusters.values()):
         raise Refused("desk.no-lab", directory=str(directory))
     file = database_file(site.info.ledger, site.directory)
+    if not file.resolve().is_relative_to(site.directory.resolve()):
+        raise Refused("desk.ledger-elsewhere", file=str(file), directory=str(directory))
+    return file
+
+
+def forget_ledger(file: Path) -> None:
+    """Remove a ledger: it describes VMs that the reset lab no longer has."""
     for path in (file, *file.parent.glob(file.name + "-*"), *file.parent.glob("audit.head*")):
         path.unlink(missing_ok=True)
 

@@ -160,10 +160,11 @@ def read_faults(script: Path) -> object:
 def reset(frame: "Frame", yes: bool) -> None:
     """Put the lab and the site's ledger back to the beginning, together."""
     from cloudpemda.lab import process
-    from cloudpemda.wiring import forget_lab_ledger
+    from cloudpemda.wiring import forget_ledger, lab_ledger
 
     if not yes and not frame.json:
         click.confirm(frame.say("lab.reset-ask", directory=frame.directory), abort=True, err=True)
+    ledger = lab_ledger(frame.directory)
     process.require(state_directory(frame.directory)).post("/reset")
-    forget_lab_ledger(frame.directory)
+    forget_ledger(ledger)
     frame.finish({"reset": True}, lambda out: out.print(frame.say("lab.was-reset")))

@@ -37,6 +37,12 @@ TEXTS = {
         next_en="Leave --actor away and work under your own login.",
         next_id="Hapus --actor dan bekerja dengan login sendiri.",
     ),
+    "desk.ledger-elsewhere": Text(
+        en="the ledger {file} is outside of {directory}; it is not removed",
+        id="buku besar {file} berada di luar {directory}; tidak dihapus",
+        next_en="Name a ledger inside of the lab's site directory in site.yaml.",
+        next_id="Di site.yaml, sebut buku besar di dalam direktori situs lab itu.",
+    ),
     "desk.no-lab": Text(
         en="{directory} has clusters that are not the lab's; its ledger is not removed",
         id="{directory} punya klaster yang bukan lab; buku besarnya tidak dihapus",

@@ -91,3 +91,21 @@ def test_a_copied_site_that_believes_names_does_not_get_the_ledger(
         answer = run(login_site, "--actor", "siti", *words, site=copy)
         assert (answer.code, answer.codes) == (4, ["ledger.identity"])
     assert run(login_site, "request", "list").data == []
+
+
+def test_resetting_a_lab_removes_no_other_sites_ledger(office: Office, tmp_path: Path) -> None:
+    """Neither by its path nor through a link in place of the lab's folder."""
+    office.built()
+    before = (office.directory / "site.yaml").read_text()
+    real = office.directory / "var" / "ledger.sqlite3"
+    for name, ledger in (("path", f"sqlite:///{real}"), ("link", "sqlite:///its/ledger.sqlite3")):
+        copy = tmp_path / name
+        shutil.copytree(office.directory, copy, ignore=shutil.ignore_patterns("var"))
+        (copy / "var").mkdir(mode=0o700)
+        (copy / "var" / "lab").symlink_to(office.directory / "var" / "lab")
+        (copy / "its").symlink_to(office.directory / "var")
+        (copy / "site.yaml").write_text(re.sub(r"(?m)^ledger:.*$", f"ledger: {ledger}", before))
+        answer = run(office, "lab", "reset", site=copy)
+        assert (answer.code, answer.codes) == (4, ["desk.ledger-elsewhere"])
+    assert len(office.run("request", "list").data) == 1
+    assert len(office.vms()) == 3, "nothing is reset where the ledger would stay"

@@ -19,7 +19,7 @@ from cloudpemda.ledger import InstanceRecord, InstanceState, SagaRecord
 from cloudpemda.usecases.approve import approve
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.submit import submit_file
-from cloudpemda.wiring import forget_lab_ledger, open_desk
+from cloudpemda.wiring import forget_ledger, lab_ledger, open_desk
 from tests.labs import Control, RunningLab
 from tests.storm import worker
 from tests.storm.judge import Judge
@@ -118,7 +118,7 @@ class History:
     def _begin(self) -> None:
         self.control.reset()
         self.started = self.control.now()
-        forget_lab_ledger(self.site)
+        forget_ledger(lab_ledger(self.site))
         self._output.unlink(missing_ok=True)
 
     def _ask(self) -> None:
