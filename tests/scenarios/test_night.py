@@ -181,6 +181,44 @@ def test_an_opd_taken_out_of_the_site_hides_only_its_own_vms(office: Office, rew
     assert [one["workload"] for one in plan.data] == ["dinkes/simrs"]
 
 
+def test_an_image_that_the_catalogue_lost_is_named_and_copies_are_judged_all_the_same(
+    office: Office, rewrite: Any
+) -> None:
+    office.built(*_BKAD)
+    rewrite("catalogue.yaml", lambda file: file["images"].pop("debian-12"))
+    night, plan = office.run("nightly"), office.run("plan")
+    assert (night.code, plan.code) == (7, 4)
+    assert {"survey.not-judged", "plan.image"} <= set(night.codes)
+    assert plan.codes == ["plan.image"]
+    office.lab.post("/advance", {"seconds": 50 * 3600})
+    standings = {one["standing"] for one in office.run("nightly").data["survey"]["judgements"]}
+    assert standings == {"ok"}
+
+
+def test_a_cluster_taken_out_of_the_site_makes_its_vms_unknown(
+    office: Office, rewrite: Any
+) -> None:
+    office.built(*_BKAD)
+
+    def rename(file: dict[str, Any]) -> None:
+        clusters = file["clusters"]
+        clusters["other"] = clusters.pop("dc") | {"endpoints": ["https://127.0.0.1:1"]}
+
+    rewrite("site.yaml", rename)
+    rewrite(
+        "catalogue.yaml",
+        lambda file: file["images"]["debian-12"].update(
+            other=file["images"]["debian-12"].pop("dc")
+        ),
+    )
+    night, plan = office.run("nightly"), office.run("plan")
+    assert (night.code, plan.code) == (7, 4)
+    assert {"survey.unread", "plan.cluster"} <= set(night.codes)
+    assert plan.codes == ["plan.cluster"]
+    (one,) = night.data["survey"]["instances"]
+    assert one["running"] == "unknown"
+
+
 # -- disks -----------------------------------------------------------------------------------
 def test_a_disk_that_nobody_approved_is_a_finding_and_is_not_touched(office: Office) -> None:
     _rested(office)
