@@ -71,13 +71,16 @@ def has_role(person: Person, role: Role, opd: str) -> bool:
     return any(grant.role == role and grant.opd in {None, opd} for grant in person.roles)
 
 
-def deciding_role(person: Person, opd: str, service_class: ServiceClass) -> Role | None:
+def deciding_role(person: Person, opd: str, service_class: ServiceClass | None) -> Role | None:
     """The role in which the person may decide on a request of this class; None: they may not.
 
-    An approver decides on every class, a reviewer where the class leaves it to Diskominfo.
+    An approver decides on every class, and alone on one that the catalogue has lost (None); a
+    reviewer where the class leaves it to Diskominfo.
     """
     if has_role(person, "approver", opd):
         return "approver"
+    if service_class is None:
+        return None
     if service_class.approval == "diskominfo" and has_role(person, "reviewer", opd):
         return "reviewer"
     return None
@@ -88,7 +91,7 @@ def may_decide(
     spec: WorkloadSpec,
     *,
     submitted_by: Collection[Party],
-    service_class: ServiceClass,
+    service_class: ServiceClass | None,
 ) -> Verdict:
     """May this person decide on this request? `submitted_by` is who handed it in, in each way in
     which they are known.
@@ -110,7 +113,7 @@ def may_decide(
                 login=person.login,
                 opd=spec.opd,
                 service_class=spec.service_class,
-                approval=service_class.approval,
+                approval="approver" if service_class is None else service_class.approval,
             )
         )
     return Verdict(tuple(faults))

@@ -55,7 +55,7 @@ def deciding_actor(desk: Desk, record: RequestRecord) -> Actor:
     """The person as decider on this request. Raises Refused where they may not decide."""
     if desk.person is None:
         raise Refused("desk.unknown-person", login=desk.login)
-    service_class = desk.site.catalogue.service_classes[record.spec.service_class]
+    service_class = desk.site.catalogue.service_classes.get(record.spec.service_class)
     verdict = may_decide(
         desk.person,
         record.spec,

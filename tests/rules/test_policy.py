@@ -153,6 +153,13 @@ def test_the_class_says_whose_decision_it_is(
     assert codes(verdict) == ([] if deciding else ["policy.no-role"])
 
 
+def test_a_class_that_the_catalogue_lost_is_left_to_approvers() -> None:
+    for role, expected in (("approver", []), ("reviewer", ["policy.no-role"])):
+        someone = person("rina", (role, None))
+        verdict = may_decide(someone, workload(), submitted_by=(HANDED_IN,), service_class=None)
+        assert codes(verdict) == expected
+
+
 def test_both_roles_decide_as_approver() -> None:
     both = person("rina", ("reviewer", None), ("approver", None))
     assert deciding_role(both, "dinkes", service_class()) == "approver"

@@ -71,3 +71,22 @@ def test_a_ledger_whose_head_cannot_be_made_is_not_made(office: Office) -> None:
     assert (answer.code, answer.codes) == (5, ["ledger.unavailable"])
     (directory / "audit.head").rmdir()
     assert office.run("request", "list").code == 0
+
+
+def test_a_request_whose_class_is_gone_can_be_denied_but_not_approved(office: Office) -> None:
+    office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
+    record = office.run("request", "show", "dinkes/simrs", "--offline").data["record"]
+    name = record["spec"]["service_class"]
+    files = [office.directory / "catalogue.yaml", *(office.directory / "opd").glob("*.yaml")]
+    before = {file: file.read_text() for file in files}
+    for file, text in before.items():
+        file.write_text(re.sub(rf"\b{name}\b", "another", text))
+    approve = office.run("request", "approve", "dinkes/simrs", actor="hendra")
+    deny = ("request", "deny", "dinkes/simrs", "--reason", "the class is no longer offered")
+    reviewed = office.run(*deny, actor="dewi")
+    denied = office.run(*deny, actor="hendra")
+    for file, text in before.items():
+        file.write_text(text)
+    assert (approve.code, approve.codes) == (4, ["request.not-allowed", "policy.class-unknown"])
+    assert (reviewed.code, reviewed.codes) == (4, ["request.not-yours", "policy.no-role"])
+    assert denied.code == 0
