@@ -308,9 +308,17 @@ class History:
         return self._fired()
 
     def _task_crash(self) -> bool:
-        kind = self.dice.choice(["qmcreate", "qmcreate", "resize", "qmstart"])
+        # when such tasks run: images are copied first
+        kind, first, last = self.dice.choice(
+            [
+                ("qmcreate", 0.2, 2.0),
+                ("qmcreate", 0.2, 2.0),
+                ("resize", 2.2, 3.2),
+                ("qmstart", 3, 5),
+            ]
+        )
         before = self._vanished()
-        at = self._at(self.dice.uniform(0.3, 3))
+        at = self._at(self.dice.uniform(first, last))
         self.control.arm({"at": at, "do": "task-crash", "type": kind})
         self._run("apply")
         return self._vanished() > before
