@@ -1,7 +1,8 @@
 """What holds for every test."""
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,14 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped in CI without a line in tests/skips.txt: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """The command line sets up our log for its process; in tests that process is shared."""
+    log = logging.getLogger("cloudpemda")
+    before = log.level, log.propagate, list(log.handlers)
+    yield
+    log.setLevel(before[0])
+    log.propagate = before[1]
+    log.handlers[:] = before[2]

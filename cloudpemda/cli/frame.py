@@ -21,6 +21,7 @@ from cloudpemda.units import Instant, show_utc
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cloudpemda.site import Site
     from cloudpemda.usecases.desk import Desk
 
 _PIPE_WIDTH = 200
@@ -34,7 +35,9 @@ class Frame:
     ) -> None:
         self.directory = Path(directory)
         self.json = output == "json"
-        self.lang: Lang = language(lang)
+        spoken = language(lang)
+        self.lang: Lang = spoken or "en"
+        self._undecided = spoken is None
         self.actor = actor
         self.debug = debug
 
@@ -44,9 +47,15 @@ class Frame:
         from cloudpemda.wiring import open_desk
 
         desk = open_desk(self.directory, asserted=self.actor, debug=self.debug)
+        self.follow(desk.site)
         if desk.assumed:
             self.err.print(self.say("desk.assumed", login=desk.login), style="dim")
         return desk
+
+    def follow(self, site: "Site") -> None:
+        """Speak the site's language where neither the caller nor the locale names one."""
+        if self._undecided:
+            self.lang = site.info.site.language
 
     # -- speaking --------------------------------------------------------------------------
     def say(self, code: str, **values: object) -> str:

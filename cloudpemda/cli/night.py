@@ -40,8 +40,14 @@ def page(out: "Console", frame: "Frame", night: "Night") -> None:
     """The night in a few lines; its findings follow as faults."""
     if night.expired:
         out.print(frame.say("show.night-expired", numbers=", ".join(night.expired)))
+    judged = night.survey.instances
+    waiting = sum(
+        cover.guard == "pending" for one in judged for cover in (one.replication, one.backup)
+    )
+    if waiting:
+        out.print(frame.say("show.night-pending", count=waiting))
     if not night.findings:
-        out.print(frame.say("show.night-quiet"))
+        out.print(frame.say("show.night-quiet", vms=len(judged)))
         return
     counted: dict[str, int] = {}
     for one in night.findings:

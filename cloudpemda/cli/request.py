@@ -27,6 +27,7 @@ def check(frame: "Frame", files: tuple[Path, ...]) -> None:
     from cloudpemda.wiring import checking_moment
 
     site = load_site(frame.directory)
+    frame.follow(site)
     now = checking_moment(site)
     results = [check_file(site, file, now) for file in files]
     faults = [fault for result in results for fault in result.faults]

@@ -58,6 +58,7 @@ def doctor(frame: "Frame") -> None:
 
     configure_log(debug=frame.debug)
     site = load_site(frame.directory)
+    frame.follow(site)
     clock = site_clock(site)
     report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
     frame.finish(report, lambda out: doctor_page(out, frame, report), (), report.exit_code)

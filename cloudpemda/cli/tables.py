@@ -12,6 +12,7 @@ from cloudpemda.plan.ha import Apartness
 from cloudpemda.plan.model import Aspect, PlannedVm
 from cloudpemda.plan.offer import Offer
 from cloudpemda.report.standing import Cover, Guard, InstanceView
+from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import amount
 from cloudpemda.units import show_duration, show_local, show_size
 from cloudpemda.usecases.look import QuotaLine, RequestView
@@ -114,7 +115,10 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
                 until=show_local(record.approval.hold_until, zone),
             )
         )
-    if view.offer is not None:
+    if view.offer is None:
+        out.print()
+        out.print(_asked(record.spec))
+    else:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
     if view.instances:
@@ -128,6 +132,23 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
         out.print(shown)
     out.print()
     audit_entries(out, frame, view.history, zone)
+
+
+def _asked(spec: WorkloadSpec) -> Table:
+    """What the document asks for, once there is no offer to show it."""
+    kinds = table("VM", "count", "vCPU", "memory", "disks", "networks", "image")
+    for vm in spec.vms:
+        disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in vm.disks)
+        kinds.add_row(
+            vm.name,
+            f"{vm.count}{' apart' if vm.keep_apart else ''}",
+            str(vm.cpu),
+            show_size(vm.memory),
+            disks,
+            ", ".join(nic.network + (" +public" if nic.public_ip else "") for nic in vm.networks),
+            vm.image,
+        )
+    return kinds
 
 
 def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaLine]) -> None:
@@ -223,7 +244,10 @@ def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
     if not done:
         out.print(frame.say("show.nothing-approved"))
     for one in done:
-        if one.planned is None or one.result is None:
+        if one.record.state == "failed" and not one.faults:
+            out.print(frame.say("show.undone", key=one.record.key))
+            continue
+        if one.result is None:
             if not one.faults:
                 out.print(frame.say("show.apply-settled", key=one.record.key))
             continue

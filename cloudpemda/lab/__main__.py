@@ -30,7 +30,7 @@ def main() -> int:
     except CloudpemdaError as error:
         for fault in error.faults:
             where = f"{fault.file}:{fault.line}:{fault.column} {fault.path} " if fault.file else ""
-            told = explain(fault.code, language(None), fault.values)
+            told = explain(fault.code, language(None) or "en", fault.values)
             print(where + " ".join(filter(None, told)), file=sys.stderr)
         return int(error.exit_code)
     return 0

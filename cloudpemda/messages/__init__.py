@@ -92,8 +92,8 @@ def explain(code: str, lang: Lang, values: Mapping[str, object] | None = None) -
     return fill.vformat(what, (), values or {}), fill.vformat(then, (), values or {})
 
 
-def language(asked: str | None, fallback: Lang = "en") -> Lang:
-    """The language asked for, else the locale's, else `fallback`."""
+def language(asked: str | None) -> Lang | None:
+    """The language asked for, else the locale's; None where neither is one of ours."""
     spoken = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     for candidate in (asked, *spoken, locale.getlocale()[0]):
         match (candidate or "")[:2].lower():
@@ -101,4 +101,4 @@ def language(asked: str | None, fallback: Lang = "en") -> Lang:
                 return "id"
             case "en":
                 return "en"
-    return fallback
+    return None

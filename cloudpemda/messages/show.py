@@ -67,6 +67,10 @@ TEXTS = {
         id="berhenti di titik aman berikutnya; `apply` lagi melanjutkan (Ctrl-C sekali lagi: "
         "seketika)",
     ),
+    "show.undone": Text(
+        en="{key} was taken back: nothing of it is left, and its hold is returned",
+        id="{key} dibatalkan: tidak ada sisanya, dan penahanannya dikembalikan",
+    ),
     "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
     "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),
     "show.no-instances": Text(en="no VMs", id="tidak ada VM"),
@@ -78,8 +82,12 @@ TEXTS = {
     ),
     "show.no-faults": Text(en="no faults are armed", id="tidak ada gangguan yang dipasang"),
     "show.night-quiet": Text(
-        en="the night found nothing: every recovery point is as young as promised",
-        id="malam ini tidak ada temuan: semua titik pemulihan sesuai janji",
+        en="the night found nothing amiss: {vms} VMs judged on all clusters of the site",
+        id="malam ini tidak ada temuan: {vms} VM dinilai di semua klaster situs",
+    ),
+    "show.night-pending": Text(
+        en="{count} recovery points are still to come: their VMs are younger than their RPO",
+        id="{count} titik pemulihan belum ada: VM-nya lebih muda daripada RPO-nya",
     ),
     "show.night-findings": Text(en="{count} findings", id="{count} temuan"),
     "show.night-opd": Text(en="{opd}:", id="{opd}:"),

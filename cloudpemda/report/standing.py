@@ -73,6 +73,9 @@ class Finding:
     fault: Fault
 
 
+_BUILDING = frozenset({InstanceState.PLANNED, InstanceState.CREATING, InstanceState.FAILED})
+
+
 @dataclass(frozen=True)
 class Reading:
     """What could be read of one cluster; a plan or judgement is absent where it could not."""
@@ -96,10 +99,31 @@ def view(
     live = reading.state.vms.get(record.vmid) if reading.state is not None else None
     plan = reading.plans.get(workload)
     planned = _of(plan.vms, record.key) if plan is not None else None
-    differing = planned.differences if planned is not None else ()
+    # what is still being made differs by nature: its state says that `apply` is not through
+    building = record.state in _BUILDING
+    differing = planned.differences if planned is not None and not building else ()
     aspects = {difference.aspect for difference in differing}
     judged = reading.judgements.get(record.key, ())
     running = "unknown" if reading.state is None else "absent"
+    covers: tuple[Cover, ...] = (
+        _ha(record, service_class, reading, planned, aspects),
+        _copies(
+            service_class is None or service_class.replication is not None,
+            Aspect.REPLICATION,
+            planned,
+            aspects,
+            judged[:1],
+        ),
+        _copies(
+            service_class is None or service_class.backup is not None,
+            Aspect.BACKUP,
+            planned,
+            aspects,
+            judged[1:],
+        ),
+    )
+    if building:
+        covers = tuple(one if one.guard is Guard.NONE else Cover(Guard.PENDING) for one in covers)
     return InstanceView(
         key=record.key,
         opd=record.opd,
@@ -115,15 +139,9 @@ def view(
             nic.public_address for nic in record.nics if nic.public_address is not None
         ),
         service_class=class_name,
-        ha=_ha(record, service_class, reading, planned, aspects),
-        replication=_copies(
-            service_class is None or service_class.replication is not None, Aspect.REPLICATION,
-            planned, aspects, judged[:1],
-        ),
-        backup=_copies(
-            service_class is None or service_class.backup is not None, Aspect.BACKUP,
-            planned, aspects, judged[1:],
-        ),
+        ha=covers[0],
+        replication=covers[1],
+        backup=covers[2],
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         error=record.error,

@@ -41,7 +41,7 @@ from cloudpemda.usecases.plan import (
     read_clusters,
     wanted,
 )
-from cloudpemda.usecases.workload import Workload, kind_of, standing_placement
+from cloudpemda.usecases.workload import Workload, kind_of, opd_info, standing_placement
 
 _KIND = "apply"
 _RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
@@ -155,7 +155,7 @@ class _Run:
         return desk.ledger.instances.claim(
             self._record.key,
             wanted(self._workload),
-            vmid_range=desk.site.opds[opd].opd.vmid_range,
+            vmid_range=opd_info(desk, opd).vmid_range,
             pools=pools(desk),
             taken_vmids={self._state.name: self._state.vms.keys()},
             actor=self._actor,
@@ -197,7 +197,7 @@ class _Run:
     def _reclaim(self, uid: str, taken: Collection[int]) -> int:
         record = self._desk.ledger.instances.reclaim_vmid(
             uid,
-            vmid_range=self._desk.site.opds[self._record.opd].opd.vmid_range,
+            vmid_range=opd_info(self._desk, self._record.opd).vmid_range,
             taken=taken,
             actor=self._actor,
         )

@@ -59,6 +59,7 @@ def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     the approved one, or what `diff` refuses) hides no other. Raises Refused `plan.not-approved`
     for a named request that is not; Unreachable where a cluster cannot be read.
     """
+    desk.act("operator", "reviewer", "approver", "auditor")
     records = chosen(desk, keys)
     states = read_clusters(desk, records)
     planned: list[Planned] = []
