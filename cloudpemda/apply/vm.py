@@ -167,8 +167,7 @@ class VmMaker:
         if self._complete:
             return
         config = self.own_config()
-        there = self._shop.tools.live.vms.get(self.vmid)
-        if there is not None and there.pool != self.vm.pool:
+        if self._is_elsewhere():
             with suppress(Exists), self._shop.writing():
                 self._pve.move_to_pool(self.vm.pool, [self.vmid])
         changes, leftovers = _changes(self.vm, config)
@@ -182,7 +181,12 @@ class VmMaker:
     def is_configured(self, work: Work) -> bool:
         self._await(work)
         changes, leftovers = _changes(self.vm, self.own_config())
-        return not changes and not leftovers
+        return not changes and not leftovers and not self._is_elsewhere()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the VM stood in another pool, or none, when the cluster was read."""
+        there = self._shop.tools.live.vms.get(self.vmid)
+        return there is not None and there.pool != self.vm.pool
 
     # -- disks -----------------------------------------------------------------------------
     def grow(self, work: Work) -> None:
