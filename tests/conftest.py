@@ -26,6 +26,15 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests want to be read although they pass (`record_property("told", …)`)."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in report.user_properties:
+                if name == "told":
+                    terminalreporter.write_line(str(value))
+
+
 @pytest.fixture(autouse=True)
 def _own_log() -> Iterator[None]:
     """The command line sets up our log for its process; in tests that process is shared."""
