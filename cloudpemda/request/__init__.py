@@ -11,6 +11,7 @@ refuses to know who may ask for what (that is `rules`), what a site has except i
 what day it is.
 """
 
+from cloudpemda.request.places import placed
 from cloudpemda.request.read import FlavorLike, read, read_bytes
 from cloudpemda.request.schema import VmRequest, json_schema
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
@@ -21,6 +22,7 @@ __all__ = [
     "WorkloadSpec",
     "from_canonical_json",
     "json_schema",
+    "placed",
     "read",
     "read_bytes",
 ]

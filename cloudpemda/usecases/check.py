@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudpemda.document.files import read_regular
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
-from cloudpemda.request import WorkloadSpec, read
+from cloudpemda.request import WorkloadSpec, placed, read_bytes
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.site import Site
 from cloudpemda.units import Instant
@@ -27,9 +28,11 @@ def check_file(site: Site, file: Path, now: Instant) -> Checked:
     Offline nothing is known of the OPD's other VMs; `submit` counts them against its VMIDs.
     """
     try:
-        spec = read(file, site.catalogue.flavors)
+        data = read_regular(file)
+        spec = read_bytes(data, str(file), site.catalogue.flavors)
     except CloudpemdaError as error:
         return Checked(str(file), None, error.faults, (), error.exit_code)
     verdict = may_ask(spec, site, now=now, others=0)
     code = ExitCode.DONE if verdict.allowed else ExitCode.REFUSED
-    return Checked(str(file), spec, verdict.faults, verdict.warnings, code)
+    faults = placed(verdict.faults, data, str(file))
+    return Checked(str(file), spec, faults, verdict.warnings, code)

@@ -6,7 +6,7 @@ from pathlib import Path
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import Submission
-from cloudpemda.request import WorkloadSpec, read_bytes
+from cloudpemda.request import WorkloadSpec, placed, read_bytes
 from cloudpemda.rules import Verdict
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import Standing, chain_of, growth, judge, total, usage_of
@@ -35,7 +35,8 @@ def submit_file(desk: Desk, file: Path) -> Submitted:
     actor = desk.act("requester", "operator", opd=spec.opd)
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
     if not verdict.allowed:
-        raise Refused("request.not-allowed", *verdict.faults, key=spec.key, file=str(file))
+        faults = placed(verdict.faults, data, str(file))
+        raise Refused("request.not-allowed", *faults, key=spec.key, file=str(file))
     judged = quota_verdict(desk, spec)
     if not judged.allowed:
         raise Refused("quota.exceeded", *judged.faults, subject=spec.key, opd=spec.opd)

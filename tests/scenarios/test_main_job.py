@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -393,3 +394,27 @@ def _as_root(url: str, password: str, path: str, _method: str = "PUT", **form: s
                 timeout=30,
             )
     assert answer.status_code == 200, answer.reason
+
+
+def test_what_policy_refuses_is_told_with_its_line(office: Office) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["spec"]["serviceClass"] = "platinum"
+        document["spec"]["vms"][-1]["image"] = "windows-11"
+
+    path = office.edited("simrs.yaml", change)
+    for command in (["request", "check", path], ["request", "submit", path]):
+        answer = office.run(*command, actor=REQUESTER)
+        assert answer.code == 4
+        places = {
+            fault["code"]: (fault["file"], fault["line"])
+            for fault in answer.document["faults"]
+            if fault["code"].startswith("policy.")
+        }
+        text = Path(path).read_text().splitlines()
+        for code, word in (
+            ("policy.class-unknown", "platinum"),
+            ("policy.image-unknown", "windows"),
+        ):
+            file, line = places[code]
+            assert file == path
+            assert word in text[line - 1]
