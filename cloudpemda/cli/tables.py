@@ -115,10 +115,9 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
                 until=show_local(record.approval.hold_until, zone),
             )
         )
-    if view.offer is None:
-        out.print()
-        out.print(_asked(record.spec))
-    else:
+    out.print()
+    out.print(_asked(record.spec))
+    if view.offer is not None:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
     if view.instances:
@@ -135,7 +134,7 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
 
 
 def _asked(spec: WorkloadSpec) -> Table:
-    """What the document asks for, once there is no offer to show it."""
+    """What the document asks for."""
     kinds = table("VM", "count", "vCPU", "memory", "disks", "networks", "image")
     for vm in spec.vms:
         disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in vm.disks)
@@ -154,19 +153,6 @@ def _asked(spec: WorkloadSpec) -> Table:
 def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaLine]) -> None:
     """What a reviewer decides on."""
     out.print(Text(frame.say("show.offer", cluster=made.cluster), style="bold"))
-    kinds = table("VM", "count", "vCPU", "memory", "disks", "networks", "image")
-    for kind in made.kinds:
-        disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in kind.disks)
-        kinds.add_row(
-            kind.name,
-            f"{kind.count}{' apart' if kind.apart else ''}",
-            str(kind.cores),
-            show_size(kind.memory),
-            disks,
-            ", ".join(kind.networks),
-            kind.image,
-        )
-    out.print(kinds)
     trial = table("VM", "node", "replicas", "why there")
     for vm in made.trial:
         trial.add_row(vm.key, vm.node, ", ".join(vm.targets) or "-", vm.reason)
