@@ -131,6 +131,9 @@ class _Run:
             if planned.plan.settled:
                 return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
         with self._open() as journal:  # from here on no other apply writes for this request
+            if self._was_done_by_another():
+                journal.close(SagaEvent.FINISH)
+                return Applied(self._fresh(), None, None, (), ExitCode.DONE)
             planned = self._draw_up(self._claim())
             journal.note_plan(planned.plan.digest)
             for one in self._instances():
@@ -141,6 +144,12 @@ class _Run:
             result = apply_workload(planned.desired, self._tools(journal))
             self._record_result(result, journal)
         return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+
+    def _was_done_by_another(self) -> bool:
+        """Whether another apply came to the end between our reading and our turn: what we read
+        of the cluster is older than its VMs."""
+        was_active = self._record.state is RequestState.ACTIVE
+        return not was_active and self._fresh().state is RequestState.ACTIVE
 
     def _draw_up_standing(self) -> Planned:
         instances = self._instances()
