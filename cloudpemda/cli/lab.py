@@ -117,7 +117,7 @@ def advance(frame: "Frame", duration: str) -> None:
         raise UsageError(error.code, text=error.text) from error
     found = process.require(state_directory(frame.directory))
     found.post("/advance", {"seconds": seconds})
-    now = show_utc(instant(float(found.get("/clock")["now"])))
+    now = show_utc(instant(int(found.get("/clock")["now"])))
     frame.finish(
         {"now": now}, lambda out: out.print(frame.say("lab.advanced", by=duration, now=now))
     )

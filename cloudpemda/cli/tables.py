@@ -14,7 +14,7 @@ from cloudpemda.plan.offer import Offer
 from cloudpemda.report.standing import Cover, Guard, InstanceView
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import amount
-from cloudpemda.units import show_duration, show_local, show_size
+from cloudpemda.units import instant, show_duration, show_local, show_size, show_utc
 from cloudpemda.usecases.look import QuotaLine, RequestView
 
 if TYPE_CHECKING:
@@ -47,11 +47,13 @@ _WHOLE = frozenset({"VM", "request", "number", "node", "address", "replica", "ba
 """Columns that lose their meaning when they are wrapped or cut."""
 
 
-def table(*columns: str) -> Table:
-    """A table without frames: it survives a copy into a letter."""
+def table(frame: "Frame", *columns: str) -> Table:
+    """A table without frames: it survives a copy into a letter. Columns are named in the
+    reader's language; one without a name has no header."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, header_style="bold", no_wrap=column in _WHOLE)
+        name = frame.say("column." + column.lower().replace(" ", "-")) if column else ""
+        made.add_column(name, header_style="bold", no_wrap=column in _WHOLE)
     return made
 
 
@@ -81,7 +83,7 @@ def submissions(out: Console, frame: "Frame", done: "Sequence[Submitted]") -> No
 
 
 def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]") -> None:
-    shown = table("number", "request", "rev", "state", "class", "VMs", "until")
+    shown = table(frame, "number", "request", "rev", "state", "class", "VMs", "until")
     for record in found:
         shown.add_row(
             record.number,
@@ -116,13 +118,13 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
             )
         )
     out.print()
-    out.print(_asked(record.spec))
+    out.print(_asked(frame, record.spec))
     if view.offer is not None:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
     if view.instances:
         out.print()
-        shown = table("VM", "state", "cluster", "VMID", "node", "address")
+        shown = table(frame, "VM", "state", "cluster", "VMID", "node", "address")
         for one in view.instances:
             addresses = ", ".join(nic.address for nic in one.nics)
             shown.add_row(
@@ -133,9 +135,9 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     audit_entries(out, frame, view.history, zone)
 
 
-def _asked(spec: WorkloadSpec) -> Table:
+def _asked(frame: "Frame", spec: WorkloadSpec) -> Table:
     """What the document asks for."""
-    kinds = table("VM", "count", "vCPU", "memory", "disks", "networks", "image")
+    kinds = table(frame, "VM", "count", "vCPU", "memory", "disks", "networks", "image")
     for vm in spec.vms:
         disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in vm.disks)
         kinds.add_row(
@@ -153,7 +155,7 @@ def _asked(spec: WorkloadSpec) -> Table:
 def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaLine]) -> None:
     """What a reviewer decides on."""
     out.print(Text(frame.say("show.offer", cluster=made.cluster), style="bold"))
-    trial = table("VM", "node", "replicas", "why there")
+    trial = table(frame, "VM", "node", "replicas", "why there")
     for vm in made.trial:
         trial.add_row(vm.key, vm.node, ", ".join(vm.targets) or "-", vm.reason)
     out.print(trial)
@@ -161,7 +163,7 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
     for key, why in made.exposed:
         reason = frame.say(f"placement.exposed-{why}")
         out.print(Text(frame.say("show.exposed", vm=key, why=reason)), soft_wrap=True)
-    delta = table("quota", "takes", "used", "limit")
+    delta = table(frame, "quota", "takes", "used", "limit")
     by_dimension = {line.dimension: line for line in quota}
     for dimension, more in sorted(made.quota_delta.items()):
         line = by_dimension.get(dimension)
@@ -199,7 +201,7 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
         if plan.settled:
             out.print(frame.say("show.no-changes"))
             continue
-        shown = table("VM", "VMID", "node", "replicas", "address", "to do", "why there")
+        shown = table(frame, "VM", "VMID", "node", "replicas", "address", "to do", "why there")
         for vm in plan.vms:
             desired = vm.desired
             shown.add_row(
@@ -256,7 +258,7 @@ def status(out: Console, frame: "Frame", found: "Status | Survey", zone: "ZoneIn
 
 
 def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> None:
-    shown = table("VM", "state", "node", "address", "HA", "replica", "backup")
+    shown = table(frame, "VM", "state", "node", "address", "HA", "replica", "backup")
     for one in found:
         addresses = [*one.addresses, *one.public_addresses]
         where = one.node or f"{one.cluster}?"
@@ -287,7 +289,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
 
 
 def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
-    shown = table("", "")
+    shown = table(frame, "", "")
     rows: dict[str, str | Text] = {
         "cluster / VMID": f"{one.cluster}/{one.vmid}",
         "name": one.name,
@@ -310,7 +312,7 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
 
 
 def quota(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
-    shown = table("OPD", "dimension", "committed", "held", "limit", "used")
+    shown = table(frame, "OPD", "dimension", "committed", "held", "limit", "used")
     for line in lines:
         share = "-" if not line.limit else f"{line.used * 100 // line.limit} %"
         shown.add_row(
@@ -327,7 +329,7 @@ def quota(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
 def audit_entries(
     out: Console, frame: "Frame", entries: "Iterable[Entry]", zone: "ZoneInfo"
 ) -> None:
-    shown = table("seq", "when", "who", "role", "what", "subject", "details")
+    shown = table(frame, "seq", "when", "who", "role", "what", "subject", "details")
     for entry in entries:
         shown.add_row(
             str(entry.seq),
@@ -344,8 +346,9 @@ def audit_entries(
 # -- the lab ---------------------------------------------------------------------------------
 def lab_status(out: Console, frame: "Frame", told: Mapping[str, Any]) -> None:
     status_ = told["status"]
-    out.print(frame.say("show.lab-clock", now=status_["now"], rate=status_["rate"]))
-    shown = table("cluster", "version", "node", "state", "endpoint")
+    now = show_utc(instant(int(status_["now"])))
+    out.print(frame.say("show.lab-clock", now=now, rate=status_["rate"]))
+    shown = table(frame, "cluster", "version", "node", "state", "endpoint")
     for cluster, found in told["clusters"].items():
         state = status_["clusters"][cluster]
         for node, url in found["nodes"].items():
@@ -354,7 +357,7 @@ def lab_status(out: Console, frame: "Frame", told: Mapping[str, Any]) -> None:
 
 
 def lab_faults(out: Console, frame: "Frame", told: Sequence[Mapping[str, Any]]) -> None:
-    shown = table("fault", "fired")
+    shown = table(frame, "fault", "fired")
     for one in told:
         fault = {key: value for key, value in one.items() if key != "fired"}
         shown.add_row(str(fault), str(one.get("fired", 0)))
@@ -386,7 +389,7 @@ def _limit(line: QuotaLine) -> str:
 
 def doctor_page(out: Console, frame: "Frame", report: "Report") -> None:
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
-    shown = table("", "cluster", "")
+    shown = table(frame, "", "cluster", "")
     for found in report.findings:
         what, then = explain(found.code, frame.lang, found.values)
         where = found.values.get("file")
