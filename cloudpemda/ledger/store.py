@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, RootTransaction, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused, Unreachable, UsageError
@@ -60,19 +61,47 @@ class Store:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as connection:
-                connection.execution_options(ledger_begin=begin)
-                with connection.begin():
-                    yield connection
+            connection, transaction = self._begun(begin)
+            with connection, transaction:
+                yield connection
         except DBAPIError as error:
             raise _translated(error, self.file) from error
+
+    def _begun(self, begin: str) -> tuple[Connection, RootTransaction]:
+        """A transaction that has its lock, and its view of the data.
+
+        SQLite's own waiting leaves out some short locks (recovery after a crash, the change to
+        WAL, the last one's closing): they are met here, before anything was read or written.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception(_is_busy),
+            stop=stop_after_delay(BUSY_SECONDS),
+            wait=wait_random(0.005, 0.1),
+            reraise=True,
+        ):
+            with attempt:
+                connection = self._engine.connect()
+                try:
+                    connection.execution_options(ledger_begin=begin)
+                    transaction = connection.begin()
+                    connection.exec_driver_sql("SELECT 1 FROM sqlite_schema LIMIT 1")
+                except BaseException:
+                    connection.close()
+                    raise
+        return connection, transaction
+
+
+def _is_busy(error: BaseException) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name: str = getattr(cause, "sqlite_errorname", "")
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _translated(error: DBAPIError, file: Path) -> Exception:
     """What the caller is told. A broken rule of the schema is our bug and stays what it is."""
     cause = error.orig
     name: str = getattr(cause, "sqlite_errorname", "")  # the driver's own errors have none
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if _is_busy(error):
         return Unreachable("ledger.busy", file=str(file), cause=name)
     if not name or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISUSE")):
         return error
