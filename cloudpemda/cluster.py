@@ -222,9 +222,6 @@ class ClusterState:
         """(node, storage id) → storage."""
         return {(s.node, s.name): s for s in self.storages}
 
-    def vms_on(self, node: str) -> tuple[Vm, ...]:
-        return tuple(vm for vm in self.vms.values() if vm.node == node)
-
 
 @dataclass(frozen=True, slots=True)
 class Freshness:

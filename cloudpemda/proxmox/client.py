@@ -11,7 +11,6 @@ from cloudpemda.cluster import (
     HaResource,
     HaRule,
     ReplicationJob,
-    ReplicationRun,
     Vm,
     VmConfig,
     VmStatus,
@@ -253,10 +252,6 @@ class Pve:
             "PUT", "/nodes/{node}/qemu/{vmid}/resize", _form(form), node=node, vmid=vmid
         )
 
-    def regenerate_cloudinit(self, node: str, vmid: int) -> None:
-        """Write the cloud-init drive anew, so that changes reach the VM at its next start."""
-        self._transport.write("PUT", "/nodes/{node}/qemu/{vmid}/cloudinit", node=node, vmid=vmid)
-
     def start(self, node: str, vmid: int) -> Upid:
         """Start it. For an HA resource the task only requests the start: look at its state."""
         return self._task(
@@ -347,10 +342,6 @@ class Pve:
     def replication_jobs(self) -> tuple[ReplicationJob, ...]:
         return picture.read_replication_jobs(self._transport)
 
-    def replication_runs(self, node: str) -> tuple[ReplicationRun, ...]:
-        """What a source node says of its jobs."""
-        return picture.read_runs(self._transport, node)
-
     def create_replication(self, job: str, target: str, schedule: str) -> None:
         """Replicate a VM's disks to another node; `job` is `VMID-N`. Raises Exists."""
         form = {"id": job, "type": "local", "target": target, "schedule": schedule}
@@ -360,12 +351,6 @@ class Pve:
         """Enable a job and give it a schedule. Raises NotFound."""
         form = {"schedule": schedule, "disable": "0"}
         self._transport.write("PUT", "/cluster/replication/{id}", form, id=job)
-
-    def schedule_replication(self, node: str, job: str) -> None:
-        """Ask for a run now. Does nothing for a job that never ran: look at `replication_runs`."""
-        self._transport.write(
-            "POST", "/nodes/{node}/replication/{id}/schedule_now", node=node, id=job
-        )
 
     def delete_replication(self, job: str, *, force: bool = False) -> None:
         """Mark a job for removal: it goes, with its target volumes, after a run on the source.

@@ -1,6 +1,6 @@
 """Apply: build what is approved, or continue where an earlier run stopped."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudpemda.apply import (
@@ -134,11 +134,11 @@ class _Run:
             if self._was_done_by_another():
                 journal.close(SagaEvent.FINISH)
                 return Applied(self._fresh(), None, None, (), ExitCode.DONE)
+            if any(one.state in _RETURNING for one in self._instances()):
+                raise Refused("apply.undo-begun", key=self._record.key)
             planned = self._draw_up(self._claim())
             journal.note_plan(planned.plan.digest)
             for one in self._instances():
-                if one.state in _RETURNING:
-                    raise Refused("apply.undo-begun", key=self._record.key)
                 if one.state is not InstanceState.ACTIVE:
                     self._desk.ledger.instances.creating(one.uid, actor=self._actor)
             result = apply_workload(planned.desired, self._tools(journal))
@@ -184,21 +184,21 @@ class _Run:
                 )
         return draw_up(self._workload, self._state, self._reclaim_taken(instances), placement)
 
-    def _reclaim_taken(self, instances: Iterable[InstanceRecord]) -> tuple[InstanceRecord, ...]:
+    def _reclaim_taken(self, instances: Collection[InstanceRecord]) -> tuple[InstanceRecord, ...]:
         """Another VMID for each instance that is not made yet and whose VMID shows somebody
         else's VM. What was made is left to the plan, which refuses; what is being made, perhaps
         by our own former run, is left to the steps, which wait until it shows whose it is."""
+        made = keys_made(instances)
         found = []
         for one in instances:
             there = self._state.vms.get(one.vmid)
-            made = one.state in (InstanceState.ACTIVE, InstanceState.CHANGING)
             foreign = (
                 there is not None
                 and there.config is not None
                 and not carries(there.config, one.identity)
                 and not being_made(there.config)
             )
-            if foreign and not made:
+            if foreign and one.key not in made:
                 self._reclaim(one.uid, self._state.vms.keys())
             found.append(self._desk.ledger.instances.get(one.uid))
         return tuple(found)
@@ -230,6 +230,9 @@ class _Run:
         )
         result: ApplyResult | None = None
         with self._open() as journal:
+            if self._was_done_by_another():
+                journal.close(SagaEvent.FINISH)
+                raise Refused("apply.undo-active", key=self._record.key)
             begun = tuple(one for one in self._instances() if one.node is not None)
             for one in begun:
                 if one.state is InstanceState.ACTIVE:

@@ -78,7 +78,6 @@ def test_a_vm_from_image_to_destruction(bench: Bench) -> None:
     assert "shrink" in str(caught.value.values["text"])
     assert "TASK ERROR" in caught.value.log[-1]
 
-    pve.regenerate_cloudinit("pve1", 10201)
     bench.done(pve.start("pve1", 10201))
     assert pve.vm_status("pve1", 10201) is VmStatus.RUNNING
     bench.done(pve.stop("pve1", 10201))
@@ -191,9 +190,11 @@ def test_a_replication_job_comes_and_goes(bench: Bench) -> None:
     (job,) = [job for job in pve.replication_jobs() if job.vmid == 10601]
     assert (job.target, job.schedule, job.enabled, job.removing) == ("pve2", "*/15", True, False)
     bench.clock.sleep(3600)
-    (run,) = [run for run in pve.replication_runs("pve1") if run.vmid == 10601]
+    run = pve.freshness(["pve1"], []).replication["10601-0"]
     assert run.last_sync is not None
-    pve.schedule_replication("pve1", "10601-0")
+    pve.update_replication("10601-0", "*/30")
+    (job,) = [job for job in pve.replication_jobs() if job.vmid == 10601]
+    assert (job.schedule, job.enabled) == ("*/30", True)
     pve.delete_replication("10601-0")
     bench.clock.sleep(3600)
     assert "10601-0" not in {job.id for job in pve.replication_jobs()}

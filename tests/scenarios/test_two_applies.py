@@ -7,16 +7,26 @@ import sys
 from tests.scenarios.conftest import OPERATOR, Office
 
 
-def _start_apply(office: Office) -> subprocess.Popen[str]:
+def _start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
-            "--actor", OPERATOR, "apply",
+            "--actor", OPERATOR, "apply", *words,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
+
+
+def _until_held(office: Office, process: subprocess.Popen[str]) -> None:
+    while not office.lab.get("/holds"):
+        assert process.poll() is None, process.communicate()
+
+
+def _let_go(office: Office) -> None:
+    for one in office.lab.get("/holds"):
+        office.lab.post("/release", {"id": one["id"], "answer": True})
 
 
 def test_an_apply_that_comes_late_finds_it_done(office: Office) -> None:
@@ -25,16 +35,37 @@ def test_an_apply_that_comes_late_finds_it_done(office: Office) -> None:
     held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
     office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
     late = _start_apply(office)
-    while not office.lab.get("/holds"):
-        assert late.poll() is None, late.communicate()
+    _until_held(office, late)
     assert office.run("apply").code == 0
     made = office.vms()
     before = len(office.requests())
-    for one in office.lab.get("/holds"):
-        office.lab.post("/release", {"id": one["id"], "answer": True})
+    _let_go(office)
     out, err = late.communicate(timeout=120)
     assert late.returncode == 0, out + err
     assert json.loads(out)["faults"] == []
     assert sorted(office.vms()) == sorted(made)
     assert office.writes_since(before) == []
     assert office.run("request", "show", "dinkes/simrs").data["record"]["state"] == "active"
+
+
+def test_an_undo_that_comes_late_takes_nothing_back(office: Office) -> None:
+    """What was unfinished when the undo was asked for is active when its turn comes."""
+    office.approved()
+    fails = {"on": {"method": "POST", "path": "*/qemu", "every": 3}, "do": "error"}
+    refused = {"status": 400, "reason": "Parameter verification failed."}
+    office.lab.post("/faults", {"faults": [{**fails, **refused}]})
+    assert office.run("apply").code == 6
+    held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
+    office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
+    late = _start_apply(office, "--undo", "dinkes/simrs")
+    _until_held(office, late)
+    assert office.run("apply").code == 0
+    before = len(office.requests())
+    _let_go(office)
+    out, err = late.communicate(timeout=120)
+    assert late.returncode == 4, out + err
+    assert [fault["code"] for fault in json.loads(out)["faults"]] == ["apply.undo-active"]
+    assert office.writes_since(before) == []
+    view = office.run("request", "show", "dinkes/simrs").data
+    assert view["record"]["state"] == "active"
+    assert {one["state"] for one in view["instances"]} == {"active"}
