@@ -1,8 +1,11 @@
 """How a simulated PVE server says no: a status, a reason, and for 400 the faults by parameter."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from cloudpemda.errors import CloudpemdaError, ExitCode
+
+Found = TypeVar("Found")
 
 
 class Refused(Exception):
@@ -30,6 +33,19 @@ class Refused(Exception):
 def failed(message: str) -> Refused:
     """PVE's plain failure: 500, told apart by its text alone."""
     return Refused(500, message)
+
+
+def refuse_if(wrong: object, message: str) -> None:
+    """Fail plainly when something is wrong: a call's rules then read as a list."""
+    if wrong:
+        raise failed(message)
+
+
+def found(value: Found | None, message: str) -> Found:
+    """The value, or a plain failure where there is none."""
+    if value is None:
+        raise failed(message)
+    return value
 
 
 def invalid(errors: Mapping[str, str]) -> Refused:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cloudpemda.lab.tables import Declaration
 from cloudpemda.lab.world import Call
 
+Row = dict[str, object]
 Handler = Callable[[Call], object]
 HANDLERS: dict[str, Handler] = {}
 

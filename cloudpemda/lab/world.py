@@ -87,6 +87,24 @@ class Call:
     user: str  # root@pam, or root@pam!token
     params: Params
 
+    def __getitem__(self, name: str) -> str:
+        return self.params[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.params
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.params.get(name, default)
+
+    def whole(self, name: str, default: int = 0) -> int:
+        return self.params.whole(name, default)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        return self.params.flag(name, default)
+
+    def items_of(self, name: str) -> list[str]:
+        return self.params.items_of(name)
+
     @property
     def cluster(self) -> Cluster:
         return self.world.cluster
