@@ -10,6 +10,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 
@@ -33,12 +34,9 @@ class Clock:
         per_request: float = 0.0,
     ) -> None:
         """`start` in seconds since the epoch; `rate` in lab seconds per real one, or None."""
-        self.rate = rate
-        self.start = start
+        self.start, self.rate = start, rate
         self.per_request = per_request  # lab seconds that every request takes
-        self._real = real
-        self._lab_base = start
-        self._real_base = real()
+        self._real, self._real_base, self._lab_base = real, real(), start
         self._instant: float | None = None
         self._heap: list[Event] = []
         self._order = itertools.count()
@@ -88,14 +86,18 @@ class Clock:
             finally:
                 self._instant = None
 
-    def step(self) -> bool:
-        """Move to the next thing that falls due; False when there is nothing."""
+    def _next(self) -> float | None:
+        """Lab seconds until the next thing falls due."""
         while self._heap and self._heap[0].cancelled:
             heapq.heappop(self._heap)
-        if not self._heap:
-            return False
-        self.advance(max(0.0, self._heap[0].when - self.now()))
-        return True
+        return max(0.0, self._heap[0].when - self.now()) if self._heap else None
+
+    def step(self) -> bool:
+        """Move to the next thing that falls due; False when there is nothing."""
+        seconds = self._next()
+        if seconds is not None:
+            self.advance(seconds)
+        return seconds is not None
 
     async def pause(self, seconds: float) -> None:
         """Let lab time pass."""
@@ -114,12 +116,7 @@ class Clock:
         while True:
             self._woken.clear()
             self.run_due()
-            while self._heap and self._heap[0].cancelled:
-                heapq.heappop(self._heap)
-            timeout = None
-            if self.rate is not None and self._heap:
-                timeout = max(0.0, (self._heap[0].when - self.now()) / self.rate)
-            try:
+            seconds = self._next()
+            timeout = seconds / self.rate if self.rate and seconds is not None else None
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), timeout)
-            except TimeoutError:
-                continue

@@ -16,7 +16,7 @@ from cloudpemda.lab.files import write_secret
 from cloudpemda.lab.ha import manager
 from cloudpemda.lab.server import Reply, Values
 from cloudpemda.lab.state import Cluster, dump, restore_cluster
-from cloudpemda.lab.tasks import VANISHED
+from cloudpemda.lab.work import VANISHED
 from cloudpemda.lab.world import World
 
 SECRET_WORDS = ("password", "secret", "key", "ticket", "token")

@@ -4,10 +4,9 @@ Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. S
 instants seconds since the epoch.
 """
 
-import dataclasses
-import typing
 from dataclasses import dataclass, field
-from functools import cache
+
+from pydantic import TypeAdapter
 
 GIB = 1024**3
 MIB = 1024**2
@@ -54,9 +53,7 @@ class Storage:
 
 @dataclass
 class Capacity:
-    """The space behind a storage on each node (or the shared one): bytes in all, and used by
-    others.
-    """
+    """The space behind a storage (on each node, or shared): bytes in all, and used by others."""
 
     total: int
     foreign: int = 0
@@ -90,6 +87,8 @@ class VmSnapshot:
 
 @dataclass
 class Vm:
+    """A guest: a virtual machine, or a container, which is listed and counted only."""
+
     vmid: int
     node: str
     config: dict[str, str] = field(default_factory=dict)
@@ -102,9 +101,12 @@ class Vm:
     pid: int = 0
     created: float = 0.0
     cloudinit: dict[str, str] = field(default_factory=dict)  # as last written to the CD
+    kind: str = "qemu"  # qemu, lxc
 
     @property
     def name(self) -> str:
+        if self.kind == "lxc":
+            return self.config.get("hostname", f"CT{self.vmid}")
         return self.config.get("name", f"VM {self.vmid}")
 
     @property
@@ -231,6 +233,7 @@ class Cluster:
     capacities: dict[str, Capacity] = field(default_factory=dict)  # by storage, `*` for any other
     volumes: list[Volume] = field(default_factory=list)
     vms: dict[int, Vm] = field(default_factory=dict)
+    containers: dict[int, Vm] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
     pools: dict[str, Pool] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
@@ -249,6 +252,11 @@ class Cluster:
         return self.version.split(".", 1)[0]
 
     @property
+    def guests(self) -> dict[int, Vm]:
+        """All that has a VMID."""
+        return self.vms | self.containers
+
+    @property
     def online(self) -> list[str]:
         return [node.name for node in self.nodes.values() if node.online]
 
@@ -257,36 +265,15 @@ class Cluster:
         return len(self.online) * 2 > len(self.nodes)
 
 
-def dump(value: object) -> object:
-    """A state value as JSON."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: dump(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): dump(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [dump(item) for item in value]
-    return value
+# -- as JSON, and back -------------------------------------------------------------------------
+
+_CLUSTER = TypeAdapter(Cluster)
 
 
-@cache
-def _hints(kind: type) -> dict[str, object]:
-    return typing.get_type_hints(kind)
-
-
-def restore(kind: object, raw: object) -> object:
-    """The inverse of `dump` for a declared type."""
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(raw, dict):
-        hints = _hints(kind)
-        return kind(**{name: restore(hints[name], item) for name, item in raw.items()})
-    if origin is dict and isinstance(raw, dict):
-        return {(int(k) if args[0] is int else k): restore(args[1], v) for k, v in raw.items()}
-    if origin is list and isinstance(raw, list):
-        return [restore(args[0], item) for item in raw]
-    if kind is float and isinstance(raw, int):
-        return float(raw)
-    return raw
+def dump(cluster: Cluster) -> object:
+    return _CLUSTER.dump_python(cluster, mode="json")
 
 
 def restore_cluster(raw: object) -> Cluster:
-    return typing.cast(Cluster, restore(Cluster, raw))
+    """The inverse of `dump`; raises pydantic's ValidationError for what no lab of ours wrote."""
+    return _CLUSTER.validate_python(raw)

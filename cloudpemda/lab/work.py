@@ -1,8 +1,12 @@
 """Work that takes lab time: generators that sleep (`yield 2.0`) and lock (`yield Acquire(…)`).
 
-Workers of tasks and slow API calls are both work. The locks are PVE's file locks: whoever cannot
-have one in time fails with PVE's words; they are free again when the work ends, however it ends.
-(The `lock` in a VM's configuration is another thing: a mark that stays.)
+PVE's workers (tasks) and slow API calls are both work. A task belongs to a node and ends with a
+status: what its worker failed with (`Refused`) becomes that. A worker that vanishes (node down, lab
+stopped, a scripted crash) leaves the world as it stood: nothing is undone.
+
+The locks are PVE's file locks: whoever cannot have one in time fails with PVE's words; they are
+free again when the work ends, however it ends. (The `lock` in a VM's configuration is another
+thing: a mark that stays.)
 """
 
 from collections.abc import Callable, Generator
@@ -10,8 +14,10 @@ from dataclasses import dataclass, field
 
 from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.state import Cluster, Node, Task
 
 CONFIG_LOCK_SECONDS = 10.0
+VANISHED = "unexpected status"
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Acquire:
 
 Work = Generator[float | Acquire, None, None]
 SlowCall = Generator[float | Acquire, None, object]
+End = Callable[[object, Refused | None], None]
 
 
 def config_lock(
@@ -36,7 +43,7 @@ def config_lock(
 @dataclass(eq=False)
 class Process:
     work: SlowCall
-    end: Callable[[object, Refused | None], None]
+    end: End
     log: list[str]
     held: list[Acquire] = field(default_factory=list)
     wanted: Acquire | None = None
@@ -51,9 +58,7 @@ class Scheduler:
         self._holders: dict[str, list[tuple[Process, bool]]] = {}
         self._waiting: list[Process] = []
 
-    def run(
-        self, work: SlowCall, end: Callable[[object, Refused | None], None], log: list[str]
-    ) -> Process:
+    def run(self, work: SlowCall, end: End, log: list[str]) -> Process:
         """Begin at once; `end` is called with the result, or with what it failed of."""
         process = Process(work, end, log)
         self._go_on(process)
@@ -101,15 +106,14 @@ class Scheduler:
         return True
 
     def _wait(self, process: Process, wanted: Acquire) -> None:
-        process.wanted = wanted
-        self._waiting.append(process)
-        process.log.append("trying to acquire lock...")
-
         def give_up() -> None:
             self._waiting.remove(process)
             self._go_on(process, failed(f"can't lock file '{wanted.name}' - got timeout"))
 
+        process.wanted = wanted
+        process.log.append("trying to acquire lock...")
         process.wake = self.clock.after(wanted.seconds, give_up)
+        self._waiting.append(process)
 
     def _release(self, process: Process) -> None:
         for lock in process.held:
@@ -121,3 +125,65 @@ class Scheduler:
                 self._forget(waiting)
                 waiting.log.append(" OK")
                 self._go_on(waiting)
+
+
+class Tasks:
+    """The workers of a cluster, by UPID."""
+
+    def __init__(self, cluster: Cluster, scheduler: Scheduler, note: Callable[..., None]) -> None:
+        self.cluster, self.scheduler, self.note = cluster, scheduler, note
+        self.running: dict[str, tuple[Task, Process | None]] = {}
+
+    def start(
+        self, node: Node, kind: str, subject: str, user: str, work: Callable[[Task], Work]
+    ) -> Task:
+        now = self.scheduler.clock.now()
+        node.next_pid += 7
+        uptime = int((now - node.booted) * 100)
+        userid, _, token = user.partition("!")
+        upid = (
+            f"UPID:{node.name}:{node.next_pid:08X}:{uptime & 0xFFFFFFFF:08X}:{int(now):08X}"
+            f":{kind}:{subject}:{user}:"
+        )
+        task = Task(upid, node.name, node.next_pid, uptime, now, kind, subject, userid, token)
+        self.cluster.tasks.append(task)
+        self.running[upid] = (task, None)
+        process = self.scheduler.run(work(task), lambda _, error: self._end(task, error), task.log)
+        if upid in self.running:
+            self.running[upid] = (task, process)
+        return task
+
+    def find(self, upid: str) -> Task | None:
+        return next((t for t in reversed(self.cluster.tasks) if t.upid == upid), None)
+
+    def stop(self, upid: str) -> None:
+        """Interrupt a worker, as DELETE on a task does."""
+        _, process = self.running.get(upid, (None, None))
+        if process is not None:
+            self.scheduler.interrupt(process, failed("received interrupt"))
+
+    def vanish(self, upid: str) -> None:
+        """The worker is gone without a word: what it had begun stays begun."""
+        task, process = self.running.pop(upid, (None, None))
+        if process is not None:
+            self.scheduler.drop(process)
+        if task is not None:
+            task.endtime, task.status = self.scheduler.clock.now(), VANISHED
+            self.note("task-vanished", upid=upid)
+
+    def vanish_on(self, node: str | None = None) -> None:
+        for upid, (task, _) in list(self.running.items()):
+            if node in (None, task.node):
+                self.vanish(upid)
+
+    def _end(self, task: Task, error: Refused | None) -> None:
+        self.running.pop(task.upid, None)
+        warnings = sum(line.startswith("WARN: ") for line in task.log)
+        if error is not None:
+            task.status = " ".join(error.message.split("\n")).strip()
+            task.log.append(f"TASK ERROR: {task.status}")
+        else:
+            task.status = f"WARNINGS: {warnings}" if warnings else "OK"
+            task.log.append(f"TASK {task.status}")
+        task.endtime = self.scheduler.clock.now()
+        self.note("task-ended", upid=task.upid, status=task.status)

@@ -1,6 +1,4 @@
-"""One simulated cluster, alive: its state, its clock, its dice, its workers, and what really
-happened.
-"""
+"""One simulated cluster, alive: its state, clock, dice and workers, and what really happened."""
 
 import hashlib
 import json
@@ -11,11 +9,10 @@ from dataclasses import dataclass
 
 from cloudpemda.lab import access
 from cloudpemda.lab.clock import Clock
-from cloudpemda.lab.errors import Refused, denied, failed
+from cloudpemda.lab.errors import denied, found, refuse_if
 from cloudpemda.lab.params import Params
 from cloudpemda.lab.state import Cluster, Node, Task, Vm
-from cloudpemda.lab.tasks import Tasks
-from cloudpemda.lab.work import Scheduler, Work
+from cloudpemda.lab.work import Scheduler, Tasks, Work
 
 STATISTICS_EVERY = 10.0
 
@@ -29,8 +26,7 @@ class World:
         durations: Mapping[str, float],
         note: Callable[[str, dict[str, object]], None],
     ) -> None:
-        self.cluster = cluster
-        self.clock = clock
+        self.cluster, self.clock = cluster, clock
         self.dice = random.Random(f"{seed}:{cluster.name}")  # noqa: S311 - repeatable, guards nothing
         self.durations = dict(durations)
         self._note = note
@@ -57,11 +53,8 @@ class World:
 
     def vm_on(self, node: str, vmid: int) -> Vm:
         vm = self.cluster.vms.get(vmid)
-        if vm is None or vm.node != node:
-            raise failed(
-                f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"
-            )
-        return vm
+        missing = f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"
+        return found(vm if vm and vm.node == node else None, missing)
 
     def seen(self, vm: Vm) -> bool:
         """Whether the statistics daemon of the VM's node knows it: they look every ten seconds."""
@@ -69,13 +62,11 @@ class World:
         return self.cluster.nodes[vm.node].online and age >= STATISTICS_EVERY
 
     def need_quorum(self) -> None:
-        if not self.cluster.quorate:
-            raise failed("cluster not ready - no quorum?")
+        refuse_if(not self.cluster.quorate, "cluster not ready - no quorum?")
 
     def need_file_lock(self, prefix: str, file: str) -> None:
         """Cluster-wide files are written under a lock that only a quorate cluster gives."""
-        if not self.cluster.quorate:
-            raise failed(f"{prefix}: cfs-lock '{file}' error: no quorum!")
+        refuse_if(not self.cluster.quorate, f"{prefix}: cfs-lock '{file}' error: no quorum!")
 
 
 @dataclass
@@ -119,12 +110,11 @@ class Call:
         return self.user == "root@pam"
 
     def vm(self) -> Vm:
-        return self.world.vm_on(self.node, self.params.whole("vmid"))
+        return self.world.vm_on(self.node, self.whole("vmid"))
 
     def may(self, path: str, *privileges: str, any_of: bool = False) -> bool:
         held = access.privileges(self.cluster, self.user, path)
-        test = any if any_of else all
-        return test(privilege in held for privilege in privileges)
+        return bool(held & {*privileges}) if any_of else held >= {*privileges}
 
     def require(self, path: str, *privileges: str, any_of: bool = False) -> None:
         held = access.privileges(self.cluster, self.user, path)
@@ -140,14 +130,10 @@ class Call:
 
 def digest_of(value: object) -> str:
     """A digest that changes with the value, as PVE computes one over a configuration file."""
-    return hashlib.sha1(
-        json.dumps(value, sort_keys=True).encode(), usedforsecurity=False
-    ).hexdigest()
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def check_digest(params: Params, actual: str, prefix: str = "") -> None:
-    sent = params.get("digest")
-    if sent is not None and sent != actual:
-        raise Refused(
-            500, f"{prefix}detected modified configuration - file changed by other user? Try again."
-        )
+    words = "detected modified configuration - file changed by other user? Try again."
+    refuse_if(params.get("digest", actual) != actual, prefix + words)
