@@ -10,7 +10,7 @@ from cloudpemda.lab import (
     pools,
     replication,
 )
-from cloudpemda.lab.ha import groups, manager, resources, rules, status
+from cloudpemda.lab.ha import config, manager, status
 from cloudpemda.lab.qemu import (
     agent,
     bulk,
@@ -28,7 +28,7 @@ from cloudpemda.lab.routes import HANDLERS
 
 SERVED = (
     api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication, agent,
-    bulk, groups, manager, resources, rules, status, clone, create, disks, edit, lifecycle, migrate,
+    bulk, config, manager, status, clone, create, disks, edit, lifecycle, migrate,
     power, reads, snapshots,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ and serves each file by the same five calls. What differs is declared once per f
 what names a section, PVE's words, and the rules of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cloudpemda.lab.errors import found, refuse_if
@@ -17,9 +17,9 @@ from cloudpemda.lab.world import Call, check_digest, digest_of
 NO_OPTIONS = frozenset({"delete", "digest", "type"})
 
 
-def shown(release: str, route: str, options: Mapping[str, str]) -> Row:
+def shown(release: str, route: str, options: Mapping[str, str], kind: str = "") -> Row:
     """Options as the API shows them: by the declaration of `route`, numbers and flags as such."""
-    declared = load(release)[route].params
+    declared = load(release)[route].options(kind)
     return {
         key: int(value)
         if key in declared and declared[key].type in ("integer", "boolean")
@@ -39,13 +39,21 @@ class File:
     taken: str = "'{}' already defined"
     missing: str = "no such section '{}'"
     prefix: str = ""  # of what fails in a change: `{} ha group failed: `, with the verb
+    update_prefix: str = ""  # where PUT has words of its own
     made_at: str = ""  # the path of POST, where it is not the collection's
     fixed: frozenset[str] = frozenset()  # parameters of the path, no options
+    make: Callable[[str, str, dict[str, str]], Section] = Section
+    gate: Callable[[Call, str], None] = lambda call, verb: None  # before every call
     visible: Callable[[Call, Section], bool] = lambda call, section: True
     show: Callable[[Call, Section], Row] = lambda call, section: {}
+    listed: Callable[[Call, Section], Row] = lambda call, section: {}  # what only lists show
     check: Callable[[Call, Section, str], None] = lambda call, section, verb: None
     leave: Callable[[Call, Section], None] = lambda call, section: None
     elsewhere: tuple[str, ...] = ()  # calls that have code of their own: `GET /path`
+
+    @property
+    def made_by(self) -> str:
+        return f"POST {self.made_at or self.path}"
 
     def digest(self, cluster: Cluster) -> str:
         return digest_of([[s.name, s.type, s.options] for s in self.sections(cluster).values()])
@@ -56,48 +64,70 @@ class File:
             "type": section.type,
             "digest": self.digest(call.cluster),
         }
-        made = f"POST {self.made_at or self.path}"
-        return row | shown(call.cluster.release, made, section.options) | self.show(call, section)
+        options = shown(call.cluster.release, self.made_by, section.options, section.type)
+        return row | options | self.show(call, section)
+
+    def name_of(self, call: Call) -> str:
+        return call[self.key]
 
     def failure(self, verb: str) -> str:
-        return self.prefix.format(verb)
+        own = self.update_prefix if verb == "update" else ""
+        return own or self.prefix.format(verb)
 
     def find(self, call: Call, verb: str = "") -> Section:
-        section = self.sections(call.cluster).get(call[self.key])
-        return found(section, self.failure(verb) * bool(verb) + self.missing.format(call[self.key]))
+        name, prefix = self.name_of(call), self.failure(verb) if verb else ""
+        return found(self.sections(call.cluster).get(name), prefix + self.missing.format(name))
+
+    def given(self, call: Call) -> dict[str, str]:
+        """The options among a call's parameters."""
+        left_out = {self.key, *NO_OPTIONS, *self.fixed}
+        options = {key: value for key, value in call.params.items() if key not in left_out}
+        refuse_if(any("\n" in value for value in options.values()), "property contains a line feed")
+        return options
 
     def list(self, call: Call) -> list[Row]:
+        self.gate(call, "index")
         kind = call.get("type")
         return [
-            self.row(call, section)
+            self.row(call, section) | self.listed(call, section)
             for section in self.sections(call.cluster).values()
             if kind in ("", section.type) and self.visible(call, section)
         ]
 
     def get(self, call: Call) -> Row:
+        self.gate(call, "read")
         return self.row(call, self.find(call))
 
     def create(self, call: Call) -> None:
-        name, sections = call[self.key], self.sections(call.cluster)
+        self.gate(call, "create")
+        name, sections, options = self.name_of(call), self.sections(call.cluster), self.given(call)
         refuse_if(name in sections, self.failure("create") + self.taken.format(name))
-        left_out = {self.key, *NO_OPTIONS, *self.fixed}
-        options = {key: value for key, value in call.params.items() if key not in left_out}
-        section = Section(name, call.get("type", self.kind), options)
+        section = self.make(name, call.get("type", self.kind), options)
         self.check(call, section, "create")
         sections[name] = section
 
     def update(self, call: Call) -> None:
-        section = self.find(call, "update")
-        check_digest(call.params, self.digest(call.cluster), self.failure("update"))
-        gone, left_out = call.items_of("delete"), {self.key, *NO_OPTIONS, *self.fixed}
+        self.gate(call, "update")
+        section, given = self.find(call, "update"), self.given(call)
+        prefix, gone = self.failure("update"), call.items_of("delete")
+        check_digest(call.params, self.digest(call.cluster), prefix)
+        self._check_deletable(call, section, gone, prefix)
         kept = {key: value for key, value in section.options.items() if key not in gone}
-        given = {key: value for key, value in call.params.items() if key not in left_out}
-        changed = Section(section.name, section.type, kept | given)
+        changed = self.make(section.name, section.type, kept | given)
         self.check(call, changed, "update")
         section.options = changed.options
 
+    def _check_deletable(
+        self, call: Call, section: Section, gone: Iterable[str], prefix: str
+    ) -> None:
+        options = load(call.cluster.release)[self.made_by].options(section.type)
+        for name in gone:
+            option = found(options.get(name), f"{prefix}no such option '{name}'")
+            refuse_if(not option.optional, f"{prefix}unable to delete required option '{name}'")
+
     def delete(self, call: Call) -> None:
-        section = self.sections(call.cluster).get(call[self.key])
+        self.gate(call, "delete")
+        section = self.sections(call.cluster).get(self.name_of(call))
         if section is not None:
             self.leave(call, section)
             del self.sections(call.cluster)[section.name]
@@ -107,7 +137,7 @@ class File:
         one = f"{self.path}/{{{self.key}}}"
         calls = {
             f"GET {self.path}": self.list, f"GET {one}": self.get, f"PUT {one}": self.update,
-            f"POST {self.made_at or self.path}": self.create, f"DELETE {one}": self.delete,
+            self.made_by: self.create, f"DELETE {one}": self.delete,
         }  # fmt: skip
         HANDLERS.update({name: call for name, call in calls.items() if name not in self.elsewhere})
         return self

@@ -184,21 +184,20 @@ class Task:
 
 
 @dataclass
-class HaResource:
-    sid: str
-    options: dict[str, str] = field(default_factory=dict)
-    state: str = "queued"  # what the manager has made of it
-    node: str = ""
-    command: str = ""
-
-
-@dataclass
 class Section:
     """One section of a configuration file (HA rule or group, backup job): texts by option."""
 
     name: str
     type: str
     options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class HaResource(Section):
+    """A managed service, and what the manager has made of it."""
+
+    state: str = "queued"
+    command: str = ""  # the node it shall move to
 
 
 @dataclass
@@ -245,6 +244,7 @@ class Cluster:
     options: dict[str, str] = field(default_factory=dict)
     ha_master: str = ""
     ha_used: bool = False
+    ha_disarmed: str = ""  # what becomes of resources meanwhile: freeze, ignore
 
     @property
     def release(self) -> str:

@@ -4,7 +4,7 @@ import re
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import failed
-from cloudpemda.lab.ha.common import forget
+from cloudpemda.lab.ha.config import forget
 from cloudpemda.lab.qemu.config import (
     Drive,
     check_lock,

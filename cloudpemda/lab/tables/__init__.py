@@ -48,6 +48,10 @@ class Declaration:
     variant_key: str = ""
     variants: dict[str, dict[str, Spec]] = field(default_factory=dict)
 
+    def options(self, kind: str) -> dict[str, Spec]:
+        """All parameters of a call for a `type` of things."""
+        return self.params | self.variants.get(kind, {})
+
 
 def _spec(raw: dict[str, object]) -> Spec:
     form = raw.get("format")
