@@ -49,7 +49,7 @@ def serve(
     frame: "Frame", state: str | None, version: str, listen: str, root_password: str | None
 ) -> None:
     """Run in the foreground: the site's lab, or one cluster with `--state recorded`."""
-    from cloudpemda import lab as simulated
+    from cloudpemda.lab import serve as simulated
 
     if state is None:
         directory = lab_directory(frame)
@@ -165,6 +165,6 @@ def reset(frame: "Frame", yes: bool) -> None:
     if not yes and not frame.json:
         click.confirm(frame.say("lab.reset-ask", directory=frame.directory), abort=True, err=True)
     ledger = lab_ledger(frame.directory)
-    process.require(state_directory(frame.directory)).post("/reset")
+    process.reset(state_directory(frame.directory))
     forget_ledger(ledger)
     frame.finish({"reset": True}, lambda out: out.print(frame.say("lab.was-reset")))

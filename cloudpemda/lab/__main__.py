@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from cloudpemda.errors import CloudpemdaError
-from cloudpemda.lab import serve_recorded, serve_site
+from cloudpemda.lab.serve import serve_recorded, serve_site
 from cloudpemda.messages import explain, language
 
 

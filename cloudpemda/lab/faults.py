@@ -6,92 +6,36 @@ and the same requests meet the same faults.
 """
 
 import asyncio
+import itertools
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
-from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.errors import LabError, Refused
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
-from cloudpemda.lab.state import Capacity, Vm
+from cloudpemda.lab.routes import Row
+from cloudpemda.lab.server import Reply
+from cloudpemda.lab.state import Capacity, Node, Vm
 from cloudpemda.lab.world import World
 
-ON_KEYS = {"cluster", "method", "path", "node", "nth", "every", "probability"}
-ON_VALUES = {"seconds", "status", "reason", "when"}
-ON_ACTIONS = ("lose-answer", "delay", "error", "hold")
-AT_ACTIONS = ("node-down", "node-up", "storage-full", "clock-skew", "task-crash", "outside-change")
-AT_VALUES = {"cluster", "node", "storage", "seconds", "type", "action", "vmid"}
-AT_VALUES |= {"config", "set", "delete", "status"}
-LOST = 0  # the status of an answer that never arrives
-
-
-@dataclass
-class Rule:
-    """A fault that waits for requests."""
-
-    on: dict[str, object]
-    action: str
-    values: dict[str, object]
-    seen: int = 0
-    fired: int = 0
-
-    def matches(self, cluster: str, node: str, method: str, path: str) -> bool:
-        wanted = (("cluster", cluster), ("node", node), ("method", method), ("path", path))
-        return all(
-            fnmatchcase(actual, str(self.on[key])) for key, actual in wanted if key in self.on
-        )
-
-    def fires(self, dice: random.Random) -> bool:
-        self.seen += 1
-        if "nth" in self.on:
-            hit = self.seen == int(str(self.on["nth"]))
-        elif "every" in self.on:
-            hit = self.seen % int(str(self.on["every"])) == 0
-        elif "probability" in self.on:
-            hit = dice.random() < float(str(self.on["probability"]))
-        else:
-            hit = True
-        self.fired += hit
-        return hit
-
-    def describe(self) -> dict[str, object]:
-        return {
-            "on": self.on,
-            "do": self.action,
-            "seen": self.seen,
-            "fired": self.fired,
-            **self.values,
-        }
-
-
-@dataclass
-class Timed:
-    """A fault that waits for its hour."""
-
-    at: float
-    action: str
-    values: dict[str, object]
-    event: Event
-    fired: int = 0
-
-    def describe(self) -> dict[str, object]:
-        return {"at": self.at, "do": self.action, "fired": self.fired, **self.values}
-
-
-@dataclass
-class Held:
-    """A request that is kept open until it is released."""
-
-    id: int
-    when: str
-    cluster: str
-    method: str
-    path: str
-    gate: asyncio.Future[bool]
+LOST = Reply(0, "", None)  # an answer that never arrives
 
 
 def seconds_of(value: object) -> float:
@@ -102,186 +46,282 @@ def seconds_of(value: object) -> float:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
+Seconds = Annotated[float, BeforeValidator(seconds_of)]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Watch(Shape):
+    """Which requests a fault watches, and which of those it strikes."""
+
+    cluster: str = "*"
+    node: str = "*"
+    method: str = "*"
+    path: str = "*"
+    nth: int | None = None
+    every: int | None = Field(None, ge=1)
+    probability: float | None = None
+
+    def matches(self, request: Row) -> bool:
+        wanted = {key: getattr(self, key) for key in ("cluster", "node", "method", "path")}
+        return all(fnmatchcase(str(request[key]), glob) for key, glob in wanted.items())
+
+    def strikes(self, seen: int, dice: random.Random) -> bool:
+        """Whether it strikes the one that it sees as its `seen`-th."""
+        if self.nth is not None:
+            return seen == self.nth
+        if self.every is not None:
+            return seen % self.every == 0
+        return self.probability is None or dice.random() < self.probability
+
+
+class OnRequest(Shape):
+    on: Watch
+    do: Literal["lose-answer", "delay", "error", "hold"]
+    seconds: Seconds = 1
+    status: int = 500
+    reason: str = "Internal Server Error"
+    when: Literal["before", "after"] = "before"
+
+
+class Timed(Shape):
+    """A fault that waits for its hour, or that is asked for now."""
+
+    at: Seconds
+    cluster: str = ""
+
+    def strike(self, world: World) -> None:
+        raise NotImplementedError
+
+
+class Power(Timed):
+    do: Literal["node-down", "node-up"]
+    node: str
+
+    def strike(self, world: World) -> None:
+        set_node(world, self.node, online=self.do == "node-up")
+
+
+class FullStorage(Timed):
+    do: Literal["storage-full"]
+    storage: str
+    node: str = ""
+
+    def strike(self, world: World) -> None:
+        storage = storages.storage_of(world.cluster, self.storage)
+        total, _, avail = storages.space(world.cluster, storage, self.node)
+        has = storages.capacity(world.cluster, storage, self.node)
+        local = self.node and not storage.shared
+        key = f"{self.storage}@{self.node}" if local else self.storage
+        world.cluster.capacities[key] = Capacity(total, has.foreign + avail)
+
+
+class ClockSkew(Timed):
+    do: Literal["clock-skew"]
+    node: str
+    seconds: Seconds = 120
+
+    def strike(self, world: World) -> None:
+        node_of(world, self.node).clock_skew = self.seconds
+
+
+class TaskCrash(Timed):
+    do: Literal["task-crash"]
+    node: str | None = None
+    type: str | None = None
+
+    def strike(self, world: World) -> None:
+        for upid, (task, _) in world.tasks.running.items():
+            if self.type in (None, task.type) and self.node in (None, task.node):
+                world.tasks.vanish(upid)
+                break
+
+
+class OutsideChange(Timed):
+    """Somebody else's hand: root makes, changes or deletes a VM, past every check."""
+
+    do: Literal["outside-change"]
+    action: Literal["create-vm", "change-vm", "delete-vm"]
+    vmid: int
+    node: str | None = None
+    config: dict[str, object] = Field({}, validation_alias=AliasChoices("config", "set"))
+    delete: list[str] = []
+    status: Literal["running", "stopped"] | None = None
+
+    def strike(self, world: World) -> None:
+        vms = world.cluster.vms
+        settings = {key: str(value) for key, value in self.config.items()}
+        if self.action == "create-vm":
+            if self.vmid in vms:
+                raise LabError("lab.vm-exists", vmid=self.vmid)
+            node = node_of(world, self.node or world.cluster.online[0]).name
+            config = {"name": f"outside-{self.vmid}", "boot": " "} | settings
+            vms[self.vmid] = Vm(self.vmid, node, config, created=world.now())
+        elif self.vmid not in vms:
+            raise LabError("lab.no-such-vm", vmid=self.vmid)
+        elif self.action == "delete-vm":
+            remove(world, vms[self.vmid])
+        else:
+            vm = vms[self.vmid]
+            vm.config.update(settings)
+            for key in self.delete:
+                vm.config.pop(key, None)
+            vm.status = self.status or vm.status
+        world.note("outside", action=self.action, vmid=self.vmid)
+
+
+Fault = Annotated[
+    OnRequest | Power | FullStorage | ClockSkew | TaskCrash | OutsideChange,
+    Field(discriminator="do"),
+]
+SCRIPT = TypeAdapter(list[Fault])
+
+
+def understood(script: object) -> list[Fault]:
+    """The faults of a script, or LabError with the first thing that is wrong with it."""
+    try:
+        return SCRIPT.validate_python(script)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(str(step) for step in wrong["loc"])
+        raise LabError("lab.fault-invalid", error=f"{where}: {wrong['msg']}") from error
+
+
+@dataclass
+class Armed:
+    fault: Fault
+    event: Event | None = None
+    seen: int = 0
+    fired: int = 0
+
+    def describe(self) -> Row:
+        counts = {"seen": self.seen} if isinstance(self.fault, OnRequest) else {}
+        return self.fault.model_dump(exclude_unset=True) | counts | {"fired": self.fired}
+
+
 class Faults:
+    """The script that is armed, and the requests that it holds."""
+
     def __init__(self, clock: Clock, worlds: Mapping[str, World], seed: int) -> None:
         self.clock, self.worlds = clock, worlds
         self.dice = random.Random(f"{seed}:faults")  # noqa: S311 - repeatable, guards nothing
-        self.rules: list[Rule] = []
-        self.timed: list[Timed] = []
-        self.held: dict[int, Held] = {}
-        self._next_hold = 0
+        self.armed: list[Armed] = []
+        self._held: dict[int, tuple[Row, asyncio.Future[bool]]] = {}
+        self._ids = itertools.count(1)
 
-    def arm(self, script: list[Mapping[str, object]]) -> None:
+    def arm(self, script: object) -> None:
         """Replace the script; raises LabError, with nothing changed, if it is not understood."""
-        rules = [self._rule(item) for item in script if "on" in item]
-        timed = [self._parse_timed(item) for item in script if "on" not in item]
-        for old in self.timed:
-            old.event.cancel()
-        self.rules, self.timed = rules, []
-        for at, action, values in timed:
-            self._arm_timed(at, action, values)
-
-    def _rule(self, item: Mapping[str, object]) -> Rule:
-        on = item["on"]
-        action = str(item.get("do"))
-        if not isinstance(on, dict) or set(on) - ON_KEYS or action not in ON_ACTIONS:
-            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
-        values = {key: value for key, value in item.items() if key not in ("on", "do")}
-        if set(values) - ON_VALUES:
-            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
-        return Rule(dict(on), action, values)
-
-    def _parse_timed(self, item: Mapping[str, object]) -> tuple[float, str, dict[str, object]]:
-        action = str(item.get("do"))
-        if "at" not in item or action not in AT_ACTIONS:
-            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
-        values = {key: value for key, value in item.items() if key not in ("at", "do")}
-        if set(values) - AT_VALUES:
-            raise LabError("lab.fault-invalid", error=f"{dict(item)}")
-        return seconds_of(item["at"]), action, values
-
-    def _arm_timed(self, at: float, action: str, values: dict[str, object]) -> None:
-        def strike() -> None:
-            timed.fired += 1
-            self.strike(action, values)
-
-        timed = Timed(at, action, values, self.clock.at(self.clock.start + at, strike))
-        self.timed.append(timed)
-
-    def describe(self) -> list[dict[str, object]]:
-        return [rule.describe() for rule in self.rules] + [timed.describe() for timed in self.timed]
-
-    def on_request(self, cluster: str, node: str, method: str, path: str) -> Rule | None:
-        """The first fault that strikes this request; every matching one counts it as seen."""
-        struck: Rule | None = None
-        for rule in self.rules:
-            if (
-                rule.matches(cluster, node, method, path)
-                and rule.fires(self.dice)
-                and struck is None
-            ):
-                struck = rule
-        return struck
-
-    async def hold(self, rule: Rule, cluster: str, method: str, path: str) -> bool:
-        """Wait for release; whether the request is to be answered."""
-        self._next_hold += 1
-        gate: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        when = str(rule.values.get("when", "before"))
-        held = Held(self._next_hold, when, cluster, method, path, gate)
-        self.held[held.id] = held
-        try:
-            return await gate
-        finally:
-            self.held.pop(held.id, None)
-
-    def release(self, ids: list[int], *, answer: bool) -> int:
-        """Let held requests go on; how many there were."""
-        found = [held for held in self.held.values() if held.id in ids]
-        for held in found:
-            if not held.gate.done():
-                held.gate.set_result(answer)
-        return len(found)
-
-    def describe_held(self) -> list[dict[str, object]]:
-        return [
-            {"id": h.id, "when": h.when, "cluster": h.cluster, "method": h.method, "path": h.path}
-            for h in self.held.values()
-        ]
-
-    # -- what strikes at an instant ------------------------------------------------------------
-
-    def strike(self, action: str, values: Mapping[str, object]) -> None:
-        world = self.world(values)
-        if action in ("node-down", "node-up"):
-            set_node(world, str(values["node"]), online=action == "node-up")
-        elif action == "storage-full":
-            _fill(world, str(values["storage"]), str(values.get("node", "")))
-        elif action == "clock-skew":
-            world.cluster.nodes[str(values["node"])].clock_skew = seconds_of(
-                values.get("seconds", 120)
+        armed = [Armed(fault) for fault in understood(script)]
+        strikes = [
+            (
+                one,
+                one.fault.at,
+                partial(self._strike, one, one.fault, self.world(one.fault.cluster)),
             )
-        elif action == "task-crash":
-            kind = values.get("type")
-            for upid, (task, _) in list(world.tasks.running.items()):
-                if kind in (None, task.type) and values.get("node") in (None, task.node):
-                    world.tasks.vanish(upid)
-                    break
-        elif action == "outside-change":
-            outside(world, values)
-        world.note("fault", do=action, **{k: v for k, v in values.items() if k != "cluster"})
+            for one in armed
+            if isinstance(one.fault, Timed)
+        ]
+        for old in self.armed:
+            if old.event is not None:
+                old.event.cancel()
+        for one, at, strike in strikes:
+            one.event = self.clock.at(self.clock.start + at, strike)
+        self.armed = armed
 
-    def world(self, values: Mapping[str, object]) -> World:
-        name = str(values.get("cluster", next(iter(self.worlds))))
+    def world(self, cluster: str) -> World:
+        """The cluster of this name; the first one for none."""
+        name = cluster or next(iter(self.worlds))
         if name not in self.worlds:
             raise LabError("lab.no-such-cluster", cluster=name)
         return self.worlds[name]
 
+    def _strike(self, armed: Armed, fault: Timed, world: World) -> None:
+        armed.fired += 1
+        told = fault.model_dump(exclude_unset=True, exclude={"at", "cluster"})
+        try:
+            fault.strike(world)
+        except (LabError, Refused) as error:  # it names what is not there (any more)
+            told["failed"] = str(error)
+        world.note("fault", **told)
+
+    def on_request(self, request: Row) -> OnRequest | None:
+        """The first fault that strikes this request; every one that watches counts it as seen."""
+        struck = []
+        for one in self.armed:
+            if isinstance(one.fault, OnRequest) and one.fault.on.matches(request):
+                one.seen += 1
+                if one.fault.on.strikes(one.seen, self.dice):
+                    one.fired += 1
+                    struck.append(one.fault)
+        return struck[0] if struck else None
+
+    async def answer(
+        self, fault: OnRequest, request: Row, work: Callable[[], Awaitable[Reply]]
+    ) -> Reply:
+        """A request that a fault strikes: before or after the work, or instead of it."""
+        done = await work() if fault.when == "after" or fault.do == "lose-answer" else None
+        match fault.do:
+            case "lose-answer":
+                return LOST
+            case "error":
+                body: Row = {"data": None, "message": fault.reason + "\n"}
+                return Reply(fault.status, fault.reason, body)
+            case "delay":
+                await self.clock.pause(fault.seconds)
+            case "hold":
+                if not await self._hold(fault, request):
+                    return LOST
+        return done or await work()
+
+    async def _hold(self, fault: OnRequest, request: Row) -> bool:
+        """Wait for release; whether the request is to be answered."""
+        number = next(self._ids)
+        told = {key: request[key] for key in ("cluster", "method", "path")}
+        gate: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._held[number] = ({"id": number, "when": fault.when} | told, gate)
+        try:
+            return await gate
+        finally:
+            del self._held[number]
+
+    def release(self, number: int | None = None, *, answer: bool) -> int:
+        """Let one held request go on, or all; how many there were."""
+        gates = [gate for one, (_, gate) in self._held.items() if number in (None, one)]
+        for gate in gates:
+            if not gate.done():
+                gate.set_result(answer)
+        return len(gates)
+
+    def holds(self) -> list[Row]:
+        return [told for told, _ in self._held.values()]
+
+
+def node_of(world: World, name: str) -> Node:
+    if name not in world.cluster.nodes:
+        raise LabError("lab.no-such-node", node=name)
+    return world.cluster.nodes[name]
+
 
 def set_node(world: World, name: str, *, online: bool) -> None:
     """A node loses power, or comes back. Its workers vanish and its guests are off."""
-    if name not in world.cluster.nodes:
-        raise LabError("lab.no-such-node", node=name)
-    node = world.cluster.nodes[name]
+    node = node_of(world, name)
     if node.online == online:
         return
     node.online = online
     world.note("node-up" if online else "node-down", node=name)
+    guests = [vm for vm in world.cluster.vms.values() if vm.node == name]
     if online:
         node.booted = world.now()
-        for vm in world.cluster.vms.values():
-            if vm.node == name and vm.config.get("onboot") == "1" and not vm.template:
-                managed = f"vm:{vm.vmid}" in world.cluster.ha_resources
-                if not managed and not vm.config.get("lock"):
-                    machine.run(world, vm)
+        for vm in guests:
+            managed = f"vm:{vm.vmid}" in world.cluster.ha_resources
+            starts = vm.config.get("onboot") == "1" and not vm.template
+            if starts and not managed and not vm.config.get("lock"):
+                machine.run(world, vm)
         return
     world.tasks.vanish_on(name)
-    for vm in world.cluster.vms.values():
-        if vm.node == name and vm.status != "stopped":
+    for vm in guests:
+        if vm.status != "stopped":
             vm.status, vm.started, vm.pid = "stopped", 0.0, 0
             world.note("vm-lost", vmid=vm.vmid, node=name)
-
-
-def _fill(world: World, name: str, node: str) -> None:
-    storage = storages.storage_of(world.cluster, name)
-    total, _, avail = storages.space(world.cluster, storage, node)
-    has = storages.capacity(world.cluster, storage, node)
-    key = f"{name}@{node}" if node and not storage.shared else name
-    world.cluster.capacities[key] = Capacity(total, has.foreign + avail)
-
-
-def outside(world: World, values: Mapping[str, object]) -> dict[str, object]:
-    """Somebody else's hand: root makes, changes or deletes a VM, past every check."""
-    action = values.get("action")
-    vmid = int(str(values.get("vmid", 0)))
-    cluster = world.cluster
-    if action == "create-vm":
-        if vmid in cluster.vms:
-            raise LabError("lab.vm-exists", vmid=vmid)
-        node = str(values.get("node", cluster.online[0]))
-        config = {"name": f"outside-{vmid}", "boot": " "} | _settings(values)
-        cluster.vms[vmid] = Vm(vmid, node, config, created=world.now())
-    elif vmid not in cluster.vms:
-        raise LabError("lab.no-such-vm", vmid=vmid)
-    elif action == "delete-vm":
-        remove(world, cluster.vms[vmid])
-    elif action == "change-vm":
-        config = cluster.vms[vmid].config
-        config.update(_settings(values))
-        deleted = values.get("delete", [])
-        for key in deleted if isinstance(deleted, (list, tuple)) else [deleted]:
-            config.pop(str(key), None)
-        status = values.get("status")
-        if status in ("running", "stopped"):
-            cluster.vms[vmid].status = str(status)
-    else:
-        raise LabError("lab.fault-invalid", error=f"no such action: {action}")
-    world.note("outside", action=action, vmid=vmid)
-    return {"vmid": vmid}
-
-
-def _settings(values: Mapping[str, object]) -> dict[str, str]:
-    raw = values.get("config", values.get("set", {}))
-    if not isinstance(raw, dict):
-        raise LabError("lab.fault-invalid", error="config is not a table")
-    return {str(key): str(value) for key, value in raw.items()}

@@ -1,5 +1,6 @@
 """What clusters a lab has: a strict YAML file, read into values; and the state they start in."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,36 +13,28 @@ from pydantic_core import PydanticCustomError
 
 from cloudpemda.document import load, load_bytes, validate
 from cloudpemda.document.fields import Name, Size, Strict
-from cloudpemda.lab import access
+from cloudpemda.lab import access, state
 from cloudpemda.lab.errors import LabError
-from cloudpemda.lab.state import (
-    GIB,
-    MIB,
-    Access,
-    Acl,
-    Capacity,
-    Cluster,
-    Node,
-    Realm,
-    Storage,
-    Token,
-    User,
-    Volume,
-)
 from cloudpemda.units import MiB
 
 VERSIONS = {"9.2": "9.2.11", "8.4": "8.4.21"}
-IMAGE_SIZE = 2 * GIB
+IMAGE_SIZE = 2 * state.GIB
 TOKEN_USER, TOKEN_NAME, TOKEN_ROLE = "cloudpemda@pve", "apply", "CloudpemdaApply"
 # What cloudpemda's own token may do, and no more.
-_LEAST = """
+LEAST = """
 Datastore.Allocate Datastore.AllocateSpace Datastore.Audit Pool.Allocate Pool.Audit SDN.Use
 Sys.Audit Sys.Console Sys.Modify VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU
 VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network
 VM.Config.Options VM.PowerMgmt
 """
-LEAST = frozenset(_LEAST.split())
-LEAST_9 = frozenset({"VM.Replicate"})
+LEAST_9 = " VM.Replicate"
+# The options that a storage of a type has besides its content.
+STORAGE_OPTIONS = {
+    "dir": {"path": "/mnt/{name}"},
+    "zfspool": {"pool": "{name}", "sparse": "1"},
+    "nfs": {"server": "10.98.0.250", "export": "/export/{name}", "path": "/mnt/pve/{name}"},
+    "pbs": {"server": "10.98.0.251", "datastore": "{name}", "username": "backup@pbs"},
+}
 
 
 class NodeLayout(Strict):
@@ -99,109 +92,88 @@ class Layout(Strict):
 
 def read(path: Path | None) -> Layout:
     """The layout in a file, or the default one; raises InvalidInput with all its faults."""
-    if path is not None:
-        return validate(load(path), Layout)
-    default = resources.files(__package__).joinpath("layout.yaml").read_bytes()
-    return validate(load_bytes(default, "layout.yaml"), Layout)
+    return validate(
+        load(path) if path else load_bytes(_shipped("layout.yaml"), "layout.yaml"), Layout
+    )
+
+
+def _shipped(name: str) -> bytes:
+    return resources.files(__package__).joinpath(name).read_bytes()
 
 
 # -- the state a cluster starts in ---------------------------------------------------------------
 
 
-def _access(root_password: str) -> Access:
-    root = User("root@pam", password=access.secret_digest(root_password, "root@pam"))
-    return Access(
-        users={"root@pam": root},
-        realms={
-            "pam": Realm("pam", "pam", {"comment": "Linux PAM standard authentication"}),
-            "pve": Realm("pve", "pve", {"comment": "Proxmox VE authentication server"}),
-        },
-        key=secrets.token_hex(32),
-    )
-
-
-def build(name: str, layout: ClusterLayout, number: int, now: float, root_password: str) -> Cluster:
+def build(
+    name: str, layout: ClusterLayout, number: int, now: float, root_password: str
+) -> state.Cluster:
     """A fresh cluster: empty but for its storages and images."""
-    cluster = Cluster(name, VERSIONS[layout.version], access=_access(root_password))
+    cluster = state.Cluster(name, VERSIONS[layout.version], access=_access(root_password))
     for index, (node, size) in enumerate(layout.nodes.items(), 1):
-        cluster.nodes[node] = Node(
-            node, index, size.cpus, size.memory * MIB, booted=now - 3600 * index,
+        cluster.nodes[node] = state.Node(
+            node, index, size.cpus, size.memory * state.MIB, booted=now - 3600 * index,
             bridges=list(layout.bridges), address=f"10.{98 + number}.0.{index}",
         )  # fmt: skip
-    for storage_name, storage in layout.storages.items():
-        cluster.storages[storage_name] = Storage(
-            storage_name, storage.type, _storage_options(storage_name, storage)
+    for storage, described in layout.storages.items():
+        cluster.storages[storage] = state.Storage(
+            storage, described.type, _storage_options(storage, described)
         )
-        cluster.capacities[storage_name] = Capacity(storage.size * MIB)
+        cluster.capacities[storage] = state.Capacity(described.size * state.MIB)
     for volid in layout.images:
-        storage_name = volid.partition(":")[0]
-        if storage_name not in cluster.storages:
+        known = cluster.storages.get(volid.partition(":")[0])
+        if known is None:
             raise LabError("lab.layout-invalid", where=f"clusters.{name}.images", error=volid)
-        shared = cluster.storages[storage_name].shared
-        for node in [""] if shared else cluster.nodes:
+        for node in [""] if known.shared else cluster.nodes:
             cluster.volumes.append(image(volid, node, now))
     return cluster
 
 
-def image(volid: str, node: str, now: float) -> Volume:
-    return Volume(
-        volid, node, 512 * MIB, "qcow2", "import", ctime=now, virtual=IMAGE_SIZE, system=True
-    )
+def _access(root_password: str) -> state.Access:
+    root = state.User("root@pam", password=access.secret_digest(root_password, "root@pam"))
+    comments = {
+        "pam": "Linux PAM standard authentication",
+        "pve": "Proxmox VE authentication server",
+    }
+    realms = {name: state.Realm(name, name, {"comment": text}) for name, text in comments.items()}
+    return state.Access(users={"root@pam": root}, realms=realms, key=secrets.token_hex(32))
 
 
 def _storage_options(name: str, layout: StorageLayout) -> dict[str, str]:
     options = {"content": ",".join(layout.content)}
+    for option, value in STORAGE_OPTIONS.get(layout.type, {}).items():
+        options[option] = value.format(name=name)
     if layout.type == "dir":
-        options["path"] = "/var/lib/vz" if name == "local" else f"/mnt/{name}"
-    elif layout.type == "zfspool":
-        options |= {"pool": name, "sparse": "1"}
-    elif layout.type == "nfs":
-        options |= {
-            "server": "10.98.0.250",
-            "export": f"/export/{name}",
-            "path": f"/mnt/pve/{name}",
-        }
-    elif layout.type == "pbs":
-        options |= {"server": "10.98.0.251", "datastore": name, "username": "backup@pbs"}
-    if layout.shared and layout.type == "dir":
-        options["shared"] = "1"
+        options |= {"path": "/var/lib/vz"} if name == "local" else {}
+        options |= {"shared": "1"} if layout.shared else {}
     return options
 
 
-def grant_program(cluster: Cluster, secret: str) -> None:
-    """The token cloudpemda works with: its own role with the least privileges, on `/`."""
-    extra = frozenset() if cluster.release == "8" else LEAST_9
-    cluster.access.roles[TOKEN_ROLE] = sorted(LEAST | extra)
-    full = f"{TOKEN_USER}!{TOKEN_NAME}"
-    user = User(TOKEN_USER, expire=0, fields={"comment": "cloudpemda"})
-    user.tokens[TOKEN_NAME] = Token(access.secret_digest(secret, full), privsep=True)
-    cluster.access.users[TOKEN_USER] = user
-    cluster.access.acl += [
-        Acl("/", "user", TOKEN_USER, TOKEN_ROLE),
-        Acl("/", "token", full, TOKEN_ROLE),
-    ]
-
-
-def recorded(version: str, now: float, root_password: str) -> Cluster:
-    """The state that PVE's recordings start from: three nodes and a directory storage."""
-    cluster = Cluster("lab", VERSIONS[version], access=_access(root_password))
-    for number in (1, 2, 3):
-        name = f"pve{number}"
-        cluster.nodes[name] = Node(
-            name, number, 2, 25276510208, booted=now - 3000, address=f"10.99.0.{number}"
-        )
-    cluster.storages["local"] = Storage(
-        "local",
-        "dir",
-        {
-            "path": "/var/lib/vz",
-            "content": "iso,vztmpl,snippets,backup,rootdir,images",
-            "prune-backups": "keep-all=1",
-            "priority": "0",
-        },
+def image(volid: str, node: str, now: float) -> state.Volume:
+    """A disk image with a system on it."""
+    return state.Volume(
+        volid, node, 512 * state.MIB, "qcow2", "import", ctime=now, virtual=IMAGE_SIZE, system=True
     )
-    cluster.capacities["*"] = Capacity(270553174016, 195015450624)
-    volume = Volume("shared:import/tiny.qcow2", "", 196616, "qcow2", "import", ctime=now)
-    volume.virtual = 16 * MIB
-    cluster.volumes.append(volume)
+
+
+def grant_program(cluster: state.Cluster, secret: str) -> None:
+    """The token cloudpemda works with: its own role with the least privileges, on `/`."""
+    privileges = LEAST if cluster.release == "8" else LEAST + LEAST_9
+    cluster.access.roles[TOKEN_ROLE] = sorted(privileges.split())
+    full = f"{TOKEN_USER}!{TOKEN_NAME}"
+    tokens = {TOKEN_NAME: state.Token(access.secret_digest(secret, full), privsep=True)}
+    cluster.access.users[TOKEN_USER] = state.User(
+        TOKEN_USER, expire=0, fields={"comment": "cloudpemda"}, tokens=tokens
+    )
+    for kind, who in (("user", TOKEN_USER), ("token", full)):
+        cluster.access.acl.append(state.Acl("/", kind, who, TOKEN_ROLE))
+
+
+def recorded(version: str, now: float, root_password: str) -> state.Cluster:
+    """The state that PVE's recordings start from: three nodes and a directory storage."""
+    cluster = state.restore_cluster(json.loads(_shipped("recorded.json")))
+    cluster.version, cluster.access = VERSIONS[version], _access(root_password)
+    for node in cluster.nodes.values():
+        node.booted = now - 3000
+    for volume in cluster.volumes:
+        volume.ctime = now
     return cluster

@@ -47,18 +47,12 @@ class RunningLab:
         return self._call("GET", path, None)
 
     def post(self, path: str, body: object = None) -> Any:
-        return self._call("POST", path, {} if body is None else body)
+        return self._call("POST", path, json.dumps({} if body is None else body).encode())
 
-    def _call(self, method: str, path: str, body: object) -> Any:
-        query = urllib.request.Request(  # noqa: S310 - the lab's own loopback address
-            self.control_url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self.control_token}",
-                "Content-Type": "application/json",
-            },
-        )
+    def _call(self, method: str, path: str, data: bytes | None) -> Any:
+        headers = {"Authorization": f"Bearer {self.control_token}"}
+        url = self.control_url + path
+        query = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - loopback
         # A proxy of the environment must never see the control port.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -75,10 +69,8 @@ def find(directory: Path) -> RunningLab | None:
     """The lab that runs with its state in `directory`, or None."""
     try:
         told = json.loads((directory / "endpoints.json").read_text())
-        lab = RunningLab(
-            directory, told["pid"], told["control"]["url"], told["control"]["token"],
-            told["clusters"],
-        )  # fmt: skip
+        url, token = told["control"]["url"], told["control"]["token"]
+        lab = RunningLab(directory, told["pid"], url, token, told["clusters"])
         lab.get("/status")
     except (OSError, ValueError, KeyError, LabUnavailable, LabRefused):
         return None
@@ -98,51 +90,48 @@ def start(directory: Path, layout: Path | None = None) -> tuple[RunningLab, bool
 
     Raises LabUnavailable with the end of its log if it does not come up.
     """
-    found = find(directory)
-    if found is not None:
-        return found, False
+    lab = find(directory)
+    if lab is not None:
+        return lab, False
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(directory)]
-    if layout is not None:
-        command += ["--layout", str(layout)]
     log = directory / "lab.log"
-    lab = _spawn(command, log)
-    try:
-        for _ in range(_START_STEPS):
-            ended, _, _ = select.select([lab.descriptor], [], [], 0.1)
-            if ended:
-                os.waitpid(lab.pid, 0)
-                break
-            found = find(directory)
-            if found is not None and found.pid == lab.pid:
-                return found, True
-    finally:
-        os.close(lab.descriptor)
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(directory)]
+    pid = _spawn(command + (["--layout", str(layout)] if layout else []), log)
+    for _ in range(_START_STEPS):
+        if _ends(pid, 0.1):
+            break
+        lab = find(directory)
+        if lab is not None and lab.pid == pid:
+            return lab, True
     tail = log.read_text(errors="replace")[-1500:]
     raise LabUnavailable("lab.start-failed", directory=str(directory), log=tail)
 
 
-@dataclass(frozen=True)
-class _Process:
-    pid: int
-    descriptor: int  # a pidfd: readable once the process has ended
-
-
-def _spawn(command: list[str], log: Path) -> _Process:
+def _spawn(command: list[str], log: Path) -> int:
     """Start a process that outlives this one, in a session of its own."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    pid = os.posix_spawn(
-        command[0],
-        command,
-        os.environ,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
-    return _Process(pid, os.pidfd_open(pid))
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+
+
+def _ends(pid: int, seconds: float) -> bool:
+    """Whether a process ends within this time; a child of ours does not stay a zombie."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        ended, _, _ = select.select([process], [], [], seconds)
+    finally:
+        os.close(process)
+    if ended:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    return bool(ended)
 
 
 def stop(directory: Path) -> bool:
@@ -150,14 +139,17 @@ def stop(directory: Path) -> bool:
     lab = find(directory)
     if lab is None:
         return False
-    process = os.pidfd_open(lab.pid)
-    try:
+    with suppress(ProcessLookupError):  # it ended just now
         os.kill(lab.pid, signal.SIGTERM)
-        ended, _, _ = select.select([process], [], [], _STOP_SECONDS)
-    finally:
-        os.close(process)
-    if not ended:
+    if not _ends(lab.pid, _STOP_SECONDS):
         raise LabUnavailable("lab.stop-failed", directory=str(directory), pid=lab.pid)
-    with suppress(ChildProcessError):  # a child of this process would stay a zombie
-        os.waitpid(lab.pid, 0)
     return True
+
+
+def reset(directory: Path) -> None:
+    """Put the lab back to the beginning; a stopped one forgets the state it kept."""
+    kept = directory / "state.json"
+    if find(directory) is None and kept.exists():
+        kept.unlink()
+    else:
+        require(directory).post("/reset")

@@ -8,167 +8,131 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
 
 from cloudpemda.lab import layout as layouts
-from cloudpemda.lab import pki
 from cloudpemda.lab.control import Control
+from cloudpemda.lab.directory import certified, held, keep_secret, write_secret
 from cloudpemda.lab.errors import LabError
-from cloudpemda.lab.files import write_secret
 from cloudpemda.lab.server import Frontend, Listener
-from cloudpemda.lab.site import Lab, keep_secret, load, lock, save
+from cloudpemda.lab.site import KeptLab, Lab
 
 CLOSE_SECONDS = 1.0  # for requests that are still waiting when the lab stops
 MAX_LINE = 65536  # bytes of a request line: PVE takes long queries
-
-
-def _listen(port: int) -> socket.socket:
-    """A listening socket on loopback: on this port when it is free, else on any."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.bind(("127.0.0.1", 0))
-    sock.listen(128)
-    return sock
-
-
-class Ports:
-    """Listening servers, to be closed together."""
-
-    def __init__(self) -> None:
-        self._runners: list[web.ServerRunner] = []
-
-    async def open(self, server: web.Server, sock: socket.socket, directory: Path | None) -> int:
-        runner = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)
-        await runner.setup()
-        context = pki.context(directory) if directory else None
-        await web.SockSite(runner, sock, ssl_context=context).start()
-        self._runners.append(runner)
-        return int(sock.getsockname()[1])
-
-    async def close(self) -> None:
-        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
-
-
-def _remembered(ports: dict[str, object], key: str) -> int:
-    return int(str(ports.get(key, 0)))
-
-
-async def _serve_site(directory: Path, layout: layouts.Layout, stop: asyncio.Event) -> None:
-    pki.ensure(directory)
-    lab, old = load(directory, layout)
-    opened, ports = Ports(), dict[str, object]()
-    clusters: dict[str, object] = {}
-    fingerprint = pki.fingerprint(directory)
-    for name, world in lab.worlds.items():
-        world.fingerprint = fingerprint
-        frontend, nodes = Frontend(world), dict[str, str]()
-        for node in world.cluster.nodes:
-            server = web.Server(
-                Listener(frontend, node, lab.intercept).handle, max_line_size=MAX_LINE
-            )
-            key = f"{name}/{node}"
-            ports[key] = await opened.open(server, _listen(_remembered(old, key)), directory)
-            nodes[node] = f"https://127.0.0.1:{ports[key]}"
-        version = ".".join(world.cluster.version.split(".")[:2])
-        clusters[name] = {"version": version, "fingerprint": fingerprint, "nodes": nodes}
-    token = keep_secret(directory / "control.token", lambda: secrets.token_urlsafe(24))
-    server = web.Server(Control(lab, token).handle, max_line_size=MAX_LINE)
-    ports["control"] = await opened.open(server, _listen(_remembered(old, "control")), None)
-    control = {"url": f"http://127.0.0.1:{ports['control']}", "token": token}
-    endpoints = {"pid": os.getpid(), "control": control, "clusters": clusters}
-    write_secret(directory / "endpoints.json", json.dumps(endpoints, indent=1))
-    await _until_stopped(lab, stop, str(directory / "endpoints.json"))
-    await opened.close()
-    save(lab, directory, ports)
-
-
-async def _until_stopped(lab: Lab, stop: asyncio.Event, where: str) -> None:
-    """Let lab time run until it is enough; says on stderr that all ports listen."""
-    print(f"listening: {where}", file=sys.stderr, flush=True)
-    drive = asyncio.create_task(lab.clock.drive())
-    await stop.wait()
-    lab.faults.release(list(lab.faults.held), answer=False)
-    drive.cancel()
-    with suppress(asyncio.CancelledError):
-        await drive
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-
-def serve_site(directory: Path, layout_file: Path | None = None) -> None:
-    """Serve a whole site's lab until SIGTERM or SIGINT; raises `LabError`.
-
-    A layout given once is kept in the directory, so that later starts need none.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
-    descriptor = lock(directory)
-    kept = directory / "layout.yaml"
-    layout = layouts.read(layout_file or (kept if kept.exists() else None))
-    if layout_file is not None:
-        write_secret(kept, layout_file.read_text("utf-8"))
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signals(stop)
-        await _serve_site(directory, layout, stop)
-
-    try:
-        asyncio.run(main())
-    finally:
-        (directory / "endpoints.json").unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-# -- one cluster in the recordings' starting state -----------------------------------------------
-
 # Lab seconds that a request takes, as many as it took where the recordings were made.
 RECORDED_PER_REQUEST = 0.35
 RECORDED_DURATIONS = {"default": 0.3, "create": 0.5, "start": 1.0, "clone": 0.5, "import": 0.5}
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Ports:
+    """The listening ports of a lab, to be closed together."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.tls, self.fingerprint = certified(directory)
+        self.lab = lab
+        self._runners: list[web.ServerRunner] = []
+        for world in lab.worlds.values():
+            world.fingerprint = self.fingerprint
+
+    async def open(self, handle: Handle, port: socket.socket, *, plain: bool = False) -> int:
+        server = web.Server(handle, max_line_size=MAX_LINE)
+        runner = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)
+        await runner.setup()
+        await web.SockSite(runner, port, ssl_context=None if plain else self.tls).start()
+        self._runners.append(runner)
+        return int(port.getsockname()[1])
+
+    async def open_node(self, frontend: Frontend, node: str, port: socket.socket) -> int:
+        return await self.open(Listener(frontend, node, self.lab.intercept).handle, port)
+
+    async def serve(self, where: str, *chores: Coroutine[None, None, None]) -> None:
+        """Let lab time run, and do the chores, until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        print(f"listening: {where}", file=sys.stderr, flush=True)
+        running = (stop.wait(), self.lab.clock.drive(), *chores)
+        tasks = [asyncio.ensure_future(one) for one in running]
+        ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self.lab.faults.release(answer=False)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        for task in ended:
+            task.result()  # a chore ends by itself only where the program is wrong
+
+
+def _near(port: int) -> socket.socket:
+    """A listening socket on loopback: on this port when it is free, else on any."""
+    with suppress(OSError):
+        return socket.create_server(("127.0.0.1", port), backlog=128)
+    return socket.create_server(("127.0.0.1", 0), backlog=128)
+
+
+def serve_site(directory: Path, layout_file: Path | None = None) -> None:
+    """Serve a whole site's lab in the foreground until SIGTERM or SIGINT.
+
+    `directory` holds its state, certificates and tokens. A layout given once is kept there, so that
+    later starts need none. Raises LabError for a bad layout, a state that it cannot read, or a
+    directory in which a lab runs already.
+    """
+    with held(directory):
+        kept = directory / "layout.yaml"
+        layout = layouts.read(layout_file or (kept if kept.exists() else None))
+        if layout_file is not None:
+            write_secret(kept, layout_file.read_text("utf-8"))
+        try:
+            asyncio.run(_serve_kept(directory, layout))
+        finally:
+            (directory / "endpoints.json").unlink(missing_ok=True)
+
+
+async def _serve_kept(directory: Path, layout: layouts.Layout) -> None:
+    lab = KeptLab(layout, directory)
+    ports, clusters = Ports(lab, directory), dict[str, object]()
+    for name, world in lab.worlds.items():
+        frontend, nodes = Frontend(world), dict[str, str]()
+        for node in world.cluster.nodes:
+            key = f"{name}/{node}"
+            lab.ports[key] = await ports.open_node(frontend, node, _near(lab.ports.get(key, 0)))
+            nodes[node] = f"https://127.0.0.1:{lab.ports[key]}"
+        version = ".".join(world.cluster.version.split(".")[:2])
+        clusters[name] = {"version": version, "fingerprint": ports.fingerprint, "nodes": nodes}
+    token = keep_secret(directory / "control.token", lambda: secrets.token_urlsafe(24))
+    handle, port = Control(lab, token).handle, _near(lab.ports.get("control", 0))
+    lab.ports["control"] = await ports.open(handle, port, plain=True)
+    control = {"url": f"http://127.0.0.1:{lab.ports['control']}", "token": token}
+    endpoints = {"pid": os.getpid(), "control": control, "clusters": clusters}
+    write_secret(directory / "endpoints.json", json.dumps(endpoints, indent=1))
+    await ports.serve(str(directory / "endpoints.json"), lab.keep())
+    lab.save()
 
 
 def serve_recorded(
-    version: str,
-    listen: tuple[str, int],
-    root_password: str,
-    keep: Path | None,
+    version: str, host: str, port: int, root_password: str, directory: Path | None = None
 ) -> None:
-    """Serve one cluster in the state PVE's recordings start from, through its first node."""
+    """Serve one cluster, `version` 8.4 or 9.2, in the state that PVE's recordings start from.
+
+    All nodes answer through the first one's port. `directory` keeps the certificates.
+    """
     if version not in layouts.VERSIONS:
         raise LabError("lab.no-such-version", version=version)
 
-    async def main(directory: Path) -> None:
-        stop = asyncio.Event()
-        _stop_on_signals(stop)
+    async def serve(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pki.ensure(directory)
-        layout = layouts.Layout(seed=7, durations=RECORDED_DURATIONS, clusters={})
-        lab, start = Lab(layout, None), layout.start
+        lab = Lab(layouts.Layout(seed=7, durations=RECORDED_DURATIONS, clusters={}))
         lab.clock.per_request = RECORDED_PER_REQUEST
-        world = lab.add(layouts.recorded(version, start, root_password))
-        world.fingerprint = pki.fingerprint(directory)
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(listen)
-        sock.listen(128)
-        opened = Ports()
-        node = next(iter(world.cluster.nodes))
-        server = web.Server(
-            Listener(Frontend(world), node, lab.intercept).handle, max_line_size=MAX_LINE
+        world = lab.add(layouts.recorded(version, lab.clock.now(), root_password))
+        ports, node = Ports(lab, directory), next(iter(world.cluster.nodes))
+        await ports.open_node(
+            Frontend(world), node, socket.create_server((host, port), backlog=128)
         )
-        await opened.open(server, sock, directory)
-        await _until_stopped(lab, stop, f"https://{listen[0]}:{listen[1]}")
-        await opened.close()
+        await ports.serve(f"https://{host}:{port}")
 
     with tempfile.TemporaryDirectory() as scratch:
-        asyncio.run(main(keep or Path(scratch)))
+        asyncio.run(serve(directory or Path(scratch)))

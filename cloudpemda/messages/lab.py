@@ -63,6 +63,12 @@ TEXTS = {
         en="The lab has no VM {vmid} in this cluster.",
         id="Lab tidak memiliki VM {vmid} di klaster ini.",
     ),
+    "lab.state-unreadable": Text(
+        en="The lab cannot read the state it kept in {file}: {error}",
+        id="Lab tidak dapat membaca keadaan tersimpan di {file}: {error}",
+        next_en="Begin afresh: cloudpemda lab reset",
+        next_id="Mulai dari awal: cloudpemda lab reset",
+    ),
     "lab.vm-exists": Text(
         en="The lab already has a VM {vmid} in this cluster.",
         id="Lab sudah memiliki VM {vmid} di klaster ini.",
