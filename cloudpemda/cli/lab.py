@@ -168,3 +168,35 @@ def reset(frame: "Frame", yes: bool) -> None:
     process.reset(state_directory(frame.directory))
     forget_ledger(ledger)
     frame.finish({"reset": True}, lambda out: out.print(frame.say("lab.was-reset")))
+
+
+@lab.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--cluster", help="Which cluster of the site; needed where it has several.")
+@click.option(
+    "--each",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="At most so many VMs, tasks, users … of every list.",
+)
+@click.pass_obj
+def record(frame: "Frame", file: Path, cluster: str | None, each: int) -> None:
+    """Write down in FILE how the site's own cluster answers: reads only, secrets removed."""
+    from cloudpemda.cli.progress import counting
+    from cloudpemda.site import load_site
+    from cloudpemda.usecases.record import record as use_case
+    from cloudpemda.wiring import configure_log, open_cluster, site_clock
+
+    configure_log(debug=frame.debug)
+    site = load_site(frame.directory)
+    frame.follow(site)
+    clusters = list(site.info.clusters)
+    chosen = cluster or (clusters[0] if len(clusters) == 1 else "")
+    if chosen not in clusters:
+        raise UsageError("record.which", asked=cluster or "-", known=", ".join(clusters))
+    pve = open_cluster(site, chosen, site_clock(site))
+    with counting(frame) as tell:
+        found = use_case(pve, file, each=each, tell=tell)
+    values = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    frame.finish(found, lambda out: out.print(frame.say("record.written", **values)))

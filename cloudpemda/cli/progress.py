@@ -1,6 +1,8 @@
 """Live progress of an apply on stderr, and Ctrl-C as a wish to stop between two requests."""
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -8,6 +10,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
+
+
+@contextmanager
+def counting(frame: "Frame") -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for work in countable steps: `tell(done, of, what)`. Silent where nobody watches."""
+    console = frame.err
+    columns = (
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total} {task.fields[at]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, at="")
+        yield lambda done, of, what: bar.update(task, completed=done, total=of, at=what)
 
 
 class Live:

@@ -3,6 +3,26 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "record.exists": Text(
+        en="{file} is there already",
+        id="{file} sudah ada",
+        next_en="Name another file: a recording is never overwritten.",
+        next_id="Beri nama berkas lain: rekaman tidak pernah ditimpa.",
+    ),
+    "record.which": Text(
+        en="which cluster is to be recorded? {asked} is none of: {known}",
+        id="klaster mana yang akan direkam? {asked} bukan salah satu dari: {known}",
+        next_en="Name it: --cluster NAME",
+        next_id="Sebutkan: --cluster NAMA",
+    ),
+    "record.written": Text(
+        en="{exchanges} answers of {cluster} (PVE {version}) in {file}: {refused} refused, "
+        "{unanswered} without answer, {skipped} skipped for a name that fits no path. Secrets, "
+        "addresses and names are removed; read it before you hand it on.",
+        id="{exchanges} jawaban {cluster} (PVE {version}) di {file}: {refused} ditolak, "
+        "{unanswered} tanpa jawaban, {skipped} dilewati karena namanya tidak sah dalam path. "
+        "Rahasia, alamat dan nama sudah dihapus; baca dahulu sebelum diserahkan kepada pihak lain.",
+    ),
     "request.not-allowed": Text(
         en="{key} is not allowed as it is ({file})",
         id="{key} tidak diperbolehkan seperti ini ({file})",

@@ -48,7 +48,7 @@ from cloudpemda.proxmox.errors import (
 )
 from cloudpemda.proxmox.paths import Upid, upid_node, upid_works_on
 from cloudpemda.proxmox.tasks import TaskResult, TaskWaiter
-from cloudpemda.proxmox.transport import Trust
+from cloudpemda.proxmox.transport import Exchange, Trust
 
 __all__ = [
     "AnswerLost",
@@ -56,6 +56,7 @@ __all__ = [
     "BadAnswer",
     "Busy",
     "Changed",
+    "Exchange",
     "Exists",
     "Locked",
     "NoAnswer",

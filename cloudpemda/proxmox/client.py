@@ -19,7 +19,7 @@ from cloudpemda.proxmox import nouns, picture
 from cloudpemda.proxmox.errors import NotFound, WrongParameter
 from cloudpemda.proxmox.paths import Upid, parse_upid, upid_node
 from cloudpemda.proxmox.rows import Row, row
-from cloudpemda.proxmox.transport import Transport, Trust
+from cloudpemda.proxmox.transport import Exchange, Transport, Trust
 from cloudpemda.units import Instant, MiB, instant
 
 Param = str | int | bool
@@ -119,6 +119,10 @@ class Pve:
         Storages are asked `through` these nodes in turn (`nodes` if nothing is said).
         """
         return picture.read_freshness(self._transport, nodes, backup_storages, through)
+
+    def exchange(self, template: str, **parts: str | int) -> Exchange:
+        """Any read, `/nodes/{node}/status`, with its answer as it came: for recording a cluster."""
+        return self._transport.exchange(template, None, **parts)
 
     def permissions(self, path: str) -> frozenset[str]:
         """The token's own privileges on one ACL path, e.g. `/vms`."""

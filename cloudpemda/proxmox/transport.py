@@ -60,12 +60,23 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """One safe call and its answer as it came, whatever it was."""
+
+    path: str  # below `/api2/json`
+    status: int
+    reason: str
+    body: object  # what JSON was answered; None for none
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     method: Method
     template: str
     path: str
     query: Mapping[str, str] = field(repr=False)
     form: Mapping[str, str] = field(repr=False)
+    raw: bool = False  # the answer is wanted as it came
 
     @property
     def write(self) -> bool:
@@ -131,6 +142,18 @@ class Transport:
     ) -> object:
         """A safe call: next endpoint and retries where the error is temporary."""
         return self._safely(self._call("GET", template, query or {}, {}, parts))
+
+    def exchange(
+        self, template: str, query: Mapping[str, str] | None = None, **parts: str | int
+    ) -> Exchange:
+        """A safe call whose answer is not judged: a refusal is an answer too.
+
+        Raises NoAnswer, Untrusted where none came, UnsafeName for what may not stand in a path.
+        """
+        call = _Call("GET", template, fill(template, parts), query or {}, {}, raw=True)
+        answer = self._safely(call)
+        assert isinstance(answer, Exchange)  # noqa: S101 - what a raw call is read as
+        return answer
 
     def write(
         self,
@@ -269,6 +292,8 @@ class Transport:
             body = json.loads(response.content)
         except ValueError:
             body = None
+        if call.raw:
+            return Exchange(call.path, response.status_code, response.reason or "", body)
         if response.status_code < 300 and isinstance(body, dict) and "data" in body:
             return body["data"]
         if response.status_code < 400:
