@@ -1,0 +1,1 @@
+"""Other people's clients drive the lab unmodified."""
