@@ -3,71 +3,41 @@
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import failed, invalid
 from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.guests import vm_resource
 from cloudpemda.lab.params import parse_property_string
-from cloudpemda.lab.qemu.config import cpus_of, memory_of
-from cloudpemda.lab.qemu.stats import disk_size, uptime
-from cloudpemda.lab.routes import route
-from cloudpemda.lab.state import Node, Task, Vm
+from cloudpemda.lab.qemu.config import memory_of
+from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.state import GIB, Node
 from cloudpemda.lab.tables import load
 from cloudpemda.lab.world import Call, World, digest_of
 
-OPTIONS_DEFAULT_RANGE = (100, 1000000)
+REPOSITORIES = {"8": "2606ac850d46da29", "9": "f6997e698c7933ea"}
+FREE_IDS = {"lower": "100", "upper": "1000000"}
+NESTED = ("bwlimit", "crs", "ha", "migration", "next-id", "notify", "tag-style", "u2f", "webauthn",
+          "user-tag-access", "replication")  # fmt: skip
+# What is exported of each row of `/cluster/resources`, and whether it only ever grows.
+METRICS = {
+    "uptime": ("uptime", "gauge"), "cpu_max": ("maxcpu", "gauge"), "cpu_current": ("cpu", "gauge"),
+    "mem_total": ("maxmem", "gauge"), "mem_used": ("mem", "gauge"), "net_in": ("netin", "derive"),
+    "net_out": ("netout", "derive"), "disk_total": ("maxdisk", "gauge"),
+    "disk_used": ("disk", "gauge"), "disk_read": ("diskread", "derive"),
+    "disk_write": ("diskwrite", "derive"),
+}  # fmt: skip
 
 
 @route("GET /version", "GET /nodes/{node}/version")
-def version(call: Call) -> object:
-    full = call.cluster.version
-    return {
-        "version": full,
-        "release": ".".join(full.split(".")[:2]),
-        "repoid": "f6997e698c7933ea" if call.cluster.release != "8" else "1dd3dcd5a7aaeaf9",
-    }
+def version(call: Call) -> Row:
+    full, repository = call.cluster.version, REPOSITORIES[call.cluster.release]
+    return {"version": full, "release": full.rpartition(".")[0], "repoid": repository}
 
 
-def _fingerprint(call: Call) -> str:
-    return call.world.fingerprint
-
-
-@route("GET /nodes")
-def list_nodes(call: Call) -> object:
-    rows = []
-    for node in call.cluster.nodes.values():
-        row: dict[str, object] = {
-            "node": node.name,
-            "id": f"node/{node.name}",
-            "type": "node",
-            "level": "",
-            "status": "online" if node.online else "offline",
-            "ssl_fingerprint": _fingerprint(call),
-        }
-        if call.may(f"/nodes/{node.name}", "Sys.Audit"):
-            row |= node_figures(call.world, node)
-        rows.append(row)
-    return rows
-
-
-def node_figures(world: World, node: Node) -> dict[str, object]:
-    total, used, _ = root_space(world, node)
-    figures: dict[str, object] = {
-        "maxcpu": node.cpus,
-        "maxmem": node.memory,
-        "maxdisk": total,
-    }
-    if node.online:
-        figures |= {
-            "cpu": 0.01,
-            "mem": memory_used(world, node),
-            "disk": used,
-            "uptime": int(world.now() - node.booted),
-        }
-    return figures
+# -- nodes, storages, and all that there is --------------------------------------------------------
 
 
 def memory_used(world: World, node: Node) -> int:
-    running = (
-        vm for vm in world.cluster.vms.values() if vm.node == node.name and vm.status != "stopped"
-    )
-    return min(node.memory, 2 * 1024**3 + sum(memory_of(vm.config) for vm in running))
+    guests = world.cluster.guests.values()
+    running = (vm.config for vm in guests if vm.node == node.name and vm.status != "stopped")
+    return min(node.memory, 2 * GIB + sum(map(memory_of, running)))
 
 
 def root_space(world: World, node: Node) -> tuple[int, int, int]:
@@ -75,308 +45,221 @@ def root_space(world: World, node: Node) -> tuple[int, int, int]:
     return storages.space(world.cluster, local, node.name) if local else (0, 0, 0)
 
 
-def vm_resource(world: World, vm: Vm) -> dict[str, object]:
-    """A guest in `/cluster/resources`: nearly empty until the statistics have seen it."""
-    row: dict[str, object] = {
-        "id": f"qemu/{vm.vmid}",
-        "type": "qemu",
-        "vmid": vm.vmid,
-        "node": vm.node,
-        "status": "unknown",
-    }
-    for pool in world.cluster.pools.values():
-        if vm.vmid in pool.vms:
-            row["pool"] = pool.name
-    for key in ("tags", "lock"):
-        if key in vm.config:
-            row[key] = vm.config[key]
-    managed = world.cluster.ha_resources.get(f"vm:{vm.vmid}")
-    if managed is not None:
-        row["hastate"] = managed.state
-    if not world.seen(vm):
+def _node_row(call: Call, node: Node) -> Row:
+    row: Row = {"node": node.name, "id": f"node/{node.name}", "type": "node", "level": ""}
+    row["status"] = "online" if node.online else "offline"
+    if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
         return row
-    row |= {
-        "status": "stopped" if vm.status == "stopped" else "running",
-        "name": vm.name,
-        "uptime": uptime(world, vm),
-        "maxcpu": cpus_of(vm.config),
-        "cpu": 0,
-        "maxmem": memory_of(vm.config),
-        "mem": 0,
-        "maxdisk": disk_size(vm.config),
-        "disk": 0,
-        "diskread": 0,
-        "diskwrite": 0,
-        "netin": 0,
-        "netout": 0,
-        "template": int(vm.template),
-    }
-    if world.cluster.release != "8":
-        row["memhost"] = 0
+    total, used, _ = root_space(call.world, node)
+    row |= {"maxcpu": node.cpus, "maxmem": node.memory, "maxdisk": total}
+    if node.online:
+        row |= {"cpu": 0.01, "mem": memory_used(call.world, node), "disk": used}
+        row["uptime"] = int(call.world.now() - node.booted)
     return row
 
 
-def storage_resource(world: World, name: str, node: str) -> dict[str, object]:
+@route("GET /nodes")
+def list_nodes(call: Call) -> list[Row]:
+    fingerprint = {"ssl_fingerprint": call.world.fingerprint}
+    return [_node_row(call, node) | fingerprint for node in call.cluster.nodes.values()]
+
+
+def _node_resource(call: Call, node: Node) -> Row:
+    row = _node_row(call, node) | {"cgroup-mode": 2}
+    if call.cluster.ha_used and "maxcpu" in row:
+        row["hastate"] = "online" if node.online else "unknown"
+    return row
+
+
+def storage_resource(world: World, name: str, node: str) -> Row:
     storage = world.cluster.storages[name]
-    row: dict[str, object] = {
-        "id": f"storage/{node}/{name}",
-        "type": "storage",
-        "storage": name,
-        "node": node,
-        "plugintype": storage.type,
-        "content": ",".join(storage.content),
-        "shared": int(storage.shared),
-        "status": "available",
-    }
-    if not world.cluster.nodes[node].online:
-        return {**row, "status": "unknown"}
-    total, used, _ = storages.space(world.cluster, storage, node)
-    return {**row, "maxdisk": total, "disk": used}
-
-
-def node_resource(world: World, node: Node, *, audit: bool) -> dict[str, object]:
-    row: dict[str, object] = {
-        "id": f"node/{node.name}",
-        "type": "node",
-        "node": node.name,
-        "level": "",
-        "status": "online" if node.online else "offline",
-        "cgroup-mode": 2,
-    }
-    if audit:
-        row |= node_figures(world, node)
-        if world.cluster.ha_used:
-            row["hastate"] = "online" if node.online else "unknown"
+    row: Row = {"id": f"storage/{node}/{name}", "type": "storage", "storage": name, "node": node}
+    row |= {"plugintype": storage.type, "content": ",".join(storage.content)}
+    row |= {"shared": int(storage.shared), "status": "unknown"}
+    if world.cluster.nodes[node].online:
+        total, used, _ = storages.space(world.cluster, storage, node)
+        row |= {"status": "available", "maxdisk": total, "disk": used}
     return row
 
 
-def _network_rows(call: Call, node: Node) -> list[dict[str, object]]:
-    if not call.may("/sdn/zones/localnetwork", "SDN.Audit"):
-        return []
+def _zone_resource(call: Call, node: Node) -> Row:
+    zone = "localnetwork"
+    row: Row = {"id": f"network/{node.name}/zone/{zone}", "type": "network"}
+    row |= {"network": zone, "network-type": "zone"}
     if call.cluster.release == "8":
-        head = {"id": f"sdn/{node.name}/localnetwork", "type": "sdn", "sdn": "localnetwork"}
-    else:
-        head = {
-            "id": f"network/{node.name}/zone/localnetwork",
-            "type": "network",
-            "network": "localnetwork",
-            "network-type": "zone",
-        }
-    return [{**head, "node": node.name, "status": "ok" if node.online else "unknown"}]
+        row = {"id": f"sdn/{node.name}/{zone}", "type": "sdn", "sdn": zone}
+    return row | {"node": node.name, "status": "ok" if node.online else "unknown"}
 
 
 @route("GET /cluster/resources")
-def resources(call: Call) -> object:
-    kind, world, rows = call.params.get("type"), call.world, list[object]()
-    if kind is None:
+def resources(call: Call) -> list[Row]:
+    kind, cluster, rows = call.get("type"), call.cluster, list[Row]()
+    nodes, pools = cluster.nodes.values(), cluster.pools.values()
+    if not kind:
+        seen = [pool.name for pool in pools if call.may(f"/pool/{pool.name}", "Pool.Audit")]
+        rows += [{"id": f"/pool/{name}", "type": "pool", "pool": name} for name in seen]
+    if kind in ("", "vm"):
+        pool_of = {vmid: pool.name for pool in pools for vmid in pool.vms}
         rows += [
-            {"id": f"/pool/{pool.name}", "type": "pool", "pool": pool.name}
-            for pool in call.cluster.pools.values()
-            if call.may(f"/pool/{pool.name}", "Pool.Audit")
+            vm_resource(call.world, guest, pool_of.get(vmid, ""))
+            for vmid, guest in cluster.guests.items()
+            if call.may(f"/vms/{vmid}", "VM.Audit")
         ]
-    if kind in (None, "vm"):
+    if kind in ("", "node"):
+        rows += [_node_resource(call, node) for node in nodes]
+    if kind in ("", "storage"):
         rows += [
-            vm_resource(world, vm)
-            for vm in call.cluster.vms.values()
-            if call.may(f"/vms/{vm.vmid}", "VM.Audit")
-        ]
-    if kind in (None, "node"):
-        rows += [
-            node_resource(world, node, audit=call.may(f"/nodes/{node.name}", "Sys.Audit"))
-            for node in call.cluster.nodes.values()
-        ]
-    if kind in (None, "storage"):
-        rows += [
-            storage_resource(world, name, node)
-            for name, storage in call.cluster.storages.items()
+            storage_resource(call.world, name, node)
+            for name, storage in cluster.storages.items()
             if call.may(f"/storage/{name}", "Datastore.Audit")
-            for node in call.cluster.nodes
+            for node in cluster.nodes
             if storages.available_on(storage, node)
         ]
-    if kind in (None, "sdn"):
-        for node in call.cluster.nodes.values():
-            rows += _network_rows(call, node)
+    if kind in ("", "sdn") and call.may("/sdn/zones/localnetwork", "SDN.Audit"):
+        rows += [_zone_resource(call, node) for node in nodes]
     return rows
 
 
+@route("GET /cluster/metrics/export")
+def export_metrics(call: Call) -> object:
+    """The figures of `/cluster/resources`, as metrics of this instant."""
+    now = int(call.world.now())
+    return {
+        "data": [
+            {"id": row["id"], "metric": name, "type": kind, "value": row[key], "timestamp": now}
+            for row in resources(call)
+            for name, (key, kind) in METRICS.items()
+            if key in row and row["type"] != "pool"
+        ]
+    }
+
+
 @route("GET /cluster/status")
-def status(call: Call) -> object:
-    rows: list[object] = [
-        {
-            "id": "cluster",
-            "type": "cluster",
-            "name": call.cluster.name,
-            "nodes": len(call.cluster.nodes),
-            "quorate": int(call.cluster.quorate),
-            "version": len(call.cluster.nodes),
-        }
-    ]
-    rows += [
-        {
-            "id": f"node/{node.name}",
-            "type": "node",
-            "name": node.name,
-            "nodeid": node.number,
-            "ip": node.address,
-            "online": int(node.online),
-            "local": int(node.name == call.node),
-            "level": "",
-        }
-        for node in call.cluster.nodes.values()
-    ]
+def status(call: Call) -> list[Row]:
+    cluster = call.cluster
+    head: Row = {"id": "cluster", "type": "cluster", "name": cluster.name}
+    head |= {"nodes": len(cluster.nodes), "quorate": int(cluster.quorate)}
+    rows: list[Row] = [{**head, "version": len(cluster.nodes)}]
+    for node in cluster.nodes.values():
+        row: Row = {"id": f"node/{node.name}", "type": "node", "name": node.name, "level": ""}
+        row |= {"nodeid": node.number, "ip": node.address, "online": int(node.online)}
+        rows.append(row | {"local": int(node.name == call.node)})
     return rows
 
 
 @route("GET /cluster/nextid")
-def next_id(call: Call) -> object:
-    if "vmid" in call.params:
-        vmid = call.params.whole("vmid")
-        if vmid in call.cluster.vms:
-            raise invalid({"vmid": f"VM {vmid} already exists"})
-        return str(vmid)
-    spec = load(call.cluster.release)["PUT /cluster/options"].params["next-id"]
-    chosen = parse_property_string(spec.keys, call.cluster.options.get("next-id", ""))
-    lower = int(chosen.get("lower", OPTIONS_DEFAULT_RANGE[0]))
-    upper = int(chosen.get("upper", OPTIONS_DEFAULT_RANGE[1]))
+def next_id(call: Call) -> str:
+    taken = call.cluster.guests
+    if "vmid" in call:
+        if call.whole("vmid") in taken:
+            raise invalid({"vmid": f"VM {call['vmid']} already exists"})
+        return call["vmid"]
+    chosen = FREE_IDS | _nested(call, "next-id")
+    lower, upper = int(chosen["lower"]), int(chosen["upper"])
     for vmid in range(lower, upper):
-        if vmid not in call.cluster.vms:
+        if vmid not in taken:
             return str(vmid)
     raise failed(f"unable to get any free VMID in range [{lower}, {upper - 1}]")
 
 
-NESTED = ("bwlimit", "crs", "ha", "migration", "next-id", "notify", "tag-style", "u2f", "webauthn",
-          "user-tag-access", "replication")  # fmt: skip
+# -- options ---------------------------------------------------------------------------------------
+
+
+def _nested(call: Call, key: str) -> dict[str, str]:
+    spec = load(call.cluster.release)["PUT /cluster/options"].params[key]
+    return parse_property_string(spec.keys, call.cluster.options.get(key, ""))
+
+
+def _shown(call: Call, key: str) -> object:
+    if key not in NESTED:
+        return call.cluster.options[key]
+    lists = ("user-allow-list",)
+    values = _nested(call, key).items()
+    return {name: split_list(value) if name in lists else value for name, value in values}
 
 
 @route("GET /cluster/options")
-def get_options(call: Call) -> object:
+def get_options(call: Call) -> Row:
     cluster = call.cluster
-    tags = sorted(split_list(cluster.options.get("registered-tags", "")))
-    access = dict(
-        part.split("=", 1)
-        for part in cluster.options.get("user-tag-access", "").split(",")
-        if "=" in part
-    )
-    used = {
-        tag
-        for vm in cluster.vms.values()
-        if call.may(f"/vms/{vm.vmid}", "VM.Audit")
-        for tag in split_list(vm.config.get("tags", ""))
-    }
-    allowed = sorted({*tags, *used, *split_list(access.get("user-allow-list", ""))})
-    if not call.may("/", "Sys.Audit"):
-        shown: dict[str, object] = {"allowed-tags": allowed}
-        if "tag-style" in cluster.options:
-            shown["tag-style"] = _nested(call, "tag-style")
-        return shown
-    found: dict[str, object] = {"mac_prefix": "BC:24:11", "keyboard": "en-us"}
-    if cluster.release == "8" or "keyboard" not in cluster.options:
-        found.pop("keyboard")
-    for key, value in cluster.options.items():
-        found[key] = _nested(call, key) if key in NESTED else value
-    if tags:
-        found["registered-tags"] = tags
-    found["allowed-tags"] = allowed
-    return found
+    registered = sorted(split_list(cluster.options.get("registered-tags", "")))
+    tags = {*registered, *split_list(_nested(call, "user-tag-access").get("user-allow-list", ""))}
+    for vmid, guest in cluster.guests.items():
+        if "tags" in guest.config and call.may(f"/vms/{vmid}", "VM.Audit"):
+            tags |= {*split_list(guest.config["tags"])}
+    every = call.may("/", "Sys.Audit")
+    row: Row = {"mac_prefix": "BC:24:11"} if every else {}
+    row |= {key: _shown(call, key) for key in cluster.options if every or key == "tag-style"}
+    if every and registered:
+        row["registered-tags"] = registered
+    return row | {"allowed-tags": sorted(tags)}
 
 
-def _nested(call: Call, key: str) -> object:
-    spec = load(call.cluster.release)["PUT /cluster/options"].params[key]
-    values = parse_property_string(spec.keys, call.cluster.options[key])
-    return {
-        name: split_list(value) if name == "user-allow-list" else value
-        for name, value in values.items()
-    }
+def change_settings(call: Call, settings: dict[str, str]) -> None:
+    """Set and delete what a call says, in a file that keeps its description as a comment."""
+    for key in call.items_of("delete"):
+        settings.pop(key, None)
+    for key, value in call.params.items():
+        if key not in ("node", "delete", "digest"):
+            settings[key] = value + "\n" if key == "description" else value
 
 
 @route("PUT /cluster/options")
-def put_options(call: Call) -> object:
+def put_options(call: Call) -> None:
     call.world.need_file_lock("update datacenter options failed", "file-datacenter_cfg")
-    for key in call.params.items_of("delete"):
-        call.cluster.options.pop(key, None)
-    for key, value in call.params.items():
-        if key != "delete":
-            call.cluster.options[key] = value + "\n" if key == "description" else value
-    return None
+    change_settings(call, call.cluster.options)
+
+
+# -- membership, log, notifications ----------------------------------------------------------------
+
+
+def _members(call: Call) -> list[Row]:
+    same = {"quorum_votes": "1"}
+    return [
+        {**same, "name": node.name, "nodeid": str(node.number), "ring0_addr": node.address}
+        for node in call.cluster.nodes.values()
+    ]
 
 
 @route("GET /cluster/config/nodes")
-def config_nodes(call: Call) -> object:
-    return [
-        {
-            "node": node.name,
-            "name": node.name,
-            "nodeid": str(node.number),
-            "quorum_votes": "1",
-            "ring0_addr": node.address,
-        }
-        for node in call.cluster.nodes.values()
-    ]
+def config_nodes(call: Call) -> list[Row]:
+    return [{**row, "node": row["name"]} for row in _members(call)]
+
+
+@route("GET /cluster/config/totem")
+def config_totem(call: Call) -> Row:
+    row: Row = {"cluster_name": call.cluster.name, "config_version": str(len(call.cluster.nodes))}
+    row |= {"interface": {"0": {"linknumber": "0"}}, "ip_version": "ipv4-6", "secauth": "on"}
+    return row | {"link_mode": "passive", "version": "2"}
 
 
 @route("GET /cluster/config/join")
-def config_join(call: Call) -> object:
-    rows = [
-        {
-            "name": node.name,
-            "nodeid": str(node.number),
-            "pve_addr": node.address,
-            "pve_fp": call.world.fingerprint,
-            "quorum_votes": "1",
-            "ring0_addr": node.address,
-        }
-        for node in call.cluster.nodes.values()
-    ]
-    return {
-        "nodelist": rows,
-        "totem": config_totem(call),
-        "preferred_node": call.node,
-        "config_digest": digest_of(rows),
-    }
+def config_join(call: Call) -> Row:
+    mark = call.world.fingerprint
+    rows = [{**row, "pve_addr": row["ring0_addr"], "pve_fp": mark} for row in _members(call)]
+    row: Row = {"nodelist": rows, "totem": config_totem(call), "preferred_node": call.node}
+    return row | {"config_digest": digest_of(rows)}
 
 
 @route("GET /cluster/log")
-def cluster_log(call: Call) -> object:
+def cluster_log(call: Call) -> list[Row]:
     """Tasks as they began and ended, the latest first."""
-    lines: list[tuple[float, Task, str, int]] = []
-    for task in call.cluster.tasks:
-        lines.append((task.starttime, task, f"starting task {task.upid}", 6))
+    every = call.may("/", "Sys.Syslog")
+    seen = [task for task in call.cluster.tasks if every or task.user == call.user]
+    lines = [(task.starttime, task, f"starting task {task.upid}", 6) for task in seen]
+    for task in seen:
         if task.endtime is not None:
             severity = 6 if task.status == "OK" else 3
             lines.append((task.endtime, task, f"end task {task.upid} {task.status}", severity))
     lines.sort(key=lambda line: line[0])
-    rows: list[object] = [
-        {
-            "uid": str(number),
-            "id": f"{number}:{task.node}",
-            "node": task.node,
-            "pid": task.pid,
-            "user": task.user,
-            "tag": "pvedaemon",
-            "time": int(when),
-            "pri": severity,
-            "msg": text,
-        }
-        for number, (when, task, text, severity) in enumerate(lines, 1)
-        if task.user == call.user or call.may("/", "Sys.Syslog")
-    ]
-    return rows[::-1][: call.params.whole("max", 50)]
+    rows: list[Row] = []
+    for number, (when, task, text, severity) in enumerate(lines, 1):
+        row: Row = {"uid": str(number), "id": f"{number}:{task.node}", "node": task.node}
+        row |= {"pid": task.pid, "user": task.user, "tag": "pvedaemon", "time": int(when)}
+        rows.append(row | {"pri": severity, "msg": text})
+    return rows[::-1][: call.whole("max", 50)]
 
 
 @route("GET /cluster/notifications/targets")
-def notification_targets(call: Call) -> object:
+def notification_targets(call: Call) -> list[Row]:
     comment = "Send mails to root@pam's email address"
     return [{"name": "mail-to-root", "type": "sendmail", "origin": "builtin", "comment": comment}]
-
-
-@route("GET /cluster/config/totem")
-def config_totem(call: Call) -> dict[str, object]:
-    return {
-        "cluster_name": call.cluster.name,
-        "config_version": str(len(call.cluster.nodes)),
-        "interface": {"0": {"linknumber": "0"}},
-        "ip_version": "ipv4-6",
-        "link_mode": "passive",
-        "secauth": "on",
-        "version": "2",
-    }

@@ -1,7 +1,8 @@
 """Pools: named sets of VMs and storages, up to three levels deep."""
 
-from cloudpemda.lab.api_cluster import storage_resource, vm_resource
+from cloudpemda.lab.api_cluster import storage_resource
 from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.guests import vm_resource
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Pool
 from cloudpemda.lab.world import Call
@@ -41,11 +42,9 @@ def _content(call: Call, pool: Pool) -> dict[str, object]:
     members: list[object] = []
     if kind in (None, "qemu"):
         for vmid in pool.vms:
-            vm = call.cluster.vms.get(vmid)
-            if vm is not None:
-                row = vm_resource(call.world, vm)
-                row.pop("pool", None)
-                members.append(row)
+            guest = call.cluster.guests.get(vmid)
+            if guest is not None:
+                members.append(vm_resource(call.world, guest))
     if kind in (None, "storage"):
         members += [
             storage_resource(call.world, name, node)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cloudpemda.lab.tables import Declaration
 from cloudpemda.lab.world import Call
 
 Row = dict[str, object]
 Handler = Callable[[Call], object]
+Answering = TypeVar("Answering", bound=Handler)
 HANDLERS: dict[str, Handler] = {}
 
 
@@ -26,10 +28,10 @@ class Text:
     text: str
 
 
-def route(*names: str) -> Callable[[Handler], Handler]:
+def route(*names: str) -> Callable[[Answering], Answering]:
     """Declare the handler of `METHOD /path`s; a release that lacks one answers 501."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: Answering) -> Answering:
         for name in names:
             HANDLERS[name] = handler
         return handler

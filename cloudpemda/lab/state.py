@@ -22,6 +22,8 @@ class Node:
     booted: float = 0.0
     clock_skew: float = 0.0
     bridges: list[str] = field(default_factory=lambda: ["vmbr0"])
+    network: dict[str, dict[str, str]] = field(default_factory=dict)  # once changed
+    network_planned: dict[str, dict[str, str]] = field(default_factory=dict)
     config: dict[str, str] = field(default_factory=dict)
     next_pid: int = 1000
     address: str = ""

@@ -5,6 +5,7 @@ import ipaddress
 import urllib.parse
 
 from cloudpemda.lab.errors import failed
+from cloudpemda.lab.guests import vm_stats
 from cloudpemda.lab.qemu.config import (
     CI_KEYS,
     check_lock,
@@ -14,7 +15,6 @@ from cloudpemda.lab.qemu.config import (
     with_pending,
 )
 from cloudpemda.lab.qemu.machine import write_cloudinit
-from cloudpemda.lab.qemu.stats import vm_stats
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call
