@@ -12,9 +12,6 @@ from cloudpemda.lab import (
 )
 from cloudpemda.lab.ha import config, manager, status
 from cloudpemda.lab.qemu import (
-    agent,
-    bulk,
-    clone,
     create,
     disks,
     edit,
@@ -22,14 +19,13 @@ from cloudpemda.lab.qemu import (
     migrate,
     power,
     reads,
-    snapshots,
 )
 from cloudpemda.lab.routes import HANDLERS
 
 SERVED = (
-    api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication, agent,
-    bulk, config, manager, status, clone, create, disks, edit, lifecycle, migrate,
-    power, reads, snapshots,
+    api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication,
+    config, manager, status, create, disks, edit, lifecycle, migrate,
+    power, reads,
 )  # fmt: skip
 
 

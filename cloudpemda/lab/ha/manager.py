@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cloudpemda.lab.errors import found
 from cloudpemda.lab.ha.config import active, members, node_names, vmid_of
 from cloudpemda.lab.qemu import machine
-from cloudpemda.lab.qemu.relocate import move
+from cloudpemda.lab.qemu.machine import move
 from cloudpemda.lab.state import HaResource, Task, Vm
 from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, World

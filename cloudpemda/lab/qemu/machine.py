@@ -1,31 +1,64 @@
-"""The machine itself: running or not, and what a guest in it would do."""
+"""The machine itself: where it is, whether it runs, its NICs, and what a guest in it would do."""
 
 import re
+from dataclasses import dataclass
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import failed
+from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives
 from cloudpemda.lab.qemu.edit import take_over_pending
 from cloudpemda.lab.state import Vm
-from cloudpemda.lab.world import World
+from cloudpemda.lab.world import Call, World
+
+
+@dataclass(frozen=True)
+class Nic:
+    number: int
+    mac: str
+    options: dict[str, str]
+
+
+def pairs(text: str) -> dict[str, str]:
+    """The `key=value` parts of a setting."""
+    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+
+
+def nics(config: dict[str, str]) -> list[Nic]:
+    keys = sorted((key for key in config if re.fullmatch(r"net\d+", key)), key=lambda k: int(k[3:]))
+    macs = {key: config[key].partition("=")[2].partition(",")[0].lower() for key in keys}
+    return [Nic(int(key[3:]), macs[key], pairs(config[key])) for key in keys]
+
+
+def locate(call: Call) -> Vm:
+    """The VM a worker is about, once more, when its time has come."""
+    vm = call.cluster.vms.get(call.whole("vmid"))
+    text = f"unable to find configuration file for VM {call['vmid']} on node '{call.node}'"
+    return found(vm if vm is not None and vm.node == call.node else None, text)
 
 
 def check_startable(world: World, vm: Vm, *, skiplock: bool) -> None:
-    if vm.template:
-        raise failed("you can't start a vm if it's a template")
+    refuse_if(vm.template, "you can't start a vm if it's a template")
     if not skiplock:
         check_lock(vm)
-    if vm.status != "stopped":
-        raise failed(f"VM {vm.vmid} already running")
+    refuse_if(vm.status != "stopped", f"VM {vm.vmid} already running")
+    for drive in drives(vm.config).values():
+        if ":" in drive.volid:
+            storages.usable_on(world.cluster, storages.split(drive.volid)[0], vm.node)
+            volume = storages.find(world.cluster, drive.volid, vm.node)
+            found(volume, f"volume '{drive.volid}' does not exist")
 
 
 def run(world: World, vm: Vm) -> None:
     take_over_pending(world, vm)
+    _begin_process(world, vm)
+    write_cloudinit(vm)
+    world.note("vm-started", vmid=vm.vmid, node=vm.node)
+
+
+def _begin_process(world: World, vm: Vm) -> None:
     vm.status, vm.started = "running", world.now()
     world.cluster.nodes[vm.node].next_pid += 3
     vm.pid = world.cluster.nodes[vm.node].next_pid
-    write_cloudinit(vm)
-    world.note("vm-started", vmid=vm.vmid, node=vm.node)
 
 
 def halt(world: World, vm: Vm) -> None:
@@ -38,12 +71,8 @@ def halt(world: World, vm: Vm) -> None:
 def write_cloudinit(vm: Vm) -> None:
     """What the guest will find on its cloud-init CD."""
     if any(drive.cloudinit for drive in drives(vm.config).values()):
-        vm.cloudinit = {
-            key: value
-            for key, value in vm.config.items()
-            if key.startswith(("ci", "ipconfig"))
-            or key in ("sshkeys", "nameserver", "searchdomain", "name")
-        }
+        pattern = re.compile(r"ci.*|ipconfig\d+|sshkeys|nameserver|searchdomain|name")
+        vm.cloudinit = {key: text for key, text in vm.config.items() if pattern.fullmatch(key)}
 
 
 def guest_alive(world: World, vm: Vm) -> bool:
@@ -55,3 +84,36 @@ def guest_alive(world: World, vm: Vm) -> bool:
 
 def agent_enabled(vm: Vm) -> bool:
     return re.match(r"(enabled=)?1", vm.config.get("agent", "")) is not None
+
+
+# -- its place -----------------------------------------------------------------------------------
+
+
+def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:
+    """Key and volume of drives on storages that are not shared."""
+    shared = {storage.name for storage in world.cluster.storages.values() if storage.shared}
+    return [
+        (key, drive.volid)
+        for key, drive in drives(vm.config, unused=True).items()
+        if ":" in drive.volid and storages.split(drive.volid)[0] not in shared
+    ]
+
+
+def move(world: World, vm: Vm, target: str) -> None:
+    """Configuration and local volumes go over; replication jobs to the target turn round."""
+    source = vm.node
+    for _, volid in local_drives(world, vm):
+        here = storages.find(world.cluster, volid, source)
+        there = storages.find(world.cluster, volid, target)
+        if here is not None and there is None:
+            here.node = target
+        elif here is not None and there is not None:
+            # A replicated copy: it becomes the VM's, and the old one the copy.
+            there.virtual, there.size = here.virtual, here.size
+    vm.node = target
+    if vm.status != "stopped":
+        _begin_process(world, vm)
+    for job in world.cluster.replication.values():
+        if job.guest == vm.vmid and job.target == target:
+            job.target = source
+    world.note("vm-moved", vmid=vm.vmid, source=source, target=target)

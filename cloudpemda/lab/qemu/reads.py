@@ -4,119 +4,88 @@ import hashlib
 import ipaddress
 import urllib.parse
 
-from cloudpemda.lab.errors import failed
 from cloudpemda.lab.guests import vm_stats
-from cloudpemda.lab.qemu.config import (
-    CI_KEYS,
-    check_lock,
-    digest,
-    drives,
-    shown,
-    with_pending,
-)
-from cloudpemda.lab.qemu.machine import write_cloudinit
-from cloudpemda.lab.routes import route
+from cloudpemda.lab.qemu.config import CI_KEYS, check_lock, digest, shown, with_pending
+from cloudpemda.lab.qemu.lifecycle import VM, able, described, snapshot_of
+from cloudpemda.lab.qemu.machine import nics, pairs, write_cloudinit
+from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call
 
 
 @route("GET /nodes/{node}/qemu")
 def list_vms(call: Call) -> object:
-    rows = []
-    for vm in call.cluster.vms.values():
-        if vm.node == call.node and call.may(f"/vms/{vm.vmid}", "VM.Audit"):
-            row = vm_stats(call.world, vm)
-            if call.params.flag("full"):
-                row["qmpstatus"] = vm.status
-            rows.append(row)
-    return rows
+    seen = (vm for vm in call.cluster.vms.values() if vm.node == call.node)
+    return [
+        vm_stats(call.world, vm) | ({"qmpstatus": vm.status} if call.flag("full") else {})
+        for vm in seen
+        if call.may(f"/vms/{vm.vmid}", "VM.Audit")
+    ]
 
 
-@route("GET /nodes/{node}/qemu/{vmid}/status/current")
+@route(f"GET {VM}/status/current")
 def current(call: Call) -> object:
     vm = call.vm()
-    row = vm_stats(call.world, vm)
-    row["qmpstatus"] = vm.status
+    row = vm_stats(call.world, vm) | {"qmpstatus": vm.status, "ha": {"managed": 0}}
     managed = call.cluster.ha_resources.get(f"vm:{vm.vmid}")
-    row["ha"] = {"managed": 0}
     if managed is not None and managed.options.get("state") != "ignored":
-        shown_ha: dict[str, object] = {"managed": 1, "state": managed.state}
-        if call.cluster.release == "8":
-            shown_ha["group"] = managed.options.get("group")
-        row["ha"] = shown_ha
-    if "agent" in vm.config and vm.config["agent"] not in ("0", "enabled=0"):
+        group = {"group": managed.options.get("group")} if call.cluster.release == "8" else {}
+        row["ha"] = {"managed": 1, "state": managed.state, **group}
+    if vm.config.get("agent", "0") not in ("0", "enabled=0"):
         row["agent"] = 1
     if "vga" in vm.config:
         row["clipboard"] = None
-    nics = [key for key in vm.config if key.startswith("net") and key[3:].isdigit()]
-    if vm.status != "stopped" and nics:
-        row["nics"] = {f"tap{vm.vmid}i{key[3:]}": {"netin": 0, "netout": 0} for key in nics}
+    cards = [f"tap{vm.vmid}i{nic.number}" for nic in nics(vm.config)]
+    if vm.status != "stopped" and cards:
+        row["nics"] = {card: {"netin": 0, "netout": 0} for card in cards}
     return row
 
 
-@route("GET /nodes/{node}/qemu/{vmid}/config")
+@route(f"GET {VM}/config")
 def get_config(call: Call) -> object:
     vm, release = call.vm(), call.cluster.release
-    if "snapshot" in call.params:
-        snapshot = vm.snapshots.get(call.params["snapshot"])
-        if snapshot is None:
-            raise failed(f"snapshot '{call.params['snapshot']}' does not exist")
-        found = shown(release, snapshot.config)
-        found["snaptime"] = int(snapshot.taken)
-        if snapshot.parent:
-            found["parent"] = snapshot.parent
-        if snapshot.description:
-            found["description"] = snapshot.description
-    else:
-        found = shown(release, vm.config if call.params.flag("current") else with_pending(vm))
-        if vm.parent:
-            found["parent"] = vm.parent
-    return {**found, "digest": digest(vm)}
+    if "snapshot" in call:
+        snapshot = snapshot_of(vm, call["snapshot"])
+        return shown(release, snapshot.config) | described(snapshot) | {"digest": digest(vm)}
+    row = shown(release, vm.config if call.flag("current") else with_pending(vm))
+    return row | ({"parent": vm.parent} if vm.parent else {}) | {"digest": digest(vm)}
 
 
-@route("GET /nodes/{node}/qemu/{vmid}/pending")
+@route(f"GET {VM}/pending")
 def pending(call: Call) -> object:
     vm, release = call.vm(), call.cluster.release
-    rows: list[dict[str, object]] = []
     values, waiting = shown(release, vm.config), shown(release, vm.pending)
-    for key, value in values.items():
-        row: dict[str, object] = {"key": key, "value": value}
-        if key in waiting:
-            row["pending"] = waiting[key]
-        if key in vm.pending_delete:
-            row["delete"] = 1
-        rows.append(row)
-    rows += [{"key": key, "pending": value} for key, value in waiting.items() if key not in values]
-    rows.append({"key": "digest", "value": digest(vm)})
+    rows: list[Row] = [{"key": "digest", "value": digest(vm)}]
+    for key in {**values, **waiting}:
+        row: Row = {"key": key}
+        row |= {"value": values[key]} if key in values else {}
+        row |= {"pending": waiting[key]} if key in waiting else {}
+        rows.append(row | ({"delete": 1} if key in vm.pending_delete else {}))
     return rows
+
+
+@route(f"GET {VM}/feature")
+def feature(call: Call) -> object:
+    vm, wanted = call.vm(), call["feature"]
+    has = able(call.world, vm) if wanted == "snapshot" else wanted == "copy" or vm.template
+    return {"hasFeature": int(has), "nodes": [call.node]}
 
 
 # -- cloud-init ----------------------------------------------------------------------------------
 
 
-def _ci_settings(vm: Vm) -> dict[str, str]:
-    config = with_pending(vm)
-    return {
-        key: value
-        for key, value in config.items()
-        if key in CI_KEYS or key.startswith("ipconfig") or key == "name"
-    }
-
-
-@route("GET /nodes/{node}/qemu/{vmid}/cloudinit")
+@route(f"GET {VM}/cloudinit")
 def cloudinit_pending(call: Call) -> object:
     """Settings of the CD: those it holds, and those that wait to be written."""
-    vm = call.vm()
-    rows: list[dict[str, object]] = []
-    for key, value in _ci_settings(vm).items():
-        if key not in CI_KEYS or key in ("ciupgrade", "cicustom"):
-            continue
-        text = "**********" if key == "cipassword" else value
-        rows.append({"key": key, "value": text})
-    return rows
+    hidden = {"cipassword": "**********"}
+    return [
+        {"key": key, "value": hidden.get(key, value)}
+        for key, value in with_pending(call.vm()).items()
+        if key in CI_KEYS and key not in ("ciupgrade", "cicustom")
+    ]
 
 
-@route("PUT /nodes/{node}/qemu/{vmid}/cloudinit")
+@route(f"PUT {VM}/cloudinit")
 def cloudinit_update(call: Call) -> object:
     vm = call.vm()
     check_lock(vm)
@@ -124,14 +93,13 @@ def cloudinit_update(call: Call) -> object:
     return None
 
 
-@route("GET /nodes/{node}/qemu/{vmid}/cloudinit/dump")
+@route(f"GET {VM}/cloudinit/dump")
 def cloudinit_dump(call: Call) -> object:
-    vm = call.vm()
-    make = {"user": user_data, "network": network_data, "meta": meta_data}
-    return make[call.params["type"]](vm)
+    make = {"user": _user_data, "network": _network_data, "meta": _meta_data}[call["type"]]
+    return make(call.vm())
 
 
-def user_data(vm: Vm) -> str:
+def _user_data(vm: Vm) -> str:
     config = with_pending(vm)
     name = config.get("name", f"VM{vm.vmid}")
     lines = ["#cloud-config", f"hostname: {name.split('.')[0]}", "manage_etc_hosts: true"]
@@ -144,8 +112,7 @@ def user_data(vm: Vm) -> str:
         lines.append(f"password: $5${hashed[:8]}${hashed[8:51]}")
     keys = [k for k in urllib.parse.unquote(config.get("sshkeys", "")).split("\n") if k.strip()]
     if keys:
-        lines.append("ssh_authorized_keys:")
-        lines += [f"  - {key.strip()}" for key in keys]
+        lines += ["ssh_authorized_keys:", *(f"  - {key.strip()}" for key in keys)]
     lines += ["chpasswd:", "  expire: False"]
     if "ciuser" not in config:
         lines += ["users:", "  - default"]
@@ -154,16 +121,13 @@ def user_data(vm: Vm) -> str:
     return "\n".join(lines) + "\n"
 
 
-def network_data(vm: Vm) -> str:
+def _network_data(vm: Vm) -> str:
     config = with_pending(vm)
     lines = ["version: 1", "config:"]
-    for key in sorted(k for k in config if k.startswith("net") and k[3:].isdigit()):
-        mac = config[key].split(",")[0].partition("=")[2].lower()
-        lines += [
-            "    - type: physical", f"      name: eth{key[3:]}", f"      mac_address: '{mac}'",
-            "      subnets:",
-        ]  # fmt: skip
-        lines += _subnets(config.get(f"ipconfig{key[3:]}", ""))
+    for nic in nics(config):
+        lines += ["    - type: physical", f"      name: eth{nic.number}"]
+        lines += [f"      mac_address: '{nic.mac}'", "      subnets:"]
+        lines += _subnets(pairs(config.get(f"ipconfig{nic.number}", "")))
     names, domain = config.get("nameserver", "").split(), config.get("searchdomain", "").split()
     if names or domain:
         lines += ["    - type: nameserver", "      address:", *(f"      - '{n}'" for n in names)]
@@ -171,37 +135,21 @@ def network_data(vm: Vm) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _subnets(text: str) -> list[str]:
-    options = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+def _subnets(options: dict[str, str]) -> list[str]:
     lines: list[str] = []
     for address, gateway, suffix in (("ip", "gw", "4"), ("ip6", "gw6", "6")):
         value = options.get(address)
-        if value is None:
-            continue
         if value in ("dhcp", "auto", "manual"):
             lines.append(f"      - type: {'dhcp' + suffix if value == 'dhcp' else value}")
-            continue
-        net = ipaddress.ip_interface(value)
-        lines += [
-            "      - type: static",
-            f"        address: '{net.ip}'",
-            f"        netmask: '{net.netmask}'",
-        ]
-        if gateway in options:
-            lines.append(f"        gateway: '{options[gateway]}'")
+        elif value is not None:
+            net = ipaddress.ip_interface(value)
+            lines += ["      - type: static", f"        address: '{net.ip}'"]
+            lines.append(f"        netmask: '{net.netmask}'")
+            if gateway in options:
+                lines.append(f"        gateway: '{options[gateway]}'")
     return lines
 
 
-def meta_data(vm: Vm) -> str:
-    text = user_data(vm) + network_data(vm)
+def _meta_data(vm: Vm) -> str:
+    text = _user_data(vm) + _network_data(vm)
     return f"instance-id: {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}\n"
-
-
-@route("GET /nodes/{node}/qemu/{vmid}/feature")
-def feature(call: Call) -> object:
-    vm = call.vm()
-    kinds = {d.volid.rpartition(".")[2] for d in drives(vm.config).values() if ":" in d.volid}
-    able = call.params["feature"] == "copy" or (kinds <= {"qcow2"} and bool(kinds))
-    if call.params["feature"] == "clone":
-        able = vm.template
-    return {"hasFeature": int(able), "nodes": [call.node]}
