@@ -12,7 +12,6 @@ from cloudpemda.lab import (
 )
 from cloudpemda.lab.ha import config, manager, status
 from cloudpemda.lab.qemu import (
-    create,
     disks,
     edit,
     lifecycle,
@@ -24,7 +23,7 @@ from cloudpemda.lab.routes import HANDLERS
 
 SERVED = (
     api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication,
-    config, manager, status, create, disks, edit, lifecycle, migrate,
+    config, manager, status, disks, edit, lifecycle, migrate,
     power, reads,
 )  # fmt: skip
 

@@ -4,10 +4,11 @@ import re
 import urllib.parse
 from dataclasses import dataclass, field
 
-from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, failed, invalid
+from cloudpemda.lab import sections
+from cloudpemda.lab.errors import found, invalid, refuse_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.params import declared, parse_property_string
+from cloudpemda.lab.routes import Row
 from cloudpemda.lab.state import MIB, Vm
 from cloudpemda.lab.tables import Spec, load
 from cloudpemda.lab.world import Call, World, digest_of
@@ -15,16 +16,25 @@ from cloudpemda.lab.world import Call, World, digest_of
 DISK_KEY = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
 BUSES = ("ide", "scsi", "virtio", "sata")
 CREATE = "POST /nodes/{node}/qemu"
-# Parameters of the call that are no settings of the VM.
-NOT_SETTINGS = {
-    "node", "vmid", "archive", "bwlimit", "force", "ha-managed", "import-working-storage",
-    "live-restore", "pool", "start", "storage", "unique", "delete", "digest", "revert", "skiplock",
-    "background_delay",
-}  # fmt: skip
 CI_KEYS = (
     "ciuser", "cipassword", "citype", "cicustom", "ciupgrade", "nameserver", "searchdomain",
     "sshkeys",
 )  # fmt: skip
+SSH_KEY = re.compile(r"(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{20,}.*")
+
+
+def kind_of(key: str) -> str:
+    """`scsi` of `scsi3`."""
+    return key.rstrip("0123456789")
+
+
+def properties(text: str, default: str = "") -> dict[str, str]:
+    """The parts of `a,b=c` by name; what has no name is the `default`."""
+    parts = (part.partition("=") for part in text.split(",") if part)
+    return {name if equals else default: value if equals else name for name, equals, value in parts}
+
+
+# -- drives --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -33,33 +43,35 @@ class Drive:
     options: dict[str, str] = field(default_factory=dict)
 
     @property
-    def cdrom(self) -> bool:
-        return self.options.get("media") == "cdrom"
-
-    @property
     def cloudinit(self) -> bool:
         return "cloudinit" in self.volid
+
+    @property
+    def cdrom(self) -> bool:
+        return self.options.get("media") == "cdrom" or self.cloudinit
+
+    @property
+    def managed(self) -> bool:
+        """It has a volume on a storage, or asks for one."""
+        return ":" in self.volid
+
+    @property
+    def storage(self) -> str:
+        return self.volid.partition(":")[0]
+
+    @property
+    def size(self) -> str:
+        """The N of `storage:N`: GiB of a volume that is to be made."""
+        wanted = re.fullmatch(r"[^/:\s]+:(\d+(\.\d+)?)", self.volid)
+        return wanted[1] if wanted else ""
 
     def __str__(self) -> str:
         return ",".join([self.volid, *(f"{k}={v}" for k, v in sorted(self.options.items()))])
 
 
-def spec_of(release: str, key: str) -> Spec | None:
-    return declared(load(release)[CREATE].params, key)
-
-
 def parse_drive(text: str) -> Drive:
-    volid = ""
-    options: dict[str, str] = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if not equals:
-            volid = part
-        elif name in ("file", "volume"):
-            volid = value
-        else:
-            options[name] = value
-    return Drive(volid, options)
+    options = properties(text, "file")
+    return Drive(options.pop("file", "") or options.pop("volume", ""), options)
 
 
 def drives(config: dict[str, str], *, unused: bool = False) -> dict[str, Drive]:
@@ -72,15 +84,55 @@ def drives(config: dict[str, str], *, unused: bool = False) -> dict[str, Drive]:
 
 def disks(config: dict[str, str]) -> dict[str, Drive]:
     """Drives that hold data: no CDs, no unused ones."""
-    return {
-        key: drive
-        for key, drive in drives(config).items()
-        if not drive.cdrom and drive.volid not in ("none", "cdrom") and not drive.cloudinit
-    }
+    empty = ("none", "cdrom")
+    named = drives(config).items()
+    return {key: drive for key, drive in named if not drive.cdrom and drive.volid not in empty}
 
 
 def volumes(config: dict[str, str]) -> list[str]:
-    return [d.volid for d in drives(config, unused=True).values() if ":" in d.volid]
+    return [drive.volid for drive in drives(config, unused=True).values() if drive.managed]
+
+
+def owner_of(volid: str) -> int:
+    """The VM whose volume it is, by its name; 0 where the name tells none."""
+    named = re.search(r"(?:vm|base)-(\d+)-[^/]*$", volid)
+    return int(named[1]) if named else 0
+
+
+def in_use(vm: Vm, volid: str, *, but: str = "", snapshots_only: bool = False) -> bool:
+    """Whether a drive other than `but`, or a VM snapshot, needs the volume."""
+    own = [] if snapshots_only else [vm.config, vm.pending]
+    configs = [*own, *(snapshot.config for snapshot in vm.snapshots.values())]
+    return any(
+        drive.volid == volid and (key != but or config is not vm.config)
+        for config in configs
+        for key, drive in drives(config, unused=True).items()
+    )
+
+
+def add_unused(vm: Vm, volid: str) -> str:
+    """Keep a volume that no drive has any more; its key."""
+    kept = {key: value for key, value in vm.config.items() if key.startswith("unused")}
+    free = (f"unused{number}" for number in range(256) if f"unused{number}" not in kept)
+    key = next((key for key, value in kept.items() if value == volid), None) or next(free, None)
+    key = found(key, "Too many unused volumes - please delete them first.")
+    vm.config[key] = volid
+    return key
+
+
+def drop_reused(vm: Vm) -> None:
+    """What a drive has, or is to have, is no unused volume."""
+    needed = {drive.volid for drive in drives(vm.config | vm.pending).values()}
+    for key, drive in drives(vm.config, unused=True).items():
+        if key.startswith("unused") and drive.volid in needed:
+            del vm.config[key]
+
+
+# -- what a configuration says -------------------------------------------------------------------
+
+
+def spec_of(release: str, key: str) -> Spec | None:
+    return declared(load(release)[CREATE].params, key)
 
 
 def memory_of(config: dict[str, str]) -> int:
@@ -89,78 +141,90 @@ def memory_of(config: dict[str, str]) -> int:
 
 
 def cpus_of(config: dict[str, str]) -> int:
-    return int(config.get("vcpus", 0)) or int(config.get("cores", 1)) * int(
-        config.get("sockets", 1)
-    )
+    cores, sockets = int(config.get("cores", 1)), int(config.get("sockets", 1))
+    return int(config.get("vcpus", 0)) or cores * sockets
+
+
+def boot_order(config: dict[str, str]) -> list[str]:
+    """The devices of `order=a;b`; none in the older notation."""
+    return [key for key in properties(config.get("boot", "")).get("order", "").split(";") if key]
+
+
+def boot_text(order: list[str]) -> str:
+    return f"order={';'.join(order)}" if order else " "
 
 
 def boot_disk(config: dict[str, str]) -> Drive | None:
     """The disk whose size PVE shows as the VM's."""
-    found = disks(config)
-    boot = config.get("boot", "")
-    if "order=" in boot:
-        for device in boot.partition("order=")[2].split(",")[0].split(";"):
-            if device in found:
-                return found[device]
-        return None
-    return found.get(config.get("bootdisk", "")) if "bootdisk" in config else None
+    holding = disks(config)
+    keys = boot_order(config) or [config.get("bootdisk", "")]
+    return next((holding[key] for key in keys if key in holding), None)
 
 
 def default_boot(config: dict[str, str]) -> str:
-    found = drives(config)
-    ordered = sorted(
-        (key for key in found if key.rstrip("0123456789") in BUSES),
-        key=lambda key: (BUSES.index(key.rstrip("0123456789")), int(re.sub(r"\D", "", key))),
-    )
-    order = [key for key in ordered if not found[key].cdrom and not found[key].cloudinit][:1]
-    order += [key for key in ordered if found[key].cdrom or found[key].cloudinit][:1]
-    order += sorted(
-        (key for key in config if re.fullmatch(r"net\d+", key)), key=lambda k: int(k[3:])
-    )[:1]
-    return f"order={';'.join(order)}" if order else " "
+    """The first disk, the first CD, the first NIC."""
+
+    def place(key: str) -> tuple[int, int]:
+        kind = kind_of(key)
+        return (BUSES.index(kind) if kind in BUSES else 0), int(key.removeprefix(kind))
+
+    bootable = {key: drive for key, drive in drives(config).items() if kind_of(key) in BUSES}
+    ordered = sorted(bootable, key=place)
+    hard = [key for key in ordered if not bootable[key].cdrom]
+    optical = [key for key in ordered if bootable[key].cdrom]
+    nics = sorted((key for key in config if kind_of(key) == "net"), key=place)
+    return boot_text(hard[:1] + optical[:1] + nics[:1])
 
 
-def shown(release: str, config: dict[str, str], *, mask: bool = True) -> dict[str, object]:
+def net_use(text: str) -> tuple[str, str]:
+    """Bridge and VLAN tag of a NIC."""
+    options = properties(text)
+    return options.get("bridge", ""), options.get("tag", "")
+
+
+def shown(release: str, config: dict[str, str]) -> Row:
     """The configuration as the API shows it: whole numbers and booleans as such, no password."""
-    found: dict[str, object] = {}
-    for key, value in config.items():
-        spec = spec_of(release, key)
-        if mask and key == "cipassword":
-            found[key] = "**********"
-        elif spec is not None and spec.type in ("integer", "boolean"):
-            found[key] = int(value)
-        else:
-            found[key] = value
-    return found
+    masked = config | {key: "**********" for key in ("cipassword",) if key in config}
+    return sections.shown(release, CREATE, masked)
 
 
 def digest(vm: Vm) -> str:
-    return digest_of(
-        [vm.config, vm.pending, vm.pending_delete, vm.parent,
-         [s.name for s in vm.snapshots.values()], [s.description for s in vm.snapshots.values()]]
-    )  # fmt: skip
+    snapshots = [[one.name, one.description] for one in vm.snapshots.values()]
+    return digest_of([vm.config, vm.pending, vm.pending_delete, vm.parent, snapshots])
 
 
 def with_pending(vm: Vm) -> dict[str, str]:
-    merged = {key: value for key, value in vm.config.items() if key not in vm.pending_delete}
-    return {**merged, **vm.pending}
+    kept = {key: value for key, value in vm.config.items() if key not in vm.pending_delete}
+    return kept | vm.pending
+
+
+# -- guards --------------------------------------------------------------------------------------
 
 
 def check_lock(vm: Vm, call: Call | None = None) -> None:
     """Fail when the VM is locked, unless root said `skiplock`."""
     lock = vm.config.get("lock")
-    if lock and not (call is not None and call.params.flag("skiplock")):
-        raise failed(f"VM is locked ({lock})")
+    refuse_if(lock and not (call and call.flag("skiplock")), f"VM is locked ({lock})")
 
 
 def check_skiplock(call: Call) -> None:
-    if call.params.flag("skiplock") and not call.is_root:
+    if call.flag("skiplock") and not call.is_root:
         raise invalid({"skiplock": "Only root may use this option."})
 
 
 def check_digest(call: Call, vm: Vm) -> None:
-    if "digest" in call.params and call.params["digest"] != digest(vm):
-        raise Refused(500, "checksum mismatch (file change by other user?)")
+    changed = call.get("digest", digest(vm)) != digest(vm)
+    refuse_if(changed, "checksum mismatch (file change by other user?)")
+
+
+def check_protection(vm: Vm, what: str) -> None:
+    refuse_if(vm.config.get("protection") == "1", f"can't remove {what} - protection mode enabled")
+
+
+def check_ssh_keys(text: str) -> None:
+    lines = filter(None, map(str.strip, urllib.parse.unquote(text).split("\n")))
+    good = all(SSH_KEY.fullmatch(line) for line in lines)
+    refuse_if(not good, "SSH public key validation error ")
 
 
 # -- values as PVE stores them -------------------------------------------------------------------
@@ -173,8 +237,7 @@ def tags_at_creation(text: str) -> str:
 
 def normal_tags(text: str) -> str:
     """Lower case, each once, sorted: how PVE keeps tags from the first change on."""
-    tags = sorted({tag.lower() for tag in split_list(text)})
-    return ";".join(tags) if tags else " "
+    return ";".join(sorted({tag.lower() for tag in split_list(text)})) or " "
 
 
 def net_value(world: World, text: str, keys: dict[str, Spec]) -> str:
@@ -185,36 +248,13 @@ def net_value(world: World, text: str, keys: dict[str, Spec]) -> str:
     return ",".join([f"{model}={mac.upper()}", *(f"{k}={v}" for k, v in sorted(values.items()))])
 
 
-def net_use(text: str) -> tuple[str, str]:
-    """Bridge and VLAN tag of a NIC."""
-    options = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    return options.get("bridge", ""), options.get("tag", "")
-
-
-def check_ssh_keys(text: str) -> None:
-    for line in urllib.parse.unquote(text).split("\n"):
-        if line.strip() and not re.match(
-            r"(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{20,}", line.strip()
-        ):
-            raise failed("SSH public key validation error ")
-
-
-def stored(world: World, release: str, key: str, value: str) -> str:
+def stored(world: World, key: str, value: str) -> str:
     """A setting as it goes into the configuration file."""
-    if key.startswith("net") and key[3:].isdigit():
-        spec = spec_of(release, key)
+    spec = spec_of(world.cluster.release, key)
+    if kind_of(key) == "net":
         return net_value(world, value, spec.keys if spec else {})
     if key == "description":
         return value.removesuffix("\n")
     if key == "vmgenid" and value == "1":
         return world.new_uuid()
-    if key == "smbios1" and "uuid=" not in value:
-        return value
-    spec = spec_of(release, key)
-    if spec is not None and spec.type == "integer":
-        return str(int(value))
-    return value
-
-
-def storage_name(volid: str) -> str:
-    return storages.split(volid)[0]
+    return str(int(value)) if spec and spec.type == "integer" else value

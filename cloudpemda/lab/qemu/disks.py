@@ -1,109 +1,161 @@
-"""Growing a disk, and moving one to another storage."""
+"""Growing a disk, and moving it: to another storage, or as it is to another VM."""
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import failed, invalid
-from cloudpemda.lab.qemu.config import (
-    Drive,
-    check_digest,
-    check_lock,
-    check_skiplock,
-    drives,
-    parse_drive,
+from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if
+from cloudpemda.lab.qemu import config as cfg
+from cloudpemda.lab.qemu.drives import (
+    check_content,
+    formatting,
+    size_option,
+    transferred,
+    volume_of,
 )
-from cloudpemda.lab.qemu.drives import transferred
-from cloudpemda.lab.qemu.edit import add_unused
 from cloudpemda.lab.routes import route
-from cloudpemda.lab.state import Task
+from cloudpemda.lab.state import Task, Vm, Volume
 from cloudpemda.lab.work import Work, config_lock
-from cloudpemda.lab.world import Call
+from cloudpemda.lab.world import Call, check_digest
 
 
 @route("PUT /nodes/{node}/qemu/{vmid}/resize")
 def resize(call: Call) -> object:
-    check_skiplock(call)
-    vm = call.vm()
-    check_digest(call, vm)
-    return call.start("resize", vm.vmid, lambda task: _resize(call, task))
+    cfg.check_skiplock(call)
+    return call.start("resize", call["vmid"], lambda task: _resize(call, task))
 
 
 def _resize(call: Call, task: Task) -> Work:
-    yield config_lock(call.params.whole("vmid"))
-    vm, key, text = call.vm(), call.params["disk"], call.params["size"]
-    check_lock(vm, call)
-    found = drives(vm.config).get(key)
-    if found is None:
-        raise failed(f"disk '{key}' does not exist")
-    if found.cdrom:
-        raise failed("you can't resize a cdrom")
-    volume = storages.find(call.cluster, found.volid, vm.node)
-    if volume is None:
-        raise failed(f"volume '{found.volid}' does not exist")
-    size = storages.parse_size(text.removeprefix("+"))
-    if text.startswith("+"):
-        size += volume.virtual
+    yield config_lock(call.whole("vmid"))
+    vm, key, text = call.vm(), call["disk"], call["size"]
+    cfg.check_digest(call, vm)
+    cfg.check_lock(vm, call)
+    drive = found(cfg.drives(vm.config).get(key), f"disk '{key}' does not exist")
+    refuse_if(drive.cdrom, "you can't resize a cdrom")
+    call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
+    volume = volume_of(call.world, vm, drive)
+    size = storages.parse_size(text.removeprefix("+")) + text.startswith("+") * volume.virtual
     size = -(-size // 1024) * 1024
-    if size < volume.virtual:
-        raise failed("shrinking disks is not supported")
+    refuse_if(size < volume.virtual, "shrinking disks is not supported")
+    if size == volume.virtual:
+        return
     yield call.world.duration("resize")
     vm = call.vm()
-    check_lock(vm, call)
+    cfg.check_lock(vm, call)
     storages.resize(call.world, volume, size, vm.node)
-    drive = parse_drive(vm.config[key])
-    drive.options["size"] = storages.format_size(size)
-    vm.config[key] = str(drive)
-    task.log.append("Image resized.")
+    vm.config[key] = str(cfg.Drive(drive.volid, drive.options | size_option(size)))
+    if vm.status == "stopped":
+        task.log.append("Image resized.")
     call.world.note("disk-resized", vmid=vm.vmid, disk=key, size=size)
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/move_disk")
 def move_disk(call: Call) -> object:
-    check_skiplock(call)
-    vm, key = call.vm(), call.params["disk"]
-    target = call.params.get("storage")
-    if target is None:
-        raise invalid({"storage": "property is missing and it is not optional"})
-    call.require(f"/storage/{target}", "Datastore.AllocateSpace")
-    check_lock(vm)
-    check_digest(call, vm)
-    drive = drives(vm.config).get(key)
-    if drive is None:
-        raise failed(f"disk '{key}' does not exist")
-    if drive.cdrom:
-        raise failed("you can't move a cdrom")
-    storages.usable_on(call.cluster, target, call.node)
-    volume = storages.find(call.cluster, drive.volid, vm.node)
-    same = storages.split(drive.volid)[0] == target
-    if same and volume and call.params.get("format", volume.format) == volume.format:
-        raise failed("you can't move to the same storage with same format")
-    return call.start("qmmove", vm.vmid, lambda task: _move(call, key, target, task))
+    """To another storage, or as it is to another VM."""
+    storage, target = call.get("storage"), call.get("target-vmid")
+    if bool(storage) == bool(target):
+        wrong = "both 'storage' and 'target-vmid' missing, either needs to be set"
+        wrong = "either set 'storage' or 'target-vmid', but not both" if storage else wrong
+        raise invalid({"target-vmid": wrong, "storage": wrong})
+    if storage:
+        call.require(f"/storage/{storage}", "Datastore.AllocateSpace")
+        _movable(call)
+        return call.start("qmmove", call["vmid"], lambda task: _move(call, task))
+    call.require(f"/vms/{target}", "VM.Config.Disk")
+    if target == call["vmid"]:
+        wrong = "must be different than source VMID to reassign disk"
+        raise invalid({"target-vmid": wrong})
+    _, drive = _reassignable(call)
+    call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
+    subject = f"{call['vmid']}-{call['disk']}>{target}-{call.get('target-disk', call['disk'])}"
+    return call.start("qmmove", subject, lambda task: _reassign(call, task))
 
 
-def _move(call: Call, key: str, target_name: str, task: Task) -> Work:
-    yield config_lock(call.params.whole("vmid"))
-    vm, world = call.vm(), call.world
-    drive = drives(vm.config)[key]
-    volume = storages.find(call.cluster, drive.volid, vm.node)
-    if volume is None:
-        raise failed(f"volume '{drive.volid}' does not exist")
-    target = storages.usable_on(call.cluster, target_name, vm.node)
-    source_name = storages.split(drive.volid)[0]
-    task.log.append(
-        f"copying volume '{drive.volid}' from current storage '{source_name}' to target storage "
-        f"'{target_name}'"
-    )
+def _movable(call: Call) -> tuple[Vm, cfg.Drive, Volume]:
+    vm, key, target = call.vm(), call["disk"], call["storage"]
+    cfg.check_lock(vm)
+    check_digest(call.params, cfg.digest(vm))
+    drive = found(cfg.drives(vm.config, unused=True).get(key), f"disk '{key}' does not exist")
+    refuse_if(drive.cdrom and not drive.cloudinit, "you can't move a cdrom")
+    volume = volume_of(call.world, vm, drive)
+    same = drive.storage == target and call.get("format", volume.format) == volume.format
+    refuse_if(same, "you can't move to the same storage with same format")
+    check_content(storages.usable_on(call.cluster, target, call.node))
+    needed = call.flag("delete") and cfg.in_use(vm, drive.volid, snapshots_only=True)
+    refuse_if(needed, "you can't move a disk with snapshots and delete the source")
+    return vm, drive, volume
+
+
+def _move(call: Call, task: Task) -> Work:
+    yield config_lock(call.whole("vmid"))
+    (vm, drive, volume), key, world = _movable(call), call["disk"], call.world
+    target = storages.storage_of(call.cluster, call["storage"])
+    places = f"from current storage '{drive.storage}' to target storage '{target.name}'"
+    task.log.append(f"copying volume '{drive.volid}' {places}")
     task.log.append(f"create full clone of drive {key} ({drive.volid})")
-    form = call.params.get("format", volume.format)
-    if form not in storages.formats(target):
-        form = storages.default_format(target)
-    copy = storages.allocate(world, target, vm.node, vm.vmid, volume.virtual, form)
+    form = call.get("format", volume.format)
+    form = form if form in storages.formats(target) else storages.default_format(target)
+    try:
+        copy = storages.allocate(world, target, vm.node, vm.vmid, volume.virtual, form)
+    except Refused as refused:
+        raise failed(f"storage migration failed: {refused.message}") from None
     copy.system = volume.system
-    task.log.append(f"allocated target volume '{copy.volid}'")
-    yield world.duration("clone")
+    task.log += [*formatting(target, copy), f"allocated target volume '{copy.volid}'"]
+    try:
+        yield world.duration("clone")
+        vm = call.vm()
+    except Refused as refused:
+        storages.free(world, copy.volid, vm.node)
+        raise failed(f"storage migration failed: {refused.message}") from None
     task.log += transferred(volume.virtual)
-    vm = call.vm()
-    vm.config[key] = str(Drive(copy.volid, drive.options))
-    if call.params.flag("delete"):
+    vm.config[key] = str(cfg.Drive(copy.volid, drive.options))
+    if call.flag("delete"):
+        task.log.append(f"removing source volume '{drive.volid}' after successful copy")
         storages.free(world, drive.volid, vm.node)
     else:
-        add_unused(vm, drive.volid)
-    world.note("disk-moved", vmid=vm.vmid, disk=key, to=target_name)
+        kept = cfg.add_unused(vm, drive.volid)
+        task.log.append(f"adding source volume '{drive.volid}' as '{kept}' to config")
+    world.note("disk-moved", vmid=vm.vmid, disk=key, to=target.name)
+
+
+def _reassignable(call: Call) -> tuple[Vm, cfg.Drive]:
+    """The other VM, and the drive that it can have."""
+    vm, key, number = call.vm(), call["disk"], call.whole("target-vmid")
+    other = found(call.cluster.vms.get(number), f"could not find target VM {number}")
+    apart = f"Both VMs need to be on the same node ({vm.node} != {other.node})"
+    refuse_if(vm.node != other.node, apart)
+    cfg.check_lock(vm)
+    cfg.check_lock(other)
+    refuse_if(vm.template or other.template, "Can't move disks from or to template VMs")
+    check_digest(call.params, cfg.digest(vm), f"VM {vm.vmid}: ")
+    drive = cfg.drives(vm.config, unused=True).get(key)
+    drive = found(drive, f"Disk '{key}' for VM '{vm.vmid}' does not exist")
+    slot = call.get("target-disk", key)
+    taken = f"Target disk key '{slot}' is already in use for VM '{number}'"
+    refuse_if(slot in other.config, taken)
+    refuse_if(drive.cdrom and not drive.cloudinit, "CD drive contents can't be moved to another VM")
+    snapshotted = cfg.in_use(vm, drive.volid, snapshots_only=True)
+    refuse_if(snapshotted, "Can't move disk used by a snapshot to another VM")
+    running = vm.status != "stopped" and not key.startswith("unused")
+    words = "Cannot move disk to another VM while the source VM is running - detach first"
+    refuse_if(running, words)
+    return other, drive
+
+
+def _reassign(call: Call, task: Task) -> Work:
+    yield config_lock(call.whole("vmid"))
+    yield config_lock(call.whole("target-vmid"))
+    (other, drive), vm, key = _reassignable(call), call.vm(), call["disk"]
+    slot = call.get("target-disk", key)
+    volume = volume_of(call.world, vm, drive)
+    storage = storages.storage_of(call.cluster, drive.storage)
+    task.log.append(f"reassign disk '{key}' from VM '{vm.vmid}' as '{slot}' to VM '{other.vmid}'")
+    form = volume.format
+    volume.volid = storages.new_name(call.cluster, storage, vm.node, other.vmid, form)
+    volume.vmid = other.vmid
+    order = cfg.boot_order(vm.config)
+    if key in order:
+        task.log.append(f"removing disk '{key}' from boot order config")
+        vm.config["boot"] = cfg.boot_text([device for device in order if device != key])
+    task.log.append(f"removing disk '{key}' from VM '{vm.vmid}' config")
+    del vm.config[key]
+    options = {} if slot.startswith("unused") else cfg.parse_drive(str(drive)).options
+    other.config[slot] = str(cfg.Drive(volume.volid, options))
+    call.world.note("disk-reassigned", vmid=vm.vmid, disk=key, to=other.vmid)

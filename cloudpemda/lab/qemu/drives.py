@@ -1,157 +1,278 @@
-"""Turning requested drives into volumes: `local:32`, `import-from=…`, `local:cloudinit`, `none`."""
+"""The volumes behind a VM's drives, and changes that wait: made, plugged, let go, taken over.
+
+A change is pending at first, as in PVE. A stopped VM takes it over at once, a running one as far as
+its machine can (`hotplug`), the rest when it starts the next time.
+"""
 
 import re
-from dataclasses import dataclass
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import failed
-from cloudpemda.lab.qemu.config import Drive, parse_drive
-from cloudpemda.lab.state import Storage, Task, Vm, Volume
-from cloudpemda.lab.world import World
+from cloudpemda.lab.errors import Refused, found, invalid, refuse_if
+from cloudpemda.lab.qemu import config as cfg
+from cloudpemda.lab.qemu.config import Drive, drives, owner_of
+from cloudpemda.lab.state import Storage, Vm, Volume
+from cloudpemda.lab.world import Call, World
 
 CLOUDINIT_SIZE = 4 * 1024**2
 TPM_SIZE = 4 * 1024**2
-EFI_SIZE = 528 * 1024
+EFI_SIZES = {"4m": 528 * 1024, "2m": 128 * 1024}
+FOLDERS = ("iso", "vztmpl", "snippets", "backup", "import")
 
 
-@dataclass
-class Wanted:
-    """One drive that a call asks for."""
-
-    key: str
-    drive: Drive
-
-    @property
-    def source(self) -> str:
-        return self.drive.options.get("import-from", "")
-
-    @property
-    def new(self) -> bool:
-        name = storages.split(self.drive.volid)[1]
-        return bool(re.fullmatch(r"\d+(\.\d+)?|cloudinit", name))
+def volume_of(world: World, vm: Vm, drive: Drive) -> Volume:
+    volume = storages.find(world.cluster, drive.volid, vm.node)
+    return found(volume, f"volume '{drive.volid}' does not exist")
 
 
-def wanted(settings: dict[str, str], pattern: re.Pattern[str]) -> list[Wanted]:
-    return [
-        Wanted(key, parse_drive(value)) for key, value in settings.items() if pattern.fullmatch(key)
-    ]
+# -- what a caller may use -----------------------------------------------------------------------
 
 
-def import_seconds(world: World, drives: list[Wanted]) -> float:
-    return sum(world.duration("import") for one in drives if one.source)
+def check_drives(call: Call, settings: dict[str, str]) -> None:
+    """Storages exist and take disks, names can be read, and the caller may use what is there."""
+    for key, drive in drives(settings, unused=True).items():
+        source = drive.options.get("import-from", "")
+        if source and (not drive.size or float(drive.size)):
+            syntax = "requires special syntax - use <storage ID>:0,import-from=<source>"
+            raise invalid({key: f"'import-from' {syntax}"})
+        if drive.volid == "cdrom":
+            call.require("/", "Sys.Console")
+        elif drive.size and not drive.cdrom:
+            call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
+            check_content(storages.storage_of(call.cluster, drive.storage))
+        elif drive.volid != "none" and storages.split(drive.volid)[1] != "cloudinit":
+            _check_volume(call, key, drive, ("images", "iso"))
+        if source:
+            _check_volume(call, key, Drive(source), ("images", "import"))
 
 
-def materialise(world: World, vm: Vm, one: Wanted, log: Task | None, made: list[str]) -> str:
-    """Make the volume if there is none yet; the drive as it goes into the configuration.
+def check_content(storage: Storage) -> None:
+    if "images" not in storage.content:
+        raise invalid({"storage": f"storage '{storage.name}' does not support vm images"})
 
-    What was allocated is appended to `made`, so that a failing caller can free it again.
-    """
-    drive, node = one.drive, vm.node
-    if drive.volid in ("none", "cdrom") or drive.volid.startswith("/"):
-        return str(drive)
-    name, rest = storages.split(drive.volid)
-    if not one.new:
-        return _existing(world, vm, drive)
-    storage = storages.usable_on(world.cluster, name, node)
-    if rest == "cloudinit":
-        return _cloudinit(world, vm, storage, drive, made)
-    wanted_content = "images"
-    if wanted_content not in storage.content:
-        raise failed(f"storage '{name}' does not support content-type 'images'")
-    options, system = dict(drive.options), False
-    form = options.pop("format", "raw")
-    if form not in storages.formats(storage):
-        raise failed(f"storage '{name}' does not support format '{form}'")
-    if one.source:
-        image = _source(world, vm, one.source)
-        size, system = image.virtual, image.system
-        if "format" not in drive.options and one.source[0] != "/":
-            form = image.format if image.format in storages.formats(storage) else "raw"
-        options.pop("import-from")
+
+def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) -> None:
+    """A volume to be used as it is, or copied: of the right kind, and one the caller may have."""
+    if not drive.managed:
+        if not call.is_root:
+            raise storages.refuse_path(call.cluster)
+        return
+    kind, owner = _kind_and_owner(call, drive)
+    if kind not in kinds:
+        wrong = f"{drive.volid} has wrong type '{kind}' - needs to be 'images' or 'import'"
+        raise invalid(
+            {key: wrong if "import" in kinds else "content type needs to be 'images' or 'iso'"}
+        )
+    path = f"/storage/{drive.storage}"
+    if "import" in kinds and owner:
+        call.require(f"/vms/{owner}", "VM.Clone")
+    elif kind != "images":
+        reading = ("Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit")
+        call.require(path, *reading, any_of=True)
+    elif owner != call.whole("vmid") and not call.may(path, "Datastore.Allocate"):
+        call.require(path, "Datastore.Audit")
+        call.require(f"/vms/{owner}", "VM.Config.Disk")
+
+
+def _kind_and_owner(call: Call, drive: Drive) -> tuple[str, int]:
+    """What a volume's name tells of it; a name that cannot be read is refused."""
+    storage, name = storages.storage_of(call.cluster, drive.storage), storages.split(drive.volid)[1]
+    folder = name.partition("/")[0]
+    if storage.type not in storages.FILE_BASED:
+        family = storage.type.removesuffix("pool").removesuffix("thin")
+        refuse_if(not owner_of(name), f"unable to parse {family} volume name '{name}'")
+        return "images", owner_of(name)
+    if folder in FOLDERS and folder != name:
+        return folder, 0
+    within = re.search(r"(?:^|/)(\d+)/[^/\s]+$", name)
+    return "images", int(found(within, f"unable to parse directory volume name '{name}'")[1])
+
+
+# -- making them ---------------------------------------------------------------------------------
+
+
+def import_seconds(world: World, settings: dict[str, str]) -> float:
+    imported = [d for d in drives(settings).values() if "import-from" in d.options]
+    return len(imported) * world.duration("import")
+
+
+def make_drives(
+    world: World, vm: Vm, settings: dict[str, str], log: list[str], made: list[str] | None = None
+) -> dict[str, str]:
+    """Make the volumes that settings ask for: all or none; the drives as they are stored."""
+    made = [] if made is None else made
+    try:
+        wanted = drives(settings, unused=True)
+        return {key: str(_made(world, vm, key, wanted[key], log, made)) for key in wanted}
+    except Refused:
+        for volid in made:
+            storages.free(world, volid, vm.node)
+        raise
+
+
+def _made(world: World, vm: Vm, key: str, drive: Drive, log: list[str], made: list[str]) -> Drive:
+    if not drive.managed or drive.volid.startswith("/"):
+        return drive
+    to_make_cd = storages.split(drive.volid)[1] == "cloudinit"
+    if not drive.size and not to_make_cd:
+        volume = volume_of(world, vm, drive)
+        return Drive(drive.volid, drive.options | size_option(volume.virtual or volume.size))
+    storage = storages.usable_on(world.cluster, drive.storage, vm.node)
+    options = dict(drive.options)
+    form, source = options.pop("format", ""), options.pop("import-from", "")
+    if to_make_cd:
+        volume = make_cloudinit(world, storage, vm, form)
+        options["media"], lines = "cdrom", formatting(storage, volume)
+    elif source:
+        volume, lines = _imported(world, vm, storage, form, source)
     else:
-        size = storages.size_in_gib(rest)
-        if one.key.startswith("tpmstate"):
-            size = TPM_SIZE
-        elif one.key.startswith("efidisk"):
-            size = EFI_SIZE
-    volume = storages.allocate(world, storage, node, vm.vmid, size, form)
-    volume.system = system
+        form = form or storages.default_format(storage)
+        supported = form in storages.formats(storage)
+        refuse_if(not supported, f"unsupported format '{form}'")
+        fixed = {"tpmstate": TPM_SIZE, "efidisk": EFI_SIZES[options.get("efitype", "2m")]}
+        size = fixed.get(key.rstrip("0"), storages.size_in_gib(drive.size))
+        volume = storages.allocate(world, storage, vm.node, vm.vmid, size, form)
+        lines = formatting(storage, volume)
     made.append(volume.volid)
-    options["size"] = storages.format_size(size)
-    if log is not None:
-        _log_made(log, storage, volume.volid, form, size, one)
-    return str(Drive(volume.volid, options))
+    drive = Drive(volume.volid, options if to_make_cd else options | size_option(volume.virtual))
+    log += [*lines, f"{key}: successfully created disk '{drive}'"]
+    return drive
 
 
-def _log_made(log: Task, storage: Storage, volid: str, form: str, size: int, one: Wanted) -> None:
-    if storage.type in storages.FILE_BASED:
-        path = storages.path_of(storage, volid)
-        detail = f"fmt=raw size={size} preallocation=off"
-        if form == "qcow2":
-            detail = (
-                "fmt=qcow2 cluster_size=65536 extended_l2=off preallocation=metadata "
-                f"compression_type=zlib size={size} lazy_refcounts=off refcount_bits=16"
-            )
-        log.log.append(f"Formatting '{path}', {detail}")
-    if one.source:
-        log.log += transferred(size)
-    text = f"{volid},size={storages.format_size(size)}"
-    log.log.append(f"{one.key}: successfully created disk '{text}'")
+def size_option(size: int) -> dict[str, str]:
+    return {"size": storages.format_size(size)}
+
+
+def make_cloudinit(world: World, storage: Storage, vm: Vm, form: str = "") -> Volume:
+    form = form or ("qcow2" if storage.type in storages.FILE_BASED else "raw")
+    volid = storages.full_name(storage, vm.vmid, f"vm-{vm.vmid}-cloudinit", form)
+    return storages.allocate(world, storage, vm.node, vm.vmid, CLOUDINIT_SIZE, form, volid=volid)
+
+
+def _imported(
+    world: World, vm: Vm, storage: Storage, form: str, source: str
+) -> tuple[Volume, list[str]]:
+    """A copy of a disk image, named by volume id or by path."""
+    cluster = world.cluster
+    if source.startswith("/"):
+        images = (one for one in cluster.volumes if one.content == "import")
+        image = next((one for one in images if source in _paths(world, one)), None)
+        image = found(image, f"can't find file '{source}'")
+    else:
+        origin = storages.storage_of(cluster, storages.split(source)[0])
+        path = f"{storages.folder(origin)}/{storages.split(source)[1]}"
+        image = found(storages.find(cluster, source, vm.node), f"failed to stat '{path}'")
+        form = form or image.format
+    form = form if form in storages.formats(storage) else storages.default_format(storage)
+    copy = storages.allocate(world, storage, vm.node, vm.vmid, image.virtual, form)
+    copy.system = image.system
+    lines = [*formatting(storage, copy), *transferred(image.virtual)]
+    if not source.startswith("/"):
+        lines.insert(-2, f"allocated target volume '{copy.volid}'")
+        lines.insert(0, f"create full clone of drive ({source})")
+    return copy, lines
+
+
+def _paths(world: World, image: Volume) -> tuple[str, str]:
+    name, rest = storages.split(image.volid)
+    folder = storages.folder(world.cluster.storages[name])
+    return f"{folder}/{rest}", f"{folder}/{rest.rpartition('/')[2]}"
+
+
+def formatting(storage: Storage, volume: Volume) -> list[str]:
+    """What the making of an image file says."""
+    detail = f"fmt={volume.format} size={volume.virtual} preallocation=off"
+    if volume.format == "qcow2":
+        detail = (
+            "fmt=qcow2 cluster_size=65536 extended_l2=off preallocation=metadata "
+            f"compression_type=zlib size={volume.virtual} lazy_refcounts=off refcount_bits=16"
+        )
+    line = f"Formatting '{storages.path_of(storage, volume.volid)}', {detail}"
+    return [line] if storage.type in storages.FILE_BASED else []
 
 
 def transferred(size: int) -> list[str]:
-    whole = human(size)
-    return [f"transferred 0.0 B of {whole} (0.00%)", f"transferred {whole} of {whole} (100.00%)"]
+    whole, unit = float(size), "B"
+    for bigger in ("KiB", "MiB", "GiB", "TiB"):
+        if whole >= 1024:
+            whole, unit = whole / 1024, bigger
+    text = f"{whole:.1f} {unit}"
+    return [f"transferred 0.0 B of {text} (0.00%)", f"transferred {text} of {text} (100.00%)"]
 
 
-def human(size: int) -> str:
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            return f"{value:.1f} {unit}"
-        value /= 1024
-    return ""
+def let_go(world: World, vm: Vm, key: str, drive: Drive, *, destroy: bool = False) -> None:
+    """A drive is gone: its volume stays as unused, or is destroyed; another VM's is left alone."""
+    if not drive.managed or owner_of(drive.volid) != vm.vmid:
+        return
+    if drive.cloudinit:
+        storages.free(world, drive.volid, vm.node)
+    elif destroy and not drive.cdrom:
+        busy = f"unable to delete '{drive.volid}' - volume is still in use (snapshot?)"
+        refuse_if(cfg.in_use(vm, drive.volid, but=key), busy)
+        storages.free(world, drive.volid, vm.node)
+    elif not drive.cdrom:
+        cfg.add_unused(vm, drive.volid)
 
 
-def _existing(world: World, vm: Vm, drive: Drive) -> str:
-    volume = storages.find(world.cluster, drive.volid, vm.node)
-    if volume is None:
-        name, rest = storages.split(drive.volid)
-        storage = storages.storage_of(world.cluster, name)
-        if storage.type in storages.FILE_BASED and "/" not in rest:
-            raise failed(f"unable to parse directory volume name '{rest}'")
-        raise failed(f"volume '{drive.volid}' does not exist")
-    if not drive.cdrom and "size" not in drive.options:
-        drive.options["size"] = storages.format_size(volume.virtual)
-    return str(drive)
+# -- pending changes -----------------------------------------------------------------------------
+
+# Keys that change nothing in the machine; features that let others be changed while it runs.
+AT_ONCE = {
+    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags",
+    "lock", "migrate_downtime", "migrate_speed", "vmstatestorage", "cpulimit", "cpuunits",
+    *cfg.CI_KEYS,
+}  # fmt: skip
+FEATURES = {"tablet": "usb", "usb": "usb", "vcpus": "cpu", "memory": "memory", "net": "network"}
+FEATURES |= {"scsi": "disk", "virtio": "disk"}
+# What of a NIC or of the agent can change in place; what of a disk cannot.
+IN_PLACE = {
+    "net": {"bridge", "tag", "trunks", "firewall", "link_down", "rate"},
+    "agent": {"fstrim_cloned_disks", "freeze-fs-on-backup", "guest-fsfreeze"},
+}
+FIXED = {"file", "aio", "cache", "discard", "iothread", "queues", "ro", "ssd", "product", "vendor"}
 
 
-def _cloudinit(world: World, vm: Vm, storage: Storage, drive: Drive, made: list[str]) -> str:
-    form = "qcow2" if storage.type in storages.FILE_BASED else "raw"
-    volid = storages.full_name(storage, vm.vmid, f"vm-{vm.vmid}-cloudinit", form)
-    if storages.find(world.cluster, volid, vm.node) is None:
-        storages.allocate(world, storage, vm.node, vm.vmid, CLOUDINIT_SIZE, form, volid=volid)
-        made.append(volid)
-    return str(Drive(volid, {**drive.options, "media": "cdrom"}))
+def takes_over(config: dict[str, str], key: str, new: str | None) -> bool:
+    """Whether a running machine makes a change at once; `new` is None where the key goes."""
+    kind, old = cfg.kind_of(key), config.get(key)
+    chosen = config.get("hotplug", "1")
+    features = {"0": "", "1": "network,disk,usb"}.get(chosen, chosen).split(",")
+    if key == "hotplug":
+        return not re.search("cpu|memory", f"{old} {new}")
+    if key == "balloon":
+        return (old == "0") == (new == "0")
+    if old is not None and new is not None:
+        before, after = cfg.properties(old, "file"), cfg.properties(new, "file")
+        changed = {name for name, _ in before.items() ^ after.items()}
+        if kind in cfg.BUSES and (not changed & FIXED or cfg.parse_drive(old).cdrom):
+            return True
+        if changed <= IN_PLACE.get(kind, set()):
+            return True
+    at_once = key in AT_ONCE or kind in ("ipconfig", "unused")
+    return at_once or FEATURES.get(kind) in features
 
 
-def _source(world: World, vm: Vm, source: str) -> Volume:
-    """The disk image that is imported, named by volume id or by path."""
-    if source.startswith("/"):
-        images = (v for v in world.cluster.volumes if v.content == "import")
-        found = next((v for v in images if _is_file(world, v.volid, source)), None)
-        if found is None:
-            raise failed(f"can't find file '{source}'")
-        return found
-    volume = storages.find(world.cluster, source, vm.node)
-    if volume is None:
-        storages.storage_of(world.cluster, storages.split(source)[0])
-        raise failed(f"volume '{source}' does not exist")
-    return volume
+def remove_key(world: World, vm: Vm, key: str, *, force: bool = False) -> None:
+    """Take a key out; a disk is detached (kept as unused), an unused one destroyed."""
+    value = vm.config.get(key)
+    if value is not None and cfg.DISK_KEY.fullmatch(key):
+        destroy = force or key.startswith("unused")
+        let_go(world, vm, key, cfg.parse_drive(value), destroy=destroy)
+    vm.config.pop(key, None)
 
 
-def _is_file(world: World, volid: str, path: str) -> bool:
-    name, rest = storages.split(volid)
-    storage = world.cluster.storages[name]
-    base = storages.folder(storage)
-    return path in (f"{base}/{rest}", f"{base}/{rest.rpartition('/')[2]}")
+def take_over_pending(world: World, vm: Vm, *, plugged: bool = False, force: bool = False) -> None:
+    """Pending changes come into force; of a machine that runs on (`plugged`), those that can."""
+    for key in [k for k in vm.pending_delete if not plugged or takes_over(vm.config, k, None)]:
+        vm.pending_delete.remove(key)
+        remove_key(world, vm, key, force=force)
+    for key, value in list(vm.pending.items()):
+        if plugged and not takes_over(vm.config, key, value):
+            continue
+        old = vm.config.get(key, "")
+        vm.config[key] = vm.pending.pop(key)
+        replaced = cfg.drives({key: old}).get(key)
+        if replaced is not None and replaced.volid != cfg.parse_drive(value).volid:
+            let_go(world, vm, key, replaced)
+        if key == "description" and not value:
+            del vm.config[key]
+    cfg.drop_reused(vm)

@@ -1,251 +1,303 @@
-"""Changing a VM's configuration: at once (PUT) or in a task (POST); pending where the VM is
-running.
-"""
+"""Making a VM and changing its configuration: who may set what, which values go together."""
 
-import re
+from collections.abc import Mapping
 
 from cloudpemda.lab import replication
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, failed, invalid
-from cloudpemda.lab.formats import split_list
-from cloudpemda.lab.qemu.config import (
-    CI_KEYS,
-    DISK_KEY,
-    NOT_SETTINGS,
-    check_digest,
-    check_lock,
-    check_skiplock,
-    check_ssh_keys,
-    drives,
-    memory_of,
-    normal_tags,
-    parse_drive,
-    spec_of,
-    stored,
+from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
+from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.qemu import config as cfg
+from cloudpemda.lab.qemu.drives import (
+    check_drives,
+    import_seconds,
+    let_go,
+    make_drives,
+    remove_key,
+    take_over_pending,
 )
-from cloudpemda.lab.qemu.drives import import_seconds, materialise, wanted
-from cloudpemda.lab.qemu.privileges import check_bridges, check_drives, check_settings
+from cloudpemda.lab.qemu.machine import check_startable, run
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Task, Vm
 from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, World
 
-# Taken over by a running VM at once.
-AT_ONCE = {
-    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags",
-    "lock", "template", "hotplug", "autostart", "migrate_downtime", "migrate_speed", "boot",
-    "vmstatestorage",
-    *CI_KEYS,
+# Which privilege a setting needs, by its key or by its kind (`net` of `net0`); all others are
+# root's alone.
+PRIVILEGES = {
+    "VM.Config.CPU": "cores cpu cpulimit cpuunits numa smp sockets vcpus",
+    "VM.Config.Memory": "memory balloon shares allow-ksm",
+    "VM.Config.HWType": "acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio rng usb "
+    "hostpci serial",
+    "VM.Config.Options": "agent autostart bios description keyboard localtime migrate_downtime "
+    "migrate_speed name onboot ostype protection reboot startdate startup tags tdf template",
+    "VM.Config.Disk": "boot bootdisk vmstatestorage virtiofs",
+    "VM.Config.Network": "net",
+    "VM.Config.Cloudinit": " ".join([*cfg.CI_KEYS, "ipconfig"]),
+    "VM.PowerMgmt": "freeze",
+}
+NEEDED = {key: privilege for privilege, keys in PRIVILEGES.items() for key in keys.split()}
+# Parameters of the call that are no settings of the VM.
+NOT_SETTINGS = {
+    "node", "vmid", "archive", "bwlimit", "force", "ha-managed", "import-working-storage",
+    "live-restore", "pool", "start", "storage", "unique", "delete", "digest", "revert", "skiplock",
+    "background_delay",
 }  # fmt: skip
-HOTPLUG = re.compile(r"(net|scsi|virtio|usb|unused|ipconfig)\d+")
+SILENT = ("node", "vmid", "digest", "background_delay")  # not told in the task's log
+
+
+# -- who may set what ----------------------------------------------------------------------------
+
+
+def check_settings(call: Call, settings: Mapping[str, str]) -> None:
+    """Raise unless the caller may make, change or remove these settings of this VM."""
+    for key, value in settings.items():
+        if call.is_root or cfg.DISK_KEY.fullmatch(key):
+            continue
+        privilege = NEEDED.get(key) or NEEDED.get(cfg.kind_of(key), "")
+        refuse_if(not privilege, f"only root can set '{key}' config")
+        raw = cfg.kind_of(key) == "hostpci" and "mapping=" not in value
+        refuse_if(raw and value, f"only root can set '{key}' config for non-mapped devices")
+        real = cfg.kind_of(key) == "serial" and value not in ("", "socket")
+        refuse_if(real, f"only root can modify '{key}' config for real devices")
+        if privilege == "VM.Config.Cloudinit":
+            _need(call, privilege, "VM.Config.Network")
+        else:
+            _need(call, privilege)
+        if key == "startup":
+            call.require("/", "Sys.Modify")
+
+
+def _need(call: Call, *any_of: str) -> None:
+    pool = call.get("pool")
+    if not (pool and call.may(f"/pool/{pool}", *any_of, any_of=True)):
+        call.require(f"/vms/{call['vmid']}", *any_of, any_of=True)
+
+
+def _check_drive_rights(call: Call, settings: Mapping[str, str]) -> None:
+    for drive in cfg.drives(dict(settings), unused=True).values():
+        optical = drive.cdrom or drive.volid in ("none", "cdrom")
+        if drive.cloudinit:
+            _need(call, "VM.Config.Cloudinit")
+        _need(call, "VM.Config.CDROM" if optical else "VM.Config.Disk")
+
+
+def check_bridges(call: Call, settings: Mapping[str, str]) -> None:
+    """SDN.Use on the bridge of every NIC, or on its VLAN tag when there is one."""
+    for key, value in settings.items():
+        bridge, tag = cfg.net_use(value) if cfg.kind_of(key) == "net" else ("", "")
+        path = f"/sdn/zones/localnetwork/{bridge}"
+        if bridge and not call.may(path, "SDN.Use"):
+            call.require(f"{path}/{tag}" if tag else path, "SDN.Use")
+
+
+def check_pool(call: Call) -> None:
+    pool = call.get("pool")
+    if pool and pool not in call.cluster.pools:
+        raise denied(f"pool '{pool}' does not exist")
+
+
+def _settings(call: Call) -> dict[str, str]:
+    """What a call sets, checked as far as it tells by itself."""
+    settings = {key: value for key, value in call.params.items() if key not in NOT_SETTINGS}
+    cfg.check_ssh_keys(settings.get("sshkeys", ""))
+    script = settings.get("hookscript")
+    if script is not None and not any(v.volid == script for v in call.cluster.volumes):
+        raise invalid({"hookscript": f"script '{script}' does not exist\n"})
+    return settings
+
+
+# -- making one ----------------------------------------------------------------------------------
+
+
+@route(cfg.CREATE)
+def create_vm(call: Call) -> object:
+    vmid, pool = call.whole("vmid"), call.get("pool")
+    settings = _settings(call)
+    call.world.need_quorum()
+    check_pool(call)
+    in_pool = pool and call.may(f"/pool/{pool}", "VM.Allocate")
+    if not (in_pool or call.may(f"/vms/{vmid}", "VM.Allocate")):
+        raise denied()
+    refuse_if("archive" in call, "restoring an archive is not modelled by this lab")
+    check_drives(call, settings)
+    check_settings(call, settings)
+    check_bridges(call, settings)
+    taken = call.cluster.guests.get(vmid)
+    if taken is not None:
+        guest = f"{'CT' if taken.kind == 'lxc' else 'VM'} {vmid}"
+        raise failed(f"unable to create VM {vmid} - {guest} already exists on node '{taken.node}'")
+    vm = Vm(vmid, call.node, {"lock": "create"}, created=call.world.now())
+    call.cluster.vms[vmid] = vm
+    return call.start("qmcreate", vmid, lambda task: _create(call, vm, settings, task))
+
+
+def _create(call: Call, vm: Vm, settings: dict[str, str], task: Task) -> Work:
+    world, made = call.world, list[str]()
+    yield config_lock(vm.vmid)
+    try:
+        config = settings | make_drives(world, vm, settings, task.log, made)
+        yield world.duration("create") + import_seconds(world, settings)
+        complete(world, config)
+        world.vm_on(vm.node, vm.vmid).config = config
+    except Refused as refused:
+        for volid in made:
+            storages.free(world, volid, vm.node)
+        call.cluster.vms.pop(vm.vmid, None)
+        prefix = f"unable to create VM {vm.vmid} - "
+        raise failed(prefix + refused.message.removeprefix(prefix)) from None
+    world.note("vm-created", vmid=vm.vmid, node=vm.node, by=call.user)
+    pool = call.cluster.pools.get(call.get("pool"))
+    if pool is not None and vm.vmid not in pool.vms:
+        pool.vms.append(vm.vmid)
+    if call.flag("ha-managed"):
+        ha.manage(call.world, vm, started=call.flag("start"))
+    if call.flag("start"):
+        task.log.append("Execute autostart")
+        check_startable(world, vm, skiplock=False)
+        yield world.duration("start")
+        run(world, vm)
+
+
+def complete(world: World, config: dict[str, str]) -> None:
+    """Fill in what PVE fills in: identities, MAC addresses, boot order, tags."""
+    release = world.cluster.release
+    for key in list(config):
+        config[key] = cfg.stored(world, key, config[key])
+    if release != "8" and "tags" in config:
+        config["tags"] = cfg.tags_at_creation(config["tags"])
+    config.setdefault("smbios1", f"uuid={world.new_uuid()}")
+    if config.get("vmgenid") != "0":
+        config.setdefault("vmgenid", world.new_uuid())
+    qemu = "10.0.13" if release != "8" else "10.0.2"
+    config["meta"] = f"creation-qemu={qemu},ctime={int(world.now())}"
+    config.setdefault("boot", cfg.default_boot(config))
+
+
+# -- changing one --------------------------------------------------------------------------------
 
 
 @route("PUT /nodes/{node}/qemu/{vmid}/config")
 def put_config(call: Call) -> object:
-    change = Change(call)
-    change.check()
-    return change.at_once()
+    return Change(call, call.items_of("delete")).at_once()
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/config")
 def post_config(call: Call) -> object:
-    change = Change(call)
-    change.check()
-    return call.start("qmconfig", change.vm.vmid, change.work)
+    return call.start("qmconfig", call["vmid"], Change(call, call.items_of("delete")).work)
+
+
+@route("PUT /nodes/{node}/qemu/{vmid}/unlink")
+def unlink(call: Call) -> object:
+    return Change(call, call.items_of("idlist")).at_once()
 
 
 class Change:
     """One change of one VM's configuration, checked before anything is done."""
 
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        self.settings = {k: v for k, v in call.params.items() if k not in NOT_SETTINGS}
-        self.deleted = [key.removeprefix("-") for key in call.params.items_of("delete")]
-        self.reverted = call.params.items_of("revert")
-
-    @property
-    def vm(self) -> Vm:
-        return self.call.vm()
-
-    def check(self) -> None:
-        call = self.call
-        check_skiplock(call)
-        if not (self.settings or self.deleted or self.reverted):
-            raise failed("no options specified")
-        self._check_deleted()
-        if "sshkeys" in self.settings:
-            check_ssh_keys(self.settings["sshkeys"])
-        check_settings(call, self.settings, self.deleted)
+    def __init__(self, call: Call, deleted: list[str]) -> None:
+        cfg.check_skiplock(call)
+        self.call, self.deleted, self.reverted = call, deleted, call.items_of("revert")
+        self.settings = _settings(call)
+        self.settings.pop("idlist", None)
+        refuse_if(not (self.settings or deleted or self.reverted), "no options specified")
+        self._check_keys("revert", self.reverted)
+        self._check_keys("delete", deleted)
+        check_settings(call, dict.fromkeys(deleted, "") | self.settings)
         check_drives(call, self.settings)
         check_bridges(call, self.settings)
-        vm = call.vm()
-        if "lock" not in self.deleted or not call.params.flag("skiplock"):
-            check_lock(vm, call)
-        check_digest(call, vm)
-        self._check_values(vm)
+        self.check()
 
-    def _check_deleted(self) -> None:
-        for key in self.deleted:
+    def _check_keys(self, word: str, keys: list[str]) -> None:
+        release = self.call.cluster.release
+        for key in keys:
             if key in self.settings:
-                raise invalid(
-                    {"delete": f"you can't use '-{key}' and -delete {key}' at the same time"}
-                )
-            if key != "digest" and spec_of(self.call.cluster.release, key) is None:
-                raise invalid({"delete": f"unknown option '{key}'"})
-        for key in self.reverted:
-            if spec_of(self.call.cluster.release, key) is None:
-                raise invalid({"revert": f"unknown option '{key}'"})
+                both = f"you can't use '-{key}' and -{word} {key}' at the same time"
+                raise invalid({"delete": both})
+            if cfg.spec_of(release, key) is None and not cfg.DISK_KEY.fullmatch(key):
+                raise invalid({word: f"unknown option '{key}'"})
 
-    def _check_values(self, vm: Vm) -> None:
-        for key, value in self.settings.items():
-            spec = spec_of(self.call.cluster.release, key)
-            if spec is not None and spec.type == "integer" and value.startswith("+"):
-                fault = f"type check ('integer') failed - got '{value}'"
-                raise failed(f"unable to parse value of '{key}' - {fault}")
-        after = {**vm.config, **self.settings}
-        if "balloon" in self.settings and int(after["balloon"]) * 1024**2 > memory_of(after):
-            raise failed("balloon value too large (must be smaller than assigned memory)")
-        boot = self.settings.get("boot", "")
-        if "order=" in boot:
-            for device in filter(None, boot.partition("order=")[2].split(",")[0].split(";")):
-                if device not in after:
-                    raise failed(f"invalid bootorder: device '{device}' does not exist'")
-        if vm.config.get("protection") == "1":
-            for key in self.deleted:
-                if DISK_KEY.fullmatch(key) and key in vm.config:
-                    raise failed(f"can't remove drive '{key}' - protection mode enabled")
-        for one in wanted(self.settings, DISK_KEY):
-            self._check_drive(vm, one.key, one.drive.volid)
-
-    def _check_drive(self, vm: Vm, key: str, volid: str) -> None:
-        if replication.blocks(self.call.world, vm, parse_drive(self.settings[key])):
-            raise failed("cannot add non-replicatable volume to a replicated VM")
-        if storages.split(volid)[1] == "cloudinit":
-            present = [k for k, d in drives(vm.config).items() if d.cloudinit and k != key]
-            if present:
+    def check(self) -> None:
+        """What the configuration itself has against it: once at once, once under the lock."""
+        call, vm, settings = self.call, self.call.vm(), self.settings
+        cfg.check_digest(call, vm)
+        cfg.check_lock(vm, call)
+        for key, value in settings.items():
+            spec = cfg.spec_of(call.cluster.release, key)
+            plus = spec is not None and spec.type == "integer" and value.startswith("+")
+            fault = f"type check ('integer') failed - got '{value}'"
+            refuse_if(plus, f"unable to parse value of '{key}' - {fault}")
+        after = cfg.with_pending(vm) | settings
+        balloon = int(after.get("balloon", 0)) if {"memory", "balloon"} & {*settings} else 0
+        words = "balloon value too large (must be smaller than assigned memory)"
+        refuse_if(balloon * 1024**2 > cfg.memory_of(after), words)
+        for device in cfg.boot_order(settings):
+            known = device in after and device not in self.deleted
+            refuse_if(not known, f"invalid bootorder: device '{device}' does not exist'")
+        going = {key: vm.config[key] for key in self.deleted if key in vm.config}
+        for key, drive in cfg.drives(going, unused=True).items():
+            unused = key.startswith("unused")
+            cfg.check_protection(vm, f"unused disk '{drive.volid}'" if unused else f"drive '{key}'")
+            if unused and cfg.owner_of(drive.volid) == vm.vmid:
+                call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
+        replaced = {key: vm.config[key] for key in settings if key in vm.config}
+        for changed in (going, replaced, settings):
+            _check_drive_rights(call, changed)
+        for key, drive in cfg.drives(settings).items():
+            stuck = replication.blocks(call.world, vm, drive)
+            refuse_if(stuck, "cannot add non-replicatable volume to a replicated VM")
+            present = [k for k, d in cfg.drives(vm.config).items() if d.cloudinit and k != key]
+            if drive.cloudinit and present:
                 raise failed(f"{key} - cloud-init drive is already attached at '{present[0]}'")
 
     def at_once(self) -> Work:
-        call = self.call
-        yield config_lock(call.params.whole("vmid"))
+        yield config_lock(self.call.whole("vmid"))
         self.check()
-        if not call.cluster.quorate:
-            pid = call.here.next_pid
-            raise failed(
-                f"unable to open file '/etc/pve/nodes/{call.node}/qemu-server/"
-                f"{self.vm.vmid}.conf.tmp.{pid}' - Permission denied"
-            )
-        self.apply(None)
+        if not self.call.cluster.quorate:
+            file = f"{self.call['vmid']}.conf.tmp.{self.call.here.next_pid}"
+            path = f"/etc/pve/nodes/{self.call.node}/qemu-server/{file}"
+            raise failed(f"unable to open file '{path}' - Permission denied")
+        self.apply([])
 
     def work(self, task: Task) -> Work:
         call = self.call
-        yield config_lock(call.params.whole("vmid"))
-        if any(one.source for one in wanted(self.settings, DISK_KEY)):
-            for key, value in self.settings.items():
-                if DISK_KEY.fullmatch(key):
-                    task.log.append(f"update VM {call.params['vmid']}: -{key} {value}")
-        yield call.world.duration("config") + import_seconds(
-            call.world, wanted(self.settings, DISK_KEY)
+        yield config_lock(call.whole("vmid"))
+        self.check()
+        given = sorted(
+            (k, v) for k, v in call.params.items() if k not in ("node", "vmid", "digest")
         )
-        check_lock(self.vm, call)
-        self.apply(task)
+        words = [f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in given]
+        task.log.append(f"update VM {call['vmid']}: {' '.join(words)}")
+        yield call.world.duration("config") + import_seconds(call.world, self.settings)
+        self.check()
+        self.apply(task.log)
 
-    def apply(self, task: Task | None) -> None:
-        vm, world = self.vm, self.call.world
-        made: list[str] = []
-        values: dict[str, str] = {}
-        try:
-            for one in wanted(self.settings, DISK_KEY):
-                values[one.key] = materialise(world, vm, one, task, made)
-        except Refused:
-            for volid in made:
-                storages.free(world, volid, vm.node)
-            raise
-        for key in self.reverted:
-            vm.pending.pop(key, None)
+    def apply(self, log: list[str]) -> None:
+        """All becomes pending; what can come into force does."""
+        world, vm = self.call.world, self.call.vm()
+        made = make_drives(world, vm, self.settings, log)
+        for key in [*self.reverted, *self.deleted, *made]:
             if key in vm.pending_delete:
                 vm.pending_delete.remove(key)
+            waiting = vm.pending.pop(key, "")
+            if cfg.DISK_KEY.fullmatch(key) and waiting:
+                let_go(world, vm, key, cfg.parse_drive(waiting))
+        order = cfg.boot_order(vm.config)
+        kept = [device for device in order if device not in self.deleted]
+        new = [k for k, d in cfg.drives(made).items() if d.cdrom and not d.cloudinit]
+        kept += [key for key in new if order and key not in order]
+        if kept != order and "boot" not in self.settings:
+            vm.pending["boot"] = cfg.boot_text(kept)
         for key in self.deleted:
-            self._delete(vm, key)
-        for key, value in self.settings.items():
-            self._set(world, vm, key, values.get(key) or _value(world, key, value))
-        world.note("vm-changed", vmid=vm.vmid, keys=sorted({*self.settings, *self.deleted}))
-
-    def _delete(self, vm: Vm, key: str) -> None:
-        vm.pending.pop(key, None)
-        if key not in vm.config:
-            return
-        if vm.status != "stopped" and not (key in AT_ONCE or HOTPLUG.fullmatch(key)):
-            if key not in vm.pending_delete:
+            if key.startswith("unused"):
+                remove_key(world, vm, key)
+            elif key in vm.config:
                 vm.pending_delete.append(key)
-            return
-        remove_key(self.call.world, vm, key, force=self.call.params.flag("force"))
-
-    def _set(self, world: World, vm: Vm, key: str, value: str) -> None:
-        if key in vm.pending_delete:
-            vm.pending_delete.remove(key)
-        if vm.status != "stopped" and not (key in AT_ONCE or HOTPLUG.fullmatch(key)):
-            if vm.config.get(key) == value:
-                vm.pending.pop(key, None)
-            else:
-                vm.pending[key] = value
-            return
-        old = vm.config.get(key)
-        if old is not None and DISK_KEY.fullmatch(key):
-            _detach_replaced(world, vm, old, value)
-        if key == "description" and not value:
-            vm.config.pop(key, None)
-        else:
-            vm.config[key] = value
-
-
-def _value(world: World, key: str, value: str) -> str:
-    if key == "tags":
-        return normal_tags(value)
-    return stored(world, world.cluster.release, key, value)
-
-
-def _detach_replaced(world: World, vm: Vm, old: str, new: str) -> None:
-    """A drive whose volume changes leaves the old volume behind as unused."""
-    before, after = parse_drive(old), parse_drive(new)
-    if before.volid == after.volid or ":" not in before.volid or before.cdrom:
-        return
-    add_unused(vm, before.volid)
-
-
-def add_unused(vm: Vm, volid: str) -> None:
-    number = next(n for n in range(256) if f"unused{n}" not in vm.config)
-    vm.config[f"unused{number}"] = volid
-
-
-def remove_key(world: World, vm: Vm, key: str, *, force: bool) -> None:
-    """Take a key out; a disk is detached (kept as unused), an unused one destroyed."""
-    value = vm.config.pop(key, None)
-    if value is None or not DISK_KEY.fullmatch(key):
-        return
-    drive = parse_drive(value)
-    if ":" not in drive.volid:
-        return
-    if drive.cloudinit or key.startswith("unused") or force:
-        storages.free(world, drive.volid, vm.node)
-    elif not drive.cdrom:
-        add_unused(vm, drive.volid)
-
-
-def take_over_pending(world: World, vm: Vm) -> None:
-    """What a VM's start does with changes that waited for it."""
-    for key in vm.pending_delete:
-        remove_key(world, vm, key, force=False)
-    vm.config.update(vm.pending)
-    vm.pending, vm.pending_delete = {}, []
-
-
-@route("PUT /nodes/{node}/qemu/{vmid}/unlink")
-def unlink(call: Call) -> object:
-    vm = call.vm()
-    keys = split_list(call.params.get("idlist", ""))
-    check_settings(call, {}, keys)
-    check_lock(vm, call)
-    for key in keys:
-        remove_key(call.world, vm, key, force=call.params.flag("force"))
-    return None
+        for key, value in self.settings.items():
+            if key in vm.pending_delete:
+                vm.pending_delete.remove(key)
+            tags = cfg.normal_tags(value) if key == "tags" else ""
+            vm.pending[key] = made.get(key) or tags or cfg.stored(world, key, value)
+        vm.pending = {k: v for k, v in vm.pending.items() if vm.config.get(k) != v}
+        plugged, force = vm.status != "stopped", self.call.flag("force")
+        take_over_pending(world, vm, plugged=plugged, force=force)
+        world.note("vm-changed", vmid=vm.vmid, keys=sorted({*self.settings, *self.deleted}))

@@ -19,10 +19,9 @@ from cloudpemda.lab.qemu.config import (
     shown,
     volumes,
 )
-from cloudpemda.lab.qemu.create import check_pool
 from cloudpemda.lab.qemu.drives import CLOUDINIT_SIZE, transferred
+from cloudpemda.lab.qemu.edit import check_bridges, check_pool
 from cloudpemda.lab.qemu.machine import halt, local_drives, locate, run
-from cloudpemda.lab.qemu.privileges import check_bridges
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.state import Storage, Task, Vm, VmSnapshot, Volume
 from cloudpemda.lab.work import Acquire, SlowCall, Work, config_lock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives
-from cloudpemda.lab.qemu.edit import take_over_pending
+from cloudpemda.lab.qemu.drives import take_over_pending
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call, World
 
