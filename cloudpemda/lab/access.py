@@ -1,46 +1,25 @@
 """Who may do what: built-in roles, effective privileges, tickets, tokens, and permission checks.
 
 Rules after PVE's access control: a deeper ACL entry replaces what a user inherited; a user's own
-entry outweighs those of the groups; a token with privilege separation has the intersection of its
-own and its user's privileges; members of a pool get what is granted on the pool.
+entry outweighs those of the groups; members of a pool get the roles that are granted on the pool;
+NoAccess takes all away, the pool's too; a token with privilege separation has the intersection of
+its own and its user's privileges. The built-in roles are in `tables/access.json`.
 """
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 
-from cloudpemda.lab.errors import denied, unauthorised
-from cloudpemda.lab.state import Access, Acl, Cluster, Token, User
+from cloudpemda.lab.errors import Refused, denied, found, unauthorised
+from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.state import Access, Cluster, Token, User
 
 TICKET_LIFE = 2 * 3600
-_COMMON = """
-Datastore.Allocate Datastore.AllocateSpace Datastore.AllocateTemplate Datastore.Audit
-Group.Allocate Mapping.Audit Mapping.Modify Mapping.Use Permissions.Modify Pool.Allocate
-Pool.Audit Realm.Allocate Realm.AllocateUser SDN.Allocate SDN.Audit SDN.Use Sys.AccessNetwork
-Sys.Audit Sys.Console Sys.Incoming Sys.Modify Sys.PowerMgmt Sys.Syslog User.Modify VM.Allocate
-VM.Audit VM.Backup VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit VM.Config.Disk
-VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.Console VM.Migrate
-VM.PowerMgmt VM.Snapshot VM.Snapshot.Rollback
-"""
-COMMON = frozenset(_COMMON.split())
-ONLY_8 = frozenset({"VM.Monitor"})
-_ONLY_9 = """
-VM.GuestAgent.Audit VM.GuestAgent.FileRead VM.GuestAgent.FileSystemMgmt VM.GuestAgent.FileWrite
-VM.GuestAgent.Unrestricted VM.Replicate
-"""
-ONLY_9 = frozenset(_ONLY_9.split())
-_ROOT_ONLY = """
-Mapping.Modify Permissions.Modify Realm.Allocate Sys.AccessNetwork Sys.Incoming Sys.Modify
-Sys.PowerMgmt
-"""
-ROOT_ONLY = frozenset(_ROOT_ONLY.split())
-_VM_USER = """
-VM.Audit VM.Backup VM.Config.CDROM VM.Config.Cloudinit VM.Console VM.PowerMgmt
-"""
-VM_USER = frozenset(_VM_USER.split())
-VM_USER_9 = ONLY_9 - {"VM.GuestAgent.Unrestricted", "VM.Replicate"}
 # Which privileges a login answer lists under which heading, by the first part of the path.
 HEADINGS = {
     "vms": r"VM\.|Permissions\.Modify",
@@ -51,117 +30,76 @@ HEADINGS = {
     "mapping": r"Mapping\.|Permissions\.Modify",
     "dc": r"Sys\.Audit|Sys\.Modify|SDN\.",
 }
-TOP_PATHS = (
-    "/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms",
-)  # fmt: skip
+TOP_PATHS = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
+ALLOCATORS = {"storage": "Datastore.Allocate", "vms": "VM.Allocate", "pool": "Pool.Allocate"}
 
 
-ALLOCATORS = {
-    "/storage/": "Datastore.Allocate",
-    "/vms/": "VM.Allocate",
-    "/pool/": "Pool.Allocate",
-}
-
-
-@cache
-def all_privileges(release: str) -> frozenset[str]:
-    return COMMON | (ONLY_8 if release == "8" else ONLY_9)
+# -- privileges --------------------------------------------------------------------------------
 
 
 @cache
 def builtin_roles(release: str) -> dict[str, frozenset[str]]:
-    every = all_privileges(release)
-
-    def starting(*prefixes: str) -> frozenset[str]:
-        return frozenset(p for p in every if p.startswith(prefixes))
-
-    roles = {
-        "Administrator": every,
-        "NoAccess": frozenset(),
-        "PVEAdmin": every - ROOT_ONLY,
-        "PVEAuditor": frozenset(p for p in every if p.endswith(".Audit") and "Guest" not in p)
-        | (frozenset({"VM.GuestAgent.Audit"}) if release != "8" else frozenset()),
-        "PVEDatastoreAdmin": starting("Datastore."),
-        "PVEDatastoreUser": frozenset({"Datastore.AllocateSpace", "Datastore.Audit"}),
-        "PVEMappingAdmin": starting("Mapping."),
-        "PVEMappingUser": frozenset({"Mapping.Audit", "Mapping.Use"}),
-        "PVEMappingAuditor": frozenset({"Mapping.Audit"}),
-        "PVEPoolAdmin": starting("Pool."),
-        "PVEPoolUser": frozenset({"Pool.Audit"}),
-        "PVESDNAdmin": starting("SDN."),
-        "PVESDNUser": frozenset({"SDN.Audit", "SDN.Use"}),
-        "PVESysAdmin": frozenset({"Sys.Audit", "Sys.Console", "Sys.Syslog"}),
-        "PVETemplateUser": frozenset({"VM.Audit", "VM.Clone"}),
-        "PVEUserAdmin": frozenset({"Group.Allocate", "Realm.AllocateUser", "User.Modify"}),
-        "PVEVMAdmin": starting("VM."),
-        "PVEVMUser": VM_USER | (VM_USER_9 if release != "8" else frozenset()),
-    }
-    if release == "8":
-        del roles["PVEMappingAuditor"]
-    return roles
+    text = resources.files("cloudpemda.lab.tables").joinpath("access.json").read_text("utf-8")
+    return {role: frozenset(names) for role, names in json.loads(text)[release].items()}
 
 
-def role_privileges(cluster: Cluster, role: str) -> frozenset[str]:
-    builtin = builtin_roles(cluster.release).get(role)
-    return builtin if builtin is not None else frozenset(cluster.access.roles.get(role, ()))
+def all_privileges(release: str) -> frozenset[str]:
+    return builtin_roles(release)["Administrator"]
 
 
-def _own_entries(access: Access, who: str, prefix: str, kinds: Sequence[str]) -> list[Acl]:
+def roles(cluster: Cluster) -> dict[str, frozenset[str]]:
+    own = {role: frozenset(names) for role, names in cluster.access.roles.items()}
+    return builtin_roles(cluster.release) | own
+
+
+def along(path: str) -> list[str]:
+    """The paths that lead to a path, and itself: `/`, `/vms`, `/vms/100`."""
+    parts = [part for part in path.split("/") if part]
+    return ["/" + "/".join(parts[:depth]) for depth in range(len(parts) + 1)]
+
+
+def _granted_roles(access: Access, who: str, path: str) -> dict[str, bool]:
+    """Roles that ACL entries give, each with whether it propagates."""
     groups = access.users[who].groups if who in access.users else []
-    return [
-        a
-        for a in access.acl
-        if a.path == prefix
-        and a.kind in kinds
-        and (a.who == who if a.kind != "group" else a.who in groups)
-    ]
+    mine = [a for a in access.acl if a.who == who or (a.kind == "group" and a.who in groups)]
+    held: dict[str, bool] = {}
+    for prefix in along(path) if mine else ():
+        here = [a for a in mine if a.path == prefix and (a.propagate or prefix == path)]
+        own = [a for a in here if a.kind != "group"]
+        held = {a.role: a.propagate for a in own or here} or held
+    return {"NoAccess": held["NoAccess"]} if "NoAccess" in held else held
 
 
 def _granted(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
-    """Roles that ACL entries give, with whether they propagate."""
-    access = cluster.access
-    parts = [part for part in path.split("/") if part]
+    held_roles = _granted_roles(cluster.access, who, path)
+    for pool in pools_of(cluster, path):
+        for role in _granted_roles(cluster.access, who, f"/pool/{pool}"):
+            held_roles.setdefault(role, False)
     held: dict[str, bool] = {}
-    for depth in range(len(parts) + 1):
-        prefix = "/" + "/".join(parts[:depth])
-        final = depth == len(parts)
-        for kinds in (("token",),) if "!" in who else (("user",), ("group",)):
-            entries = [a for a in _own_entries(access, who, prefix, kinds) if final or a.propagate]
-            if entries:
-                held = {a.role: a.propagate for a in entries}
-                break
-    return {} if "NoAccess" in held else held
-
-
-def _of(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
-    held: dict[str, bool] = {}
-    for role, propagate in _granted(cluster, who, path).items():
-        for privilege in role_privileges(cluster, role):
-            held[privilege] = held.get(privilege, False) or propagate
+    if "NoAccess" in held_roles:
+        return held
+    known = roles(cluster) if held_roles else {}
+    for role, propagates in held_roles.items():
+        for privilege in known.get(role, ()):
+            held[privilege] = held.get(privilege, False) or propagates
     return held
 
 
-def effective(cluster: Cluster, user: str, path: str) -> dict[str, bool]:
-    """Privileges on a path, each with whether it propagates."""
-    userid, _, tokenid = user.partition("!")
+def effective(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
+    """A user's or token's privileges on a path, each with whether it propagates."""
+    userid, _, tokenid = who.partition("!")
+    user = cluster.access.users.get(userid)
+    token = user.tokens.get(tokenid) if user else None
+    if tokenid and token is None:
+        return {}
     if userid == "root@pam":
         held = dict.fromkeys(all_privileges(cluster.release), True)
     else:
-        held = _of(cluster, userid, path)
-        for pool in pools_of(cluster, path):
-            held = _of(cluster, userid, f"/pool/{pool}") | held
-    if not tokenid:
+        held = _granted(cluster, userid, path)
+    if token is None or not token.privsep:
         return held
-    owner = cluster.access.users.get(userid)
-    token = owner.tokens.get(tokenid) if owner else None
-    if token is None:
-        return {}
-    if not token.privsep:
-        return held
-    own = _of(cluster, user, path)
-    for pool in pools_of(cluster, path):
-        own = _of(cluster, user, f"/pool/{pool}") | own
-    return {privilege: propagate for privilege, propagate in own.items() if privilege in held}
+    own = _granted(cluster, who, path)
+    return {name: passes and held[name] for name, passes in own.items() if name in held}
 
 
 def pools_of(cluster: Cluster, path: str) -> list[str]:
@@ -173,24 +111,25 @@ def pools_of(cluster: Cluster, path: str) -> list[str]:
     return []
 
 
-def privileges(cluster: Cluster, user: str, path: str) -> frozenset[str]:
-    return frozenset(effective(cluster, user, path))
-
-
 def known_paths(cluster: Cluster) -> list[str]:
-    return sorted({*TOP_PATHS, *(entry.path for entry in cluster.access.acl)})
+    """The top ones, those that ACL entries stand on or below, and the members of pools."""
+    paths = {*TOP_PATHS, *(path for entry in cluster.access.acl for path in along(entry.path))}
+    for pool in cluster.pools.values():
+        paths.update(f"/vms/{vmid}" for vmid in pool.vms)
+        paths.update(f"/storage/{name}" for name in pool.storages)
+    return sorted(paths)
 
 
 def capabilities(cluster: Cluster, user: str) -> dict[str, dict[str, int]]:
     """What a login answer says the user can do, by heading."""
-    found: dict[str, dict[str, int]] = {heading: {} for heading in HEADINGS}
+    shown: dict[str, dict[str, int]] = {heading: {} for heading in HEADINGS}
     for path in ("/mapping", *known_paths(cluster)):
-        heading = path.strip("/").split("/")[0] or "dc"
-        if heading in found:
-            for privilege in effective(cluster, user, path):
+        top = path.split("/")[1] or "dc"
+        for privilege in effective(cluster, user, path):
+            for heading in ("vms", "storage") if top == "pool" else (top,):
                 if re.match(HEADINGS[heading], privilege):
-                    found[heading][privilege] = 1
-    return found
+                    shown[heading][privilege] = 1
+    return shown
 
 
 # -- who is it ---------------------------------------------------------------------------------
@@ -215,18 +154,16 @@ def make_csrf(access: Access, user: str, now: float) -> str:
 
 
 def _fresh(stamp: str, now: float) -> bool:
-    return (
-        re.fullmatch(r"[0-9A-F]{8}", stamp) is not None
-        and -300 < now - int(stamp, 16) < TICKET_LIFE
-    )
+    genuine = re.fullmatch(r"[0-9A-F]{8}", stamp) is not None
+    return genuine and -300 < now - int(stamp, 16) < TICKET_LIFE
 
 
 def ticket_user(access: Access, ticket: str, now: float) -> str | None:
     """The user of a genuine, fresh ticket."""
-    found = re.fullmatch(r"(PVE:([^:]+):([0-9A-F]{8}))::(\w+)", ticket)
-    if not found or not hmac.compare_digest(found[4], _signature(access, found[1])):
+    read = re.fullmatch(r"(PVE:([^:]+):([0-9A-F]{8}))::(\w+)", ticket)
+    if not read or not hmac.compare_digest(read[4], _signature(access, read[1])):
         return None
-    return found[2] if _fresh(found[3], now) else None
+    return read[2] if _fresh(read[3], now) else None
 
 
 def usable(access: Access, userid: str, now: float) -> User | None:
@@ -250,104 +187,128 @@ def by_ticket(access: Access, ticket: str, csrf: str | None, method: str, now: f
 
 
 def by_token(access: Access, header: str, now: float) -> str:
-    found = re.fullmatch(r"PVEAPIToken=(([^!=]+)!([^=]+))=(\S+)", header)
-    if found:
-        user = usable(access, found[2], now)
-        token = user.tokens.get(found[3]) if user else None
-        if token and token_valid(token, found[4], found[1], now):
-            return found[1]
-    raise unauthorised("Authentication failed!")
+    read = re.fullmatch(r"PVEAPIToken=(([^!=]+)!([^=]+))=(\S+)", header)
+    user = usable(access, read[2], now) if read else None
+    token = user.tokens.get(read[3]) if read and user else None
+    if not read or not token or (token.expire and token.expire < now):
+        raise unauthorised("Authentication failed!")
+    if not hmac.compare_digest(token.digest, secret_digest(read[4], read[1])):
+        raise unauthorised("Authentication failed!")
+    return read[1]
 
 
-def token_valid(token: Token, secret: str, full_id: str, now: float) -> bool:
-    good = hmac.compare_digest(token.digest, secret_digest(secret, full_id))
-    return good and not (token.expire and token.expire < now)
+def find_user(access: Access, userid: str) -> User:
+    return found(access.users.get(userid), f"no such user ('{userid}')")
 
 
-# -- declared permission checks -----------------------------------------------------------------
+def find_token(access: Access, userid: str, tokenid: str) -> Token:
+    token = find_user(access, userid).tokens.get(tokenid)
+    return found(token, f"no such token '{tokenid}' for user '{userid}'")
 
 
+# -- permission checks --------------------------------------------------------------------------
+
+
+def require(
+    cluster: Cluster, who: str, path: str, wanted: Sequence[str], *, any_of: bool = False
+) -> None:
+    """Raises 403 unless all of the privileges, or one of them, are held on the path."""
+    held = effective(cluster, who, path)
+    missing = [privilege for privilege in wanted if privilege not in held]
+    if any_of and len(missing) == len(wanted):
+        raise denied(f"{path}, {'|'.join(wanted)}")
+    if missing and not any_of:
+        raise denied(f"{path}, {missing[0]}")
+
+
+def modifiers(path: str) -> list[str]:
+    """What lets somebody change permissions on a path: whoever makes what lies there may too."""
+    top, _, name = path.strip("/").partition("/")
+    return ["Permissions.Modify", *([ALLOCATORS[top]] if name and top in ALLOCATORS else [])]
+
+
+@dataclass(frozen=True)
 class Check:
-    """Evaluates the permission expressions that PVE's API declares."""
+    """Evaluates the permission expressions that PVE's API declares; raises when one is false."""
 
-    def __init__(self, cluster: Cluster, user: str, params: Mapping[str, object]) -> None:
-        self.cluster, self.user, self.params = cluster, user, params
+    cluster: Cluster
+    user: str
+    params: Mapping[str, object]
 
     def run(self, expression: Sequence[object]) -> None:
-        """Raises 403 when it does not hold."""
-        if expression:
-            self._test(list(expression), quiet=False)
-
-    def _test(self, test: list[object], *, quiet: bool) -> bool:
-        head, *rest = test
-        match head:
+        if not expression or self.user == "root@pam":
+            return
+        test, *rest = expression
+        match test:
             case "and":
-                held = all(self._test(_list(part), quiet=quiet) for part in rest)
+                for part in rest:
+                    self.run(_list(part))
             case "or":
-                held = any(self._test(_list(part), quiet=True) for part in rest)
-                held = held or self._no("", quiet)
+                if not any(self._holds(_list(part)) for part in rest):
+                    raise denied()
             case "perm":
-                held = self._perm(rest, quiet)
+                self._perm(str(rest[0]), _names(rest[1]), rest[2:])
             case "userid-param":
-                held = self._userid_param(str(rest[0]), quiet)
+                self._userid_param(str(rest[0]))
             case "userid-group":
-                held = self._userid_group([str(p) for p in _list(rest[0])], quiet)
+                self._userid_group(_names(rest[0]), str(rest[2]) if len(rest) > 2 else "")
             case "perm-modify":
-                held = self._perm_modify(str(self.params.get("path", "/")), quiet)
+                path = along(str(self.params.get("path", "")))[-1]
+                require(self.cluster, self.user, path, modifiers(path), any_of=True)
             case _:
-                held = self._no("", quiet)
-        return held
+                raise denied()
 
-    def _no(self, what: str, quiet: bool) -> bool:
-        if quiet:
+    def _holds(self, part: list[object]) -> bool:
+        """One side of an `or`: false ones are silent, but an `and` among them speaks."""
+        try:
+            self.run(part)
+        except Refused:
+            if part[0] == "and":
+                raise
             return False
-        raise denied(what)
+        return True
 
-    def _perm(self, rest: list[object], quiet: bool) -> bool:
-        template, wanted, *options = rest
+    def _perm(self, template: str, wanted: list[str], options: list[object]) -> None:
         settings = dict(zip(options[::2], options[1::2], strict=False))
         needed = settings.get("require_param")
-        if needed is not None and needed not in self.params:
-            return self._no("", quiet)
-        path = re.sub(r"\{(\w+)\}", lambda m: str(self.params.get(m[1], "")), str(template))
-        held = privileges(self.cluster, self.user, path)
-        names = [str(name) for name in _list(wanted)]
-        missing = [name for name in names if name not in held]
-        if settings.get("any"):
-            if len(missing) == len(names):
-                return self._no(f"{path}, {'|'.join(names)}", quiet)
-            return True
-        return not missing or self._no(f"{path}, {missing[0]}", quiet)
+        if needed and needed not in self.params:
+            raise denied()
+        path = re.sub(r"\{(\w+)\}", lambda name: str(self.params.get(name[1], "")), template)
+        any_of = bool(settings.get("any"))
+        require(self.cluster, self.user, along(path)[-1], wanted, any_of=any_of)
 
-    def _userid_param(self, what: str, quiet: bool) -> bool:
+    def _userid_param(self, what: str) -> None:
         """The user themselves, or somebody with a privilege on that user's realm."""
         userid = str(self.params.get("userid", ""))
-        if what == "self":
-            return userid == self.user or self._no("", quiet)
-        path = f"/access/realm/{userid.rpartition('@')[2]}"
-        return what in privileges(self.cluster, self.user, path) or self._no(
-            f"{path}, {what}", quiet
-        )
+        if what != "self":
+            realm = userid.rpartition("@")[2]
+            require(self.cluster, self.user, f"/access/realm/{realm}", [what])
+        elif userid != self.user:
+            raise denied()
 
-    def _userid_group(self, names: list[str], quiet: bool) -> bool:
-        """Somebody who may manage users, everywhere or in a group of this user."""
-        userid = str(self.params.get("userid", ""))
-        user = self.cluster.access.users.get(userid)
-        paths = ["/access/groups", *(f"/access/groups/{g}" for g in (user.groups if user else []))]
-        for path in paths:
-            if any(name in privileges(self.cluster, self.user, path) for name in names):
-                return True
-        return self._no(f"/access/groups, {'|'.join(names)}", quiet)
+    def _userid_group(self, wanted: list[str], purpose: str) -> None:
+        """Somebody who may manage all users, or a group of this user and all groups named."""
+        access = self.cluster.access
+        userid, named = str(self.params.get("userid", "")), str(self.params.get("groups", ""))
+        groups = [] if purpose == "create" else find_user(access, userid).groups
 
-    def _perm_modify(self, path: str, quiet: bool) -> bool:
-        """Whoever may change permissions, or make and remove what lies under the path."""
-        wanted = ["Permissions.Modify"]
-        for prefix, privilege in ALLOCATORS.items():
-            if path.startswith(prefix):
-                wanted.append(privilege)
-        held = privileges(self.cluster, self.user, path)
-        return any(one in held for one in wanted) or self._no(f"{path}, {'|'.join(wanted)}", quiet)
+        def manages(group: str) -> bool:
+            held = effective(self.cluster, self.user, f"/access/groups{group}")
+            return any(privilege in held for privilege in wanted)
+
+        if manages(""):
+            return
+        if purpose:
+            for group in [f"/{name}" for name in split_list(named)] or [""]:
+                path = f"/access/groups{group}"
+                require(self.cluster, self.user, path, wanted, any_of=True)
+        if purpose != "create" and not any(manages(f"/{group}") for group in groups):
+            raise denied()
 
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in _list(value)]

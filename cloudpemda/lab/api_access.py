@@ -1,511 +1,506 @@
 """Users, groups, roles, ACLs, realms, tokens and tickets over the API."""
 
+import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cloudpemda.lab import access
-from cloudpemda.lab.errors import Refused, denied, failed, invalid
-from cloudpemda.lab.routes import route
-from cloudpemda.lab.state import Acl, Realm, Token, User
+from cloudpemda.lab.errors import Refused, denied, failed, found, invalid, refuse_if
+from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.sections import File
+from cloudpemda.lab.state import Access, Acl, Section, Token, User
 from cloudpemda.lab.world import Call
 
-LOCK = "file-user_cfg"
 FIELDS = ("comment", "email", "firstname", "lastname", "keys")
+SUBJECTS = ("users", "groups", "tokens")
+MANAGERS = ("User.Modify", "Sys.Audit")
 ACL_PATHS = re.compile(
-    r"/|/access(/(groups|realm)(/[^/]+)?)?|/mapping(/[a-z]+(/[^/]+)?)?|/nodes(/[^/]+)?"
+    r"/|/access(/(groups|realm)(/[^/]+)?)?|/mapping(/[\w.\-]+(/[^/]+)?)?|/nodes(/[^/]+)?"
     r"|/pool(/[\w.\-]+){0,3}|/sdn(/(zones|vnets|controllers|ipams|dns|fabrics)(/[^/]+){0,3})?"
     r"|/storage(/[^/]+)?|/vms(/[1-9]\d{2,})?"
 )
+# What a realm of a kind cannot do without.
+REQUIRED = {
+    "ldap": ("server1", "base_dn", "user_attr"),
+    "ad": ("server1", "domain"),
+    "openid": ("issuer-url", "client-id"),
+}
+
+
+@contextmanager
+def user_config(call: Call, failure: str) -> Iterator[Access]:
+    """Change `user.cfg` as PVE does: under a lock, all or nothing, each failure under one name."""
+    call.world.need_file_lock(failure, "file-user_cfg")
+    before = copy.deepcopy((call.cluster.access, call.cluster.pools))
+    try:
+        yield call.cluster.access
+    except Refused as refused:
+        call.cluster.access, call.cluster.pools = before
+        raise failed(f"{failure}: {refused.nested}") from None
 
 
 # -- tickets and passwords -----------------------------------------------------------------------
 
 
 @route("GET /access/ticket")
-def ticket_dummy(call: Call) -> object:
-    return None
+def ticket_dummy(call: Call) -> None:
+    """For those who would like to be shown a login page."""
 
 
 @route("POST /access/ticket")
-def login(call: Call) -> object:
-    params, now = call.params, call.world.now()
-    name = params["username"]
-    if "realm" in params:
-        name = f"{name}@{params['realm']}"
-    access_ = call.cluster.access
-    user = access.usable(access_, name, now)
-    password = params["password"]
+def login(call: Call) -> Row:
+    """A ticket; or, with `path` and `privs`, only whether somebody holds them there."""
+    name = call["username"] + (f"@{call['realm']}" if call.get("realm") else "")
+    users, now, password = call.cluster.access, call.world.now(), call["password"]
+    user, owner = access.usable(users, name, now), access.ticket_user(users, password, now)
     genuine = user is not None and (
-        user.password == access.secret_digest(password, name)
-        or access.ticket_user(access_, password, now) == name
+        owner == name
+        or (owner == "root@pam" and "path" not in call)  # who may take a ticket for anybody
+        or user.password == access.secret_digest(password, name)
     )
-    if not genuine:
+    held = access.effective(call.cluster, name, access.along(call.get("path"))[-1])
+    if not genuine or not held.keys() >= {*call.items_of("privs")}:
         raise Refused(401, "authentication failure")
-    found: dict[str, object] = {
-        "username": name,
-        "ticket": access.make_ticket(access_, name, now),
-        "CSRFPreventionToken": access.make_csrf(access_, name, now),
-        "cap": access.capabilities(call.cluster, name),
-        "clustername": call.cluster.name,
-    }
-    return found
+    answer: Row = {"username": name, "cap": access.capabilities(call.cluster, name)}
+    if "path" not in call:
+        answer["ticket"] = access.make_ticket(users, name, now)
+        answer["CSRFPreventionToken"] = access.make_csrf(users, name, now)
+    if "Sys.Audit" in access.effective(call.cluster, name, "/"):
+        answer["clustername"] = call.cluster.name
+    return answer
 
 
 @route("PUT /access/password")
-def change_password(call: Call) -> object:
-    userid = call.params["userid"]
-    user = _user(call, userid)
+def change_password(call: Call) -> None:
+    """Only root changes root's password and those of PAM; all others confirm who they are."""
+    user, users = access.find_user(call.cluster.access, call["userid"]), call.cluster.access.users
     if not call.is_root:
-        _confirm(call)
-    user.password = access.secret_digest(call.params["password"], userid)
-    return None
+        if user.userid == "root@pam":
+            raise denied()
+        if "confirmation-password" not in call:
+            raise invalid({"confirmation-password": "password is required to modify user"})
+        given = access.secret_digest(call["confirmation-password"], call.user)
+        refuse_if(users[call.user].password != given, "invalid credentials")
+        if user.userid != call.user and user.userid.endswith("@pam"):
+            raise denied()
+    _set_password(call, user)
 
 
-def _confirm(call: Call) -> None:
-    """All but root show that they are who they are once more."""
-    given = call.params.get("confirmation-password")
-    if given is None:
-        raise invalid({"confirmation-password": "password is required to modify user"})
-    own = call.cluster.access.users[call.user]
-    if own.password != access.secret_digest(given, call.user):
-        raise Refused(401, "authentication failure")
+def _set_password(call: Call, user: User) -> None:
+    name = user.userid.rpartition("@")[2]
+    realm = found(call.cluster.access.realms.get(name), f"auth domain '{name}' does not exist")
+    refuse_if(realm.type in REQUIRED, f"can't set password on auth type '{realm.type}'")
+    user.password = access.secret_digest(call["password"], user.userid)
 
 
 @route("GET /access/permissions")
-def permissions(call: Call) -> object:
-    who = call.params.get("userid", call.user)
-    if who.partition("!")[0] != call.user.partition("!")[0]:
+def permissions(call: Call) -> Row:
+    """One's own, those of one's tokens, or anybody's for whoever may audit."""
+    who = call.get("userid", call.user)
+    if call.user not in (who, who.partition("!")[0]):
         call.require("/access", "Sys.Audit")
-    paths = [call.params["path"]] if "path" in call.params else access.known_paths(call.cluster)
-    found = {}
-    for path in paths:
-        held = access.effective(call.cluster, who, path)
-        if held:
-            found[path] = {privilege: int(passes) for privilege, passes in held.items()}
-    return found
+    paths = [call["path"]] if "path" in call else access.known_paths(call.cluster)
+    held = {path: access.effective(call.cluster, who, path) for path in paths}
+    return {
+        path: {privilege: int(passes) for privilege, passes in found.items()}
+        for path, found in held.items()
+        if found or "path" in call
+    }
 
 
 # -- users ---------------------------------------------------------------------------------------
 
 
-def _user(call: Call, userid: str) -> User:
-    user = call.cluster.access.users.get(userid)
-    if user is None:
-        raise failed(f"no such user ('{userid}')")
-    return user
-
-
-def _user_row(call: Call, user: User) -> dict[str, object]:
-    row: dict[str, object] = {"userid": user.userid, "enable": int(user.enable)}
-    if user.expire is not None:
-        row["expire"] = user.expire
-    row |= {key: value for key, value in user.fields.items() if value}
-    realm = call.cluster.access.realms.get(user.userid.rpartition("@")[2])
-    if realm is not None:
-        row["realm-type"] = realm.type
-    return row
+def _user_row(user: User) -> Row:
+    expire = {} if user.expire is None else {"expire": user.expire}
+    fields = {key: value for key, value in user.fields.items() if value}
+    return {"enable": int(user.enable), **expire, **fields}
 
 
 @route("GET /access/users")
-def list_users(call: Call) -> object:
-    rows = []
-    manager = call.may("/access/groups", "User.Modify", "Sys.Audit", any_of=True)
-    for user in call.cluster.access.users.values():
-        if not manager and user.userid != call.user.partition("!")[0]:
+def list_users(call: Call) -> list[Row]:
+    """Oneself, and those whose groups one manages."""
+    config, rows = call.cluster.access, []
+    everybody = call.may("/access/groups", *MANAGERS, any_of=True)
+    managed = {g for g in config.groups if call.may(f"/access/groups/{g}", *MANAGERS, any_of=True)}
+    for userid, user in sorted(config.users.items()):
+        visible = everybody or userid == call.user or managed & {*user.groups}
+        if not visible or call.flag("enabled", user.enable) != user.enable:
             continue
-        if "enabled" in call.params and call.params.flag("enabled") != user.enable:
-            continue
-        row = _user_row(call, user)
-        if call.params.flag("full"):
-            row["groups"] = ",".join(user.groups)
-            row["tokens"] = [
-                {"tokenid": name, **_token_row(token)} for name, token in user.tokens.items()
-            ]
+        row = {"userid": userid} | _user_row(user)
+        realm = config.realms.get(userid.rpartition("@")[2])
+        if realm is not None:
+            row["realm-type"] = realm.type
+        if call.flag("full"):
+            row |= {"groups": ",".join(user.groups), "tokens": _token_rows(user) or None}
         rows.append(row)
     return rows
 
 
 @route("GET /access/users/{userid}")
-def get_user(call: Call) -> object:
-    user = _user(call, call.params["userid"])
-    row = _user_row(call, user)
-    row.pop("realm-type", None)
-    row.pop("userid")
-    row["groups"] = list(user.groups)
-    row["tokens"] = {n: _token_row(t) for n, t in user.tokens.items()} or None
-    return row
+def get_user(call: Call) -> Row:
+    user = access.find_user(call.cluster.access, call["userid"])
+    tokens = {name: _token_row(token) for name, token in user.tokens.items()}
+    return _user_row(user) | {"groups": list(user.groups), "tokens": tokens or None}
 
 
 @route("POST /access/users")
-def create_user(call: Call) -> object:
-    params, userid = call.params, call.params["userid"]
-    call.world.need_file_lock("create user failed", LOCK)
-    if userid in call.cluster.access.users:
-        raise failed(f"create user failed: user '{userid}' already exists")
-    user = User(userid, expire=0)
-    _change_user(call, user, "create")
-    if "password" in params:
-        user.password = access.secret_digest(params["password"], userid)
-    call.cluster.access.users[userid] = user
-    return None
+def create_user(call: Call) -> None:
+    userid = call["userid"]
+    with user_config(call, "create user failed") as config:
+        refuse_if(userid in config.users, f"user '{userid}' already exists")
+        user = config.users[userid] = User(userid, expire=0)
+        if "password" in call:
+            _set_password(call, user)
+        _change_user(call, user)
 
 
 @route("PUT /access/users/{userid}")
-def update_user(call: Call) -> object:
-    call.world.need_file_lock("update user failed", LOCK)
-    _change_user(call, _user(call, call.params["userid"]), "update")
-    return None
+def update_user(call: Call) -> None:
+    with user_config(call, "update user failed") as config:
+        _change_user(call, access.find_user(config, call["userid"]))
 
 
-def _change_user(call: Call, user: User, verb: str) -> None:
-    params = call.params
-    for group in params.items_of("groups"):
-        if group not in call.cluster.access.groups:
-            raise failed(f"{verb} user failed: no such group '{group}'")
-    if "groups" in params:
-        old = user.groups if params.flag("append") else []
-        user.groups = sorted({*old, *params.items_of("groups")})
-    user.enable = params.flag("enable", user.enable)
-    if "expire" in params:
-        user.expire = params.whole("expire")
-    user.fields |= {key: params[key] for key in FIELDS if key in params}
+def _change_user(call: Call, user: User) -> None:
+    groups = call.items_of("groups")
+    for group in groups:
+        refuse_if(group not in call.cluster.access.groups, f"no such group '{group}'")
+    if "groups" in call:
+        user.groups = sorted({*(user.groups if call.flag("append") else ()), *groups})
+    user.enable = call.flag("enable", user.enable)
+    if "expire" in call:
+        user.expire = call.whole("expire")
+    user.fields |= {key: call[key] for key in FIELDS if key in call}
 
 
 @route("DELETE /access/users/{userid}")
-def delete_user(call: Call) -> object:
-    userid = call.params["userid"]
-    call.world.need_file_lock("delete user failed", LOCK)
-    users = call.cluster.access.users
-    removed = users.pop(userid, None)
-    if removed is not None and userid == "root@pam":
-        users[userid] = User(userid, expire=0, password=removed.password)
-    acl = call.cluster.access.acl
-    call.cluster.access.acl = [
-        a for a in acl if a.who.partition("!")[0] != userid or a.kind == "group"
-    ]
-    return None
+def delete_user(call: Call) -> None:
+    """Nobody misses a user who is not there; root comes back at once, without tokens."""
+    userid = call["userid"]
+    with user_config(call, "delete user failed") as config:
+        removed = config.users.pop(userid, None)
+        if removed is not None and userid == "root@pam":
+            config.users[userid] = User(userid, expire=0, password=removed.password)
+        owned = [a for a in config.acl if a.who.partition("!")[0] == userid and a.kind != "group"]
+        config.acl = [entry for entry in config.acl if entry not in owned]
 
 
 # -- tokens --------------------------------------------------------------------------------------
 
 
-def _token_row(token: Token) -> dict[str, object]:
-    row: dict[str, object] = {"privsep": int(token.privsep), "expire": token.expire}
-    if token.comment:
-        row["comment"] = token.comment
-    return row
+def _token_row(token: Token) -> Row:
+    row: Row = {"privsep": int(token.privsep), "expire": token.expire}
+    return row | ({"comment": token.comment} if token.comment else {})
+
+
+def _token_rows(user: User) -> list[Row]:
+    return [{"tokenid": name, **_token_row(token)} for name, token in sorted(user.tokens.items())]
 
 
 def _token(call: Call) -> Token:
-    user = call.cluster.access.users.get(call.params["userid"])
-    token = user.tokens.get(call.params["tokenid"]) if user else None
-    if token is None:
-        raise failed(f"no such token '{call.params['tokenid']}' for user '{call.params['userid']}'")
-    return token
+    return access.find_token(call.cluster.access, call["userid"], call["tokenid"])
 
 
-def _new_secret(call: Call, token: Token) -> str:
-    secret = call.world.new_uuid()
-    token.digest = access.secret_digest(secret, f"{call.params['userid']}!{call.params['tokenid']}")
-    return secret
+def _new_secret(call: Call, token: Token) -> Row:
+    secret, full = call.world.new_uuid(), f"{call['userid']}!{call['tokenid']}"
+    token.digest = access.secret_digest(secret, full)
+    return {"full-tokenid": full, "value": secret}
 
 
 @route("GET /access/users/{userid}/token")
-def list_tokens(call: Call) -> object:
-    user = _user(call, call.params["userid"])
-    return [{"tokenid": name, **_token_row(token)} for name, token in user.tokens.items()]
+def list_tokens(call: Call) -> list[Row]:
+    return _token_rows(access.find_user(call.cluster.access, call["userid"]))
 
 
 @route("GET /access/users/{userid}/token/{tokenid}")
-def get_token(call: Call) -> object:
+def get_token(call: Call) -> Row:
     return _token_row(_token(call))
 
 
 @route("POST /access/users/{userid}/token/{tokenid}")
-def create_token(call: Call) -> object:
-    params, user = call.params, _user(call, call.params["userid"])
-    if params["tokenid"] in user.tokens:
+def create_token(call: Call) -> Row:
+    name = call["tokenid"]
+    if name in access.find_user(call.cluster.access, call["userid"]).tokens:
         raise invalid({"tokenid": "Token already exists."})
-    token = Token(
-        "", params.flag("privsep", default=True), params.whole("expire"), params.get("comment", "")
-    )
-    user.tokens[params["tokenid"]] = token
-    info = {key: params[key] for key in ("privsep", "expire", "comment") if key in params}
-    info.setdefault("privsep", "1")
-    return {
-        "full-tokenid": f"{user.userid}!{params['tokenid']}",
-        "value": _new_secret(call, token),
-        "info": info,
-    }
+    with user_config(call, "generating token failed") as config:
+        token = Token("", call.flag("privsep", True), call.whole("expire"), call.get("comment"))
+        config.users[call["userid"]].tokens[name] = token
+    info = {key: call[key] for key in ("privsep", "expire", "comment") if key in call}
+    return {"info": {"privsep": "1"} | info, **_new_secret(call, token)}
 
 
 @route("PUT /access/users/{userid}/token/{tokenid}")
-def update_token(call: Call) -> object:
-    params, token = call.params, _token(call)
-    token.privsep = params.flag("privsep", token.privsep)
-    token.expire = params.whole("expire", token.expire)
-    token.comment = params.get("comment", token.comment)
+def update_token(call: Call) -> Row:
+    _token(call)
+    with user_config(call, "updating token info failed"):
+        token = _token(call)
+        if "comment" in call.items_of("delete"):
+            token.comment = ""
+        token.privsep = call.flag("privsep", token.privsep)
+        token.expire = call.whole("expire", token.expire)
+        token.comment = call.get("comment") or token.comment
     row = _token_row(token)
-    if "privsep" in params:
-        row["privsep"] = params["privsep"]
-    if params.flag("regenerate"):
-        row["value"] = _new_secret(call, token)
-        row["full-tokenid"] = f"{params['userid']}!{params['tokenid']}"
-    return row
+    if "privsep" in call:
+        row["privsep"] = call["privsep"]
+    return row | (_new_secret(call, token) if call.flag("regenerate") else {})
 
 
 @route("DELETE /access/users/{userid}/token/{tokenid}")
-def delete_token(call: Call) -> object:
+def delete_token(call: Call) -> None:
     _token(call)
-    userid, name = call.params["userid"], call.params["tokenid"]
-    del call.cluster.access.users[userid].tokens[name]
-    acl = call.cluster.access.acl
-    call.cluster.access.acl = [a for a in acl if a.who != f"{userid}!{name}"]
-    return None
+    with user_config(call, "deleting token failed") as config:
+        del config.users[call["userid"]].tokens[call["tokenid"]]
+        full = f"{call['userid']}!{call['tokenid']}"
+        config.acl = [entry for entry in config.acl if entry.who != full]
 
 
 # -- groups --------------------------------------------------------------------------------------
 
 
+def _group(call: Call) -> str:
+    name = call["groupid"]
+    refuse_if(name not in call.cluster.access.groups, f"group '{name}' does not exist")
+    return name
+
+
 def _members(call: Call, group: str) -> list[str]:
-    return [user.userid for user in call.cluster.access.users.values() if group in user.groups]
+    users = call.cluster.access.users.items()
+    return sorted(userid for userid, user in users if group in user.groups)
 
 
 @route("GET /access/groups")
-def list_groups(call: Call) -> object:
+def list_groups(call: Call) -> list[Row]:
     rows = []
     for name, comment in call.cluster.access.groups.items():
-        row = {"groupid": name, "users": ",".join(_members(call, name))}
-        if comment:
-            row["comment"] = comment
-        if call.may("/access/groups", "User.Modify", "Sys.Audit", "Group.Allocate", any_of=True):
-            rows.append(row)
+        if call.may(f"/access/groups/{name}", *MANAGERS, "Group.Allocate", any_of=True):
+            row: Row = {"groupid": name, "users": ",".join(_members(call, name))}
+            rows.append(row | ({"comment": comment} if comment else {}))
     return rows
 
 
 @route("GET /access/groups/{groupid}")
-def get_group(call: Call) -> object:
-    name = call.params["groupid"]
-    if name not in call.cluster.access.groups:
-        raise failed(f"group '{name}' does not exist")
-    row: dict[str, object] = {"members": _members(call, name)}
-    if call.cluster.access.groups[name]:
-        row["comment"] = call.cluster.access.groups[name]
-    return row
+def get_group(call: Call) -> Row:
+    name = _group(call)
+    comment = call.cluster.access.groups[name]
+    return {"members": _members(call, name)} | ({"comment": comment} if comment else {})
 
 
 @route("POST /access/groups")
-def create_group(call: Call) -> object:
-    name = call.params["groupid"]
-    call.world.need_file_lock("create group failed", LOCK)
-    if name in call.cluster.access.groups:
-        raise failed(f"create group failed: group '{name}' already exists")
-    call.cluster.access.groups[name] = call.params.get("comment", "")
-    return None
+def create_group(call: Call) -> None:
+    name = call["groupid"]
+    with user_config(call, "create group failed") as config:
+        refuse_if(name in config.groups, f"group '{name}' already exists")
+        config.groups[name] = call.get("comment")
 
 
 @route("PUT /access/groups/{groupid}")
-def update_group(call: Call) -> object:
-    name = call.params["groupid"]
-    if name not in call.cluster.access.groups:
-        raise failed(f"update group failed: group '{name}' does not exist")
-    call.cluster.access.groups[name] = call.params.get("comment", call.cluster.access.groups[name])
-    return None
+def update_group(call: Call) -> None:
+    with user_config(call, "update group failed") as config:
+        name = _group(call)
+        config.groups[name] = call.get("comment", config.groups[name])
 
 
 @route("DELETE /access/groups/{groupid}")
-def delete_group(call: Call) -> object:
-    name, access_ = call.params["groupid"], call.cluster.access
-    if name not in access_.groups:
-        raise failed(f"delete group failed: group '{name}' does not exist")
-    del access_.groups[name]
-    for user in access_.users.values():
-        if name in user.groups:
-            user.groups.remove(name)
-    access_.acl = [a for a in access_.acl if not (a.kind == "group" and a.who == name)]
-    return None
+def delete_group(call: Call) -> None:
+    with user_config(call, "delete group failed") as config:
+        name = _group(call)
+        del config.groups[name]
+        for user in config.users.values():
+            user.groups = [group for group in user.groups if group != name]
+        config.acl = [a for a in config.acl if (a.kind, a.who) != ("group", name)]
 
 
 # -- roles ---------------------------------------------------------------------------------------
 
 
-def _builtin(call: Call) -> dict[str, frozenset[str]]:
-    return access.builtin_roles(call.cluster.release)
+def _built_in(call: Call) -> bool:
+    return call["roleid"] in access.builtin_roles(call.cluster.release)
 
 
 @route("GET /access/roles")
-def list_roles(call: Call) -> object:
-    rows: list[object] = [
-        {"roleid": name, "privs": ",".join(sorted(privileges)), "special": 1}
-        for name, privileges in _builtin(call).items()
-    ]
-    return rows + [
-        {"roleid": name, "privs": ",".join(sorted(privileges)), "special": 0}
-        for name, privileges in call.cluster.access.roles.items()
+def list_roles(call: Call) -> list[Row]:
+    own = call.cluster.access.roles
+    return [
+        {"roleid": name, "privs": ",".join(sorted(names)), "special": int(name not in own)}
+        for name, names in access.roles(call.cluster).items()
     ]
 
 
 @route("GET /access/roles/{roleid}")
-def get_role(call: Call) -> object:
-    name = call.params["roleid"]
-    if name not in _builtin(call) and name not in call.cluster.access.roles:
-        raise failed(f"role '{name}' does not exist")
-    return dict.fromkeys(sorted(access.role_privileges(call.cluster, name)), 1)
+def get_role(call: Call) -> Row:
+    name = call["roleid"]
+    held = found(access.roles(call.cluster).get(name), f"role '{name}' does not exist")
+    return dict.fromkeys(sorted(held), 1)
 
 
 @route("POST /access/roles")
-def create_role(call: Call) -> object:
-    name = call.params["roleid"]
+def create_role(call: Call) -> None:
+    name = call["roleid"]
     if name.lower().startswith("pve"):
-        raise invalid(
-            {"roleid": "cannot use role ID starting with the (case-insensitive) 'PVE' namespace"}
-        )
-    if name in call.cluster.access.roles or name in _builtin(call):
-        raise failed(f"create role failed: role '{name}' already exists")
-    call.cluster.access.roles[name] = call.params.items_of("privs")
-    return None
+        text = "cannot use role ID starting with the (case-insensitive) 'PVE' namespace"
+        raise invalid({"roleid": text})
+    with user_config(call, "create role failed") as config:
+        refuse_if(name in access.roles(call.cluster), f"role '{name}' already exists")
+        config.roles[name] = call.items_of("privs")
 
 
 @route("PUT /access/roles/{roleid}")
-def update_role(call: Call) -> object:
-    name, roles = call.params["roleid"], call.cluster.access.roles
-    if name in _builtin(call):
-        raise failed(f"auto-generated role '{name}' cannot be modified")
-    if name not in roles:
-        raise failed(f"update role failed: role '{name}' does not exist")
-    old = roles[name] if call.params.flag("append") else []
-    roles[name] = sorted({*old, *call.params.items_of("privs")})
-    return None
+def update_role(call: Call) -> None:
+    name = call["roleid"]
+    refuse_if(_built_in(call), f"auto-generated role '{name}' cannot be modified")
+    with user_config(call, "update role failed") as config:
+        refuse_if(name not in config.roles, f"role '{name}' does not exist")
+        kept = config.roles[name] if call.flag("append") else []
+        config.roles[name] = sorted({*kept, *call.items_of("privs")})
 
 
 @route("DELETE /access/roles/{roleid}")
-def delete_role(call: Call) -> object:
-    name = call.params["roleid"]
-    if name in _builtin(call):
-        raise failed(f"auto-generated role '{name}' cannot be deleted")
-    if name not in call.cluster.access.roles:
-        raise failed(f"delete role failed: role '{name}' does not exist")
-    del call.cluster.access.roles[name]
-    call.cluster.access.acl = [a for a in call.cluster.access.acl if a.role != name]
-    return None
+def delete_role(call: Call) -> None:
+    name = call["roleid"]
+    refuse_if(_built_in(call), f"auto-generated role '{name}' cannot be deleted")
+    with user_config(call, "delete role failed") as config:
+        refuse_if(name not in config.roles, f"role '{name}' does not exist")
+        del config.roles[name]
+        config.acl = [entry for entry in config.acl if entry.role != name]
 
 
 # -- ACLs ----------------------------------------------------------------------------------------
 
 
 @route("GET /access/acl")
-def list_acl(call: Call) -> object:
+def list_acl(call: Call) -> list[Row]:
     auditor = call.may("/access", "Sys.Audit")
     return [
         {
-            "path": entry.path,
-            "type": entry.kind,
-            "ugid": entry.who,
-            "roleid": entry.role,
+            "path": entry.path, "type": entry.kind, "ugid": entry.who, "roleid": entry.role,
             "propagate": int(entry.propagate),
         }
-        for entry in sorted(call.cluster.access.acl, key=lambda a: a.path)
-        if auditor or call.may(entry.path, "Permissions.Modify")
-    ]
+        for entry in sorted(call.cluster.access.acl, key=lambda entry: entry.path)
+        if auditor or call.may(entry.path, *access.modifiers(entry.path), any_of=True)
+    ]  # fmt: skip
 
 
 @route("PUT /access/acl")
-def change_acl(call: Call) -> object:
-    params, access_ = call.params, call.cluster.access
-    subjects = ("users", "groups", "tokens")
-    if not any(name in params for name in subjects):
+def change_acl(call: Call) -> None:
+    if not any(call.get(kind) for kind in SUBJECTS):
         text = "either 'users', 'groups' or 'tokens' is required."
-        raise invalid(dict.fromkeys(subjects, text))
-    path = "/" + params["path"].strip("/")
-    if not ACL_PATHS.fullmatch(path):
-        raise invalid({"path": f"invalid ACL path '{params['path']}'"})
-    call.world.need_file_lock("ACL update failed", LOCK)
-    removing, propagate = params.flag("delete"), params.flag("propagate", default=True)
-    for role in params.items_of("roles"):
-        _check_role(call, role, path)
-        for kind in subjects:
-            for who in params.items_of(kind):
-                _check_subject(call, kind, who)
-                entry = Acl(path, kind[:-1], who, role, propagate)
-                access_.acl = [a for a in access_.acl if not _same(a, entry)]
-                if not removing:
-                    access_.acl.append(entry)
-    return None
-
-
-def _same(one: Acl, other: Acl) -> bool:
-    return (one.path, one.kind, one.who, one.role) == (
-        other.path,
-        other.kind,
-        other.who,
-        other.role,
-    )
+        raise invalid(dict.fromkeys(SUBJECTS, text))
+    path, removing = access.along(call["path"])[-1], call.flag("delete")
+    known = re.fullmatch(r"[\w.\-/]+", path) if removing else ACL_PATHS.fullmatch(path)
+    if not known:
+        raise invalid({"path": f"invalid ACL path '{call['path']}'"})
+    with user_config(call, "ACL update failed") as config:
+        for role in call.items_of("roles"):
+            _check_role(call, role, path)
+            for kind in SUBJECTS:
+                for who in call.items_of(kind):
+                    _check_subject(config, kind, who)
+                    entry = Acl(path, kind[:-1], who, role, call.flag("propagate", True))
+                    key = (entry.path, entry.kind, who, role)
+                    others = [a for a in config.acl if (a.path, a.kind, a.who, a.role) != key]
+                    config.acl = others if removing else [*others, entry]
 
 
 def _check_role(call: Call, role: str, path: str) -> None:
-    if role not in _builtin(call) and role not in call.cluster.access.roles:
-        raise failed(f"ACL update failed: role '{role}' does not exist")
-    if not call.may(path, "Permissions.Modify"):
-        lacking = access.role_privileges(call.cluster, role) - access.privileges(
-            call.cluster, call.user, path
+    """Who may not change permissions hands on at most what they hold, and as far as they do."""
+    needed = found(access.roles(call.cluster).get(role), f"role '{role}' does not exist")
+    held = access.effective(call.cluster, call.user, path)
+    if "Permissions.Modify" in held:
+        return
+    removing = call.flag("delete")
+    passing = call.flag("propagate", True) and not removing
+    fault = ""
+    if not needed <= held.keys():
+        fault = " - requires 'Permissions.Modify' or superset of privileges."
+    elif passing and not all(held[privilege] for privilege in needed):
+        fault = (
+            " with propagation - requires 'Permissions.Modify'"
+            " or propagated superset of privileges."
         )
-        if lacking:
-            raise denied(f"{path}, {sorted(lacking)[0]}")
+    elif role == "NoAccess":
+        fault = " - requires 'Permissions.Modify'"
+    if fault:
+        raise invalid({"role": f"Cannot {'remove' if removing else 'add'} role '{role}'{fault}"})
 
 
-def _check_subject(call: Call, kind: str, who: str) -> None:
-    access_ = call.cluster.access
-    if kind == "users" and who not in access_.users:
-        raise failed(f"ACL update failed: user '{who}' does not exist")
-    if kind == "groups" and who not in access_.groups:
-        raise failed(f"ACL update failed: group '{who}' does not exist")
+def _check_subject(config: Access, kind: str, who: str) -> None:
     if kind == "tokens":
-        user, _, token = who.partition("!")
-        if user not in access_.users or token not in access_.users[user].tokens:
-            raise failed(f"ACL update failed: no such token '{token}' for user '{user}'")
+        userid, _, tokenid = who.partition("!")
+        access.find_token(config, userid, tokenid)
+    else:
+        known = config.users if kind == "users" else config.groups
+        refuse_if(who not in known, f"{kind[:-1]} '{who}' does not exist")
 
 
 # -- realms and second factors -------------------------------------------------------------------
 
 
+def _check_realm(call: Call, realm: Section, verb: str) -> None:
+    """Rules of a realm as it shall be; there is one default."""
+    failure = REALMS.failure(verb)
+    if verb == "create":
+        reserved = f"{failure}unable to create builtin type '{realm.type}'"
+        refuse_if(realm.type not in REQUIRED, reserved)
+        for name in REQUIRED[realm.type]:
+            missing = f"{failure}missing value for required option '{name}'"
+            refuse_if(name not in realm.options, missing)
+    refuse_if(call.params.keys() <= {"realm", "digest"}, f"{failure}no options specified")
+    if call.flag("default"):
+        for other in call.cluster.access.realms.values():
+            other.options.pop("default", None)
+
+
+REALMS: File = File(
+    "/access/domains",
+    "realm",
+    sections=lambda cluster: cluster.access.realms,
+    taken="domain '{}' already exists",
+    missing="domain '{}' does not exist",
+    prefix="add auth server failed: ",
+    update_prefix="update auth server failed: ",
+    fixed=frozenset({"password", "check-connection"}),
+    gate=lambda call, verb: call.world.need_file_lock(
+        REALMS.failure(verb).removesuffix(": "), "file-domains_cfg"
+    ),
+    check=_check_realm,
+    elsewhere=(
+        "GET /access/domains", "GET /access/domains/{realm}", "DELETE /access/domains/{realm}",
+    ),
+).serve()  # fmt: skip
+
+
 @route("GET /access/domains")
-def list_realms(call: Call) -> object:
+def list_realms(call: Call) -> list[Row]:
     rows = []
-    for realm in call.cluster.access.realms.values():
-        row = {"realm": realm.name, "type": realm.type}
-        if "comment" in realm.options:
-            row["comment"] = realm.options["comment"]
+    for name, realm in call.cluster.access.realms.items():
+        told = {
+            "comment": realm.options.get("comment"),
+            "default": int(realm.options.get("default", 0)),
+        }
+        row: Row = {"realm": name, "type": realm.type}
+        row |= {key: value for key, value in told.items() if value}
         rows.append(row)
     return rows
 
 
-@route("POST /access/domains")
-def create_realm(call: Call) -> object:
-    name = call.params["realm"]
-    if name in call.cluster.access.realms:
-        raise failed(f"add auth server failed: domain '{name}' already exists")
-    options = {k: v for k, v in call.params.items() if k not in ("realm", "type")}
-    call.cluster.access.realms[name] = Realm(name, call.params["type"], options)
-    return None
-
-
 @route("GET /access/domains/{realm}")
-def get_realm(call: Call) -> object:
-    realm = call.cluster.access.realms.get(call.params["realm"])
-    if realm is None:
-        raise failed(f"domain '{call.params['realm']}' does not exist")
-    return {"type": realm.type, **realm.options}
+def get_realm(call: Call) -> Row:
+    row = REALMS.row(call, REALMS.find(call))
+    del row["realm"]
+    return row
 
 
 @route("DELETE /access/domains/{realm}")
-def delete_realm(call: Call) -> object:
-    name = call.params["realm"]
-    if name not in call.cluster.access.realms:
-        raise failed(f"delete auth server failed: domain '{name}' does not exist")
+def delete_realm(call: Call) -> None:
+    """The two that PVE comes with are there again as soon as they are gone."""
+    name, realms, failure = call["realm"], call.cluster.access.realms, "delete auth server failed"
+    call.world.need_file_lock(failure, "file-domains_cfg")
+    refuse_if(name not in realms, f"{failure}: authentication domain '{name}' does not exist")
     if name not in ("pam", "pve"):
-        del call.cluster.access.realms[name]
-    return None
+        del realms[name]
 
 
 @route("GET /access/tfa")
-def list_tfa(call: Call) -> object:
+def list_tfa(call: Call) -> list[Row]:
     return []

@@ -29,6 +29,12 @@ class Refused(Exception):
     def reason(self) -> str:
         return self.message.split("\n", 1)[0]
 
+    @property
+    def nested(self) -> str:
+        """As a call tells it that failed for this reason: `400 Parameter verification failed.`"""
+        status = "" if self.status == 500 else f"{self.status} "
+        return status + self.message + "".join(f"\n{k}: {text}" for k, text in self.errors.items())
+
 
 def failed(message: str) -> Refused:
     """PVE's plain failure: 500, told apart by its text alone."""

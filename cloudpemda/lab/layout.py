@@ -134,7 +134,7 @@ def _access(root_password: str) -> state.Access:
         "pam": "Linux PAM standard authentication",
         "pve": "Proxmox VE authentication server",
     }
-    realms = {name: state.Realm(name, name, {"comment": text}) for name, text in comments.items()}
+    realms = {name: state.Section(name, name, {"comment": text}) for name, text in comments.items()}
     return state.Access(users={"root@pam": root}, realms=realms, key=secrets.token_hex(32))
 
 

@@ -1,133 +1,108 @@
 """Pools: named sets of VMs and storages, up to three levels deep."""
 
+from typing import TypeVar
+
+from cloudpemda.lab import access
+from cloudpemda.lab.api_access import user_config
 from cloudpemda.lab.api_cluster import storage_resource
-from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.guests import vm_resource
-from cloudpemda.lab.routes import route
+from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.state import Pool
 from cloudpemda.lab.world import Call
 
-LOCK = "file-user_cfg"
+Member = TypeVar("Member")
 
 
-def _pool(call: Call, prefix: str = "") -> Pool:
-    pool = call.cluster.pools.get(call.params["poolid"])
-    if pool is None:
-        raise failed(f"{prefix}pool '{call.params['poolid']}' does not exist")
-    return pool
+def _pool(call: Call) -> Pool:
+    name = call["poolid"]
+    return found(call.cluster.pools.get(name), f"pool '{name}' does not exist")
+
+
+def _head(pool: Pool) -> Row:
+    comment = {} if pool.comment is None else {"comment": pool.comment}
+    return {"poolid": pool.name, **comment}
 
 
 @route("GET /pools")
 def list_pools(call: Call) -> object:
-    if "poolid" in call.params:
-        pool = _pool(call)
-        call.require(f"/pool/{pool.name}", "Pool.Audit")
-        return [_content(call, pool)]
-    return [
-        _head(pool)
-        for pool in call.cluster.pools.values()
-        if call.may(f"/pool/{pool.name}", "Pool.Audit")
-    ]
-
-
-def _head(pool: Pool) -> dict[str, object]:
-    head: dict[str, object] = {"poolid": pool.name}
-    if pool.comment is not None:
-        head["comment"] = pool.comment
-    return head
-
-
-def _content(call: Call, pool: Pool) -> dict[str, object]:
-    kind = call.params.get("type")
-    members: list[object] = []
-    if kind in (None, "qemu"):
-        for vmid in pool.vms:
-            guest = call.cluster.guests.get(vmid)
-            if guest is not None:
-                members.append(vm_resource(call.world, guest))
-    if kind in (None, "storage"):
-        members += [
-            storage_resource(call.world, name, node)
-            for name in pool.storages
-            if name in call.cluster.storages
-            for node in call.cluster.nodes
-        ]
-    return {**_head(pool), "members": members}
+    if "poolid" in call:
+        call.require(f"/pool/{call['poolid']}", "Pool.Audit")
+        return [get_pool(call)]
+    pools = sorted(call.cluster.pools.items())
+    return [_head(pool) for name, pool in pools if call.may(f"/pool/{name}", "Pool.Audit")]
 
 
 @route("GET /pools/{poolid}")
-def get_pool(call: Call) -> object:
-    return _content(call, _pool(call))
+def get_pool(call: Call) -> Row:
+    """A pool and what is in it; a storage as the node sees it that answers, if it can."""
+    pool, guests = _pool(call), call.cluster.guests
+    members: list[Row] = []
+    for vmid in sorted(pool.vms, key=str):
+        if vmid in guests and call.get("type") in ("", guests[vmid].kind):
+            members.append(vm_resource(call.world, guests[vmid]))
+    for name in sorted(pool.storages):
+        storage = call.cluster.storages.get(name)
+        if storage is not None and call.get("type") in ("", "storage"):
+            nodes = sorted(storage.nodes) or [call.node]
+            node = call.node if call.node in nodes else nodes[0]
+            members.append(storage_resource(call.world, name, node))
+    return {**_head(pool), "members": members}
 
 
 @route("POST /pools")
-def create_pool(call: Call) -> object:
-    name, pools = call.params["poolid"], call.cluster.pools
-    call.world.need_file_lock("create pool failed", LOCK)
-    if name in pools:
-        raise failed(f"create pool failed: pool '{name}' already exists")
-    parent = name.rpartition("/")[0]
-    if parent and parent not in pools:
-        raise failed(f"create pool failed: parent '{parent}' of pool '{name}' does not exist")
-    pools[name] = Pool(name, call.params.get("comment"))
-    return None
+def create_pool(call: Call) -> None:
+    name, parent = call["poolid"], call["poolid"].rpartition("/")[0]
+    with user_config(call, "create pool failed"):
+        pools = call.cluster.pools
+        refuse_if(name in pools, f"pool '{name}' already exists")
+        orphan = parent and parent not in pools
+        refuse_if(orphan, f"parent '{parent}' of pool '{name}' does not exist")
+        pools[name] = Pool(name, call.params.get("comment"))
 
 
 @route("PUT /pools", "PUT /pools/{poolid}")
-def update_pool(call: Call) -> object:
-    call.world.need_file_lock("update pools failed", LOCK)
-    pool = _pool(call, "update pools failed: ")
-    if "comment" in call.params:
-        pool.comment = call.params["comment"]
-    removing = call.params.flag("delete")
-    for text in call.params.items_of("vms"):
-        call.require(f"/vms/{text}", "VM.Allocate")
-        _change_vm(call, pool, int(text), removing)
-    for name in call.params.items_of("storage"):
-        call.require(f"/storage/{name}", "Datastore.Allocate")
-        if removing and name not in pool.storages:
-            raise failed(f"update pools failed: Storage '{name}' is not a pool member")
-        if removing:
-            pool.storages.remove(name)
-        elif name in pool.storages:
-            raise failed(f"update pools failed: Storage '{name}' is already a pool member")
-        else:
-            pool.storages.append(name)
-    return None
+def update_pool(call: Call) -> None:
+    with user_config(call, "update pools failed"):
+        pool = _pool(call)
+        pool.comment = call.params.get("comment", pool.comment)
+        for vmid in call.items_of("vms"):
+            path = f"/vms/{vmid}"
+            call.require(path, *access.modifiers(path), any_of=True)
+            if not call.flag("delete"):
+                _take_from_others(call, pool, int(vmid))
+            _change(call, pool.vms, int(vmid), f"VM {vmid}")
+        for name in call.items_of("storage"):
+            path = f"/storage/{name}"
+            call.require(path, *access.modifiers(path), any_of=True)
+            _change(call, pool.storages, name, f"Storage '{name}'")
 
 
-def _change_vm(call: Call, pool: Pool, vmid: int, removing: bool) -> None:
-    current = next((p for p in call.cluster.pools.values() if vmid in p.vms), None)
-    if removing:
-        if current is not pool:
-            raise failed(f"update pools failed: VM {vmid} is not a pool member")
-        pool.vms.remove(vmid)
-        return
-    if current is pool:
-        raise failed(f"update pools failed: VM {vmid} is already a pool member")
-    if current is not None:
-        if not call.params.flag("allow-move"):
-            raise failed(
-                f"update pools failed: VM {vmid} belongs already to pool '{current.name}' "
-                "and 'allow-move' is not set"
-            )
-        current.vms.remove(vmid)
-    pool.vms.append(vmid)
+def _change(call: Call, members: list[Member], member: Member, shown: str) -> None:
+    removing = call.flag("delete")
+    word = "not" if removing else "already"
+    refuse_if((member in members) != removing, f"{shown} is {word} a pool member")
+    (members.remove if removing else members.append)(member)
+
+
+def _take_from_others(call: Call, pool: Pool, vmid: int) -> None:
+    """A VM is in one pool: moving it takes a word, and the right over the other pool."""
+    for other in call.cluster.pools.values():
+        if other is not pool and vmid in other.vms:
+            stays = f"VM {vmid} belongs already to pool '{other.name}' and 'allow-move' is not set"
+            refuse_if(not call.flag("allow-move"), stays)
+            call.require(f"/pool/{other.name}", "Pool.Allocate")
+            other.vms.remove(vmid)
 
 
 @route("DELETE /pools", "DELETE /pools/{poolid}")
-def delete_pool(call: Call) -> object:
-    call.world.need_file_lock("delete pool failed", LOCK)
-    pool = _pool(call, "delete pool failed: ")
-    held = next(
-        (f"pool '{name}'" for name in call.cluster.pools if name.startswith(pool.name + "/")), ""
-    )
-    if not held and pool.vms:
-        held = f"VM {min(pool.vms)}"
-    if not held and pool.storages:
-        held = f"storage '{pool.storages[0]}'"
-    if held:
-        raise Refused(500, f"delete pool failed: pool '{pool.name}' is not empty (contains {held})")
-    del call.cluster.pools[pool.name]
-    call.cluster.access.acl = [a for a in call.cluster.access.acl if a.path != f"/pool/{pool.name}"]
-    return None
+def delete_pool(call: Call) -> None:
+    """Only an empty one; what the cluster does not know any more does not count."""
+    with user_config(call, "delete pool failed") as config:
+        pool, cluster = _pool(call), call.cluster
+        held = [f"pool '{n}'" for n in sorted(cluster.pools) if n.startswith(f"{pool.name}/")]
+        held += [f"VM {v}" for v in sorted(pool.vms, key=str) if v in cluster.guests]
+        held += [f"storage '{n}'" for n in sorted(pool.storages) if n in cluster.storages]
+        refuse_if(held, f"pool '{pool.name}' is not empty (contains {held[0] if held else ''})")
+        del cluster.pools[pool.name]
+        config.acl = [entry for entry in config.acl if entry.path != f"/pool/{pool.name}"]

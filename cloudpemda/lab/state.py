@@ -145,7 +145,9 @@ class Acl:
 
 
 @dataclass
-class Realm:
+class Section:
+    """A section of a configuration file (HA rule, backup job, realm, …): texts by option."""
+
     name: str
     type: str
     options: dict[str, str] = field(default_factory=dict)
@@ -157,7 +159,7 @@ class Access:
     groups: dict[str, str] = field(default_factory=dict)  # comment by name
     roles: dict[str, list[str]] = field(default_factory=dict)
     acl: list[Acl] = field(default_factory=list)
-    realms: dict[str, Realm] = field(default_factory=dict)
+    realms: dict[str, Section] = field(default_factory=dict)
     key: str = ""  # signs tickets
 
 
@@ -183,15 +185,6 @@ class Task:
     endtime: float | None = None
     status: str = ""
     log: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Section:
-    """One section of a configuration file (HA rule or group, backup job): texts by option."""
-
-    name: str
-    type: str
-    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cloudpemda.lab import access
 from cloudpemda.lab.clock import Clock
-from cloudpemda.lab.errors import denied, found, refuse_if
+from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.params import Params
 from cloudpemda.lab.state import Cluster, Node, Task, Vm
 from cloudpemda.lab.work import Scheduler, Tasks, Work
@@ -113,16 +113,12 @@ class Call:
         return self.world.vm_on(self.node, self.whole("vmid"))
 
     def may(self, path: str, *privileges: str, any_of: bool = False) -> bool:
-        held = access.privileges(self.cluster, self.user, path)
-        return bool(held & {*privileges}) if any_of else held >= {*privileges}
+        held = access.effective(self.cluster, self.user, path)
+        test = any if any_of else all
+        return test(privilege in held for privilege in privileges)
 
     def require(self, path: str, *privileges: str, any_of: bool = False) -> None:
-        held = access.privileges(self.cluster, self.user, path)
-        missing = [privilege for privilege in privileges if privilege not in held]
-        if any_of and len(missing) == len(privileges):
-            raise denied(f"{path}, {'|'.join(privileges)}")
-        if not any_of and missing:
-            raise denied(f"{path}, {missing[0]}")
+        access.require(self.cluster, self.user, path, privileges, any_of=any_of)
 
     def start(self, kind: str, subject: object, work: Callable[[Task], Work]) -> str:
         return self.world.tasks.start(self.here, kind, str(subject), self.user, work).upid
