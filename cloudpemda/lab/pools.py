@@ -36,14 +36,13 @@ def list_pools(call: Call) -> object:
 @route("GET /pools/{poolid}")
 def get_pool(call: Call) -> Row:
     """A pool and what is in it; a storage as the node sees it that answers, if it can."""
-    pool, guests = _pool(call), call.cluster.guests
-    members: list[Row] = []
-    for vmid in sorted(pool.vms, key=str):
-        if vmid in guests and call.get("type") in ("", guests[vmid].kind):
-            members.append(vm_resource(call.world, guests[vmid]))
+    pool, kind = _pool(call), call.get("type")
+    guests = [call.cluster.guests.get(vmid) for vmid in sorted(pool.vms, key=str)]
+    shown = [guest for guest in guests if guest is not None and kind in ("", guest.kind)]
+    members = [vm_resource(call.world, guest) for guest in shown]
     for name in sorted(pool.storages):
         storage = call.cluster.storages.get(name)
-        if storage is not None and call.get("type") in ("", "storage"):
+        if storage is not None and kind in ("", "storage"):
             nodes = sorted(storage.nodes) or [call.node]
             node = call.node if call.node in nodes else nodes[0]
             members.append(storage_resource(call.world, name, node))
