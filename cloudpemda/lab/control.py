@@ -82,6 +82,7 @@ class Control:
                 "version": world.cluster.version,
                 "nodes": {node.name: "online" if node.online else "offline" for node in nodes},
                 "vms": len(world.cluster.vms),
+                "containers": len(world.cluster.containers),
                 "running_tasks": len(world.tasks.running),
             }
         rate = "auto" if lab.clock.rate is None else lab.clock.rate

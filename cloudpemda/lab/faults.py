@@ -28,6 +28,7 @@ from pydantic import (
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import LabError, Refused
+from cloudpemda.lab.guests import add_container
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
 from cloudpemda.lab.routes import Row
@@ -140,10 +141,10 @@ class TaskCrash(Timed):
 
 
 class OutsideChange(Timed):
-    """Somebody else's hand: root makes, changes or deletes a VM, past every check."""
+    """Somebody else's hand: root makes, changes or deletes a guest, past every check."""
 
     do: Literal["outside-change"]
-    action: Literal["create-vm", "change-vm", "delete-vm"]
+    action: Literal["create-vm", "create-container", "change-vm", "delete-vm"]
     vmid: int
     node: str | None = None
     config: dict[str, object] = Field({}, validation_alias=AliasChoices("config", "set"))
@@ -151,20 +152,23 @@ class OutsideChange(Timed):
     status: Literal["running", "stopped"] | None = None
 
     def strike(self, world: World) -> None:
-        vms = world.cluster.vms
+        vms, guests = world.cluster.vms, world.cluster.guests
         settings = {key: str(value) for key, value in self.config.items()}
-        if self.action == "create-vm":
-            if self.vmid in vms:
+        if self.action.startswith("create"):
+            if self.vmid in guests:
                 raise LabError("lab.vm-exists", vmid=self.vmid)
             node = node_of(world, self.node or world.cluster.online[0]).name
+        if self.action == "create-container":
+            add_container(world.cluster, self.vmid, node, settings, 8, world.now())
+        elif self.action == "create-vm":
             config = {"name": f"outside-{self.vmid}", "boot": " "} | settings
             vms[self.vmid] = Vm(self.vmid, node, config, created=world.now())
-        elif self.vmid not in vms:
+        elif self.vmid not in (vms if self.action == "delete-vm" else guests):
             raise LabError("lab.no-such-vm", vmid=self.vmid)
         elif self.action == "delete-vm":
             remove(world, vms[self.vmid])
         else:
-            vm = vms[self.vmid]
+            vm = guests[self.vmid]
             vm.config.update(settings)
             for key in self.delete:
                 vm.config.pop(key, None)
@@ -311,7 +315,7 @@ def set_node(world: World, name: str, *, online: bool) -> None:
         return
     node.online = online
     world.note("node-up" if online else "node-down", node=name)
-    guests = [vm for vm in world.cluster.vms.values() if vm.node == name]
+    guests = [vm for vm in world.cluster.guests.values() if vm.node == name]
     if online:
         node.booted = world.now()
         for vm in guests:

@@ -17,7 +17,7 @@ NO_PRESSURE = {f"pressure{what}": 0 for what in PRESSURES}
 def _figures(world: World, guest: Vm) -> Row:
     """What a node's statistics have of any guest."""
     container, running = guest.kind == "lxc", guest.status != "stopped"
-    disk = parse_drive(guest.config["rootfs"]) if container else boot_disk(guest.config)
+    disk = parse_drive(guest.config.get("rootfs", "")) if container else boot_disk(guest.config)
     return {
         "vmid": guest.vmid,
         "name": guest.name,
@@ -67,18 +67,20 @@ def vm_resource(world: World, guest: Vm, pool: str = "") -> Row:
 
 
 def add_container(
-    cluster: Cluster, vmid: int, node: str, config: Mapping[str, str], storage: str, now: float
-) -> None:
-    """Somebody else's container, its root disk on a storage: `config` over what PVE would set."""
+    cluster: Cluster, vmid: int, node: str, config: Mapping[str, str], disk: int, now: float
+) -> Vm:
+    """Somebody else's container, with a root disk of so many GiB where root disks may be."""
     plain = {"arch": "amd64", "cores": "1", "hostname": f"CT{vmid}", "memory": "512"}
-    plain |= {"ostype": "debian", "rootfs": f"{storage}:8", "swap": "512", **config}
-    name, _, size = plain["rootfs"].partition(":")
-    place = storages.place(storages.storage_of(cluster, name), node)
-    volid = f"{name}:subvol-{vmid}-disk-0"
-    plain["rootfs"] = f"{volid},size={size}G"
-    volume = Volume(volid, place, int(size) * GIB, "subvol", "rootdir", vmid, now)
-    cluster.volumes.append(volume)
-    cluster.containers[vmid] = Vm(vmid, node, plain, created=now, kind="lxc")
+    plain |= {"ostype": "debian", "swap": "512", **config}
+    for storage in cluster.storages.values():
+        if "rootdir" in storage.content and storages.available_on(storage, node):
+            volid, place = f"{storage.name}:subvol-{vmid}-disk-0", storages.place(storage, node)
+            plain |= {"rootfs": f"{volid},size={disk}G"}
+            cluster.volumes.append(Volume(volid, place, disk * GIB, "subvol", "rootdir", vmid, now))
+            break
+    guest = Vm(vmid, node, plain, created=now, kind="lxc")
+    cluster.containers[vmid] = guest
+    return guest
 
 
 def _container(call: Call) -> Vm:

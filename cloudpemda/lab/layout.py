@@ -15,6 +15,7 @@ from cloudpemda.document import load, load_bytes, validate
 from cloudpemda.document.fields import Name, Size, Strict
 from cloudpemda.lab import access, state
 from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.guests import add_container
 from cloudpemda.units import MiB
 
 VERSIONS = {"9.2": "9.2.11", "8.4": "8.4.21"}
@@ -49,12 +50,24 @@ class StorageLayout(Strict):
     shared: bool = False
 
 
+class ContainerLayout(Strict):
+    """Somebody else's container: it runs, is listed, and counts."""
+
+    vmid: int = Field(ge=100)
+    node: Name
+    name: str
+    cores: int = Field(default=1, ge=1)
+    memory: Size = MiB(512)
+    disk: Size = MiB(8 * 1024)
+
+
 class ClusterLayout(Strict):
     version: Literal["9.2", "8.4"] = "9.2"
     nodes: Mapping[Name, NodeLayout] = Field(min_length=1)
     storages: Mapping[str, StorageLayout] = {}
     images: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ("vmbr0",)
+    containers: tuple[ContainerLayout, ...] = ()
 
 
 class ClockLayout(Strict):
@@ -125,6 +138,14 @@ def build(
             raise LabError("lab.layout-invalid", where=f"clusters.{name}.images", error=volid)
         for node in [""] if known.shared else cluster.nodes:
             cluster.volumes.append(image(volid, node, now))
+    for here in layout.containers:
+        if here.node not in cluster.nodes:
+            raise LabError(
+                "lab.layout-invalid", where=f"clusters.{name}.containers", error=here.node
+            )
+        config = {"hostname": here.name, "cores": str(here.cores), "memory": str(here.memory)}
+        guest = add_container(cluster, here.vmid, here.node, config, here.disk // 1024, now - 3600)
+        guest.status, guest.started, guest.pid = "running", now - 3600, here.vmid
     return cluster
 
 

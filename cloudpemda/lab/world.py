@@ -56,6 +56,12 @@ class World:
         missing = f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist"
         return found(vm if vm and vm.node == node else None, missing)
 
+    def taken(self, vmid: int) -> str:
+        """PVE's words for an id in use, empty for a free one."""
+        guest = self.cluster.guests.get(vmid)
+        kind = "CT" if guest and guest.kind == "lxc" else "VM"
+        return f"{kind} {vmid} already exists on node '{guest.node}'" if guest else ""
+
     def seen(self, vm: Vm) -> bool:
         """Whether the statistics daemon of the VM's node knows it: they look every ten seconds."""
         age = self.now() - vm.created

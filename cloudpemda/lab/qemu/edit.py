@@ -122,10 +122,8 @@ def create_vm(call: Call) -> object:
     check_drives(call, settings)
     check_settings(call, settings)
     check_bridges(call, settings)
-    taken = call.cluster.guests.get(vmid)
-    if taken is not None:
-        guest = f"{'CT' if taken.kind == 'lxc' else 'VM'} {vmid}"
-        raise failed(f"unable to create VM {vmid} - {guest} already exists on node '{taken.node}'")
+    taken = call.world.taken(vmid)
+    refuse_if(taken, f"unable to create VM {vmid} - {taken}")
     vm = Vm(vmid, call.node, {"lock": "create"}, created=call.world.now())
     call.cluster.vms[vmid] = vm
     return call.start("qmcreate", vmid, lambda task: _create(call, vm, settings, task))

@@ -59,6 +59,7 @@ def clone_vm(call: Call) -> object:
         call.require(f"/storage/{storages.split(drive.volid)[0]}", "Datastore.AllocateSpace")
     vm = Vm(newid, target, {"lock": "clone"}, created=call.world.now())
     refuse_if(newid in cluster.vms, f"unable to create VM {newid}: config file already exists")
+    refuse_if(newid in cluster.containers, call.world.taken(newid))
     return _begin_clone(call, source, vm, full)
 
 
