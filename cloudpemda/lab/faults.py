@@ -98,14 +98,11 @@ class Timed(Shape):
 
 
 class Power(Timed):
-    do: Literal["node-down", "node-up", "node-hang"]
+    do: Literal["node-down", "node-up"]
     node: str
 
     def strike(self, world: World) -> None:
-        if self.do == "node-hang":
-            node_of(world, self.node).hung = True
-        else:
-            set_node(world, self.node, online=self.do == "node-up")
+        set_node(world, self.node, online=self.do == "node-up")
 
 
 class FullStorage(Timed):
@@ -314,7 +311,6 @@ def node_of(world: World, name: str) -> Node:
 def set_node(world: World, name: str, *, online: bool) -> None:
     """A node loses power, or comes back. Its workers vanish and its guests are off."""
     node = node_of(world, name)
-    node.hung = False
     if node.online == online:
         return
     node.online = online

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cloudpemda.lab.state import Task
 from cloudpemda.lab.tables import Declaration
+from cloudpemda.lab.work import Work
 from cloudpemda.lab.world import Call
 
 Row = dict[str, object]
@@ -35,6 +37,27 @@ def route(*names: str) -> Callable[[Answering], Answering]:
         for name in names:
             HANDLERS[name] = handler
         return handler
+
+    return register
+
+
+def task(
+    name: str, kind: str, check: Callable[[Call], object]
+) -> Callable[[Callable[[Call, Task], Work]], Callable[[Call, Task], Work]]:
+    """Declare a call on a VM whose work a task of `kind` does.
+
+    `check` refuses at once; a text that it answers (the UPID of another task) is the answer.
+    """
+
+    def register(work: Callable[[Call, Task], Work]) -> Callable[[Call, Task], Work]:
+        def handler(call: Call) -> str:
+            other = check(call)
+            if isinstance(other, str):
+                return other
+            return call.start(kind, call["vmid"], lambda task: work(call, task))
+
+        HANDLERS[name] = handler
+        return work
 
     return register
 

@@ -1,32 +1,15 @@
-"""The machine itself: where it is, whether it runs, its NICs, and what a guest in it would do."""
+"""The machine itself: where it is, whether it runs, its NICs, and whether a guest would react."""
 
 import re
-from dataclasses import dataclass
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import found, refuse_if
-from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives
-from cloudpemda.lab.qemu.drives import take_over_pending
+from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives, kind_of, properties
+from cloudpemda.lab.qemu.drives import take_over_pending, volume_of
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call, World
 
-
-@dataclass(frozen=True)
-class Nic:
-    number: int
-    mac: str
-    options: dict[str, str]
-
-
-def pairs(text: str) -> dict[str, str]:
-    """The `key=value` parts of a setting."""
-    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-
-
-def nics(config: dict[str, str]) -> list[Nic]:
-    keys = sorted((key for key in config if re.fullmatch(r"net\d+", key)), key=lambda k: int(k[3:]))
-    macs = {key: config[key].partition("=")[2].partition(",")[0].lower() for key in keys}
-    return [Nic(int(key[3:]), macs[key], pairs(config[key])) for key in keys]
+ON_CD = re.compile(r"ci.*|ipconfig\d+|sshkeys|nameserver|searchdomain|name")
 
 
 def locate(call: Call) -> Vm:
@@ -36,16 +19,22 @@ def locate(call: Call) -> Vm:
     return found(vm if vm is not None and vm.node == call.node else None, text)
 
 
+def nics(config: dict[str, str]) -> dict[int, dict[str, str]]:
+    """NICs by number, in order: their properties, and their `mac`."""
+    keys = sorted((key for key in config if kind_of(key) == "net"), key=lambda key: int(key[3:]))
+    macs = {key: config[key].partition("=")[2].partition(",")[0].lower() for key in keys}
+    return {int(key[3:]): properties(config[key]) | {"mac": macs[key]} for key in keys}
+
+
 def check_startable(world: World, vm: Vm, *, skiplock: bool) -> None:
     refuse_if(vm.template, "you can't start a vm if it's a template")
     if not skiplock:
         check_lock(vm)
     refuse_if(vm.status != "stopped", f"VM {vm.vmid} already running")
     for drive in drives(vm.config).values():
-        if ":" in drive.volid:
-            storages.usable_on(world.cluster, storages.split(drive.volid)[0], vm.node)
-            volume = storages.find(world.cluster, drive.volid, vm.node)
-            found(volume, f"volume '{drive.volid}' does not exist")
+        if drive.managed:
+            storages.usable_on(world.cluster, drive.storage, vm.node)
+            volume_of(world, vm, drive)
 
 
 def run(world: World, vm: Vm) -> None:
@@ -71,8 +60,7 @@ def halt(world: World, vm: Vm) -> None:
 def write_cloudinit(vm: Vm) -> None:
     """What the guest will find on its cloud-init CD."""
     if any(drive.cloudinit for drive in drives(vm.config).values()):
-        pattern = re.compile(r"ci.*|ipconfig\d+|sshkeys|nameserver|searchdomain|name")
-        vm.cloudinit = {key: text for key, text in vm.config.items() if pattern.fullmatch(key)}
+        vm.cloudinit = {key: text for key, text in vm.config.items() if ON_CD.fullmatch(key)}
 
 
 def guest_alive(world: World, vm: Vm) -> bool:
@@ -83,20 +71,14 @@ def guest_alive(world: World, vm: Vm) -> bool:
 
 
 def agent_enabled(vm: Vm) -> bool:
-    return re.match(r"(enabled=)?1", vm.config.get("agent", "")) is not None
-
-
-# -- its place -----------------------------------------------------------------------------------
+    return properties(vm.config.get("agent", "0"), "enabled").get("enabled") == "1"
 
 
 def local_drives(world: World, vm: Vm) -> list[tuple[str, str]]:
     """Key and volume of drives on storages that are not shared."""
     shared = {storage.name for storage in world.cluster.storages.values() if storage.shared}
-    return [
-        (key, drive.volid)
-        for key, drive in drives(vm.config, unused=True).items()
-        if ":" in drive.volid and storages.split(drive.volid)[0] not in shared
-    ]
+    every = drives(vm.config, unused=True).items()
+    return [(key, d.volid) for key, d in every if d.managed and d.storage not in shared]
 
 
 def move(world: World, vm: Vm, target: str) -> None:

@@ -5,9 +5,9 @@ import ipaddress
 import urllib.parse
 
 from cloudpemda.lab.guests import vm_stats
-from cloudpemda.lab.qemu.config import CI_KEYS, check_lock, digest, shown, with_pending
+from cloudpemda.lab.qemu.config import CI_KEYS, check_lock, digest, properties, shown, with_pending
 from cloudpemda.lab.qemu.lifecycle import VM, able, described, snapshot_of
-from cloudpemda.lab.qemu.machine import nics, pairs, write_cloudinit
+from cloudpemda.lab.qemu.machine import nics, write_cloudinit
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call
@@ -35,7 +35,7 @@ def current(call: Call) -> object:
         row["agent"] = 1
     if "vga" in vm.config:
         row["clipboard"] = None
-    cards = [f"tap{vm.vmid}i{nic.number}" for nic in nics(vm.config)]
+    cards = [f"tap{vm.vmid}i{number}" for number in nics(vm.config)]
     if vm.status != "stopped" and cards:
         row["nics"] = {card: {"netin": 0, "netout": 0} for card in cards}
     return row
@@ -124,10 +124,10 @@ def _user_data(vm: Vm) -> str:
 def _network_data(vm: Vm) -> str:
     config = with_pending(vm)
     lines = ["version: 1", "config:"]
-    for nic in nics(config):
-        lines += ["    - type: physical", f"      name: eth{nic.number}"]
-        lines += [f"      mac_address: '{nic.mac}'", "      subnets:"]
-        lines += _subnets(pairs(config.get(f"ipconfig{nic.number}", "")))
+    for number, nic in nics(config).items():
+        lines += ["    - type: physical", f"      name: eth{number}"]
+        lines += [f"      mac_address: '{nic['mac']}'", "      subnets:"]
+        lines += _subnets(properties(config.get(f"ipconfig{number}", "")))
     names, domain = config.get("nameserver", "").split(), config.get("searchdomain", "").split()
     if names or domain:
         lines += ["    - type: nameserver", "      address:", *(f"      - '{n}'" for n in names)]
