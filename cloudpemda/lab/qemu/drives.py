@@ -264,7 +264,11 @@ def take_over_pending(world: World, vm: Vm, *, plugged: bool = False, force: boo
     """Pending changes come into force; of a machine that runs on (`plugged`), those that can."""
     for key in [k for k in vm.pending_delete if not plugged or takes_over(vm.config, k, None)]:
         vm.pending_delete.remove(key)
-        remove_key(world, vm, key, force=force)
+        words = "hotplug problem -" if plugged else f"unable to apply pending change {key} :"
+        try:
+            remove_key(world, vm, key, force=force)
+        except Refused as refused:
+            raise invalid({key: f"{words} {refused.message}\n"}) from None
     for key, value in list(vm.pending.items()):
         if plugged and not takes_over(vm.config, key, value):
             continue
