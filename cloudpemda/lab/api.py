@@ -1,33 +1,16 @@
-"""All that the lab serves: importing this module registers every handler."""
+"""All that the lab serves: every module that registers a handler, found by walking the package."""
 
-from cloudpemda.lab import (
-    api_access,
-    api_cluster,
-    api_node,
-    api_storage,
-    api_tasks,
-    backup,
-    pools,
-    replication,
-)
-from cloudpemda.lab.ha import config, manager, status
-from cloudpemda.lab.qemu import (
-    disks,
-    edit,
-    lifecycle,
-    migrate,
-    power,
-    reads,
-)
+import importlib
+import pkgutil
+from functools import cache
+
+from cloudpemda import lab
 from cloudpemda.lab.routes import HANDLERS
 
-SERVED = (
-    api_access, api_cluster, api_node, api_storage, api_tasks, backup, pools, replication,
-    config, manager, status, disks, edit, lifecycle, migrate,
-    power, reads,
-)  # fmt: skip
 
-
+@cache
 def routes() -> list[str]:
     """`METHOD /path` of everything served in any release."""
+    for module in pkgutil.walk_packages(lab.__path__, f"{lab.__name__}."):
+        importlib.import_module(module.name)
     return sorted(HANDLERS)

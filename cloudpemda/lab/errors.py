@@ -1,6 +1,7 @@
 """How a simulated PVE server says no: a status, a reason, and for 400 the faults by parameter."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cloudpemda.errors import CloudpemdaError, ExitCode
@@ -8,22 +9,17 @@ from cloudpemda.errors import CloudpemdaError, ExitCode
 Found = TypeVar("Found")
 
 
+@dataclass(eq=False)
 class Refused(Exception):
     """An answer other than 200. `message` may have several lines; the reason is the first."""
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        errors: Mapping[str, str] | None = None,
-        *,
-        empty: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.errors = dict(errors or {})
-        self.empty = empty
+    status: int
+    message: str
+    errors: Mapping[str, str] = field(default_factory=dict)
+    empty: bool = field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.message
 
     @property
     def reason(self) -> str:

@@ -98,11 +98,14 @@ class Timed(Shape):
 
 
 class Power(Timed):
-    do: Literal["node-down", "node-up"]
+    do: Literal["node-down", "node-up", "node-hang"]
     node: str
 
     def strike(self, world: World) -> None:
-        set_node(world, self.node, online=self.do == "node-up")
+        if self.do == "node-hang":
+            node_of(world, self.node).hung = True
+        else:
+            set_node(world, self.node, online=self.do == "node-up")
 
 
 class FullStorage(Timed):
@@ -311,6 +314,7 @@ def node_of(world: World, name: str) -> Node:
 def set_node(world: World, name: str, *, online: bool) -> None:
     """A node loses power, or comes back. Its workers vanish and its guests are off."""
     node = node_of(world, name)
+    node.hung = False
     if node.online == online:
         return
     node.online = online

@@ -1,8 +1,4 @@
-"""Named value formats of PVE's API, and its comma-separated property strings.
-
-A check raises `Misformed` with PVE's own text; where PVE's text ends in a newline, so does this
-one.
-"""
+"""Named value formats of PVE's API, in PVE's own words."""
 
 import ipaddress
 import re
@@ -12,210 +8,143 @@ from cloudpemda.lab.calendar import CalendarError, parse
 
 
 class Misformed(Exception):
-    """The text PVE puts behind `invalid format - `."""
+    """The text PVE puts behind `invalid format - `; where PVE's ends in a newline, so does this."""
 
 
-CONTENT_TYPES = ("images", "rootdir", "vztmpl", "iso", "backup", "snippets", "import", "none")
-CPU_BUILTIN = re.compile(
+LOOKS = "value does not look like a valid "
+LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
+NAME = r"[A-Za-z0-9.\-_]+"
+REALM = rf"[A-Za-z]{NAME}"
+DNS = rf"({LABEL}\.)*{LABEL}"
+EMAIL = r"[\w+\-~]+(\.[\w+\-~]+)*@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*"
+STORAGE = r"[a-zA-Z][a-zA-Z0-9\-_.]*[a-zA-Z0-9]"
+VOLUME = [(rf"(?s)/.*|none|cdrom|{STORAGE}:\S.*", "unable to parse volume ID '{}'")]
+RESOURCE = [(rf"[a-z]+:{NAME}|\d+", LOOKS + "ha resource id")]
+CPU_BUILTIN = (
     r"(host|max|kvm32|kvm64|qemu32|qemu64|pentium[23]?|486|athlon|coreduo|core2duo|phenom"
     r"|x86-64-v[234](-AES)?|Conroe|Penryn|Nehalem|Westmere|SandyBridge|IvyBridge|Haswell|Broadwell"
     r"|Skylake|Cascadelake|Cooperlake|Icelake|KnightsMill|SapphireRapids|SierraForest|GraniteRapids"
     r"|ClearwaterForest|Opteron_G[1-5]|EPYC)(-[A-Za-z0-9-]+)?"
 )
 
+# What a value must match, and what PVE says of one that does not: `{}` stands for the value.
+PATTERNS: dict[str, list[tuple[str, str]]] = {
+    "pve-vmid": [(r"[1-9][0-9]{2,8}", LOOKS + "VM ID")],
+    "pve-node": [(LABEL, LOOKS + "node name")],
+    "pve-storage-id": [(STORAGE, "storage ID '{}' contains illegal characters")],
+    "pve-poolid": [
+        (r"[^/]*(/[^/]*){0,2}", "pool name '{}' nested too deeply (max levels = 3)"),
+        (rf"{NAME}(/{NAME})*", "pool name '{}' contains invalid characters"),
+    ],
+    "pve-userid": [(rf"[^\s:/]+@{REALM}", "value '{}' does not look like a valid user name")],
+    "pve-tokenid": [
+        (rf"[^\s:/]+@{REALM}!{REALM}", "value '{}' does not look like a valid token ID")
+    ],
+    "pve-groupid": [(NAME, "group name '{}' contains invalid characters")],
+    "pve-roleid": [(NAME, "role name '{}' contains invalid characters")],
+    "pve-realm": [(REALM, "realm '{}' contains invalid characters")],
+    "pve-configid": [(r"[a-zA-Z][a-zA-Z0-9_-]+", "invalid configuration ID '{}'")],
+    "dns-name": [(DNS, LOOKS + "DNS name")],
+    "email": [(EMAIL, LOOKS + "email address")],
+    "email-or-username": [(rf"{EMAIL}|[\w.@-]+", LOOKS + "email address or user name")],
+    "urlencoded": [(r"[-%a-zA-Z0-9_.!~*'()]*", "invalid urlencoded string: {}")],
+    "pve-tag": [(r"[a-zA-Z0-9_][a-zA-Z0-9_\-+.]*", "invalid characters in tag")],
+    "pve-storage-content": [
+        ("images|rootdir|vztmpl|iso|backup|snippets|import|none", "invalid content type '{}'")
+    ],
+    "pve-storage-path": [(r"/\S*", LOOKS + "absolute path")],
+    "mac-addr": [(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}", LOOKS + "unicast MAC address")],
+    "pve-volume-id": VOLUME,
+    "pve-volume-id-or-qm-path": VOLUME,
+    "pve-volume-id-or-absolute-path": VOLUME,
+    "disk-size": [(r"\d+(\.\d+)?[KMGT]?", LOOKS + "disk size: {}")],
+    "pve-replication-job-id": [
+        (r"[1-9][0-9]{0,8}-\d{1,9}", "invalid replication job id '{}'"),
+        (r"\d{3,}-.*", "invalid replication job id '{}' (guest IDs < 100 are reserved)"),
+    ],
+    "pve-startup-order": [
+        (r",*(\s*((order=)?\d+|(up|down)=\d+)\s*(,+|$))*", "unable to parse startup options")
+    ],
+    "pve-ha-resource-or-vm-id": RESOURCE,
+    "pve-ha-resource-id": RESOURCE,
+    "pve-ha-group-node": [(rf"{LABEL}(:\d+)?", LOOKS + "ha group node")],
+    "pve-ha-node": [(rf"{LABEL}(:\d+)?", LOOKS + "ha node")],
+    "pve-bridge-id": [(r"[-_.\w]+", "invalid bridge ID '{}'")],
+    "pve-iface": [(r"[a-zA-Z][a-zA-Z0-9_.:\-]{1,20}", "invalid network interface name '{}'")],
+}
 
-def _matches(pattern: str, text: str, flags: int = 0) -> Callable[[str], None]:
-    compiled = re.compile(pattern, flags)
 
-    def check(value: str) -> None:
-        if not compiled.fullmatch(value):
-            raise Misformed(text.replace("%s", value) + "\n")
-
-    return check
-
-
-def _looks(pattern: str, what: str, flags: int = 0) -> Callable[[str], None]:
-    return _matches(pattern, f"value does not look like a valid {what}", flags)
-
-
-def _address(kinds: tuple[type, ...], what: str) -> Callable[[str], None]:
-    def check(value: str) -> None:
-        try:
-            found = ipaddress.ip_address(value)
-        except ValueError:
-            found = None
-        if not isinstance(found, kinds):
-            raise Misformed(f"value does not look like a valid {what}\n")
-
-    return check
-
-
-_IPS = (ipaddress.IPv4Address, ipaddress.IPv6Address)
-DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
-
-
-def _dns(value: str) -> None:
-    if not re.fullmatch(rf"({DNS_LABEL}\.)*{DNS_LABEL}", value):
-        raise Misformed("value does not look like a valid DNS name\n")
-
-
-def _host(value: str) -> None:
+def _version(address: str, *, network: bool = False) -> int:
+    """4 or 6, of an address or of an address with its network; 0 when it is none."""
     try:
-        ipaddress.ip_address(value)
+        read = ipaddress.ip_interface if network else ipaddress.ip_address
+        return read(address).version if network == ("/" in address) else 0
     except ValueError:
-        try:
-            _dns(value)
-        except Misformed:
-            raise Misformed(f"value does not look like a valid address: {value}\n") from None
+        return 0
 
 
-def _content(value: str) -> None:
-    if value not in CONTENT_TYPES:
-        raise Misformed(f"invalid content type '{value}'\n")
-
-
-def _mac(value: str) -> None:
-    if not re.fullmatch(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}", value):
-        raise Misformed("value does not look like a valid unicast MAC address\n")
-
-
-def _volume(value: str) -> None:
-    if value.startswith("/") or value in ("none", "cdrom"):
-        return
-    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9\-_.]*[a-zA-Z0-9]:(\S.*)", value):
-        raise Misformed(f"unable to parse volume ID '{value}'\n")
-
-
-def _ipconfig(version: int) -> Callable[[str], None]:
-    words = ("dhcp", "manual") if version == 4 else ("dhcp", "auto", "manual")
-
-    def check(value: str) -> None:
-        if value in words:
-            return
-        try:
-            if "/" not in value or ipaddress.ip_interface(value).version != version:
-                raise ValueError(value)
-        except ValueError:
-            raise Misformed(
-                f"value does not look like a valid ipv{version} network configuration\n"
-            ) from None
-
-    return check
-
-
-def _pool(value: str) -> None:
-    if value.count("/") > 2:
-        raise Misformed(f"pool name '{value}' nested too deeply (max levels = 3)\n")
-    if not re.fullmatch(r"[A-Za-z0-9.\-_]+(/[A-Za-z0-9.\-_]+)*", value):
-        raise Misformed(f"pool name '{value}' contains invalid characters\n")
-
-
-def _job(value: str) -> None:
-    found = re.fullmatch(r"([1-9][0-9]{0,8})-(\d{1,9})", value)
-    if not found:
-        raise Misformed(f"invalid replication job id '{value}'\n")
-    if int(found[1]) < 100:
-        raise Misformed(f"invalid replication job id '{value}' (guest IDs < 100 are reserved)\n")
-
-
-def _calendar(value: str) -> None:
-    try:
-        parse(value)
-    except CalendarError as error:
-        raise Misformed(f"invalid calendar event '{value}' - {error}\n\n") from None
-
-
-def _startup(value: str) -> None:
-    for part in filter(None, value.split(",")):
-        if not re.fullmatch(r"(order=)?\d+|(up|down)=\d+", part.strip()):
-            raise Misformed("unable to parse startup options\n")
-
-
-def _cpu(value: str) -> None:
-    parts = [part.partition("=") for part in value.split(",") if part]
-    model = next((v if eq else k for k, eq, v in parts if not eq or k == "cputype"), "")
-    if not model.startswith("custom-") and not CPU_BUILTIN.fullmatch(model):
-        raise Misformed(f"Built-in cputype '{model}' is not defined (missing 'custom-' prefix?)\n")
-
-
-def _tags(value: str) -> None:
-    for tag in filter(None, re.split(r"[,;\s\0]+", value)):
-        if not re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_\-+.]*", tag):
-            raise Misformed("invalid characters in tag\n")
-    if re.search(r"[,;]\s*[^\w\s,;\-+.]|\$", value):
-        raise Misformed("invalid characters in tag\n")
-
-
-def _ha_sid(value: str) -> None:
-    if not re.fullmatch(r"[a-z]+:[a-zA-Z0-9\-_.]+|\d+", value):
-        raise Misformed("value does not look like a valid ha resource id\n")
-
-
-EMAIL = r"[\w+\-~]+(\.[\w+\-~]+)*@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*"
-CONFIG_ID = r"[a-zA-Z][a-zA-Z0-9_-]+"
-STORAGE_ID = r"[a-zA-Z][a-zA-Z0-9\-_.]*[a-zA-Z0-9]"
-
-FORMATS: dict[str, Callable[[str], None]] = {
-    "pve-vmid": _looks(r"[1-9][0-9]{2,8}", "VM ID"),
-    "pve-node": _looks(DNS_LABEL, "node name"),
-    "pve-storage-id": _matches(STORAGE_ID, "storage ID '%s' contains illegal characters"),
-    "pve-poolid": _pool,
-    "pve-userid": _matches(
-        r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+", "value '%s' does not look like a valid user name"
+# What needs more than a pattern.
+CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
+    "ip": (_version, LOOKS + "IP address"),
+    "ipv4": (lambda value: _version(value) == 4, LOOKS + "IPv4 address"),
+    "ipv6": (lambda value: _version(value) == 6, LOOKS + "IPv6 address"),
+    "address": (
+        lambda value: _version(value) or re.fullmatch(DNS, value),
+        LOOKS + "address: {}",
     ),
-    "pve-tokenid": _matches(
-        r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+![A-Za-z][A-Za-z0-9.\-_]+",
-        "value '%s' does not look like a valid token ID",
+    "CIDR": (lambda value: _version(value, network=True), LOOKS + "CIDR network"),
+    "pve-ipv4-config": (
+        lambda value: value in ("dhcp", "manual") or _version(value, network=True) == 4,
+        LOOKS + "ipv4 network configuration",
     ),
-    "pve-groupid": _matches(r"[A-Za-z0-9.\-_]+", "group name '%s' contains invalid characters"),
-    "pve-roleid": _matches(r"[A-Za-z0-9.\-_]+", "role name '%s' contains invalid characters"),
-    "pve-realm": _matches(r"[A-Za-z][A-Za-z0-9.\-_]+", "realm '%s' contains invalid characters"),
-    "pve-configid": _matches(CONFIG_ID, "invalid configuration ID '%s'"),
-    "dns-name": _dns,
-    "address": _host,
-    "email": _looks(EMAIL, "email address"),
-    "email-or-username": _looks(rf"{EMAIL}|[\w.@-]+", "email address or user name"),
-    "urlencoded": _matches(r"[-%a-zA-Z0-9_.!~*'()]*", "invalid urlencoded string: %s"),
-    "pve-tag-list": _tags,
-    "pve-storage-content": _content,
-    "pve-storage-path": _looks(r"/\S*", "absolute path"),
-    "mac-addr": _mac,
-    "pve-volume-id": _volume,
-    "pve-volume-id-or-qm-path": _volume,
-    "pve-volume-id-or-absolute-path": _volume,
-    "pve-ipv4-config": _ipconfig(4),
-    "pve-ipv6-config": _ipconfig(6),
-    "ipv4": _address((ipaddress.IPv4Address,), "IPv4 address"),
-    "ipv6": _address((ipaddress.IPv6Address,), "IPv6 address"),
-    "ip": _address(_IPS, "IP address"),
-    "pve-replication-job-id": _job,
-    "pve-calendar-event": _calendar,
-    "pve-startup-order": _startup,
-    "pve-vm-cpu-conf": _cpu,
-    "pve-ha-resource-or-vm-id": _ha_sid,
-    "pve-ha-resource-id": _ha_sid,
-    "pve-ha-group-node": _looks(rf"{DNS_LABEL}(:\d+)?", "ha group node"),
-    "pve-ha-node": _looks(rf"{DNS_LABEL}(:\d+)?", "ha node"),
-    "pve-bridge-id": _matches(r"[-_.\w]+", "invalid bridge ID '%s'"),
-    "pve-iface": _matches(r"[a-zA-Z][a-zA-Z0-9_.:\-]{1,20}", "invalid network interface name '%s'"),
+    "pve-ipv6-config": (
+        lambda value: value in ("dhcp", "auto", "manual") or _version(value, network=True) == 6,
+        LOOKS + "ipv6 network configuration",
+    ),
 }
 
 
 def check_named(name: str, value: str, privileges: frozenset[str]) -> None:
     """Raise `Misformed` when `value` is not of the format; formats not known here accept all."""
-    if name == "pve-priv-list":
-        for privilege in split_list(value):
-            if privilege not in privileges:
-                raise Misformed(f"invalid privilege '{privilege}'\n")
-        return
-    check = FORMATS.get(name)
-    if check is not None:
-        check(value)
-    elif name.endswith("-list") and (item := FORMATS.get(name.removesuffix("-list"))):
-        for part in split_list(value):
-            item(part)
-    elif name.endswith("-opt") and value and (item := FORMATS.get(name.removesuffix("-opt"))):
-        item(value)
+    base, items = name, [value]
+    if name.endswith("-list"):
+        base, items = name.removesuffix("-list"), split_list(value)
+    elif name.endswith("-opt"):
+        base, items = name.removesuffix("-opt"), [value] if value else []
+    for item in items:
+        if fault := _fault(base, item, privileges):
+            raise Misformed(fault.replace("{}", item) + "\n")
+
+
+def _fault(name: str, value: str, privileges: frozenset[str]) -> str:
+    """What is wrong with one value, "" for nothing."""
+    if name == "pve-priv":
+        return "" if value in privileges else "invalid privilege '{}'"
+    if name == "pve-calendar-event":
+        return _calendar(value)
+    if name == "pve-vm-cpu-conf":
+        return _cpu(value)
+    if name in CHECKS:
+        test, text = CHECKS[name]
+        return "" if test(value) else text
+    rules = PATTERNS.get(name, [])
+    return next((text for pattern, text in rules if not re.fullmatch(pattern, value)), "")
+
+
+def _calendar(value: str) -> str:
+    try:
+        parse(value)
+    except CalendarError as error:
+        return f"invalid calendar event '{{}}' - {error}\n"
+    return ""
+
+
+def _cpu(value: str) -> str:
+    parts = [part.partition("=") for part in value.split(",") if part]
+    model = next((v if eq else k for k, eq, v in parts if not eq or k == "cputype"), "")
+    if model.startswith("custom-") or re.fullmatch(CPU_BUILTIN, model):
+        return ""
+    return f"Built-in cputype '{model}' is not defined (missing 'custom-' prefix?)"
 
 
 def split_list(text: str) -> list[str]:

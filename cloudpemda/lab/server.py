@@ -2,7 +2,7 @@
 
 The order of a call is PVE's: who is it (401), is there such a method (501), may they (403), is it
 for another node (595 when that one is down), are the parameters as declared (400), and only then
-the work.
+the work. Whoever waits for it, a proxy or a client, waits thirty seconds: then it goes on unseen.
 """
 
 import asyncio
@@ -15,13 +15,16 @@ from aiohttp import web
 
 from cloudpemda.lab import access, api
 from cloudpemda.lab.errors import Refused, denied, failed, unauthorised
+from cloudpemda.lab.errors import found as present
 from cloudpemda.lab.params import check_params
-from cloudpemda.lab.routes import HANDLERS, Page, Router, Text
+from cloudpemda.lab.routes import HANDLERS, Page, Router, Row, Text
+from cloudpemda.lab.state import Node
 from cloudpemda.lab.tables import load
 from cloudpemda.lab.work import SlowCall
 from cloudpemda.lab.world import Call, World
 
 LOGIN_DELAY = 3.0
+PROXY_SECONDS = 30.0
 FORMATS = ("json", "extjs", "html", "png")
 ROOTS = ("version", "cluster", "nodes", "storage", "access", "pools")
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -31,12 +34,15 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 class Reply:
     status: int
     reason: str
-    body: dict[str, object] | None
+    body: Row | None
     user: str = ""
     text: str = ""
 
 
 Values = dict[str, object]
+Intercept = Callable[
+    [World, str, str, str, Values, Callable[[], Awaitable[Reply]]], Awaitable[Reply]
+]
 
 
 def parse_pairs(text: str) -> Values:
@@ -44,10 +50,8 @@ def parse_pairs(text: str) -> Values:
     values: Values = {}
     for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True):
         old = values.get(name)
-        if old is None:
-            values[name] = value
-        else:
-            values[name] = [*old, value] if isinstance(old, list) else [old, value]
+        earlier = old if isinstance(old, list) else [old]
+        values[name] = value if old is None else [*earlier, value]
     return values
 
 
@@ -55,9 +59,8 @@ def parse_json(text: str) -> Values:
     try:
         raw = json.loads(text)
     except ValueError:
-        raise failed(
-            "malformed JSON string, neither tag, array, object, number, string or atom"
-        ) from None
+        text = "malformed JSON string, neither tag, array, object, number, string or atom"
+        raise failed(text) from None
     if not isinstance(raw, dict):
         where = "at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 957."
         raise Refused(500, f"Not a HASH reference {where}", empty=True)
@@ -68,12 +71,12 @@ class Frontend:
     """Answers for one cluster through any of its nodes."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        self.world, self.release = world, world.cluster.release
         served = set(api.routes())
-        self.table = load(world.cluster.release)
-        self.table = {k: v for k, v in self.table.items() if k in served or v.index}
+        declared = load(self.release).items()
+        self.table = {name: found for name, found in declared if name in served or found.index}
         self.router = Router(self.table)
-        self.privileges = access.all_privileges(world.cluster.release)
+        self.privileges = access.all_privileges(self.release)
 
     async def answer(
         self, local: str, method: str, path: str, values: Values, headers: dict[str, str]
@@ -86,26 +89,20 @@ class Frontend:
             if isinstance(data, Generator):
                 data = await self._drive(data)
         except Refused as refused:
-            if refused.empty:
-                return Reply(refused.status, refused.reason, None, user)
-            message = (
-                refused.message if refused.status == 501 else refused.message.rstrip("\n") + "\n"
-            )
-            body: dict[str, object] = {"data": None, "message": message}
-            if refused.errors:
-                body["errors"] = refused.errors
-            return Reply(refused.status, refused.reason, body, user)
+            return _refusal(refused, user)
         if isinstance(data, Text):
             return Reply(200, "OK", None, user, data.text)
-        if isinstance(data, Page):
-            return Reply(200, "OK", {"data": data.data, "total": data.total}, user)
-        return Reply(200, "OK", {"data": data}, user)
+        total = {"total": data.total} if isinstance(data, Page) else {}
+        data = data.data if isinstance(data, Page) else data
+        return Reply(200, "OK", {"data": data, **total}, user)
 
     async def _drive(self, work: SlowCall) -> object:
         """Wait for a call that takes lab time; in virtual time the waiting moves the clock."""
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
         def end(result: object, error: Refused | None) -> None:
+            if done.done():
+                return  # nobody waits for it any more
             if error is not None:
                 done.set_exception(error)
             else:
@@ -113,6 +110,7 @@ class Frontend:
 
         process = self.world.scheduler.run(work, end, [])
         clock = self.world.clock
+        patience = clock.after(PROXY_SECONDS, lambda: end(None, timed_out()))
         while clock.hurries and not done.done() and clock.step():
             pass
         try:
@@ -120,21 +118,21 @@ class Frontend:
         except asyncio.CancelledError:
             self.world.scheduler.drop(process)
             raise
+        finally:
+            patience.cancel()
 
     def _who(self, method: str, path: str, headers: dict[str, str]) -> str:
         matched = self.router.match(method, path)
-        cluster, now = self.world.cluster, self.world.now()
+        keys, now = self.world.cluster.access, self.world.now()
         header = headers.get("authorization", "")
         if header.startswith("PVEAPIToken"):
-            return access.by_token(cluster.access, header, now)
-        if matched and self.table[matched[0]].anyone:
+            return access.by_token(keys, header, now)
+        if matched and self.table[matched[0]].user == "world":
             return ""
         ticket = _cookie(headers.get("cookie", "")) or header.removeprefix("PVEAuthCookie=")
         if not ticket:
             raise unauthorised("No ticket")
-        return access.by_ticket(
-            cluster.access, ticket, headers.get("csrfpreventiontoken"), method, now
-        )
+        return access.by_ticket(keys, ticket, headers.get("csrfpreventiontoken"), method, now)
 
     def _run(self, local: str, method: str, path: str, values: Values, user: str) -> object:
         if method not in METHODS:
@@ -148,48 +146,53 @@ class Frontend:
         declaration = self.table[name]
         both = {**values, **found}
         if "!" in user and not declaration.tokens:
-            uri = f"URI '{path}' not available with API token, need proper ticket.\n"
-            raise denied(uri)
-        if declaration.check and not declaration.logged_in:
+            raise denied(f"URI '{path}' not available with API token, need proper ticket.\n")
+        if declaration.check and declaration.user != "all":
             access.Check(self.world.cluster, user, both).run(declaration.check)
-        node = found.get("node", local)
-        if node == "localhost":
-            node = local
-        if declaration.proxied and node != local:
-            self._reach(node)
-        params = check_params(declaration, both, self.privileges)
+        node, nodes = found.get("node", local), self.world.cluster.nodes
+        node = local if node == "localhost" else node
+        if declaration.proxied and node != local and self._reach(node).hung:
+            return _no_answer()
+        params = check_params(declaration, both, self.release, self.privileges)
         if declaration.index:
             return [{declaration.index: child} for child in declaration.children]
-        if node not in self.world.cluster.nodes:
-            node = local
-        return HANDLERS[name](Call(self.world, node, user, params))
+        return HANDLERS[name](Call(self.world, node if node in nodes else local, user, params))
 
-    def _reach(self, node: str) -> None:
+    def _reach(self, name: str) -> Node:
+        """Another node, to which a call is proxied."""
         nodes = self.world.cluster.nodes
-        if node not in nodes:
-            if node.lower() in nodes:
-                raise Refused(
-                    596, "error:0A000086:SSL routines::certificate verify failed", empty=True
-                )
-            raise failed(
-                f"hostname lookup '{node}' failed - failed to get address info for: {node}: "
-                "Name or service not known"
-            )
-        if not nodes[node].online:
+        if name not in nodes and name.lower() in nodes:
+            wrong = "error:0A000086:SSL routines::certificate verify failed"
+            raise Refused(596, wrong, empty=True)
+        reason = f"failed to get address info for: {name}: Name or service not known"
+        node = present(nodes.get(name), f"hostname lookup '{name}' failed - {reason}")
+        if not node.online:
             raise Refused(595, "No route to host", empty=True)
+        return node
+
+
+def timed_out() -> Refused:
+    return Refused(596, "Connection timed out", empty=True)
+
+
+def _no_answer() -> SlowCall:
+    """A node that took the connection and is silent."""
+    yield PROXY_SECONDS
+    raise timed_out()
+
+
+def _refusal(refused: Refused, user: str) -> Reply:
+    if refused.empty:
+        return Reply(refused.status, refused.reason, None, user)
+    ended = refused.message if refused.status == 501 else refused.message.rstrip("\n") + "\n"
+    errors = {"errors": refused.errors} if refused.errors else {}
+    return Reply(refused.status, refused.reason, {"data": None, "message": ended, **errors}, user)
 
 
 def _cookie(header: str) -> str:
-    for part in header.split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == "PVEAuthCookie":
-            return urllib.parse.unquote(value)
-    return ""
-
-
-Intercept = Callable[
-    [World, str, str, str, Values, Callable[[], Awaitable[Reply]]], Awaitable[Reply]
-]
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    found = (urllib.parse.unquote(value) for name, _, value in pairs if name == "PVEAuthCookie")
+    return next(found, "")
 
 
 class Listener:
@@ -200,16 +203,17 @@ class Listener:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         world = self.frontend.world
-        if not world.cluster.nodes[self.node].online:
+        here = world.cluster.nodes[self.node]
+        if here.hung:
+            await world.clock.pause(PROXY_SECONDS)
+        if here.hung or not here.online:
             _cut(request)
         path = urllib.parse.unquote(request.raw_path.split("?", 1)[0])
         form, rest = _format_of(path)
         if not form:
-            found = path.startswith("/api2")
-            return web.Response(
-                status=501 if found else 500,
-                reason="no such uri" if found else f"no such file '{path}'",
-            )
+            if path.startswith("/api2"):
+                return web.Response(status=501, reason="no such uri")
+            return web.Response(status=500, reason=f"no such file '{path}'")
         try:
             values = await _values(request)
         except Refused as refused:
@@ -275,7 +279,6 @@ def _respond(form: str, path: str, reply: Reply) -> web.Response:
     return web.Response(
         status=status,
         reason=reason.replace("\r", " "),
-        body=json.dumps(body, separators=(",", ":")).encode(),
+        text=json.dumps(body, separators=(",", ":")),
         content_type="application/json",
-        charset="utf-8",
     )

@@ -19,6 +19,7 @@ class Node:
     cpus: int = 2
     memory: int = 24 * GIB
     online: bool = True
+    hung: bool = False  # takes connections, and answers none
     booted: float = 0.0
     clock_skew: float = 0.0
     bridges: list[str] = field(default_factory=lambda: ["vmbr0"])

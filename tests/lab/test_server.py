@@ -102,3 +102,22 @@ def test_requests_are_recorded_without_their_secrets(pve: Client, control: Contr
 def test_plain_http_gets_no_answer(lab: RunningLab) -> None:
     with pytest.raises(requests.ConnectionError):
         requests.get(lab.url("pve1").replace("https", "http") + "/api2/json/version", timeout=5)
+
+
+def test_a_node_that_hangs_costs_a_proxied_call_thirty_seconds(
+    lab: RunningLab, pve: Client, control: Control
+) -> None:
+    control.arm({"at": 0, "do": "node-hang", "node": "pve2"})
+    control.advance(1)
+    before = control.now()
+    answer = pve.send("GET", "/nodes/pve2/status")
+    assert (answer.status_code, answer.reason, answer.text) == (596, "Connection timed out", "")
+    assert control.now() - before == 30
+    refused = requests.get(pve.base + "/nodes/pve2/status", verify=str(lab.ca), timeout=30)
+    assert refused.reason == "No ticket"  # who one is, the node that was asked finds out itself
+    nodes = {node["node"]: node["status"] for node in pve("GET", "/nodes")}
+    assert nodes["pve2"] == "online"
+    with pytest.raises(requests.ConnectionError):
+        Client(lab, "pve2").send("GET", "/version")
+    control.node("pve2", "up")
+    assert pve("GET", "/nodes/pve2/status")["uptime"] > 0

@@ -2,14 +2,17 @@
 call.
 
 `pve9.json` and `pve8.json` are made by `python -m cloudpemda.lab.tables.make` from PVE's API schema
-and hold the paths that the lab serves, nothing of what they do. A parameter is declared once under
-`shared` and named by its paths.
+and hold the paths that the lab serves, nothing of what they do, and the names of the others. A
+parameter is declared once under `shared` and named by its paths. `formats.json` has what the schema
+only names: the keys of some property strings, and how many of each numbered key a VM may have.
 """
 
 import json
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,13 @@ class Spec:
     format: str = ""
     keys: "dict[str, Spec]" = field(default_factory=dict)
     items: "Spec | None" = None
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
     min_length: int | None = None
     max_length: int | None = None
     pattern: str = ""
     enum: tuple[str, ...] = ()
+    default: object = None
     requires: str = ""
     alias: str = ""
     key_alias: str = ""
@@ -39,8 +43,7 @@ class Declaration:
 
     params: dict[str, Spec]
     check: tuple[object, ...] = ()
-    anyone: bool = False
-    logged_in: bool = False
+    user: str = ""  # who may call it whatever the check says: `world`, or `all` who are logged in
     proxied: bool = False
     tokens: bool = True
     index: str = ""
@@ -53,62 +56,37 @@ class Declaration:
         return self.params | self.variants.get(kind, {})
 
 
-def _spec(raw: dict[str, object]) -> Spec:
-    form = raw.get("format")
-    items = raw.get("items")
-    return Spec(
-        type=str(raw.get("type", "string")),
-        optional=bool(raw.get("optional")),
-        format=form if isinstance(form, str) else "",
-        keys={k: _spec(v) for k, v in form.items()} if isinstance(form, dict) else {},
-        items=_spec(items) if isinstance(items, dict) else None,
-        minimum=_bound(raw.get("minimum")),
-        maximum=_bound(raw.get("maximum")),
-        min_length=_whole(raw.get("minLength")),
-        max_length=_whole(raw.get("maxLength")),
-        pattern=str(raw.get("pattern", "")),
-        enum=tuple(str(value) for value in _sequence(raw.get("enum"))),
-        requires=str(raw.get("requires", "")),
-        alias=str(raw.get("alias", "")),
-        key_alias=str(raw.get("keyAlias", "")),
-        default_key=bool(raw.get("default_key")),
-    )
+@dataclass(frozen=True)
+class Formats:
+    numbered: dict[str, int]
+    keys: dict[str, dict[str, Spec]]
 
 
-def _bound(value: object) -> float | None:
-    return None if value is None else float(str(value))
+SPECS = TypeAdapter(dict[str, Spec])
+DECLARATIONS = TypeAdapter(dict[str, Declaration])
 
 
-def _whole(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(f"{name}.json").read_text("utf-8")
 
 
-def _sequence(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+@cache
+def formats() -> Formats:
+    return TypeAdapter(Formats).validate_json(_text("formats"))
 
 
 @cache
 def load(release: str) -> dict[str, Declaration]:
     """Declarations by `METHOD path` of a release, `8` or `9`."""
-    text = resources.files(__package__).joinpath(f"pve{release}.json").read_text("utf-8")
-    raw = json.loads(text)
-    shared = {name: _spec(spec) for name, spec in raw["shared"].items()}
+    raw = json.loads(_text(f"pve{release}"))
+    shared = SPECS.validate_python(raw["shared"])
+    for entry in raw["routes"].values():
+        for names in (entry["params"], *entry.get("variants", {}).values()):
+            names.update({name: shared[reference] for name, reference in names.items()})
+    return DECLARATIONS.validate_python(raw["routes"])
 
-    def params(names: dict[str, str]) -> dict[str, Spec]:
-        return {name: shared[ref] for name, ref in names.items()}
 
-    return {
-        route: Declaration(
-            params=params(entry.get("params", {})),
-            check=tuple(entry.get("check", ())),
-            anyone=entry.get("user") == "world",
-            logged_in=entry.get("user") == "all",
-            proxied=entry.get("proxied", False),
-            tokens=entry.get("tokens", True),
-            index=entry.get("index", ""),
-            children=tuple(entry.get("children", ())),
-            variant_key=entry.get("variant", ""),
-            variants={kind: params(names) for kind, names in entry.get("variants", {}).items()},
-        )
-        for route, entry in raw["routes"].items()
-    }
+@cache
+def unserved(release: str) -> list[str]:
+    """`METHOD path` of all that PVE has and the lab has not."""
+    return [str(name) for name in json.loads(_text(f"pve{release}"))["unserved"]]

@@ -1,35 +1,42 @@
 """Make the parameter tables from PVE's API schema: `python -m cloudpemda.lab.tables.make SCHEMA 9`.
 
-SCHEMA is the JSON tree that PVE publishes for its API viewer. Only the paths that the lab serves
-are taken, and of them only facts: no descriptions.
+SCHEMA is the JSON tree that PVE publishes for its API viewer. Of the paths that the lab serves only
+facts are taken, no descriptions; of the others only their names.
 """
 
 import json
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from cloudpemda.lab import api
 
 Raw = dict[str, Any]
-KEPT = (
-    "type", "optional", "format", "items", "minimum", "maximum", "minLength", "maxLength",
-    "pattern", "enum", "default", "requires", "alias", "keyAlias", "default_key",
-)  # fmt: skip
+KEPT = {
+    "type": "type", "optional": "optional", "format": "format", "items": "items",
+    "minimum": "minimum", "maximum": "maximum", "minLength": "min_length",
+    "maxLength": "max_length", "pattern": "pattern", "enum": "enum", "default": "default",
+    "requires": "requires", "alias": "alias", "keyAlias": "key_alias",
+    "default_key": "default_key",
+}  # fmt: skip
+FLAGS = ("optional", "default_key")
 
 
-def _slim(spec: Raw) -> Raw:
-    kept = {key: spec[key] for key in KEPT if key in spec and spec[key] not in (0, "")}
-    if isinstance(kept.get("pattern"), str):
-        kept["pattern"] = str(kept["pattern"]).replace("(?^:", "(?:").replace("(?^i:", "(?i:")
-    for key in ("minimum", "maximum"):
-        if key in spec:
-            kept[key] = spec[key]
-    if isinstance(form := kept.get("format"), dict):
-        kept["format"] = {name: _slim(sub) for name, sub in form.items()}
-    if isinstance(items := kept.get("items"), dict):
-        kept["items"] = _slim(items)
+def slim(spec: Raw) -> Raw:
+    """What a declaration says that can be checked, by the names of `Spec`."""
+    kept = {ours: spec[theirs] for theirs, ours in KEPT.items() if spec.get(theirs, "") != ""}
+    for flag in FLAGS:
+        if flag in kept and not int(kept[flag]):
+            del kept[flag]
+    if "pattern" in kept:
+        # Perl's way to write a group without options of its own.
+        kept["pattern"] = kept["pattern"].replace("(?^:", "(?:").replace("(?^i:", "(?i:")
+    if "enum" in kept:
+        kept["enum"] = [str(value) for value in kept["enum"]]
+    if isinstance(kept.get("format"), dict):
+        kept["keys"] = {name: slim(key) for name, key in kept.pop("format").items()}
+    if "items" in kept:
+        kept["items"] = slim(kept["items"])
     return kept
 
 
@@ -38,21 +45,16 @@ class Shared:
 
     def __init__(self) -> None:
         self.specs: dict[str, Raw] = {}
-        self._names: dict[str, str] = {}
-        self._count: dict[str, int] = defaultdict(int)
 
     def refer(self, properties: Raw) -> dict[str, str]:
-        return {name: self._name(name, spec) for name, spec in sorted(properties.items())}
+        return {name: self._name(name, slim(spec)) for name, spec in sorted(properties.items())}
 
     def _name(self, name: str, spec: Raw) -> str:
-        slim = _slim(spec)
-        key = name + json.dumps(slim, sort_keys=True)
-        if key not in self._names:
-            self._count[name] += 1
-            unique = name if self._count[name] == 1 else f"{name}#{self._count[name]}"
-            self._names[key] = unique
-            self.specs[unique] = slim
-        return self._names[key]
+        unique, number = name, 1
+        while self.specs.setdefault(unique, spec) != spec:
+            number += 1
+            unique = f"{name}#{number}"
+        return unique
 
 
 def flatten(tree: list[Raw]) -> dict[str, Raw]:
@@ -61,8 +63,7 @@ def flatten(tree: list[Raw]) -> dict[str, Raw]:
     for node in tree:
         children = node.get("children") or []
         names = [str(child["path"]).rsplit("/", 1)[1] for child in children]
-        info = node.get("info") or {}
-        for method, entry in info.items():
+        for method, entry in (node.get("info") or {}).items():
             found[f"{method} {node['path']}"] = {**entry, "children": names}
         found.update(flatten(children))
     return found
@@ -85,15 +86,13 @@ def _route(entry: Raw, shared: Shared) -> Raw:
         properties.update(part.get("properties") or {})
         if kind := part.get("type-property"):
             properties[kind] = part["type-property-schema"]
-            made["variant"] = kind
+            made["variant_key"] = kind
             made["variants"] = {
                 one["instance-type"]: shared.refer(one["properties"]) for one in part["oneOf"]
             }
     made["params"] = shared.refer(properties)
     permissions = entry.get("permissions") or {}
-    for key in ("check", "user"):
-        if key in permissions:
-            made[key] = permissions[key]
+    made |= {key: permissions[key] for key in ("check", "user") if key in permissions}
     if entry.get("proxyto") == "node":
         made["proxied"] = True
     if entry.get("allowtoken") == 0:
@@ -102,34 +101,34 @@ def _route(entry: Raw, shared: Shared) -> Raw:
 
 
 def make(tree: list[Raw], routes: set[str]) -> Raw:
-    shared = Shared()
-    made: Raw = {}
-    for name, entry in sorted(flatten(tree).items()):
+    shared, made = Shared(), {}
+    known = flatten(tree)
+    for name, entry in sorted(known.items()):
         index = _index_key(entry) if name.startswith("GET ") and name not in routes else ""
         if name in routes or index:
             made[name] = _route(entry, shared)
             if index:
                 made[name] |= {"index": index, "children": entry["children"]}
-    return {"shared": dict(sorted(shared.specs.items())), "routes": made}
+    unserved = sorted(known.keys() - made.keys())
+    return {"shared": dict(sorted(shared.specs.items())), "routes": made, "unserved": unserved}
 
 
 def main() -> None:
     source, release = sys.argv[1:3]
-    tree = json.loads(Path(source).read_text("utf-8"))
-    table = make(tree, set(api.routes()))
-    lines = ["{"]
-    for section, comma in (("shared", ","), ("routes", "")):
-        entries = table[section]
-        lines.append(f'"{section}": {{')
-        lines.append(
-            ",\n".join(
-                f" {json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}"
-                for name, entry in entries.items()
-            )
+    table = make(json.loads(Path(source).read_text("utf-8")), set(api.routes()))
+    # A line per entry, so that a change of the schema can be read as a difference.
+    parts = [
+        f'"{section}": {{\n'
+        + ",\n".join(
+            f" {json.dumps(name)}: {json.dumps(entry, separators=(',', ':'))}"
+            for name, entry in table[section].items()
         )
-        lines.append("}" + comma)
-    lines.append("}\n")
-    Path(__file__).with_name(f"pve{release}.json").write_text("\n".join(lines), "utf-8")
+        + "\n}"
+        for section in ("shared", "routes")
+    ]
+    parts.append(f'"unserved": {json.dumps(table["unserved"], indent=1)}')
+    made = Path(__file__).with_name(f"pve{release}.json")
+    made.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
 
 
 if __name__ == "__main__":
