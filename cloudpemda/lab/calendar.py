@@ -1,28 +1,29 @@
 """PVE's calendar events: when is a schedule due next? Times are UTC seconds since the epoch.
 
 The grammar is that of `proxmox-time`, which follows systemd's: `mon..fri 8..17,22:0/15`, `*-*-01
-03:00`, `*/15`, `daily`. Weekdays count from Monday.
+03:00`, `*/15`, `daily`. Weekdays count from Monday. An event is a set of allowed values per field.
 """
 
 import calendar as months
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NAMED = {
-    "minutely": "*:*",
-    "hourly": "*:00",
-    "daily": "00:00",
-    "weekly": "mon 00:00",
-    "monthly": "*-*-01 00:00",
-    "yearly": "*-01-01 00:00",
-    "annually": "*-01-01 00:00",
-    "quarterly": "*-01,04,07,10-01 00:00",
-    "semiannually": "*-01,07-01 00:00",
+    "minutely": "*:*", "hourly": "*:00", "daily": "00:00", "weekly": "mon 00:00",
+    "monthly": "*-*-01 00:00", "yearly": "*-01-01 00:00", "annually": "*-01-01 00:00",
+    "quarterly": "*-01,04,07,10-01 00:00", "semiannually": "*-01,07-01 00:00",
     "semi-annually": "*-01,07-01 00:00",
-}
+}  # fmt: skip
+BOUNDS = ((0, 6), (1970, 2199), (1, 12), (1, 31), (0, 23), (0, 59), (0, 59))
+ITEM = re.compile(r"(\d+)(?:\.\.(\d+)|/0*([1-9]\d*))?")
 HORIZON_DAYS = 366 * 8
+
+Bounds = tuple[int, int]
+Values = frozenset[int]
+ANY = tuple(frozenset(range(low, high + 1)) for low, high in BOUNDS)
+MIDNIGHT = (frozenset({0}),) * 3
 
 
 class CalendarError(Exception):
@@ -31,145 +32,118 @@ class CalendarError(Exception):
 
 @dataclass(frozen=True)
 class CalendarEvent:
-    """Allowed values per field; None is any."""
+    """Allowed weekdays, years, months, days of the month, hours, minutes and seconds."""
 
-    days: frozenset[int] | None
-    years: frozenset[int] | None
-    months: frozenset[int] | None
-    dates: frozenset[int] | None
-    hours: frozenset[int] | None
-    minutes: frozenset[int] | None
-    seconds: frozenset[int] | None
+    fields: tuple[Values, ...]
 
     def next_after(self, now: float) -> float | None:
         """The first instant later than `now`, None when there is none within eight years."""
-        moment = datetime.fromtimestamp(int(now) + 1, UTC)
-        day = moment.replace(hour=0, minute=0, second=0)
-        for _ in range(HORIZON_DAYS):
-            if self._on(day):
-                found = self._within(day, moment)
+        first = datetime.fromtimestamp(int(now) + 1, UTC)
+        for ahead in range(HORIZON_DAYS):
+            day = first.date() + timedelta(days=ahead)
+            parts = (day.weekday(), day.year, day.month, day.day)
+            if all(part in allowed for part, allowed in zip(parts, self.fields, strict=False)):
+                found = self._from(time.min if ahead else first.time())
                 if found is not None:
-                    return found.timestamp()
-            day += timedelta(days=1)
+                    return datetime.combine(day, found, UTC).timestamp()
         return None
 
-    def _on(self, day: datetime) -> bool:
-        return (
-            (self.days is None or day.weekday() in self.days)
-            and (self.years is None or day.year in self.years)
-            and (self.months is None or day.month in self.months)
-            and (self.dates is None or day.day in self.dates)
+    def _from(self, earliest: time) -> time | None:
+        hours, minutes, seconds = (sorted(values) for values in self.fields[4:])
+        moments = (
+            time(hour, minute, second)
+            for hour in hours
+            if hour >= earliest.hour
+            for minute in minutes
+            for second in seconds
         )
+        return next((moment for moment in moments if moment >= earliest), None)
 
-    def _within(self, day: datetime, earliest: datetime) -> datetime | None:
-        for hour in sorted(self.hours if self.hours is not None else range(24)):
-            if day.replace(hour=hour, minute=59, second=59) < earliest:
-                continue
-            for minute in sorted(self.minutes if self.minutes is not None else range(60)):
-                if day.replace(hour=hour, minute=minute, second=59) < earliest:
-                    continue
-                for second in sorted(self.seconds if self.seconds is not None else range(60)):
-                    found = day.replace(hour=hour, minute=minute, second=second)
-                    if found >= earliest:
-                        return found
-        return None
+
+def parse(text: str) -> CalendarEvent:
+    """The event a schedule means; raises `CalendarError` with the parser's own words."""
+    if not text:
+        raise CalendarError("unable to parse calendar event - event is empty")
+    rest = NAMED.get(text, re.sub(r"\s+UTC$", "", text, flags=re.IGNORECASE))
+    days = None
+    if rest[0].isalpha():
+        word, _, rest = rest.partition(" ")
+        days = _days(word)
+    date, rest = _date(rest.lstrip())
+    clock, rest = _clock(rest.lstrip())
+    if not (days or date or clock):
+        raise _bad(rest, 'Context("date or time specification")')
+    if rest:
+        raise _bad(rest)
+    return CalendarEvent((days or ANY[0], *(date or ANY[1:4]), *(clock or MIDNIGHT)))
 
 
 def _bad(at: str, why: str = "Nom(Eof)") -> CalendarError:
     return CalendarError(f"unable to parse calendar event at '{at}' - {why}")
 
 
-def _values(text: str, low: int, high: int, whole: str) -> frozenset[int] | None:
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(\*|\d+)(?:\.\.(\d+))?(?:/(\d+))?", part)
-        if not match:
-            raise _bad(whole)
-        first, last, step = match.groups()
-        if step == "0":
-            raise _bad("/0")
-        if first == "*" and step is None:
-            return None
-        start = low if first == "*" else int(first)
-        end = int(last) if last else (high if step else start)
-        if start > high or end > high or start < low:
-            raise CalendarError(f"value out of range ({start if start > high else end})")
-        found.update(range(start, end + 1, int(step or 1)))
-    return frozenset(found)
-
-
-def _weekday(text: str) -> int | None:
-    matches = [i for i, day in enumerate(DAYS) if day.startswith(text.lower())]
-    return matches[0] if len(matches) == 1 and len(text) >= 3 else None
-
-
-def _days(text: str) -> frozenset[int] | None:
+def _days(text: str) -> Values:
     found: set[int] = set()
     for part in text.split(","):
         ends = [_weekday(end) for end in part.split("..")]
-        if len(ends) > 2 or None in ends:
-            raise _bad(text, 'Context("weekday")')
-        first, last = ends[0] or 0, ends[-1] or 0
-        found.update((first + i) % 7 for i in range((last - first) % 7 + 1))
+        found.update((ends[0] + step) % 7 for step in range((ends[-1] - ends[0]) % 7 + 1))
     return frozenset(found)
 
 
-def parse(text: str) -> CalendarEvent:
-    """The event a schedule means; raises `CalendarError` with the parser's own words."""
-    words = text.split()
-    if not words:
-        raise CalendarError("unable to parse calendar event - event is empty")
-    if words[-1].upper() == "UTC" and len(words) > 1:
-        words = words[:-1]
-    if len(words) == 1 and words[0].lower() in NAMED:
-        words = NAMED[words[0].lower()].split()
-    days = date = clock = None
-    rest = list(words)
-    if rest and rest[0][0].isalpha():
-        days = _days(rest.pop(0))
-    if rest and "-" in rest[0]:
-        date = rest.pop(0)
-    if rest:
-        clock = rest.pop(0)
-    if rest:
-        raise _bad(text[text.index(clock or "") + len(clock or "") :])
-    if clock is not None and not re.match(r"[\d*]", clock):
-        raise _bad(clock, 'Context("date or time specification")')
-    return CalendarEvent(days, *_date(date), *_clock(clock))
+def _weekday(text: str) -> int:
+    for number, day in enumerate(DAYS):
+        if text.lower() in (day, day[:3]):
+            return number
+    raise _bad(text, 'Context("weekday")')
 
 
-def _date(
-    text: str | None,
-) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
-    if text is None:
-        return None, None, None
-    parts = text.split("-")
-    if len(parts) == 2:
-        parts = ["*", *parts]
-    if len(parts) != 3:
-        raise _bad(text)
-    return (
-        _values(parts[0], 1970, 2200, text),
-        _values(parts[1], 1, 12, text),
-        _values(parts[2], 1, 31, text),
-    )
+def _date(text: str) -> tuple[list[Values], str]:
+    """`year-month-day` or `month-day`."""
+    found, rest = _sequence(text, "-", BOUNDS[1:4])
+    if not found and (short := _sequence(text, "-", BOUNDS[2:4]))[0]:
+        found, rest = [ANY[1], *short[0]], short[1]
+    return found, rest
 
 
-def _clock(
-    text: str | None,
-) -> tuple[frozenset[int] | None, frozenset[int] | None, frozenset[int] | None]:
-    zero = frozenset({0})
-    if text is None:
-        return zero, zero, zero
-    parts = text.split(":")
-    if len(parts) == 1:
-        return None, _values(parts[0], 0, 59, text), zero
-    if len(parts) == 2 and parts[0].isdigit() and int(parts[0]) > 23:
-        return None, _values(parts[0], 0, 59, text), _values(parts[1], 0, 59, text)
-    if len(parts) > 3:
-        raise _bad(text)
-    seconds = _values(parts[2], 0, 59, text) if len(parts) == 3 else zero
-    return _values(parts[0], 0, 23, text), _values(parts[1], 0, 59, text), seconds
+def _clock(text: str) -> tuple[list[Values], str]:
+    """`hours:minutes:seconds`; a lone list is of minutes."""
+    hours, rest = _list(text, BOUNDS[4])
+    if not (hours and rest.startswith(":")):
+        hours, rest = ANY[4], ":" + text
+    for count in (2, 1):
+        found, after = _sequence(rest.removeprefix(":"), ":", BOUNDS[5 : 5 + count])
+        if found:
+            return [hours, *found, *MIDNIGHT][:3], after
+    return [], text
+
+
+def _sequence(text: str, separator: str, fields: tuple[Bounds, ...]) -> tuple[list[Values], str]:
+    """One list per field, with a separator between them, and what follows; or nothing."""
+    found: list[Values] = []
+    rest = separator + text
+    for bounds in fields:
+        values, after = _list(rest.removeprefix(separator), bounds)
+        if not (values and rest.startswith(separator)):
+            return [], text
+        found, rest = [*found, values], after
+    return found, rest
+
+
+def _list(text: str, bounds: Bounds) -> tuple[Values, str]:
+    """The values of `*`, `*/5` or `1,3..5,0/10` at the head of a text, and what follows them."""
+    low, high = bounds
+    if star := re.match(r"\*(?:/0*([1-9]\d*))?", text):
+        return frozenset(range(low, high + 1, int(star[1] or 1))), text[star.end() :]
+    values: set[int] = set()
+    rest, item = text, ITEM.match(text)
+    while item:
+        first, last = int(item[1]), int(item[2] or (high if item[3] else item[1]))
+        if not first <= last <= high:
+            break
+        values.update(range(first, last + 1, int(item[3] or 1)))
+        rest = text[item.end() :]
+        item = ITEM.match(text, item.end() + 1) if rest.startswith(",") else None
+    return frozenset(values), rest
 
 
 def weekday_name(when: float) -> str:
