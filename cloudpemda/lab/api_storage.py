@@ -1,97 +1,51 @@
 """Storages over the API: their definitions, their state on each node, what they hold."""
 
 import re
+from typing import cast
+from urllib.parse import urlsplit
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import failed, invalid
-from cloudpemda.lab.routes import route
-from cloudpemda.lab.state import Storage, Task, Volume
-from cloudpemda.lab.work import Work
-from cloudpemda.lab.world import Call, check_digest, digest_of
+from cloudpemda.lab.errors import failed, found, invalid, refuse_if
+from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.sections import File
+from cloudpemda.lab.state import MIB, SHARED, Cluster, Section, Storage, Task, Volume
+from cloudpemda.lab.work import SlowCall, Work
+from cloudpemda.lab.world import Call
 
-LOCK = "file-storage_cfg"
-# What each type must have, and what it may have beside the common options.
-REQUIRED = {
-    "dir": ("path",), "nfs": ("server", "export"), "zfspool": ("pool",), "lvm": ("vgname",),
-    "lvmthin": ("vgname", "thinpool"), "glusterfs": ("volume",),
-    "pbs": ("server", "datastore"), "cifs": ("server", "share"),
-}  # fmt: skip
-FILE_OPTIONS = (
-    "path", "is_mountpoint", "mkdir", "create-base-path", "create-subdirs", "preallocation",
-    "format", "max-protected-backups", "prune-backups", "maxfiles", "content-dirs",
-    "snapshot-as-volume-chain",
-)  # fmt: skip
-OWN = {
-    "dir": FILE_OPTIONS,
-    "nfs": (*FILE_OPTIONS, "options"),
-    "cifs": (*FILE_OPTIONS, "username", "password", "domain", "subdir", "options", "smbversion"),
-    "zfspool": ("sparse", "blocksize", "mountpoint", "zfs-base-path"),
-    "lvm": ("base", "saferemove", "saferemove_throughput", "tagged_only",
-            "snapshot-as-volume-chain"),
-    "lvmthin": (),
-    "glusterfs": (*FILE_OPTIONS, "server", "server2", "transport"),
-    "pbs": ("username", "password", "fingerprint", "namespace", "port", "encryption-key",
-            "master-pubkey", "prune-backups", "max-protected-backups"),
-}  # fmt: skip
-COMMON = ("content", "nodes", "disable", "shared", "bwlimit")
-WHOLE = ("priority", "shared", "disable", "sparse", "is_mountpoint", "mkdir", "port", "maxfiles")
+MOUNTED = ("nfs", "cifs", "glusterfs", "cephfs")
+DOWNLOAD = 600 * MIB  # what any file on the internet weighs here
+UPLOADS = {
+    "iso": (r".+\.(iso|img)", "wrong file extension"),
+    "vztmpl": (r".+\.tar\.(gz|xz|zst)", "wrong file extension"),
+    "import": (r"[\w.\-]+\.(ova|qcow2|raw|vmdk)", "invalid filename or wrong extension"),
+}
+
+# -- definitions ---------------------------------------------------------------------------------
 
 
-def _digest(call: Call) -> str:
-    return digest_of([[s.name, s.type, s.options] for s in call.cluster.storages.values()])
+def _gate(call: Call, verb: str) -> None:
+    if verb in ("create", "update", "delete"):
+        call.world.need_file_lock(f"{verb} storage failed", "file-storage_cfg")
+    what = {"update": "storage ID", "delete": "storage"}.get(verb)
+    if what and call["storage"] not in call.cluster.storages:
+        raise failed(f"{verb} storage failed: {what} '{call['storage']}' does not exist")
 
 
-def _shown(call: Call, storage: Storage) -> dict[str, object]:
-    row: dict[str, object] = {"storage": storage.name, "type": storage.type}
-    row["digest"] = _digest(call)
-    for key, value in storage.options.items():
-        if key != "password":
-            row[key] = int(value) if key in WHOLE else value
-    return row
-
-
-@route("GET /storage")
-def list_storages(call: Call) -> object:
-    kind = call.params.get("type")
-    return [
-        _shown(call, storage)
-        for storage in call.cluster.storages.values()
-        if kind in (None, storage.type)
-        and call.may(
-            f"/storage/{storage.name}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True
-        )
-    ]
-
-
-@route("GET /storage/{storage}")
-def get_storage(call: Call) -> object:
-    return _shown(call, storages.storage_of(call.cluster, call.params["storage"]))
-
-
-@route("POST /storage")
-def create_storage(call: Call) -> object:
-    name, kind = call.params["storage"], call.params["type"]
-    options = {k: v for k, v in call.params.items() if k not in ("storage", "type")}
-    for needed in REQUIRED.get(kind, ()):
-        if needed not in options:
-            raise failed(f"missing value for required option '{needed}'")
-    for key in options:
-        if key not in (*COMMON, *REQUIRED.get(kind, ()), *OWN.get(kind, (key,))):
-            raise failed(f"unexpected property '{key}'")
-    call.world.need_file_lock("create storage failed", LOCK)
-    if name in call.cluster.storages:
-        raise failed(f"create storage failed: storage ID '{name}' already defined")
-    _fill_in(call, name, kind, options)
-    call.cluster.storages[name] = Storage(name, kind, options)
-    _forget_implicit(call)
-    return {"storage": name, "type": kind}
-
-
-def _fill_in(call: Call, name: str, kind: str, options: dict[str, str]) -> None:
-    """What PVE derives from a definition and then shows as if it had been given."""
-    if kind in ("nfs", "cifs", "glusterfs", "cephfs"):
-        options.setdefault("path", f"/mnt/pve/{name}")
-    if kind in ("nfs", "cifs", "glusterfs", "cephfs", "pbs"):
+def _check(call: Call, section: Section, verb: str) -> None:
+    """Options that the type must have and may have; and what PVE derives from them."""
+    kind, options = section.type, section.options
+    old = call.cluster.storages.get(section.name)
+    for name in storages.required_options(kind):
+        refuse_if(name not in options, f"missing value for required option '{name}'")
+        if old and options[name] != old.options.get(name):
+            raise failed(f"update storage failed: can't change value of fixed parameter '{name}'")
+    for name in options:
+        known = name in storages.known_options(kind) or (old and name in old.options)
+        refuse_if(not known and name != "shared", f"unexpected property '{name}'")
+    options.pop("password", None)  # kept where nobody reads it
+    if kind in MOUNTED:
+        options.setdefault("path", f"/mnt/pve/{section.name}")
+    if kind in SHARED:
         options["shared"] = "1"
     elif options.get("shared") == "0":
         del options["shared"]
@@ -99,178 +53,277 @@ def _fill_in(call: Call, name: str, kind: str, options: dict[str, str]) -> None:
         options.setdefault("mountpoint", f"/{options['pool']}")
     if "maxfiles" in options:
         options["prune-backups"] = f"keep-last={options.pop('maxfiles')}"
+    for other in (section, *call.cluster.storages.values()):
+        other.options.pop("priority", None)  # of `local`, while there is no file
 
 
-def _forget_implicit(call: Call) -> None:
-    """Before the first write there is no file: PVE makes `local` up, with a priority."""
-    for storage in call.cluster.storages.values():
-        storage.options.pop("priority", None)
-
-
-@route("PUT /storage/{storage}")
-def update_storage(call: Call) -> object:
-    name = call.params["storage"]
-    storage = call.cluster.storages.get(name)
-    if storage is None:
-        raise failed(f"update storage failed: storage ID '{name}' does not exist")
-    check_digest(call.params, _digest(call), "update storage failed: ")
-    known = (*COMMON, *OWN.get(storage.type, ()), *REQUIRED.get(storage.type, ()))
-    for key in call.params.items_of("delete"):
-        if key not in known:
-            raise failed(f"update storage failed: no such option '{key}'")
-        storage.options.pop(key, None)
-    for key, value in call.params.items():
-        if key in ("storage", "delete", "digest"):
-            continue
-        if key in REQUIRED.get(storage.type, ()) and value != storage.options.get(key):
-            raise failed(f"update storage failed: can't change value of fixed parameter '{key}'")
-        storage.options[key] = value
-    _forget_implicit(call)
-    return {"storage": name, "type": storage.type}
-
-
-@route("DELETE /storage/{storage}")
-def delete_storage(call: Call) -> object:
-    name = call.params["storage"]
-    if name not in call.cluster.storages:
-        raise failed(f"delete storage failed: storage '{name}' does not exist")
-    del call.cluster.storages[name]
+def _leave_pools(call: Call, section: Section) -> None:
     for pool in call.cluster.pools.values():
-        if name in pool.storages:
-            pool.storages.remove(name)
-    return None
+        if section.name in pool.storages:
+            pool.storages.remove(section.name)
+
+
+def _visible(call: Call, section: Section) -> bool:
+    path = f"/storage/{section.name}"
+    return call.may(path, "Datastore.Audit", "Datastore.AllocateSpace", any_of=True)
+
+
+def _all(cluster: Cluster) -> dict[str, Section]:
+    return cast(dict[str, Section], cluster.storages)
+
+
+STORAGES = File(
+    path="/storage", key="storage", sections=_all, make=Storage, prefix="{} storage failed: ",
+    taken="storage ID '{}' already defined", missing="storage '{}' does not exist",
+    gate=_gate, check=_check, visible=_visible, leave=_leave_pools,
+    show=lambda call, section: {"priority": 0} if "priority" in section.options else {},
+    elsewhere=("POST /storage", "PUT /storage/{storage}"),
+).serve()  # fmt: skip
+
+
+@route("POST /storage", "PUT /storage/{storage}")
+def write_storage(call: Call) -> object:
+    if "type" in call:
+        STORAGES.create(call)
+    else:
+        STORAGES.update(call)
+    name = call["storage"]
+    return {"storage": name, "type": call.cluster.storages[name].type}
 
 
 # -- on a node -----------------------------------------------------------------------------------
 
 
-def _state(call: Call, storage: Storage) -> dict[str, object]:
+def _state(call: Call, storage: Storage) -> Row:
     usable = storages.available_on(storage, call.node)
     total, used, avail = storages.space(call.cluster, storage, call.node) if usable else (0, 0, 0)
-    row: dict[str, object] = {
-        "type": storage.type,
-        "content": ",".join(storage.content),
-        "shared": int(storage.shared),
-        "enabled": int(usable),
-        "active": int(usable),
-        "total": total,
-        "used": used,
-        "avail": avail,
-    }
-    return row
+    return {
+        "type": storage.type, "content": ",".join(storage.content), "shared": int(storage.shared),
+        "enabled": int(usable), "active": int(usable), "total": total, "used": used, "avail": avail,
+    }  # fmt: skip
 
 
 @route("GET /nodes/{node}/storage")
 def node_storages(call: Call) -> object:
-    rows = []
+    rows, wanted = [], set(call.items_of("content"))
     for storage in call.cluster.storages.values():
-        if not call.may(
-            f"/storage/{storage.name}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True
-        ):
-            continue
-        if "storage" in call.params and storage.name != call.params["storage"]:
-            continue
-        wanted = call.params.items_of("content")
-        if wanted and not set(wanted) & set(storage.content):
-            continue
-        row = {**_state(call, storage), "storage": storage.name}
-        if call.params.flag("enabled") and not row["enabled"]:
-            continue
-        if row["enabled"] and isinstance(row["used"], int) and isinstance(row["total"], int):
-            row["used_fraction"] = row["used"] / row["total"] if row["total"] else 0
-        rows.append(row)
+        row = _state(call, storage) | {"storage": storage.name}
+        left_out = (
+            not _visible(call, storage)
+            or call.get("storage", storage.name) != storage.name
+            or (wanted and not wanted & set(storage.content))
+            or (call.flag("enabled") and not row["enabled"])
+        )
+        if row["enabled"]:
+            total, used, _ = storages.space(call.cluster, storage, call.node)
+            row["used_fraction"] = used / total if total else 0
+        if not left_out:
+            rows.append(row)
     return rows
 
 
 @route("GET /nodes/{node}/storage/{storage}/status")
 def storage_status(call: Call) -> object:
-    storage = call.cluster.storages.get(call.params["storage"])
-    if storage is None:
+    if call["storage"] not in call.cluster.storages:
         raise invalid({"storage": "No such storage."})
-    return _state(call, storage)
+    return _state(call, call.cluster.storages[call["storage"]])
 
 
-def _content_row(volume: Volume) -> dict[str, object]:
-    row: dict[str, object] = {
-        "volid": volume.volid,
-        "content": volume.content,
-        "format": volume.format,
-        "size": volume.virtual if volume.content == "images" else volume.size,
-    }
-    by_file = "/" in storages.split(volume.volid)[1]
-    if volume.ctime and (by_file or volume.content != "images"):
+# -- volumes -------------------------------------------------------------------------------------
+
+
+def _rights(volid: str, content: str, owner: object) -> list[tuple[str, str]]:
+    """Paths, and the privilege on each (`a|b`: one of them), that reading a volume takes."""
+    path = f"/storage/{storages.split(volid)[0]}"
+    if content in UPLOADS:
+        return [(path, "Datastore.AllocateSpace|Datastore.Audit")]
+    if content == "backup" and owner:
+        return [(path, "Datastore.AllocateSpace"), (f"/vms/{owner}", "VM.Backup")]
+    if owner:
+        return [(path, "Datastore.Audit"), (f"/vms/{owner}", "VM.Config.Disk")]
+    return [(path, "Datastore.Allocate")]
+
+
+def _may_see(call: Call, volume: Volume) -> bool:
+    rights = _rights(volume.volid, volume.content, volume.vmid)
+    manages = call.may(f"/storage/{call['storage']}", "Datastore.Allocate")
+    return manages or all(call.may(path, *what.split("|"), any_of=True) for path, what in rights)
+
+
+def _row(volume: Volume) -> Row:
+    name = storages.split(volume.volid)[1]
+    image, in_file = volume.content == "images", "/" in name
+    row: Row = {
+        "volid": volume.volid, "content": volume.content, "format": volume.format,
+        "size": volume.virtual if image else volume.size,
+    }  # fmt: skip
+    if volume.ctime and (in_file or not image):
         row["ctime"] = int(volume.ctime)
     if volume.vmid:
         row["vmid"] = volume.vmid
-    if volume.content == "images":
+    if image:
         row["parent"] = volume.parent or None
-        if by_file:
-            row["used"] = volume.used
-        else:
-            row["name"] = storages.split(volume.volid)[1]
+        row |= {"used": volume.used} if in_file else {"name": name}
     if volume.content == "backup":
-        row |= {"subtype": "qemu", "notes": volume.notes}
-        if volume.protected:
-            row["protected"] = 1
+        row |= {"subtype": "qemu", "notes": volume.notes.partition("\n")[0]}
+        row |= {"protected": 1} if volume.protected else {}
     return row
 
 
 @route("GET /nodes/{node}/storage/{storage}/content")
 def content(call: Call) -> object:
-    storage = storages.usable_on(call.cluster, call.params["storage"], call.node)
-    kind, vmid = call.params.get("content"), call.params.whole("vmid")
+    storage = storages.usable_on(call.cluster, call["storage"], call.node)
     return [
-        _content_row(volume)
+        _row(volume)
         for volume in storages.on(call.cluster, storage, call.node)
-        if kind in (None, volume.content)
-        and vmid in (0, volume.vmid)
-        and (
-            not volume.vmid
-            or call.may(f"/storage/{storage.name}", "Datastore.Allocate")
-            or call.may(f"/vms/{volume.vmid}", "VM.Audit")
-        )
+        if call.get("content", volume.content) == volume.content
+        and call.whole("vmid", volume.vmid) == volume.vmid
+        and _may_see(call, volume)
     ]
 
 
 @route("POST /nodes/{node}/storage/{storage}/content")
-def allocate(call: Call) -> object:
-    storage = storages.usable_on(call.cluster, call.params["storage"], call.node)
-    call.require(f"/storage/{storage.name}", "Datastore.AllocateSpace")
-    name, vmid = call.params["filename"], call.params.whole("vmid")
-    form = call.params.get("format") or (name.rpartition(".")[2] if "." in name else "raw")
-    text = call.params["size"]
-    size = storages.parse_size(text) if not text.isdigit() else int(text) * 1024
-    stem = name.rpartition(".")[0] or name
-    volid = storages.full_name(storage, vmid, stem, form)
-    storages.allocate(call.world, storage, call.node, vmid, size, form, volid=volid)
+def allocate(call: Call) -> SlowCall:
+    """Volumes of one storage are made one at a time."""
+    storage = storages.usable_on(call.cluster, call["storage"], call.node)
+    name, vmid, size = call["filename"], call.whole("vmid"), call["size"]
+    stem, dot, suffix = name.rpartition(".")
+    form = call.get("format", suffix if dot else "raw")
+    if dot and form != suffix:
+        raise invalid({"format": f"different storage formats ({form} != {suffix})"})
+    refuse_if(form not in storages.formats(storage), f"unsupported format '{form}'")
+    by_name = storage.type in storages.FILE_BASED or name.startswith(f"vm-{vmid}-")
+    refuse_if(not by_name, f"illegal name '{name}' - should be 'vm-{vmid}-*'")
+    volid = storages.full_name(storage, vmid, stem or name, form)
+    yield storages.lock(storage, call.node)
+    yield call.world.duration("allocate")
+    many = int(size) * 1024 if size.isdigit() else storages.parse_size(size)
+    storages.allocate(call.world, storage, call.node, vmid, many, form, volid=volid)
     return volid
 
 
 def _volid(call: Call) -> str:
-    name = call.params["volume"]
-    return name if ":" in name else f"{call.params['storage']}:{name}"
+    name = call["volume"]
+    sid, _ = storages.split(name)
+    if ":" in name and sid != call["storage"]:
+        raise invalid({"volume": f"storage ID mismatch ({sid} != {call['storage']})\n"})
+    return name if ":" in name else f"{call['storage']}:{name}"
+
+
+def _volume(call: Call) -> Volume:
+    storages.usable_on(call.cluster, call["storage"], call.node)
+    volid = _volid(call)
+    missing = f"volume_size_info on '{volid}' failed - no format"
+    volume = found(storages.find(call.cluster, volid, call.node), missing)
+    if not _may_see(call, volume):
+        for path, what in _rights(volid, volume.content, volume.vmid):
+            call.require(path, *what.split("|"), any_of=True)
+    return volume
+
+
+@route("GET /nodes/{node}/storage/{storage}/content/{volume}")
+def volume_info(call: Call) -> object:
+    volume = _volume(call)
+    path = storages.path_of(call.cluster.storages[call["storage"]], volume.volid)
+    row: Row = {
+        "path": path, "size": volume.virtual or volume.size, "used": volume.used or volume.size,
+        "format": volume.format,
+    }  # fmt: skip
+    backup = {"notes": volume.notes, "protected": int(volume.protected)}
+    return row | (backup if volume.content == "backup" else {})
+
+
+@route("PUT /nodes/{node}/storage/{storage}/content/{volume}")
+def change_volume(call: Call) -> object:
+    volume, kind = _volume(call), call.cluster.storages[call["storage"]].type
+    for name in ("notes", "protected"):
+        if name in call and volume.content != "backup":
+            able = kind in storages.FILE_BASED
+            raise failed(
+                f"only backups support attribute '{name}'"
+                if able
+                else f"attribute '{name}' is not supported for storage type '{kind}'"
+            )
+    volume.notes = call.get("notes", volume.notes)
+    volume.protected = call.flag("protected", volume.protected)
+    return None
 
 
 @route("DELETE /nodes/{node}/storage/{storage}/content/{volume}")
 def free(call: Call) -> object:
-    volid = _volid(call)
-    storage = storages.storage_of(call.cluster, call.params["storage"])
-    found = storages.find(call.cluster, volid, call.node)
-    owner = re.search(r"(?:vm|base)-(\d+)-|vm/(\d+)/|qemu-(\d+)-", volid)
-    number = next((part for part in owner.groups() if part), "") if owner else ""
-    if found is not None and found.content == "backup":
-        if not call.may(f"/storage/{storage.name}", "Datastore.Allocate"):
-            call.require(f"/vms/{found.vmid}", "VM.Backup")
-    else:
-        call.require(f"/storage/{storage.name}", "Datastore.Allocate")
+    world, volid = call.world, _volid(call)
+    storage, name = storages.storage_of(call.cluster, call["storage"]), storages.split(volid)[1]
+    owner = re.search(r"(?::|(?:vm|base|qemu)[-/])(\d+)[-/]", volid)
+    subject = f"{owner[1]}@{storage.name}" if owner else storage.name
+    backup = name.startswith("backup/")
+    for path, what in _rights(volid, "backup" if backup else "", backup and owner and owner[1]):
+        call.require(path, what)
 
     def work(task: Task) -> Work:
-        yield call.world.duration("default")
-        if storages.find(call.cluster, volid, call.node) is None:
+        yield storages.lock(storage, call.node)
+        yield world.duration("default")
+        volume = storages.find(call.cluster, volid, call.node)
+        if volume is None:
             task.log.append(f"disk image '{storages.path_of(storage, volid)}' does not exist")
-        storages.free(call.world, volid, call.node)
+        elif volume.protected:
+            raise failed(f"cannot remove protected volume '{name}' on '{storage.name}'")
+        storages.free(world, volid, call.node)
         task.log.append(f"Removed volume '{volid}'")
 
-    folder = re.match(r"(\d+)/", storages.split(volid)[1])
-    subject = f"{folder[1] if folder else number}@{storage.name}"
     return call.start("imgdel", subject, work)
+
+
+# -- files from elsewhere ------------------------------------------------------------------------
+
+
+def _target(call: Call, not_file_based: str, not_configured: str) -> tuple[Storage, str]:
+    """The storage and the id of a file that is to be brought there."""
+    storage, kind = storages.usable_on(call.cluster, call["storage"], call.node), call["content"]
+    refuse_if(
+        storage.type not in storages.FILE_BASED,
+        f"can't upload to storage type '{storage.type}'{not_file_based}",
+    )
+    refuse_if(kind not in storage.content, f"storage '{storage.name}' {not_configured % kind}")
+    name = re.sub(r"[^\w.\-]", "_", re.sub(r".*[/\\]", "", call["filename"]))
+    if not re.fullmatch(UPLOADS[kind][0], name):
+        raise invalid({"filename": UPLOADS[kind][1]})
+    return storage, f"{storage.name}:{kind}/{name}"
+
+
+def _bring(call: Call, storage: Storage, volid: str, size: int) -> Work:
+    """The file is there in the end, in place of one of that name."""
+    yield call.world.duration("download")
+    storages.free(call.world, volid, call.node)
+    kind, suffix = call["content"], volid.rpartition(".")[2]
+    form = {"iso": "iso", "vztmpl": f"t{suffix}"}.get(kind, suffix)
+    volume = storages.allocate(
+        call.world, storage, call.node, 0, size, form, volid=volid, content=kind
+    )
+    volume.system = kind == "import"
+
+
+@route("POST /nodes/{node}/storage/{storage}/upload")
+def upload(call: Call) -> object:
+    """The lab keeps no contents: the temporary file's name tells its size."""
+    storage, volid = _target(call, "", "does not support '%s' content")
+    refuse_if("tmpfilename" not in call, "missing temporary file name")
+    size = int(call["tmpfilename"].rpartition("-")[2], 16)
+    return call.start("imgcopy", "", lambda task: _bring(call, storage, volid, size))
+
+
+@route("POST /nodes/{node}/storage/{storage}/download-url")
+def download(call: Call) -> object:
+    """All of the internet answers; nobody listens on the node itself."""
+    storage, volid = _target(
+        call, ", not a file based storage!", "is not configured for content-type '%s'"
+    )
+    url = urlsplit(call["url"])
+
+    def work(task: Task) -> Work:
+        task.log.append(f"downloading {call['url']} to {storages.path_of(storage, volid)}")
+        if url.hostname == "localhost" or (url.hostname or "").startswith(("127.", "::1")):
+            where = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
+            raise failed(f"download failed: Connecting to {where}... failed: Connection refused.")
+        yield from _bring(call, storage, volid, DOWNLOAD)
+
+    return call.start("download", volid.rpartition("/")[2], work)

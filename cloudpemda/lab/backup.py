@@ -1,341 +1,366 @@
-"""Backup jobs, vzdump, and what is not backed up.
+"""Backup jobs, vzdump, pruning, and what is not backed up.
 
 A job runs at its schedule on every online node for the guests that lie there, and adds a volume to
 its storage. An offline node does nothing, and nobody says so.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import cast
 
+from cloudpemda.lab import replication
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.calendar import parse, weekday_name
-from cloudpemda.lab.errors import Refused, denied, failed, invalid
+from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.qemu.config import disks, drives
-from cloudpemda.lab.routes import route
-from cloudpemda.lab.state import Node, Section, Storage, Task, Vm, Volume
+from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.sections import File
+from cloudpemda.lab.state import BackupJob, Cluster, Node, Section, Storage, Task, Vm, Volume
 from cloudpemda.lab.work import Work
 from cloudpemda.lab.world import Call, World
 
-TICK = 60.0
-
+EVERY = 60.0
+PERIODS = {
+    "keep-last": "%Y-%m-%d %H:%M:%S", "keep-hourly": "%Y-%m-%d %H", "keep-daily": "%Y-%m-%d",
+    "keep-weekly": "%G-%V", "keep-monthly": "%Y-%m", "keep-yearly": "%Y",
+}  # fmt: skip
+DEFAULTS: Row = {
+    "all": 0, "bwlimit": 0, "compress": "0", "fleecing": {"enabled": 0}, "ionice": 7,
+    "lockwait": 180, "mailnotification": "always", "mode": "snapshot", "notification-mode": "auto",
+    "performance": {"max-workers": 16, "pbs-entries-max": 1048576}, "pigz": 0,
+    "prune-backups": "keep-all=1", "quiet": 0, "remove": 1, "stdexcludes": 1, "stop": 0,
+    "stopwait": 10, "zstd": 1,
+}  # fmt: skip
 
 # -- the engine ----------------------------------------------------------------------------------
 
 
-def tick(world: World) -> None:
-    """Once a minute: start the jobs that are due."""
-    now = world.now()
+def every_minute(world: World) -> None:
+    """What runs by schedule, of replication too, is looked at once a minute."""
+    replication.run_due(world)
     for job in list(world.cluster.backup_jobs.values()):
-        due = next_run(job, float(job.options.get("last-run", job.options.get("created", now))))
-        if job.options.get("enabled", "1") == "1" and due is not None and due <= now:
-            job.options["last-run"] = str(int(now))
+        due = _next_run(job, job.since)
+        if due is not None and due <= world.now():
+            job.since = world.now()
             for node in world.cluster.nodes.values():
-                if node.online:
-                    _run_on(world, job, node)
-    world.clock.after(TICK, lambda: tick(world))
+                _run_on(world, job, node)
+    world.clock.after(EVERY, lambda: every_minute(world))
 
 
-def next_run(job: Section, after: float) -> float | None:
-    return parse(job.options["schedule"]).next_after(after)
+def _enabled(job: BackupJob) -> bool:
+    return job.options.get("enabled", "1") == "1"
 
 
-def selected(world: World, options: dict[str, str]) -> list[Vm]:
+def _next_run(job: BackupJob, after: float) -> float | None:
+    return parse(job.options["schedule"]).next_after(after) if _enabled(job) else None
+
+
+def _run_on(world: World, job: BackupJob, node: Node) -> None:
+    here = [vm for vm in _selected(world.cluster, job.options) if vm.node == node.name]
+    if here and node.online and job.options.get("node", node.name) == node.name:
+        world.tasks.start(
+            node, "vzdump", "", "root@pam", lambda task: _dump(world, job.options, here, node, task)
+        )
+
+
+def _selected(cluster: Cluster, options: dict[str, str]) -> list[Vm]:
     """The guests a job means: a list, a pool's direct members, or all but those excluded."""
-    cluster = world.cluster
+    guests = cluster.vms | cluster.containers
+    ids: Iterable[int] = guests
     if "pool" in options:
         pool = cluster.pools.get(options["pool"])
         ids = pool.vms if pool else []
     elif "vmid" in options:
         ids = [int(text) for text in split_list(options["vmid"])]
-    else:
-        excluded = split_list(options.get("exclude", ""))
-        ids = [vmid for vmid in cluster.vms if str(vmid) not in excluded]
-    return [cluster.vms[vmid] for vmid in ids if vmid in cluster.vms]
+    excluded = split_list(options.get("exclude", ""))
+    return [guests[vmid] for vmid in ids if vmid in guests and str(vmid) not in excluded]
 
 
-def _run_on(world: World, job: Section, node: Node) -> None:
-    here = [vm for vm in selected(world, job.options) if vm.node == node.name]
-    if here:
-        world.tasks.start(
-            node, "vzdump", "", "root@pam", lambda task: dump(world, job.options, here, node, task)
-        )
-
-
-def dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, task: Task) -> Work:
+def _dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, task: Task) -> Work:
     """Back up guests one after another; one failure stops no other, but fails the task."""
-    name = options.get("storage", "local")
-    bad = False
-    task.log.append(f"INFO: starting new backup job: vzdump --storage {name}")
-    for vm in guests:
-        task.log.append(f"INFO: Starting Backup of VM {vm.vmid} (qemu)")
+    storage = _usable(world.cluster, options.get("storage", "local"), node.name)
+    asked = split_list(options.get("vmid", ""))
+    words = ["vzdump", *asked, "--node", node.name, "--storage", storage.name]
+    task.log.append(f"INFO: starting new backup job: {' '.join(words)}")
+    known, bad = world.cluster.vms | world.cluster.containers, False
+    for vmid in [
+        *(int(text) for text in asked if int(text) not in known),
+        *(g.vmid for g in guests),
+    ]:
         try:
-            if world.cluster.vms.get(vm.vmid) is not vm or vm.node != node.name:
-                raise failed(f"unable to find VM '{vm.vmid}'")
-            if vm.config.get("lock"):
-                raise failed(f"VM is locked ({vm.config['lock']})")
-            storage = storages.usable_on(world.cluster, name, node.name)
-            vm.config["lock"] = "backup"
-            began = world.now()
-            yield world.duration("backup")
-            vm.config.pop("lock", None)
-            volume = _store(world, storage, vm, node.name, began)
-            prune(world, storage, vm.vmid, node.name, options)
-            task.log.append(f"INFO: Finished Backup of VM {vm.vmid}")
-            world.note("backed-up", vmid=vm.vmid, volid=volume.volid)
+            yield from _back_up(world, options, vmid, storage, node.name, task)
         except Refused as refused:
             bad = True
-            task.log.append(f"ERROR: Backup of VM {vm.vmid} failed - {refused.message}")
-            world.note("backup-failed", vmid=vm.vmid, error=refused.message)
-    if bad:
-        task.log.append("INFO: Backup job finished with errors")
-        raise failed("job errors")
-    task.log.append("INFO: Backup job finished successfully")
+            task.log.append(f"ERROR: Backup of VM {vmid} failed - {refused.message}")
+            world.note("backup-failed", vmid=vmid, error=refused.message)
+    task.log.append(f"INFO: Backup job finished {'with errors' if bad else 'successfully'}")
+    refuse_if(bad, "job errors")
 
 
-def _store(world: World, storage: Storage, vm: Vm, node: str, began: float) -> Volume:
-    moment = datetime.fromtimestamp(began, UTC)
-    size = sum(
-        volume.virtual
+def _usable(cluster: Cluster, name: str, node: str) -> Storage:
+    """The storage for backups, or all that is wrong with it."""
+    faults = []
+    try:
+        storages.usable_on(cluster, name, node)
+    except Refused as refused:
+        faults.append(f"could not activate storage '{name}': {refused.message}")
+    storage, lead = cluster.storages.get(name), f"could not get storage information for '{name}'"
+    if storage is None:
+        faults.append(f"{lead}: storage '{name}' does not exist")
+    elif "backup" not in storage.content:
+        faults.append(f"{lead}: can't use storage '{name}' for backups - wrong content type")
+    refuse_if(faults, "\n".join(faults))
+    return cluster.storages[name]
+
+
+def _back_up(
+    world: World, options: dict[str, str], vmid: int, storage: Storage, node: str, task: Task
+) -> Work:
+    vm = (world.cluster.vms | world.cluster.containers).get(vmid)
+    if vm is None or vm.node != node:
+        raise failed(f"unable to find VM '{vmid}'")
+    task.log.append(f"INFO: Starting Backup of VM {vmid} ({vm.kind})")
+    refuse_if("lock" in vm.config, f"VM is locked ({vm.config.get('lock')})")
+    began = world.now()
+    vm.config["lock"] = "backup"
+    yield world.duration("backup")
+    vm.config.pop("lock", None)
+    volume = _store(world, options, storage, vm, began)
+    if options.get("remove", "1") == "1":
+        prune(world, _backups(world.cluster, storage, node, vmid), _keep(storage, options), node)
+    task.log.append(f"INFO: Finished Backup of VM {vmid}")
+    world.note("backed-up", vmid=vmid, volid=volume.volid)
+
+
+def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, began: float) -> Volume:
+    volumes = (
+        storages.find(world.cluster, drive.volid, vm.node)
         for drive in disks(vm.config).values()
         if drive.options.get("backup") != "0"
-        and (volume := storages.find(world.cluster, drive.volid, node))
     )
+    moment = datetime.fromtimestamp(began, UTC)
+    kind, form = ("vm", "vma.zst") if vm.kind == "qemu" else ("ct", "tar.zst")
+    name = f"vzdump-{vm.kind}-{vm.vmid}-{moment:%Y_%m_%d-%H_%M_%S}.{form}"
     if storage.type == "pbs":
-        volid = f"{storage.name}:backup/vm/{vm.vmid}/{moment:%Y-%m-%dT%H:%M:%SZ}"
-        form = "pbs-vm"
-    else:
-        volid = f"{storage.name}:backup/vzdump-qemu-{vm.vmid}-{moment:%Y_%m_%d-%H_%M_%S}.vma.zst"
-        form = "vma.zst"
+        name, form = f"{kind}/{vm.vmid}/{moment:%Y-%m-%dT%H:%M:%SZ}", f"pbs-{kind}"
     volume = storages.allocate(
-        world, storage, node, vm.vmid, size, form, volid=volid, content="backup"
-    )
-    volume.ctime, volume.notes = float(int(began)), vm.name
+        world, storage, vm.node, vm.vmid, sum(v.virtual for v in volumes if v), form,
+        volid=f"{storage.name}:backup/{name}", content="backup",
+    )  # fmt: skip
+    facts = {"guestname": vm.name, "vmid": vm.vmid, "node": vm.node, "cluster": world.cluster.name}
+    volume.notes = options.get("notes-template", "{{guestname}}").replace("\\n", "\n")
+    for word, value in facts.items():
+        volume.notes = volume.notes.replace(f"{{{{{word}}}}}", str(value))
+    volume.ctime, volume.protected = float(int(began)), options.get("protected") == "1"
     return volume
 
 
-def prune(world: World, storage: Storage, vmid: int, node: str, options: dict[str, str]) -> None:
-    """Keep what `prune-backups` says; without it, all."""
+# -- pruning -------------------------------------------------------------------------------------
+
+
+def _keep(storage: Storage, options: dict[str, str]) -> dict[str, str]:
+    """What `prune-backups` says, of the call or else of the storage; without it, all is kept."""
     text = options.get("prune-backups") or storage.options.get("prune-backups", "keep-all=1")
-    keep = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    if keep.get("keep-all") == "1":
-        return
-    found = sorted(
-        (
-            v
-            for v in storages.on(world.cluster, storage, node)
-            if v.content == "backup" and v.vmid == vmid
-        ),
-        key=lambda volume: -volume.ctime,
+    return dict(part.split("=", 1) for part in split_list(text))
+
+
+def _backups(cluster: Cluster, storage: Storage, node: str, vmid: int = 0) -> list[Volume]:
+    """The backups of a guest, or of all, newest first."""
+    kept = (v for v in storages.on(cluster, storage, node) if v.content == "backup")
+    return sorted((v for v in kept if vmid in (0, v.vmid)), key=lambda v: (v.vmid, -v.ctime))
+
+
+def _marks(backups: list[Volume], keep: dict[str, str]) -> dict[str, str]:
+    """`keep`, `remove` or `protected` for each of a guest's backups, which come newest first."""
+    marks = {volume.volid: "protected" for volume in backups if volume.protected}
+    counts = {name: int(keep.get(name, 0)) for name in PERIODS}
+    everything = keep.get("keep-all") == "1" or not any(counts.values())
+    for name, form in PERIODS.items():
+        periods = {v.volid: f"{datetime.fromtimestamp(v.ctime, UTC):{form}}" for v in backups}
+        covered = {periods[volid] for volid, mark in marks.items() if mark == "keep"}
+        for volid, period in periods.items():
+            if volid not in marks and period not in covered and counts[name]:
+                covered.add(period)
+                marks[volid] = "keep"
+                counts[name] -= 1
+    rest = "keep" if everything else "remove"
+    return {volume.volid: marks.get(volume.volid, rest) for volume in backups}
+
+
+def prune(world: World, backups: list[Volume], keep: dict[str, str], node: str) -> None:
+    for volid, mark in _marks(backups, keep).items():
+        if mark == "remove":
+            storages.free(world, volid, node)
+
+
+@route("GET /nodes/{node}/storage/{storage}/prunebackups")
+def would_prune(call: Call) -> object:
+    storage = storages.usable_on(call.cluster, call["storage"], call.node)
+    found = _backups(call.cluster, storage, call.node, call.whole("vmid"))
+    keep, marks = _keep(storage, call.params), dict[str, str]()
+    for vmid in {volume.vmid for volume in found}:
+        marks |= _marks([volume for volume in found if volume.vmid == vmid], keep)
+    return [
+        {"volid": volume.volid, "ctime": int(volume.ctime), "mark": marks[volume.volid],
+         "type": "qemu", "vmid": volume.vmid}
+        for volume in found
+    ]  # fmt: skip
+
+
+@route("DELETE /nodes/{node}/storage/{storage}/prunebackups")
+def prune_now(call: Call) -> object:
+    path, vmid = f"/storage/{call['storage']}", call.whole("vmid")
+    call.require(path, "Datastore.AllocateSpace" if vmid else "Datastore.Allocate")
+    if vmid:
+        call.require(f"/vms/{vmid}", "VM.Backup")
+
+    def work(task: Task) -> Work:
+        yield call.world.duration("default")
+        for row in cast(list[Row], would_prune(call)):
+            if row["mark"] == "remove":
+                storages.free(call.world, str(row["volid"]), call.node)
+
+    return call.start(
+        "prunebackups", f"{vmid}@{call['storage']}" if vmid else call["storage"], work
     )
-    kept: set[str] = {v.volid for v in found if v.protected}
-    periods = {
-        "keep-last": "%s", "keep-hourly": "%Y-%m-%d %H", "keep-daily": "%Y-%m-%d",
-        "keep-weekly": "%G-%V", "keep-monthly": "%Y-%m", "keep-yearly": "%Y",
-    }  # fmt: skip
-    for name, form in periods.items():
-        _keep(found, kept, int(keep.get(name, 0)), form if name != "keep-last" else "")
-    for volume in found:
-        if volume.volid not in kept:
-            storages.free(world, volume.volid, node)
-
-
-def _keep(found: list[Volume], kept: set[str], count: int, form: str) -> None:
-    """Mark the newest of each of `count` periods, not counting periods that are kept already."""
-
-    def period(volume: Volume) -> str:
-        return datetime.fromtimestamp(volume.ctime, UTC).strftime(form) if form else volume.volid
-
-    covered = {period(v) for v in found if v.volid in kept}
-    for volume in found:
-        if count and period(volume) not in covered:
-            covered.add(period(volume))
-            kept.add(volume.volid)
-            count -= 1
 
 
 # -- jobs ----------------------------------------------------------------------------------------
 
 
-def _shown(job: Section, *, now: float | None = None) -> dict[str, object]:
-    row: dict[str, object] = {"id": job.name, "type": "vzdump"}
-    for key, value in job.options.items():
-        if key in ("created", "last-run"):
-            continue
-        if key == "prune-backups":
-            row[key] = dict(part.split("=", 1) for part in value.split(",") if "=" in part)
-        else:
-            row[key] = int(value) if key in ("enabled", "all", "remove", "zstd", "pigz") else value
-    if now is not None and job.options.get("enabled", "1") == "1":
-        due = next_run(job, now)
-        if due is not None:
-            row["next-run"] = int(due)
-    return row
+def _jobs(cluster: Cluster) -> dict[str, Section]:
+    return cast(dict[str, Section], cluster.backup_jobs)
 
 
-def _selection_faults(options: dict[str, str]) -> None:
-    chosen = [key for key in ("all", "vmid", "pool") if options.get(key, "0") != "0"]
-    if options.get("exclude") and not chosen:
-        chosen = ["all"]
-    if len(chosen) > 1:
-        raise Refused(
-            500,
-            "400 Parameter verification failed.\n"
-            f"{chosen[0]}: option conflicts with option '{chosen[1]}'\n",
-        )
-    if not chosen:
-        raise Refused(500, "400 Parameter verification failed.\nvmid: property is missing\n")
-
-
-def _rights(call: Call, options: dict[str, str]) -> None:
-    pool = options.get("pool")
-    if pool is not None:
-        if pool not in call.cluster.pools:
-            raise denied(f"pool '{pool}' does not exist")
+def _gate(call: Call, verb: str) -> None:
+    """Who may, and PVE's words for a job that is not there."""
+    if verb == "create":
+        call.params.setdefault("id", call.world.new_uuid())
+    elif verb != "index" and call["id"] not in call.cluster.backup_jobs:
+        fault = f"No such job '{call['id']}'"
+        if verb == "read":
+            raise invalid({"id": fault})
+        nested = f"400 Parameter verification failed.\nid: {fault}\n"
+        raise failed("no such vzdump job" if verb == "update" else nested)
+    pool = call.get("pool")
+    if pool and pool not in call.cluster.pools:
+        raise denied(f"pool '{pool}' does not exist")
+    if pool:
         call.require(f"/pool/{pool}", "Pool.Audit")
-    if "prune-backups" in options:
-        call.require(f"/storage/{options.get('storage', 'local')}", "Datastore.Allocate")
+    if "prune-backups" in call:
+        call.require(f"/storage/{call.get('storage', 'local')}", "Datastore.Allocate")
 
 
-@route("GET /cluster/backup")
-def list_jobs(call: Call) -> object:
-    now = call.world.now()
-    return [_shown(job, now=now) for job in call.cluster.backup_jobs.values()]
-
-
-@route("POST /cluster/backup")
-def create_job(call: Call) -> object:
-    options = {k: v for k, v in call.params.items() if k not in ("id", "starttime", "dow")}
-    _legacy_schedule(call, options)
-    name = call.params.get("id") or call.world.new_uuid()
-    if name in call.cluster.backup_jobs:
-        raise failed(f"Job '{name}' already exists")
-    _selection_faults(options)
-    _rights(call, options)
+def _check(call: Call, job: Section, verb: str) -> None:
+    options, old = job.options, call.cluster.backup_jobs.get(job.name)
+    if "starttime" in call:  # from before there were calendar events
+        if "schedule" in call:
+            raise invalid({"starttime": "'starttime' and 'schedule' cannot both be set"})
+        options["schedule"] = f"{call.get('dow')} {call['starttime']}".strip()
+    if "schedule" not in options:
+        raise invalid({"schedule": "neither 'starttime' nor 'schedule' were set"})
+    chosen = [key for key in ("all", "vmid", "pool") if options.get(key, "0") != "0"]
+    chosen = chosen or ["all"] * bool(options.get("exclude"))
+    if len(chosen) != 1:
+        wrong = f"{chosen[0]}: option conflicts with option '{chosen[1]}'" if chosen else ""
+        wrong = wrong or "vmid: property is missing"
+        raise failed(f"400 Parameter verification failed.\n{wrong}\n")
     options.setdefault("enabled", "1")
     if "maxfiles" in options:
         options["prune-backups"] = f"keep-last={options.pop('maxfiles')}"
-    options["created"] = str(int(call.world.now()))
-    call.cluster.backup_jobs[name] = Section(name, "vzdump", options)
-    return None
+    if old and "schedule" in call:
+        old.since = call.world.now()
+    if verb == "create":
+        cast(BackupJob, job).since = call.world.now()
 
 
-def _legacy_schedule(call: Call, options: dict[str, str]) -> None:
-    """`starttime` and `dow`, from before there were calendar events."""
-    start = call.params.get("starttime")
-    if start is not None and "schedule" in options:
-        raise invalid({"starttime": "'starttime' and 'schedule' cannot both be set"})
-    if start is not None:
-        options["schedule"] = f"{call.params['dow']} {start}" if "dow" in call.params else start
-    if "schedule" not in options:
-        raise invalid({"schedule": "neither 'starttime' nor 'schedule' were set"})
+def _shown(call: Call, job: Section) -> Row:
+    keep = split_list(job.options.get("prune-backups", ""))
+    return {"prune-backups": dict(part.split("=", 1) for part in keep)} if keep else {}
 
 
-@route("GET /cluster/backup/{id}")
-def get_job(call: Call) -> object:
-    job = call.cluster.backup_jobs.get(call.params["id"])
-    if job is None:
-        raise invalid({"id": f"No such job '{call.params['id']}'"})
-    return _shown(job)
+def _next_shown(call: Call, job: Section) -> Row:
+    due = _next_run(cast(BackupJob, job), call.world.now())
+    return {"next-run": int(due)} if due is not None else {}
 
 
-@route("PUT /cluster/backup/{id}")
-def update_job(call: Call) -> object:
-    job = call.cluster.backup_jobs.get(call.params["id"])
-    if job is None:
-        raise failed("no such vzdump job")
-    options = dict(job.options)
-    for key in call.params.items_of("delete"):
-        options.pop(key, None)
-    fixed = ("id", "delete", "starttime", "dow")
-    options |= {key: value for key, value in call.params.items() if key not in fixed}
-    if "schedule" in call.params:
-        options["created"] = str(int(call.world.now()))
-        options.pop("last-run", None)
-    _selection_faults(options)
-    _rights(call, dict(call.params))
-    job.options = options
-    return None
-
-
-@route("DELETE /cluster/backup/{id}")
-def delete_job(call: Call) -> object:
-    if call.params["id"] not in call.cluster.backup_jobs:
-        text = f"id: No such job '{call.params['id']}'"
-        raise Refused(500, f"400 Parameter verification failed.\n{text}\n")
-    del call.cluster.backup_jobs[call.params["id"]]
-    return None
+JOBS = File(
+    path="/cluster/backup", key="id", kind="vzdump", sections=_jobs, make=BackupJob, signed=(),
+    taken="Job '{}' already exists", fixed=frozenset({"starttime", "dow"}), gate=_gate,
+    check=_check, show=_shown, listed=_next_shown,
+).serve()  # fmt: skip
 
 
 @route("GET /cluster/backup/{id}/included_volumes")
 def included_volumes(call: Call) -> object:
-    job = call.cluster.backup_jobs.get(call.params["id"])
-    if job is None:
-        raise invalid({"id": f"No such job '{call.params['id']}'"})
-    children = []
-    for vm in sorted(selected(call.world, job.options), key=lambda vm: vm.vmid):
-        found = [
-            {
-                "id": f"{vm.vmid}:{key}",
-                "name": drive.volid,
-                "included": int(drive.options.get("backup") != "0"),
-                "reason": "backup=no" if drive.options.get("backup") == "0" else "backup=yes",
-                "leaf": 1,
-            }
+    _gate(call, "read")
+    children: list[Row] = []
+    for vm in sorted(_selected(call.cluster, JOBS.find(call).options), key=lambda vm: vm.vmid):
+        volumes = [
+            {"id": f"{vm.vmid}:{key}", "name": drive.volid, "leaf": 1, "included": int(kept),
+             "reason": "backup=yes" if kept else "backup=no"}
             for key, drive in drives(vm.config).items()
             if not drive.cdrom and ":" in drive.volid
-        ]
+            for kept in [drive.options.get("backup") != "0"]
+        ]  # fmt: skip
         children.append(
-            {"id": vm.vmid, "name": vm.config.get("name"), "type": "qemu", "leaf": int(not found),
-             "children": found}
+            {"id": vm.vmid, "name": vm.config.get("name"), "type": vm.kind, "children": volumes,
+             "leaf": int(not volumes)}
         )  # fmt: skip
     return {"children": children}
 
 
 @route("GET /cluster/backup-info/not-backed-up")
 def not_backed_up(call: Call) -> object:
-    covered: set[int] = set()
-    for job in call.cluster.backup_jobs.values():
-        if job.options.get("enabled", "1") == "1":
-            covered |= {vm.vmid for vm in selected(call.world, job.options)}
+    jobs = [job for job in call.cluster.backup_jobs.values() if _enabled(job)]
+    covered = {vm.vmid for job in jobs for vm in _selected(call.cluster, job.options)}
+    guests = call.cluster.vms | call.cluster.containers
     return [
-        {"vmid": vm.vmid, "type": "qemu", "name": vm.name}
-        for vm in call.cluster.vms.values()
+        {"vmid": vm.vmid, "type": vm.kind, "name": vm.name}
+        for vm in guests.values()
         if vm.vmid not in covered and call.may(f"/vms/{vm.vmid}", "VM.Audit")
     ]
 
 
 @route("GET /cluster/jobs/schedule-analyze")
 def analyze(call: Call) -> object:
-    event = parse(call.params["schedule"])
-    when: float | None = float(call.params.whole("starttime", int(call.world.now())))
-    rows: list[object] = []
-    for _ in range(call.params.whole("iterations", 10)):
-        when = event.next_after(when) if when is not None else None
+    event, rows = parse(call["schedule"]), list[Row]()
+    when: float | None = float(call.whole("starttime", int(call.world.now())))
+    while len(rows) < call.whole("iterations", 10):
+        when = event.next_after(when or 0.0)
         if when is None:
             break
         rows.append({"timestamp": int(when), "utc": weekday_name(when)})
     return rows
 
 
+@route("GET /nodes/{node}/vzdump/defaults")
+def defaults(call: Call) -> object:
+    name = call.get("storage", "local")
+    call.require(f"/storage/{name}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True)
+    storage = _usable(call.cluster, name, call.node)
+    own: Row = {key: storage.options[key] for key in ("prune-backups",) if key in storage.options}
+    if storage.type in storages.FILE_BASED:
+        own["dumpdir"] = f"{storages.folder(storage)}/dump"
+    hidden = () if call.may(f"/nodes/{call.node}", "Sys.Audit") else ("dumpdir", "ionice")
+    row = DEFAULTS | {"storage": name} | own
+    return {key: value for key, value in row.items() if key not in hidden}
+
+
 @route("POST /nodes/{node}/vzdump")
 def vzdump(call: Call) -> object:
-    options = dict(call.params)
-    if not any(options.get(key) for key in ("all", "vmid", "pool")):
+    options, asked = dict(call.params), call.items_of("vmid")
+    if not any(call.get(key) for key in ("all", "vmid", "pool")):
         raise invalid({"vmid": "property is missing"})
-    for text in split_list(options.get("vmid", "")):
+    for text in asked:
         call.require(f"/vms/{text}", "VM.Backup")
-    call.require(f"/storage/{options.get('storage', 'local')}", "Datastore.AllocateSpace")
-    here = [vm for vm in selected(call.world, options) if vm.node == call.node]
-    asked = split_list(options.get("vmid", ""))
-    if asked and all(int(text) in call.cluster.vms for text in asked) and not here:
+    call.require(f"/storage/{call.get('storage', 'local')}", "Datastore.AllocateSpace")
+    chosen = _selected(call.cluster, options)
+    here = [vm for vm in chosen if vm.node == call.node]
+    if len(chosen) == len(asked) and asked and not here:
         return "OK"
-
-    def work(task: Task) -> Work:
-        missing = [text for text in asked if int(text) not in call.cluster.vms]
-        for text in missing:
-            task.log.append(f"ERROR: Backup of VM {text} failed - unable to find VM '{text}'")
-        yield from dump(call.world, options, here, call.here, task)
-        if missing:
-            raise failed("job errors")
-
-    return call.start("vzdump", asked[0] if len(asked) == 1 else "", work)
+    return call.start(
+        "vzdump", asked[0] if len(asked) == 1 else "",
+        lambda task: _dump(call.world, options, here, call.here, task),
+    )  # fmt: skip

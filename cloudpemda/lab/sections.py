@@ -21,11 +21,15 @@ def shown(release: str, route: str, options: Mapping[str, str], kind: str = "") 
     """Options as the API shows them: by the declaration of `route`, numbers and flags as such."""
     declared = load(release)[route].options(kind)
     return {
-        key: int(value)
-        if key in declared and declared[key].type in ("integer", "boolean")
-        else value
+        key: _as_declared(declared[key].type if key in declared else "", value)
         for key, value in options.items()
     }
+
+
+def _as_declared(kind: str, value: str) -> object:
+    if kind in ("integer", "boolean") or (kind == "number" and value.isdigit()):
+        return int(value)
+    return float(value) if kind == "number" else value
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class File:
     listed: Callable[[Call, Section], Row] = lambda call, section: {}  # what only lists show
     check: Callable[[Call, Section, str], None] = lambda call, section, verb: None
     leave: Callable[[Call, Section], None] = lambda call, section: None
+    signed: tuple[str, ...] = ("list", "get")  # the calls that show the file's digest
     elsewhere: tuple[str, ...] = ()  # calls that have code of their own: `GET /path`
 
     @property
@@ -59,13 +64,12 @@ class File:
         return digest_of([[s.name, s.type, s.options] for s in self.sections(cluster).values()])
 
     def row(self, call: Call, section: Section) -> Row:
-        row: Row = {
-            self.key: section.name,
-            "type": section.type,
-            "digest": self.digest(call.cluster),
-        }
+        row: Row = {self.key: section.name, "type": section.type}
         options = shown(call.cluster.release, self.made_by, section.options, section.type)
         return row | options | self.show(call, section)
+
+    def _signature(self, call: Call, verb: str) -> Row:
+        return {"digest": self.digest(call.cluster)} if verb in self.signed else {}
 
     def name_of(self, call: Call) -> str:
         return call[self.key]
@@ -87,16 +91,16 @@ class File:
 
     def list(self, call: Call) -> list[Row]:
         self.gate(call, "index")
-        kind = call.get("type")
+        kind, signature = call.get("type"), self._signature(call, "list")
         return [
-            self.row(call, section) | self.listed(call, section)
+            self.row(call, section) | signature | self.listed(call, section)
             for section in self.sections(call.cluster).values()
             if kind in ("", section.type) and self.visible(call, section)
         ]
 
     def get(self, call: Call) -> Row:
         self.gate(call, "read")
-        return self.row(call, self.find(call))
+        return self.row(call, self.find(call)) | self._signature(call, "get")
 
     def create(self, call: Call) -> None:
         self.gate(call, "create")

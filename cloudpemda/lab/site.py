@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from cloudpemda.lab import backup, replication
+from cloudpemda.lab import backup
 from cloudpemda.lab import layout as layouts
 from cloudpemda.lab.clock import Clock
 from cloudpemda.lab.directory import keep_secret, write_secret
@@ -42,8 +42,7 @@ class Lab:
         world = World(cluster, self.clock, self.layout.seed, self.layout.durations, self._note)
         self.worlds[cluster.name] = world
         manager.round_of(world)
-        self.clock.after(replication.TICK, lambda: replication.tick(world))
-        self.clock.after(backup.TICK, lambda: backup.tick(world))
+        self.clock.after(backup.EVERY, lambda: backup.every_minute(world))
         return world
 
     def _note(self, what: str, values: Row) -> None:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 GIB = 1024**3
 MIB = 1024**2
+SHARED = ("nfs", "cifs", "glusterfs", "cephfs", "rbd", "pbs", "iscsi", "iscsidirect", "zfs", "esxi")
 
 
 @dataclass
@@ -28,30 +29,6 @@ class Node:
     config: dict[str, str] = field(default_factory=dict)
     next_pid: int = 1000
     address: str = ""
-
-
-@dataclass
-class Storage:
-    """One entry of `storage.cfg`, texts by option, in order."""
-
-    name: str
-    type: str
-    options: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def shared(self) -> bool:
-        return self.type in ("nfs", "cifs", "pbs", "rbd", "cephfs", "iscsi") or self.flag("shared")
-
-    @property
-    def content(self) -> list[str]:
-        return [part for part in self.options.get("content", "").split(",") if part]
-
-    @property
-    def nodes(self) -> list[str]:
-        return [part for part in self.options.get("nodes", "").split(",") if part]
-
-    def flag(self, name: str) -> bool:
-        return self.options.get(name) == "1"
 
 
 @dataclass
@@ -189,6 +166,26 @@ class Task:
 
 
 @dataclass
+class Storage(Section):
+    """One entry of `storage.cfg`."""
+
+    @property
+    def shared(self) -> bool:
+        return self.type in SHARED or self.flag("shared")
+
+    @property
+    def content(self) -> list[str]:
+        return [part for part in self.options.get("content", "").split(",") if part]
+
+    @property
+    def nodes(self) -> list[str]:
+        return [part for part in self.options.get("nodes", "").split(",") if part]
+
+    def flag(self, name: str) -> bool:
+        return self.options.get(name) == "1"
+
+
+@dataclass
 class HaResource(Section):
     """A managed service, and what the manager has made of it."""
 
@@ -210,13 +207,27 @@ class ReplicationState:
 
 
 @dataclass
-class ReplicationJob:
-    id: str
-    guest: int
-    number: int
-    target: str
-    options: dict[str, str] = field(default_factory=dict)
+class ReplicationJob(Section):
+    """A job `VMID-N`: a guest's local volumes go to the target node."""
+
     state: ReplicationState = field(default_factory=ReplicationState)
+
+    @property
+    def guest(self) -> int:
+        return int(self.name.partition("-")[0])
+
+    @property
+    def target(self) -> str:
+        return self.options["target"]
+
+    @target.setter
+    def target(self, node: str) -> None:
+        self.options["target"] = node
+
+
+@dataclass
+class BackupJob(Section):
+    since: float = 0.0  # when it last ran, or got its schedule
 
 
 @dataclass
@@ -236,7 +247,7 @@ class Cluster:
     ha_rules: dict[str, Section] = field(default_factory=dict)
     ha_groups: dict[str, Section] = field(default_factory=dict)
     replication: dict[str, ReplicationJob] = field(default_factory=dict)
-    backup_jobs: dict[str, Section] = field(default_factory=dict)
+    backup_jobs: dict[str, BackupJob] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     ha_master: str = ""
     ha_used: bool = False

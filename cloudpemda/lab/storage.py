@@ -6,34 +6,58 @@ accounted by the size given at allocation, thin or not: a storage that promises 
 full.
 """
 
+import json
 import re
+from importlib import resources
 
-from cloudpemda.lab.errors import Refused, failed
+from cloudpemda.lab.errors import Refused, failed, found, refuse_if
 from cloudpemda.lab.state import GIB, Capacity, Cluster, Storage, Volume
+from cloudpemda.lab.work import Acquire
 from cloudpemda.lab.world import World
 
-FILE_BASED = ("dir", "nfs", "cifs", "btrfs", "cephfs")
+# Which options every type has, file-based ones have, and each type has of its own or must have.
+TABLE = json.loads(resources.files("cloudpemda.lab.tables").joinpath("storage.json").read_text())
+FILE_BASED = tuple(kind for kind, traits in TABLE["types"].items() if traits.get("files"))
 SUFFIXES = (("T", 1024**4), ("G", GIB), ("M", 1024**2), ("K", 1024))
 
 
+def required_options(kind: str) -> set[str]:
+    return set(TABLE["types"][kind]["required"])
+
+
+def known_options(kind: str) -> set[str]:
+    traits = TABLE["types"][kind]
+    files = TABLE["files"] if traits.get("files") else []
+    return {*TABLE["common"], *files, *traits["required"], *traits["own"]}
+
+
 def storage_of(cluster: Cluster, name: str) -> Storage:
-    storage = cluster.storages.get(name)
-    if storage is None:
-        raise failed(f"storage '{name}' does not exist")
-    return storage
+    return found(cluster.storages.get(name), f"storage '{name}' does not exist")
 
 
 def usable_on(cluster: Cluster, name: str, node: str) -> Storage:
     storage = storage_of(cluster, name)
-    if storage.flag("disable"):
-        raise failed(f"storage '{name}' is disabled")
-    if storage.nodes and node not in storage.nodes:
-        raise failed(f"storage '{name}' is not available on node '{node}'")
+    refuse_if(storage.flag("disable"), f"storage '{name}' is disabled")
+    refuse_if(
+        not available_on(storage, node), f"storage '{name}' is not available on node '{node}'"
+    )
     return storage
 
 
 def available_on(storage: Storage, node: str) -> bool:
     return not storage.flag("disable") and (not storage.nodes or node in storage.nodes)
+
+
+def lock(storage: Storage, node: str) -> Acquire:
+    """The lock that a storage's volumes are made and removed under, one at a time."""
+    if storage.shared:
+        name = f"storage-{storage.name}"
+        return Acquire(name, refusal=f"cfs-lock '{name}' error: got lock request timeout")
+    name = f"/var/lock/pve-manager/pve-storage-{storage.name}"
+    return Acquire(f"{node}:{name}", refusal=f"can't lock file '{name}' - got timeout")
+
+
+# -- names ---------------------------------------------------------------------------------------
 
 
 def split(volid: str) -> tuple[str, str]:
@@ -42,21 +66,66 @@ def split(volid: str) -> tuple[str, str]:
     return storage, name
 
 
-def place(storage: Storage, node: str) -> str:
-    return "" if storage.shared else node
+def folder(storage: Storage) -> str:
+    return storage.options.get("path") or f"/mnt/pve/{storage.name}"
 
 
-def find(cluster: Cluster, volid: str, node: str) -> Volume | None:
-    storage = cluster.storages.get(split(volid)[0])
-    where = place(storage, node) if storage else node
-    return next((v for v in cluster.volumes if v.volid == volid and v.node == where), None)
+def path_of(storage: Storage, volid: str) -> str:
+    """Where a volume lies on its node."""
+    kind, _, name = split(volid)[1].rpartition("/")
+    if storage.type == "zfspool":
+        return f"/dev/zvol/{storage.options['pool']}/{name}"
+    places = {"iso": "template/iso", "vztmpl": "template/cache", "backup": "dump"}
+    kept = kind in ("import", "snippets")
+    return f"{folder(storage)}/{places.get(kind, kind if kept else f'images/{kind}')}/{name}"
 
 
-def on(cluster: Cluster, storage: Storage, node: str) -> list[Volume]:
-    where = place(storage, node)
-    return [
-        v for v in cluster.volumes if v.node == where and v.volid.startswith(storage.name + ":")
-    ]
+def new_name(cluster: Cluster, storage: Storage, node: str, vmid: int, form: str) -> str:
+    disk = re.compile(rf"(?:vm|base)-{vmid}-disk-(\d+)")
+    taken = {int(m[1]) for v in on(cluster, storage, node) if (m := disk.search(v.volid))}
+    number = next(number for number in range(1000) if number not in taken)
+    return full_name(storage, vmid, f"vm-{vmid}-disk-{number}", form)
+
+
+def full_name(storage: Storage, vmid: int, stem: str, form: str) -> str:
+    inside = f"{vmid}/{stem}.{form}" if storage.type in FILE_BASED else stem
+    return f"{storage.name}:{inside}"
+
+
+def default_format(storage: Storage) -> str:
+    return "raw"
+
+
+def formats(storage: Storage) -> tuple[str, ...]:
+    return ("raw", "qcow2", "vmdk", "subvol") if storage.type in FILE_BASED else ("raw", "subvol")
+
+
+def refuse_path(cluster: Cluster) -> Refused:
+    return failed(
+        "Only root can pass arbitrary filesystem paths. "
+        f"at /usr/share/perl5/PVE/Storage.pm line {581 if cluster.release == '8' else 651}."
+    )
+
+
+# -- sizes ---------------------------------------------------------------------------------------
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `32G`, `512M`, `1024` (bytes)."""
+    number = found(
+        re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])?", text), f"unable to parse size '{text}'"
+    )
+    return int(float(number[1]) * dict(SUFFIXES).get(number[2] or "", 1))
+
+
+def format_size(size: int) -> str:
+    fits = (f"{size // factor}{suffix}" for suffix, factor in SUFFIXES if size % factor == 0)
+    return next(fits, str(size))
+
+
+def size_in_gib(text: str) -> int:
+    """Bytes of the `N` in `storage:N`, rounded up to whole KiB as PVE does."""
+    return -int(-(float(text) * 1024**2) // 1) * 1024
 
 
 def capacity(cluster: Cluster, storage: Storage, node: str) -> Capacity:
@@ -73,71 +142,33 @@ def space(cluster: Cluster, storage: Storage, node: str) -> tuple[int, int, int]
     return has.total, used, has.total - used
 
 
-def parse_size(text: str) -> int:
-    """Bytes of `32G`, `512M`, `1024` (bytes)."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])?", text)
-    if not found:
-        raise failed(f"unable to parse size '{text}'")
-    return int(float(found[1]) * dict(SUFFIXES).get(found[2] or "", 1))
+# -- volumes -------------------------------------------------------------------------------------
 
 
-def format_size(size: int) -> str:
-    for suffix, factor in SUFFIXES:
-        if size % factor == 0:
-            return f"{size // factor}{suffix}"
-    return str(size)
+def place(storage: Storage, node: str) -> str:
+    return "" if storage.shared else node
 
 
-def size_in_gib(text: str) -> int:
-    """Bytes of the `N` in `storage:N`, rounded up to whole KiB as PVE does."""
-    return -int(-(float(text) * 1024**2) // 1) * 1024
+def find(cluster: Cluster, volid: str, node: str) -> Volume | None:
+    storage = cluster.storages.get(split(volid)[0])
+    where = place(storage, node) if storage else node
+    return next((v for v in cluster.volumes if v.volid == volid and v.node == where), None)
 
 
-def default_format(storage: Storage) -> str:
-    return "raw"
-
-
-def formats(storage: Storage) -> tuple[str, ...]:
-    return ("raw", "qcow2", "vmdk", "subvol") if storage.type in FILE_BASED else ("raw", "subvol")
-
-
-def folder(storage: Storage) -> str:
-    return storage.options.get("path") or f"/mnt/pve/{storage.name}"
-
-
-def new_name(cluster: Cluster, storage: Storage, node: str, vmid: int, form: str) -> str:
-    taken = {
-        int(m[1])
-        for v in on(cluster, storage, node)
-        if (m := re.search(rf"(?:vm|base)-{vmid}-disk-(\d+)", v.volid))
-    }
-    number = next(n for n in range(1000) if n not in taken)
-    return full_name(storage, vmid, f"vm-{vmid}-disk-{number}", form)
-
-
-def full_name(storage: Storage, vmid: int, stem: str, form: str) -> str:
-    if storage.type in FILE_BASED:
-        return f"{storage.name}:{vmid}/{stem}.{form}"
-    return f"{storage.name}:{stem}"
+def on(cluster: Cluster, storage: Storage, node: str) -> list[Volume]:
+    where, head = place(storage, node), storage.name + ":"
+    return [v for v in cluster.volumes if v.node == where and v.volid.startswith(head)]
 
 
 def allocate(
-    world: World,
-    storage: Storage,
-    node: str,
-    vmid: int,
-    size: int,
-    form: str = "raw",
-    *,
-    volid: str = "",
-    content: str = "images",
-    parent: str = "",
-) -> Volume:
+    world: World, storage: Storage, node: str, vmid: int, size: int, form: str = "raw", *,
+    volid: str = "", content: str = "images", parent: str = "",
+) -> Volume:  # fmt: skip
     """Make a volume, or fail as a full storage does."""
     cluster = world.cluster
     volid = volid or new_name(cluster, storage, node, vmid, form)
-    if find(cluster, volid, node):
-        raise failed(f"disk image '{path_of(storage, volid)}' already exists")
+    taken = find(cluster, volid, node)
+    refuse_if(taken, f"disk image '{path_of(storage, volid)}' already exists")
     if not parent and size > space(cluster, storage, node)[2]:
         if storage.type == "zfspool":
             name = f"{storage.options.get('pool', storage.name)}/{split(volid)[1]}"
@@ -152,10 +183,6 @@ def allocate(
     return volume
 
 
-def path_of(storage: Storage, volid: str) -> str:
-    return f"{folder(storage)}/images/{split(volid)[1]}"
-
-
 def free(world: World, volid: str, node: str) -> None:
     volume = find(world.cluster, volid, node)
     if volume is not None:
@@ -165,15 +192,8 @@ def free(world: World, volid: str, node: str) -> None:
 
 def resize(world: World, volume: Volume, size: int, node: str) -> None:
     storage = storage_of(world.cluster, split(volume.volid)[0])
-    if not volume.parent and size - volume.size > space(world.cluster, storage, node)[2]:
-        raise failed(f"No space left on device ('{volume.volid}')")
+    full = size - volume.size > space(world.cluster, storage, node)[2]
+    refuse_if(full and not volume.parent, f"No space left on device ('{volume.volid}')")
     volume.virtual = size
     if not volume.parent:
         volume.size = size
-
-
-def refuse_path(cluster: Cluster) -> Refused:
-    return failed(
-        "Only root can pass arbitrary filesystem paths. "
-        f"at /usr/share/perl5/PVE/Storage.pm line {581 if cluster.release == '8' else 651}."
-    )

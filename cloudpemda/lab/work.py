@@ -27,6 +27,7 @@ class Acquire:
     name: str
     shared: bool = False
     seconds: float = CONFIG_LOCK_SECONDS
+    refusal: str = ""  # what whoever does not get it is told
 
 
 Work = Generator[float | Acquire, None, None]
@@ -108,7 +109,8 @@ class Scheduler:
     def _wait(self, process: Process, wanted: Acquire) -> None:
         def give_up() -> None:
             self._waiting.remove(process)
-            self._go_on(process, failed(f"can't lock file '{wanted.name}' - got timeout"))
+            refusal = wanted.refusal or f"can't lock file '{wanted.name}' - got timeout"
+            self._go_on(process, failed(refusal))
 
         process.wanted = wanted
         process.log.append("trying to acquire lock...")

@@ -52,9 +52,9 @@ def seen(lab: Rig) -> dict[str, object]:
         "ha": dc["ha_resources"]["vm:10001"]["options"],
         "rules": {name: rule["options"] for name, rule in dc["ha_rules"].items()},
         "replication": {
-            name: (job["target"], job["options"])
+            name: job["options"]
             for name, job in dc["replication"].items()
-            if job["guest"] == 10001
+            if name.startswith("10001-")
         },
         "backup": dc["backup_jobs"][BACKUP.job]["options"]["vmid"],
     }

@@ -342,7 +342,7 @@ def _check_destroyable(call: Call) -> Vm:
     in_ha = f"unable to remove VM {vm.vmid} - used in HA resources and purge parameter not set."
     refuse_if(f"vm:{vm.vmid}" in cluster.ha_resources and not purge, in_ha)
     for job in cluster.replication.values():
-        text = f"There is a replication job '{job.id}' for guest '{vm.vmid}'"
+        text = f"There is a replication job '{job.name}' for guest '{vm.vmid}'"
         refuse_if(job.guest == vm.vmid and not purge, f"{text} - Please remove that first.")
     refuse_if(vm.status != "stopped", f"VM {vm.vmid} is running - destroy failed")
     return vm
