@@ -486,7 +486,7 @@ def list_realms(call: Call) -> list[Row]:
 
 @route("GET /access/domains/{realm}")
 def get_realm(call: Call) -> Row:
-    row = REALMS.row(call, REALMS.find(call))
+    row = REALMS.get(call)
     del row["realm"]
     return row
 
