@@ -99,12 +99,8 @@ def resources(call: Call) -> list[Row]:
         seen = [pool.name for pool in pools if call.may(f"/pool/{pool.name}", "Pool.Audit")]
         rows += [{"id": f"/pool/{name}", "type": "pool", "pool": name} for name in seen]
     if kind in ("", "vm"):
-        pool_of = {vmid: pool.name for pool in pools for vmid in pool.vms}
-        rows += [
-            vm_resource(call.world, guest, pool_of.get(vmid, ""))
-            for vmid, guest in cluster.guests.items()
-            if call.may(f"/vms/{vmid}", "VM.Audit")
-        ]
+        guests, pool_of = call.visible(cluster.guests.values()), cluster.pool_of
+        rows += [vm_resource(call.world, one, pool_of.get(one.vmid, "")) for one in guests]
     if kind in ("", "node"):
         rows += [_node_resource(call, node) for node in nodes]
     if kind in ("", "storage"):
@@ -183,9 +179,8 @@ def get_options(call: Call) -> Row:
     cluster = call.cluster
     registered = sorted(split_list(cluster.options.get("registered-tags", "")))
     tags = {*registered, *split_list(_nested(call, "user-tag-access").get("user-allow-list", ""))}
-    for vmid, guest in cluster.guests.items():
-        if "tags" in guest.config and call.may(f"/vms/{vmid}", "VM.Audit"):
-            tags |= {*split_list(guest.config["tags"])}
+    for guest in call.visible(cluster.guests.values()):
+        tags |= {*split_list(guest.config.get("tags", ""))}
     every = call.may("/", "Sys.Audit")
     row: Row = {"mac_prefix": "BC:24:11"} if every else {}
     row |= {key: _shown(call, key) for key in cluster.options if every or key == "tag-style"}

@@ -98,9 +98,8 @@ def _container_stats(call: Call, guest: Vm) -> Row:
 
 @route("GET /nodes/{node}/lxc")
 def list_containers(call: Call) -> list[Row]:
-    here = [guest for guest in call.cluster.containers.values() if guest.node == call.node]
-    seen = [guest for guest in here if call.may(f"/vms/{guest.vmid}", "VM.Audit")]
-    return [_container_stats(call, guest) for guest in seen]
+    seen = call.visible(call.cluster.containers.values())
+    return [_container_stats(call, guest) for guest in seen if guest.node == call.node]
 
 
 @route("GET /nodes/{node}/lxc/{vmid}/status/current")

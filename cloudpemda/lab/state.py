@@ -264,6 +264,11 @@ class Cluster:
         return self.vms | self.containers
 
     @property
+    def pool_of(self) -> dict[int, str]:
+        """The pool of each guest that is in one."""
+        return {vmid: pool.name for pool in self.pools.values() for vmid in pool.vms}
+
+    @property
     def online(self) -> list[str]:
         return [node.name for node in self.nodes.values() if node.online]
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cloudpemda.lab import access
@@ -122,6 +122,20 @@ class Call:
         held = access.effective(self.cluster, self.user, path)
         test = any if any_of else all
         return test(privilege in held for privilege in privileges)
+
+    def visible(self, guests: Iterable[Vm]) -> list[Vm]:
+        """Those that the user may see. What no ACL entry names is judged once per pool."""
+        named, pool_of = {entry.path for entry in self.cluster.access.acl}, self.cluster.pool_of
+        judged: dict[str, bool] = {}
+        seen = []
+        for guest in guests:
+            path = f"/vms/{guest.vmid}"
+            alike = path if path in named else pool_of.get(guest.vmid, "")
+            if alike not in judged:
+                judged[alike] = self.may(path, "VM.Audit")
+            if judged[alike]:
+                seen.append(guest)
+        return seen
 
     def require(self, path: str, *privileges: str, any_of: bool = False) -> None:
         access.require(self.cluster, self.user, path, privileges, any_of=any_of)

@@ -156,9 +156,9 @@ def boot_text(order: list[str]) -> str:
 
 def boot_disk(config: dict[str, str]) -> Drive | None:
     """The disk whose size PVE shows as the VM's."""
-    holding = disks(config)
     keys = boot_order(config) or [config.get("bootdisk", "")]
-    return next((holding[key] for key in keys if key in holding), None)
+    holding = disks({key: config[key] for key in keys if key in config})
+    return next(iter(holding.values()), None)
 
 
 def default_boot(config: dict[str, str]) -> str:

@@ -15,11 +15,10 @@ from cloudpemda.lab.world import Call
 
 @route("GET /nodes/{node}/qemu")
 def list_vms(call: Call) -> object:
-    seen = (vm for vm in call.cluster.vms.values() if vm.node == call.node)
+    seen = call.visible(vm for vm in call.cluster.vms.values() if vm.node == call.node)
     return [
         vm_stats(call.world, vm) | ({"qmpstatus": vm.status} if call.flag("full") else {})
         for vm in seen
-        if call.may(f"/vms/{vm.vmid}", "VM.Audit")
     ]
 
 
