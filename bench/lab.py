@@ -45,7 +45,7 @@ def people(lab: RunningLab, api: requests.Session, count: int) -> None:
         _ask(
             api, lab, "POST", f"/nodes/{node}/qemu", vmid=10000 + number, name=f"vm-{number}",
             memory=2048, cores=2, scsi0="local-zfs:1", net0="virtio,bridge=vmbr0,tag=110",
-            boot="order=scsi0", pool=f"opd-{number % POOLS}", ipconfig0="ip=dhcp", tags="cloudpemda",
+            boot="order=scsi0", pool=f"opd-{number % POOLS}", ipconfig0="ip=dhcp", tags="opd",
         )  # fmt: skip
 
 
