@@ -91,12 +91,20 @@ def stop(frame: "Frame") -> None:
 
 
 @lab.command()
+@click.option("--coverage", is_flag=True, help="Which of PVE's calls a lab does not serve.")
 @click.pass_obj
-def status(frame: "Frame") -> None:
+def status(frame: "Frame", coverage: bool) -> None:
     """Where the lab listens, what time it has, which nodes are down."""
-    from cloudpemda.cli.tables import lab_status
-    from cloudpemda.lab import process
+    from cloudpemda.cli.tables import lab_coverage, lab_status
+    from cloudpemda.lab import process, tables
 
+    if coverage:
+        covered = {
+            release: {"parts": tables.coverage(release), "unserved": tables.unserved(release)}
+            for release in tables.RELEASES
+        }
+        frame.finish(covered, lambda out: lab_coverage(out, frame, covered))
+        return
     found = process.require(state_directory(frame.directory))
     told = found.get("/status")
     data = {"pid": found.pid, "clusters": found.clusters, "status": told}

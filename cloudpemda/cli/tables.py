@@ -356,6 +356,17 @@ def lab_status(out: Console, frame: "Frame", told: Mapping[str, Any]) -> None:
     out.print(shown)
 
 
+def lab_coverage(out: Console, frame: "Frame", told: Mapping[str, Mapping[str, Any]]) -> None:
+    for release, found in told.items():
+        shown = table(frame, "release", "path", "served", "of")
+        for part, (served, known) in found["parts"].items():
+            shown.add_row(release, f"/{part}", str(served), str(known))
+        out.print(shown)
+        out.print(frame.say("show.not-served", count=len(found["unserved"]), release=release))
+        for name in found["unserved"]:
+            out.print(f"  {name}", highlight=False, markup=False, soft_wrap=True)
+
+
 def lab_faults(out: Console, frame: "Frame", told: Sequence[Mapping[str, Any]]) -> None:
     shown = table(frame, "fault", "fired")
     for one in told:

@@ -13,6 +13,7 @@ from cloudpemda.lab.faults import Timed, seconds_of, understood
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.site import Lab
 from cloudpemda.lab.state import dump
+from cloudpemda.lab.tables import RELEASES, unserved
 
 
 class Control:
@@ -24,6 +25,7 @@ class Control:
             "GET /events": lambda _: lab.events,
             "GET /state": lambda _: {n: dump(world.cluster) for n, world in lab.worlds.items()},
             "GET /status": lambda _: self._status(),
+            "GET /coverage": lambda _: {release: unserved(release) for release in RELEASES},
             "GET /faults": lambda _: [armed.describe() for armed in lab.faults.armed],
             "GET /holds": lambda _: lab.faults.holds(),
             "POST /advance": lambda body: lab.clock.advance(seconds_of(body["seconds"])),

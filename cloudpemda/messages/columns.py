@@ -46,4 +46,8 @@ TEXTS = {
     "column.endpoint": Text(en="endpoint", id="alamat API"),
     "column.fault": Text(en="fault", id="gangguan"),
     "column.fired": Text(en="fired", id="terjadi"),
+    "column.release": Text(en="release", id="rilis"),
+    "column.path": Text(en="path", id="jalur"),
+    "column.served": Text(en="served", id="dilayani"),
+    "column.of": Text(en="of", id="dari"),
 }

@@ -80,6 +80,10 @@ TEXTS = {
     "show.lab-clock": Text(
         en="lab time {now} (rate {rate})", id="waktu lab {now} (kecepatan {rate})"
     ),
+    "show.not-served": Text(
+        en="{count} calls of PVE {release} that no lab serves; each answers 501:",
+        id="{count} panggilan PVE {release} yang tidak dilayani lab; semuanya dijawab 501:",
+    ),
     "show.no-faults": Text(en="no faults are armed", id="tidak ada gangguan yang dipasang"),
     "show.night-quiet": Text(
         en="the night found nothing amiss: {vms} VMs judged on all clusters of the site",

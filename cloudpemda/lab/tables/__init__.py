@@ -8,6 +8,7 @@ only names: the keys of some property strings, and how many of each numbered key
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -62,6 +63,7 @@ class Formats:
     keys: dict[str, dict[str, Spec]]
 
 
+RELEASES = ("8", "9")
 SPECS = TypeAdapter(dict[str, Spec])
 DECLARATIONS = TypeAdapter(dict[str, Declaration])
 
@@ -90,3 +92,10 @@ def load(release: str) -> dict[str, Declaration]:
 def unserved(release: str) -> list[str]:
     """`METHOD path` of all that PVE has and the lab has not."""
     return [str(name) for name in json.loads(_text(f"pve{release}"))["unserved"]]
+
+
+def coverage(release: str) -> dict[str, tuple[int, int]]:
+    """By the first name of a path: how many of PVE's methods are served, and how many there are."""
+    lists = load(release), unserved(release)
+    served, lacking = (Counter(name.split("/")[1] for name in names) for names in lists)
+    return {part: (served[part], served[part] + lacking[part]) for part in sorted(served | lacking)}

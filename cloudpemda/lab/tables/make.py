@@ -24,9 +24,7 @@ FLAGS = ("optional", "default_key")
 
 def slim(spec: Raw) -> Raw:
     """What a declaration says that can be checked, by the names of `Spec`."""
-    kept = {
-        ours: spec[theirs] for theirs, ours in KEPT.items() if spec.get(theirs) not in ("", None)
-    }
+    kept = {ours: spec[theirs] for theirs, ours in KEPT.items() if spec.get(theirs) is not None}
     for flag in FLAGS:
         if flag in kept and not int(kept[flag]):
             del kept[flag]
