@@ -51,7 +51,8 @@ def differences(raw: Raw, specs: dict[str, Spec], where: str = "") -> Iterator[s
 
 def _differs(raw: Raw, spec: Spec, where: str) -> Iterator[str]:
     for theirs, ours, absent in FACETS:
-        wanted, got = raw.get(theirs, absent), getattr(spec, ours)
+        wanted, got = raw.get(theirs), getattr(spec, ours)
+        wanted = absent if wanted is None else wanted
         if theirs in ("optional", "default_key"):
             wanted = bool(int(wanted))
         elif theirs == "enum":
