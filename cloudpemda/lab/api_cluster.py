@@ -1,5 +1,6 @@
 """The cluster as a whole: version, nodes, resources, status, options, free ids."""
 
+from cloudpemda.lab import sdn
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import failed, invalid
 from cloudpemda.lab.formats import split_list
@@ -82,8 +83,7 @@ def storage_resource(world: World, name: str, node: str) -> Row:
     return row
 
 
-def _zone_resource(call: Call, node: Node) -> Row:
-    zone = "localnetwork"
+def _zone_resource(call: Call, node: Node, zone: str) -> Row:
     row: Row = {"id": f"network/{node.name}/zone/{zone}", "type": "network"}
     row |= {"network": zone, "network-type": "zone"}
     if call.cluster.release == "8":
@@ -111,8 +111,13 @@ def resources(call: Call) -> list[Row]:
             for node in cluster.nodes
             if storages.available_on(storage, node)
         ]
-    if kind in ("", "sdn") and call.may("/sdn/zones/localnetwork", "SDN.Audit"):
-        rows += [_zone_resource(call, node) for node in nodes]
+    if kind in ("", "sdn"):
+        rows += [
+            _zone_resource(call, node, zone)
+            for node in nodes
+            for zone in ("localnetwork", *sdn.zones_on(cluster, node.name))
+            if call.may(f"/sdn/zones/{zone}", "SDN.Audit")
+        ]
     return rows
 
 

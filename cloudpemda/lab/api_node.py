@@ -6,6 +6,7 @@ healthy machine would.
 
 from collections.abc import Mapping
 
+from cloudpemda.lab import sdn
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.api_cluster import change_settings, memory_used, root_space
 from cloudpemda.lab.errors import invalid
@@ -139,9 +140,12 @@ def _interface(call: Call, name: str, options: Mapping[str, str]) -> Row:
 @route("GET /nodes/{node}/network")
 def network(call: Call) -> list[Row]:
     kind = call.get("type")
-    kind = "bridge" if kind in ("any_bridge", "any_local_bridge") else kind
+    with_vnets = ("vnet", "include_sdn") if call.cluster.release != "8" else ("vnet", "any_bridge")
+    vnets = sdn.interfaces(call) if kind in with_vnets else {}
+    kind = {"any_bridge": "bridge", "any_local_bridge": "bridge", "include_sdn": ""}.get(kind, kind)
     rows = {n: _interface(call, n, o) for n, o in _planned(call).items()}
-    return [{**row, "iface": n} for n, row in rows.items() if kind in ("", row["type"])]
+    rows = {n: row for n, row in rows.items() if kind in ("", row["type"])} | vnets
+    return [{**row, "iface": n} for n, row in rows.items()]
 
 
 def _known(call: Call, *, known: bool = True) -> str:

@@ -44,6 +44,8 @@ PATTERNS: dict[str, list[tuple[str, str]]] = {
     "pve-roleid": [(NAME, "role name '{}' contains invalid characters")],
     "pve-realm": [(REALM, "realm '{}' contains invalid characters")],
     "pve-configid": [(r"[a-zA-Z][a-zA-Z0-9_-]+", "invalid configuration ID '{}'")],
+    "pve-sdn-zone-id": [(r".{,8}", "zone ID '{}' can't be more length than 8 characters")],
+    "pve-sdn-vnet-id": [(r".{,8}", "vnet ID '{}' can't be more length than 8 characters")],
     "dns-name": [(DNS, LOOKS + "DNS name")],
     "email": [(EMAIL, LOOKS + "email address")],
     "email-or-username": [(rf"{EMAIL}|[\w.@-]+", LOOKS + "email address or user name")],

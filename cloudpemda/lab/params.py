@@ -73,9 +73,11 @@ class Checker:
 
     def _value(self, spec: Spec, value: object, path: str) -> str | None:
         if spec.type == "array":
-            parts = value if isinstance(value, list) else split_list(str(value))
-            texts = [self._value(spec.items or Spec(), part, path) for part in parts]
-            return ",".join(text for text in texts if text is not None)
+            item = spec.items or Spec()  # `node=pve1,path=/srv` is one, not two
+            some = [value] if item.keys else split_list(str(value))
+            parts = value if isinstance(value, list) else some
+            texts = [self._value(item, part, path) for part in parts]
+            return "\0".join(text for text in texts if text is not None)
         text = str(int(value)) if isinstance(value, bool) else str(value)
         if isinstance(value, (list, dict)):
             what = "ARRAY" if isinstance(value, list) else "HASH"

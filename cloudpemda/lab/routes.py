@@ -71,7 +71,7 @@ class Branch:
 
 
 class Router:
-    """Matches paths as PVE does: fixed names before parameters; a volume name may hold slashes."""
+    """Matches paths as PVE does: fixed names before parameters; volumes, networks hold slashes."""
 
     def __init__(self, declarations: Mapping[str, Declaration]) -> None:
         self._root = Branch()
@@ -94,8 +94,8 @@ class Router:
             if template is None or any(letter.isspace() for letter in part):
                 return None
             branch = branch.below[template]
-            if template == "{volume}":
-                found["volume"] = "/".join(parts[position:])
+            if template in ("{volume}", "{cidr}"):
+                found[template[1:-1]] = "/".join(parts[position:])
                 break
             found[template[1:-1]] = part
         name = branch.methods.get(method)

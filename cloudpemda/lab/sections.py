@@ -29,6 +29,8 @@ def shown(release: str, route: str, options: Mapping[str, str], kind: str = "") 
 def _as_declared(kind: str, value: str) -> object:
     if kind in ("integer", "boolean") or (kind == "number" and value.isdigit()):
         return int(value)
+    if kind == "array":
+        return value.split("\0")
     return float(value) if kind == "number" else value
 
 
@@ -38,7 +40,7 @@ class File:
 
     path: str  # of the collection: `/cluster/ha/groups`
     key: str  # the parameter that names a section
-    sections: Callable[[Cluster], dict[str, Section]]
+    sections: Callable[[Cluster], dict[str, Section]] | None = None  # kept by path where not told
     kind: str = ""  # of its sections, where no `type` is given
     taken: str = "'{}' already defined"
     missing: str = "no such section '{}'"
@@ -46,6 +48,7 @@ class File:
     update_prefix: str = ""  # where PUT has words of its own
     made_at: str = ""  # the path of POST, where it is not the collection's
     fixed: frozenset[str] = frozenset()  # parameters of the path, no options
+    naming: Callable[[Call, str], str] = lambda call, given: given
     make: Callable[[str, str, dict[str, str]], Section] = Section
     gate: Callable[[Call, str], None] = lambda call, verb: None  # before every call
     visible: Callable[[Call, Section], bool] = lambda call, section: True
@@ -56,12 +59,15 @@ class File:
     signed: tuple[str, ...] = ("list", "get")  # the calls that show the file's digest
     elsewhere: tuple[str, ...] = ()  # calls that have code of their own: `GET /path`
 
+    def all(self, cluster: Cluster) -> dict[str, Section]:
+        return self.sections(cluster) if self.sections else cluster.files.setdefault(self.path, {})
+
     @property
     def made_by(self) -> str:
         return f"POST {self.made_at or self.path}"
 
     def digest(self, cluster: Cluster) -> str:
-        return digest_of([[s.name, s.type, s.options] for s in self.sections(cluster).values()])
+        return digest_of([[s.name, s.type, s.options] for s in self.all(cluster).values()])
 
     def row(self, call: Call, section: Section) -> Row:
         row: Row = {self.key: section.name, "type": section.type}
@@ -71,16 +77,13 @@ class File:
     def _signature(self, call: Call, verb: str) -> Row:
         return {"digest": self.digest(call.cluster)} if verb in self.signed else {}
 
-    def name_of(self, call: Call) -> str:
-        return call[self.key]
-
     def failure(self, verb: str) -> str:
         own = self.update_prefix if verb == "update" else ""
         return own or self.prefix.format(verb)
 
     def find(self, call: Call, verb: str = "") -> Section:
-        name, prefix = self.name_of(call), self.failure(verb) if verb else ""
-        return found(self.sections(call.cluster).get(name), prefix + self.missing.format(name))
+        name, prefix = self.naming(call, call[self.key]), self.failure(verb) if verb else ""
+        return found(self.all(call.cluster).get(name), prefix + self.missing.format(name))
 
     def given(self, call: Call) -> dict[str, str]:
         """The options among a call's parameters."""
@@ -94,7 +97,7 @@ class File:
         kind, signature = call.get("type"), self._signature(call, "list")
         return [
             self.row(call, section) | signature | self.listed(call, section)
-            for section in self.sections(call.cluster).values()
+            for section in self.all(call.cluster).values()
             if kind in ("", section.type) and self.visible(call, section)
         ]
 
@@ -104,7 +107,11 @@ class File:
 
     def create(self, call: Call) -> None:
         self.gate(call, "create")
-        name, sections, options = self.name_of(call), self.sections(call.cluster), self.given(call)
+        name, sections, options = (
+            self.naming(call, call[self.key]),
+            self.all(call.cluster),
+            self.given(call),
+        )
         refuse_if(name in sections, self.failure("create") + self.taken.format(name))
         section = self.make(name, call.get("type", self.kind), options)
         self.check(call, section, "create")
@@ -131,10 +138,10 @@ class File:
 
     def delete(self, call: Call) -> None:
         self.gate(call, "delete")
-        section = self.sections(call.cluster).get(self.name_of(call))
+        section = self.all(call.cluster).get(self.naming(call, call[self.key]))
         if section is not None:
             self.leave(call, section)
-            del self.sections(call.cluster)[section.name]
+            del self.all(call.cluster)[section.name]
 
     def serve(self) -> "File":
         """Answer the file's five calls, but those that are answered elsewhere."""

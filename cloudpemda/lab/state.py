@@ -251,7 +251,11 @@ class Cluster:
     options: dict[str, str] = field(default_factory=dict)
     ha_master: str = ""
     ha_used: bool = False
-    ha_disarmed: str = ""  # what becomes of resources meanwhile: freeze, ignore
+    firewalls: dict[str, dict[str, list[dict[str, str]]]] = field(default_factory=dict)
+    files: dict[str, dict[str, Section]] = field(default_factory=dict)  # further ones, by path
+    sdn_running: dict[str, dict[str, Section]] = field(default_factory=dict)
+    ha_disarm: str = ""  # what is asked for: freeze, ignore, or to be armed
+    ha_disarmed: str = ""  # what the manager has made of it
 
     @property
     def release(self) -> str:

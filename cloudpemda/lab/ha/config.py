@@ -39,17 +39,6 @@ def forget(cluster: Cluster, sid: str) -> None:
             del cluster.ha_rules[rule.name]
 
 
-class Resources(File):
-    def name_of(self, call: Call) -> str:
-        return full_sid(call["sid"])
-
-    def delete(self, call: Call) -> None:
-        sid = self.name_of(call)
-        missing = f"cannot delete service '{sid}', not HA managed!"
-        refuse_if(sid not in call.cluster.ha_resources, missing)
-        super().delete(call)
-
-
 def _resource_made(name: str, kind: str, options: dict[str, str]) -> HaResource:
     if options.get("state") == "enabled":
         options["state"] = "started"
@@ -57,6 +46,10 @@ def _resource_made(name: str, kind: str, options: dict[str, str]) -> HaResource:
 
 
 def _resource_gate(call: Call, verb: str) -> None:
+    if verb == "delete":
+        sid = full_sid(call["sid"])
+        missing = sid not in call.cluster.ha_resources
+        refuse_if(missing, f"cannot delete service '{sid}', not HA managed!")
     if verb == "create":
         call.world.need_quorum()
         kind = full_sid(call["sid"]).partition(":")[0]
@@ -93,13 +86,13 @@ def _leave_rules(call: Call, resource: Section) -> None:
         forget(call.cluster, resource.name)
 
 
-Resources(
+File(
     path="/cluster/ha/resources", key="sid",
     sections=lambda cluster: cast(dict[str, Section], cluster.ha_resources),
     taken="resource ID '{}' already defined", missing="no such resource '{}'",
     prefix="{} resource failed: ", update_prefix="update resources config failed: ",
-    make=_resource_made, gate=_resource_gate, check=_check_resource, listed=_group_fault,
-    leave=_leave_rules,
+    make=_resource_made, naming=lambda call, given: full_sid(given), gate=_resource_gate,
+    check=_check_resource, listed=_group_fault, leave=_leave_rules,
 ).serve()  # fmt: skip
 
 

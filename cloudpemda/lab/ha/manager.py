@@ -52,6 +52,7 @@ def round_of(world: World) -> None:
     if cluster.quorate and cluster.ha_used:
         if cluster.ha_master not in cluster.online:
             cluster.ha_master = cluster.online[0]
+        cluster.ha_disarmed = cluster.ha_disarm
         if not cluster.ha_disarmed:
             for resource in list(cluster.ha_resources.values()):
                 _tend(world, resource)

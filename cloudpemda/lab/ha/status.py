@@ -9,9 +9,9 @@ from cloudpemda.lab.world import Call, digest_of
 
 @route("POST /cluster/ha/status/disarm-ha", "POST /cluster/ha/status/arm-ha")
 def arm(call: Call) -> None:
-    """Disarmed, the manager leaves all services as they are."""
+    """From its next round on, a disarmed manager leaves all services as they are."""
     call.world.need_quorum()
-    call.cluster.ha_disarmed = call.get("resource-mode")
+    call.cluster.ha_disarm = call.get("resource-mode")
 
 
 def _node_of(cluster: Cluster, resource: HaResource) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cloudpemda.lab import replication
+from cloudpemda.lab import replication, sdn
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
 from cloudpemda.lab.ha import manager as ha
@@ -85,7 +85,7 @@ def check_bridges(call: Call, settings: Mapping[str, str]) -> None:
     """SDN.Use on the bridge of every NIC, or on its VLAN tag when there is one."""
     for key, value in settings.items():
         bridge, tag = cfg.net_use(value) if cfg.kind_of(key) == "net" else ("", "")
-        path = f"/sdn/zones/localnetwork/{bridge}"
+        path = sdn.bridge_path(call.cluster, bridge)
         if bridge and not call.may(path, "SDN.Use"):
             call.require(f"{path}/{tag}" if tag else path, "SDN.Use")
 

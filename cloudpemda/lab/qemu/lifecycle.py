@@ -5,6 +5,7 @@ crash, is marked by the `lock` in the configuration.
 """
 
 import re
+from copy import deepcopy
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import Refused, found, refuse_if
@@ -107,7 +108,8 @@ def _clone(call: Call, source: Vm, vm: Vm, full: bool, task: Task) -> Work:
             yield world.duration("linked-clone")
         gone = f"Configuration file 'nodes/{vm.node}/qemu-server/{vm.vmid}.conf' does not exist"
         refuse_if(world.cluster.vms.get(vm.vmid) is not vm, gone)
-        vm.config = config
+        vm.config, firewalls = config, world.cluster.firewalls
+        firewalls[f"vm/{vm.vmid}"] = deepcopy(firewalls.get(f"vm/{source.vmid}", {}))
     except Refused:
         for volid in made:
             storages.free(world, volid, vm.node)
@@ -386,8 +388,9 @@ def _free_disks(call: Call, vm: Vm) -> None:
 
 
 def remove(world: World, vm: Vm) -> None:
-    """The configuration goes, and with it pool membership and what was granted on the VM."""
+    """The configurations go, and with them pool membership and what was granted on the VM."""
     del world.cluster.vms[vm.vmid]
+    world.cluster.firewalls.pop(f"vm/{vm.vmid}", None)
     for pool in world.cluster.pools.values():
         pool.vms = [vmid for vmid in pool.vms if vmid != vm.vmid]
     path = f"/vms/{vm.vmid}"

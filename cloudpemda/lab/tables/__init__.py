@@ -99,3 +99,9 @@ def coverage(release: str) -> dict[str, tuple[int, int]]:
     lists = load(release), unserved(release)
     served, lacking = (Counter(name.split("/")[1] for name in names) for names in lists)
     return {part: (served[part], served[part] + lacking[part]) for part in sorted(served | lacking)}
+
+
+@cache
+def macros() -> tuple[str, ...]:
+    """Names of services that firewall rules may use."""
+    return tuple(json.loads(_text("firewall"))["macros"])
