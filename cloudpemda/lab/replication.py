@@ -166,8 +166,10 @@ def _check(call: Call, section: Section, verb: str) -> None:
 
 def _shown(call: Call, job: Section) -> Row:
     guest, _, number = job.name.partition("-")
-    vm = call.cluster.vms.get(int(guest))
-    return {"guest": int(guest), "jobnum": int(number)} | ({"source": vm.node} if vm else {})
+    vm, rate = call.cluster.vms.get(int(guest)), job.options.get("rate")
+    row: Row = {"guest": int(guest), "jobnum": int(number)}
+    row |= {"source": vm.node} if vm else {}
+    return row | ({"rate": float(rate)} if rate else {})
 
 
 def _visible(call: Call, job: Section) -> bool:

@@ -27,11 +27,10 @@ def shown(release: str, route: str, options: Mapping[str, str], kind: str = "") 
 
 
 def _as_declared(kind: str, value: str) -> object:
-    if kind in ("integer", "boolean") or (kind == "number" and value.isdigit()):
+    """Numbers that are not whole stay texts, as PVE shows a VM's `cpulimit`."""
+    if kind in ("integer", "boolean"):
         return int(value)
-    if kind == "array":
-        return value.split("\0")
-    return float(value) if kind == "number" else value
+    return value.split("\0") if kind == "array" else value
 
 
 @dataclass(frozen=True)
