@@ -1,69 +1,57 @@
-"""One node: status, time, network, settings, and what its hardware and packages look like.
+"""One node: status, settings, network, charts, tasks, and what is installed in it.
 
 What a simulated node has no life of its own for (packages, services, disks) it answers as a plain,
-healthy machine would.
+healthy machine would; `tables/node.json` says what PVE's releases come with.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections import Counter
+from importlib import resources
 
 from cloudpemda.lab import sdn
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.api_cluster import change_settings, memory_used, root_space
 from cloudpemda.lab.errors import invalid
 from cloudpemda.lab.guests import vm_stats
-from cloudpemda.lab.routes import HANDLERS, Handler, Page, Row, route
+from cloudpemda.lab.routes import HANDLERS, Handler, Page, Row, Text, route
 from cloudpemda.lab.sections import shown
 from cloudpemda.lab.state import Task
-from cloudpemda.lab.work import Work
+from cloudpemda.lab.tables import load
+from cloudpemda.lab.work import VANISHED, Work
 from cloudpemda.lab.world import Call, digest_of
 
-KERNELS = {"8": "6.8.12-9-pve", "9": "6.17.2-1-pve"}
-# Seconds between the points of a chart, and how many there are: PVE 9 keeps finer ones than 8.
-CHARTS = {
-    "8": {"hour": (60, 70), "day": (1800, 70), "week": (10800, 70), "month": (43200, 70),
-          "year": (604800, 70), "decade": (604800, 70)},
-    "9": {"hour": (60, 60), "day": (60, 1440), "week": (1800, 336), "month": (21600, 124),
-          "year": (86400, 365), "decade": (604800, 520)},
-}  # fmt: skip
-PACKAGES = {
-    "8": {"proxmox-ve": "8.4.0", "pve-qemu-kvm": "9.2.0-7", "pve-container": "5.3.3"},
-    "9": {"proxmox-ve": "9.2.0", "pve-qemu-kvm": "10.1.2-3", "pve-container": "6.0.18"},
-}
-SERVICES = ("corosync", "cron", "pve-cluster", "pve-firewall", "pve-ha-crm", "pve-ha-lrm",
-            "pvedaemon", "pveproxy", "pvescheduler", "pvestatd", "sshd")  # fmt: skip
-SERVICE = {"state": "running", "active-state": "active", "unit-state": "enabled"}
-CPU_MODELS = (
-    ("default", ("kvm64", "qemu64", "max", "host", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4")),
-    ("AuthenticAMD", ("EPYC", "EPYC-Rome", "EPYC-Milan", "EPYC-Genoa")),
-    ("GenuineIntel", ("Skylake-Server", "Cascadelake-Server", "Icelake-Server")),
-)
+UPID = re.compile(r"UPID:[^:\s]+:[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:[^:\s]*:[^:\s]*:[^:\s]+:")
+CLUSTER_LIST = 25  # tasks that have ended, of each node
+DATA = json.loads(resources.files("cloudpemda.lab.tables").joinpath("node.json").read_bytes())
+# Seconds between the points of a chart, and how many there are.
+CHARTS: dict[str, dict[str, tuple[int, int]]] = DATA["charts"]
+PACKAGES: dict[str, dict[str, str]] = DATA["packages"]
 DISK: Row = {
     "devpath": "/dev/nvme0n1", "used": "ZFS", "size": 960 * 10**9, "model": "SIMULATED", "gpt": 1,
-    "vendor": "unknown", "serial": "LAB0001", "type": "nvme", "health": "PASSED", "wearout": 100,
-    "rpm": 0, "wwn": "unknown", "osdid": -1, "osdid-list": None, "mounted": 1,
+    "vendor": "unknown", "serial": "LAB0001", "type": "nvme", "health": "PASSED", "rpm": 0,
+    "wearout": "N/A", "wwn": "unknown", "osdid": -1, "osdid-list": None, "mounted": 1,
 }  # fmt: skip
 # What every node answers, by what follows `/nodes/{node}/`.
 SAME_FOR_ALL: dict[str, object] = {
     "apt/update": [],
     "capabilities/qemu/cpu": [
         {"name": name, "vendor": vendor, "custom": 0}
-        for vendor, names in CPU_MODELS
+        for vendor, names in DATA["cpu"].items()
         for name in names
     ],
     "capabilities/qemu/cpu-flags": [
-        {"name": name, "description": f"Passes {name} on", "supported-on": []}
-        for name in ("aes", "nested-virt", "pdpe1gb", "spec-ctrl")
+        {"name": name, "description": name, "supported-on": []} for name in DATA["cpu-flags"]
     ],
     "capabilities/qemu/machines": [
         {"id": f"pc-{kind}-{number}", "type": kind, "version": number}
         for kind in ("i440fx", "q35")
-        for number in ("9.2", "9.0", "8.1")
+        for number in DATA["machines"]
     ],
     "disks/list": [DISK],
     "hardware/pci": [],
     "hardware/usb": [],
     "netstat": [],
-    "services": [{**SERVICE, "service": name, "name": name, "desc": name} for name in SERVICES],
     "subscription": {"status": "notfound", "message": "There is no subscription key"},
     "syslog": Page([{"n": 1, "t": "-- No entries --"}], 1),
 }
@@ -73,32 +61,26 @@ def _always(answer: object) -> Handler:
     return lambda call: answer
 
 
-for _path, _answer in SAME_FOR_ALL.items():
-    HANDLERS[f"GET /nodes/{{node}}/{_path}"] = _always(_answer)
+HANDLERS |= {f"GET /nodes/{{node}}/{path}": _always(same) for path, same in SAME_FOR_ALL.items()}
 
 
 @route("GET /nodes/{node}/status")
 def status(call: Call) -> Row:
-    node, world, nine = call.here, call.world, call.cluster.release != "8"
-    total, used, free = root_space(world, node)
-    memory, release = memory_used(world, node), KERNELS[call.cluster.release]
-    version = "#1 SMP PREEMPT_DYNAMIC PMX"
+    node, nine = call.here, call.cluster.release != "8"
+    total, used, free = root_space(call.world, node)
+    memory, release = memory_used(call.world, node), DATA["kernel"][call.cluster.release]
+    kernel = {"sysname": "Linux", "machine": "x86_64", "release": release, "version": "#1 SMP PVE"}
     cpu: Row = {"model": "AMD EPYC", "cores": node.cpus, "cpus": node.cpus, "sockets": 1, "hvm": 1}
     cpu |= {"mhz": "2400.000", "user_hz": 100, "flags": "fpu vme svm aes"}
     ram = {"total": node.memory, "used": memory, "free": node.memory - memory}
-    return {
-        "uptime": int(world.now() - node.booted), "cpu": 0.01, "wait": 0, "idle": 0,
-        "loadavg": ["0.05", "0.10", "0.08"], "kversion": f"Linux {release} {version}",
-        "current-kernel": {
-            "sysname": "Linux", "machine": "x86_64", "release": release, "version": version
-        },
-        "pveversion": f"pve-manager/{call.cluster.version}/f6997e698c7933ea",
-        "boot-info": {"mode": "efi"}, "ksm": {"shared": 0},
-        "cpuinfo": cpu | ({"family": "25", "vendor": "AuthenticAMD"} if nine else {}),
-        "memory": ram | ({"available": node.memory - memory} if nine else {}),
-        "swap": {"total": 0, "used": 0, "free": 0},
-        "rootfs": {"total": total, "used": used, "free": free, "avail": free},
-    }  # fmt: skip
+    row: Row = {"uptime": int(call.world.now() - node.booted), "cpu": 0.01, "wait": 0, "idle": 0}
+    row |= {"loadavg": ["0.05", "0.10", "0.08"], "ksm": {"shared": 0}}
+    row |= {"boot-info": {"mode": "efi"}, "swap": {"total": 0, "used": 0, "free": 0}}
+    row |= {"kversion": f"Linux {release} #1 SMP PVE", "current-kernel": kernel}
+    row |= {"pveversion": f"pve-manager/{call.cluster.version}/f6997e698c7933ea"}
+    row["cpuinfo"] = cpu | ({"family": "25", "vendor": "AuthenticAMD"} if nine else {})
+    row["memory"] = ram | ({"available": node.memory - memory} if nine else {})
+    return row | {"rootfs": {"total": total, "used": used, "free": free, "avail": free}}
 
 
 @route("GET /nodes/{node}/time")
@@ -127,7 +109,7 @@ def _planned(call: Call) -> dict[str, dict[str, str]]:
     return call.here.network_planned or _active(call)
 
 
-def _interface(call: Call, name: str, options: Mapping[str, str]) -> Row:
+def _interface(call: Call, name: str, options: dict[str, str]) -> Row:
     row: Row = {"method": "manual", "method6": "manual", "families": ["inet"]}
     row |= {"priority": 3 if options["type"] == "eth" else 4}
     row |= shown(call.cluster.release, "POST /nodes/{node}/network", options)
@@ -148,41 +130,33 @@ def network(call: Call) -> list[Row]:
     return [{**row, "iface": n} for n, row in rows.items()]
 
 
-def _known(call: Call, *, known: bool = True) -> str:
+def _interface_known(call: Call, known: bool = True) -> str:
     name = call["iface"]
     if (name in _planned(call)) != known:
-        fault = "interface does not exist" if known else "interface already exists"
-        raise invalid({"iface": fault})
+        raise invalid({"iface": f"interface {'does not exist' if known else 'already exists'}"})
     return name
 
 
 @route("GET /nodes/{node}/network/{iface}")
 def get_interface(call: Call) -> Row:
-    name = _known(call)
+    name = _interface_known(call)
     return _interface(call, name, _planned(call)[name])
 
 
-def _write(call: Call, name: str) -> None:
+def _plan(call: Call, name: str, *, keep: bool = True) -> None:
     left_out = ("node", "iface", "delete")
     options = {key: value for key, value in call.params.items() if key not in left_out}
-    call.here.network_planned = _planned(call) | {name: options}
+    others = {other: value for other, value in _planned(call).items() if other != name}
+    call.here.network_planned = others | ({name: options} if keep else {})
 
 
-@route("POST /nodes/{node}/network")
-def create_interface(call: Call) -> None:
-    _write(call, _known(call, known=False))
-
-
-@route("PUT /nodes/{node}/network/{iface}")
-def update_interface(call: Call) -> None:
-    _write(call, _known(call))
-
-
-@route("DELETE /nodes/{node}/network/{iface}")
-def delete_interface(call: Call) -> None:
-    gone = _known(call)
-    planned = _planned(call).items()
-    call.here.network_planned = {name: options for name, options in planned if name != gone}
+HANDLERS |= {
+    "POST /nodes/{node}/network": lambda call: _plan(call, _interface_known(call, False)),
+    "PUT /nodes/{node}/network/{iface}": lambda call: _plan(call, _interface_known(call)),
+    "DELETE /nodes/{node}/network/{iface}": lambda call: _plan(
+        call, _interface_known(call), keep=False
+    ),
+}
 
 
 @route("PUT /nodes/{node}/network")
@@ -228,64 +202,171 @@ def hosts(call: Call) -> Row:
     return {"data": text, "digest": digest_of(text)}
 
 
-# -- charts ----------------------------------------------------------------------------------------
+@route("GET /nodes/{node}/apt/versions")
+def packages(call: Call) -> list[Row]:
+    installed = {"pve-manager": call.cluster.version, **PACKAGES[call.cluster.release]}
+    row: Row = {"CurrentState": "Installed", "Origin": "Proxmox", "Section": "admin"}
+    row |= {"Priority": "optional", "Arch": "amd64"}
+    return [
+        {**row, "Package": name, "Title": name, "Description": name, "Version": text}
+        for name, text in installed.items()
+    ]
 
 
-def _chart(call: Call, since: float, figures: Row) -> list[Row]:
-    """Points up to now: empty before there was anything to see."""
-    step, count = CHARTS[call.cluster.release][call["timeframe"]]
-    last = int(call.world.now()) // step * step
-    times = range(last - (count - 1) * step, last + 1, step)
-    return [{"time": when, **(figures if when >= since else {})} for when in times]
-
-
-@route("GET /nodes/{node}/rrddata")
-def node_chart(call: Call) -> list[Row]:
-    total, used, _ = root_space(call.world, call.here)
-    memory = memory_used(call.world, call.here)
-    figures: Row = {"maxcpu": call.here.cpus, "cpu": 0.01, "iowait": 0, "loadavg": 0.05}
-    figures |= {"memtotal": call.here.memory, "memused": memory, "swaptotal": 0, "swapused": 0}
-    figures |= {"roottotal": total, "rootused": used, "netin": 0, "netout": 0}
-    return _chart(call, call.here.booted, figures)
-
-
-@route("GET /nodes/{node}/qemu/{vmid}/rrddata")
-def vm_chart(call: Call) -> list[Row]:
-    vm = call.vm()
-    stats = vm_stats(call.world, vm)
-    figures = {key: stats[key] for key in ("maxmem", "maxdisk", "disk")}
-    return _chart(call, vm.created, figures | {"maxcpu": stats["cpus"]})
-
-
-@route("GET /nodes/{node}/storage/{storage}/rrddata")
-def storage_chart(call: Call) -> list[Row]:
-    storage = storages.storage_of(call.cluster, call["storage"])
-    total, used, _ = storages.space(call.cluster, storage, call.node)
-    return _chart(call, call.here.booted, {"total": total, "used": used})
-
-
-# -- the machine -----------------------------------------------------------------------------------
+@route("GET /nodes/{node}/services")
+def services(call: Call) -> list[Row]:
+    state = "GET /nodes/{node}/services/{service}/state"
+    names = load(call.cluster.release)[state].params["service"].enum
+    up: Row = {"state": "running", "active-state": "active", "unit-state": "enabled"}
+    return [{**up, "service": name, "name": name, "desc": name} for name in names]
 
 
 @route("GET /nodes/{node}/services/{service}/state")
 def service(call: Call) -> Row:
-    name = call["service"]
-    state = SERVICE if name in SERVICES else {"state": "unknown"}
-    return {"service": name, "name": name, "desc": name, **state}
-
-
-@route("GET /nodes/{node}/apt/versions")
-def packages(call: Call) -> list[Row]:
-    installed = {"pve-manager": call.cluster.version, **PACKAGES[call.cluster.release]}
-    same: Row = {"CurrentState": "Installed", "Origin": "Proxmox", "Section": "admin"}
-    same |= {"Priority": "optional", "Arch": "amd64"}
-    return [
-        {**same, "Package": name, "Title": name, "Description": name, "Version": text}
-        for name, text in installed.items()
-    ]
+    return next(row for row in services(call) if row["service"] == call["service"])
 
 
 @route("GET /nodes/{node}/certificates/info")
 def certificates(call: Call) -> list[Row]:
     row: Row = {"filename": "pve-ssl.pem", "fingerprint": call.world.fingerprint}
     return [row | {"subject": f"/OU=PVE Cluster Node/CN={call.node}"}]
+
+
+@route(
+    "GET /nodes/{node}/rrddata",
+    "GET /nodes/{node}/qemu/{vmid}/rrddata",
+    "GET /nodes/{node}/storage/{storage}/rrddata",
+)
+def chart(call: Call) -> list[Row]:
+    """Points up to now: empty before there was anything to see."""
+    world, since, memory = call.world, call.here.booted, memory_used(call.world, call.here)
+    if "vmid" in call:
+        since, stats = call.vm().created, vm_stats(world, call.vm())
+        figures = {key: stats[key] for key in ("maxmem", "maxdisk", "disk")}
+        figures["maxcpu"] = stats["cpus"]
+    elif "storage" in call:
+        storage = storages.storage_of(call.cluster, call["storage"])
+        total, used, _ = storages.space(call.cluster, storage, call.node)
+        figures = {"total": total, "used": used}
+    else:
+        total, used, _ = root_space(world, call.here)
+        figures = {"maxcpu": call.here.cpus, "cpu": 0.01, "iowait": 0, "loadavg": 0.05}
+        figures |= {"memtotal": call.here.memory, "memused": memory, "swaptotal": 0, "swapused": 0}
+        figures |= {"roottotal": total, "rootused": used, "netin": 0, "netout": 0}
+    step, count = CHARTS[call.cluster.release][call["timeframe"]]
+    last = int(world.now()) // step * step
+    times = range(last - (count - 1) * step, last + 1, step)
+    return [{"time": when, **(figures if when >= since else {})} for when in times]
+
+
+# -- tasks -----------------------------------------------------------------------------------------
+
+
+def _task_row(task: Task) -> Row:
+    row: Row = {"upid": task.upid, "node": task.node, "pid": task.pid, "pstart": task.pstart}
+    row |= {"starttime": int(task.starttime), "type": task.type, "id": task.id, "user": task.user}
+    return row | ({"tokenid": task.token} if task.token else {})
+
+
+def _own(call: Call, task: Task) -> bool:
+    return call.user == (f"{task.user}!{task.token}" if task.token else task.user)
+
+
+def _find(call: Call) -> Task | None:
+    if not UPID.fullmatch(call["upid"]):
+        raise invalid({"upid": "unable to parse worker upid"})
+    task = call.world.tasks.find(call["upid"])
+    if task is None or task.node != call.node:
+        return None
+    if not _own(call, task):
+        call.require(f"/nodes/{call.node}", "Sys.Audit")
+    return task
+
+
+def _known_task(call: Call) -> Task:
+    task = _find(call)
+    if task is None:
+        raise invalid({"upid": "no such task"})
+    return task
+
+
+def _outcome(task: Task) -> str:
+    """Of a task that has ended, by its status, as filters name it."""
+    kind = "warning" if task.status.startswith("WARNINGS") else "error"
+    return {"OK": "ok", VANISHED: "unknown"}.get(task.status, kind)
+
+
+def _wanted(call: Call, task: Task) -> bool:
+    outcomes = call.items_of("statusfilter") or [_outcome(task)]
+    return (
+        call.get("source", "archive") in ("all", "archive" if task.endtime else "active")
+        and not (call.flag("errors") and _outcome(task) == "ok")
+        and call.get("vmid", task.id) == task.id
+        and call.get("typefilter", task.type) == task.type
+        and call.get("userfilter") in task.user
+        and call.whole("since") <= task.starttime
+        and task.starttime <= call.whole("until", int(task.starttime) + 1)
+        and _outcome(task) in outcomes
+    )
+
+
+@route("GET /nodes/{node}/tasks")
+def node_tasks(call: Call) -> Page:
+    every = call.may(f"/nodes/{call.node}", "Sys.Audit")
+    rows = []
+    for task in reversed(call.cluster.tasks):
+        if task.node == call.node and (every or _own(call, task)) and _wanted(call, task):
+            running: Row = {"status": "RUNNING", "saved": "0"}
+            ended: Row = {"status": task.status, "endtime": int(task.endtime or 0)}
+            rows.append(_task_row(task) | (ended if task.endtime else running))
+    start = call.whole("start")
+    return Page(rows[start : start + call.whole("limit", 50)], len(rows))
+
+
+@route("GET /cluster/tasks")
+def cluster_tasks(call: Call) -> list[Row]:
+    """All that run, and each node's latest that have ended."""
+    rows, ended = [], Counter[str]()
+    every = {node for node in call.cluster.nodes if call.may(f"/nodes/{node}", "Sys.Audit")}
+    for task in reversed(call.cluster.tasks):
+        ended[task.node] += task.endtime is not None
+        latest = task.endtime is None or ended[task.node] <= CLUSTER_LIST
+        if latest and (task.node in every or _own(call, task)):
+            row = _task_row(task)
+            del row["pid"], row["pstart"]
+            if task.endtime is not None:
+                row |= {"status": task.status, "endtime": int(task.endtime), "saved": "1"}
+            rows.append(row)
+    return rows
+
+
+@route("GET /nodes/{node}/tasks/{upid}")
+def task_index(call: Call) -> list[Row]:
+    return [{"name": "log"}, {"name": "status"}]
+
+
+@route("GET /nodes/{node}/tasks/{upid}/status")
+def task_status(call: Call) -> Row:
+    task = _known_task(call)
+    if task.endtime is None:
+        return _task_row(task) | {"status": "running"}
+    return _task_row(task) | {"status": "stopped", "exitstatus": task.status}
+
+
+@route("GET /nodes/{node}/tasks/{upid}/log")
+def task_log(call: Call) -> object:
+    task = _find(call)
+    if task is None:
+        row: Row = {"n": 1, "t": "unable to open file - No such file or directory"}
+        return Page([row] if call.cluster.release != "8" else row, 1)
+    if call.flag("download"):
+        return Text("\n".join(task.log) + "\n")
+    lines = task.log or ["no content"]
+    start, limit = call.whole("start"), call.whole("limit", 50) or len(lines)
+    shown = enumerate(lines[start : start + limit], start + 1)
+    return Page([{"n": number, "t": line} for number, line in shown], len(lines))
+
+
+@route("DELETE /nodes/{node}/tasks/{upid}")
+def stop_task(call: Call) -> None:
+    call.world.tasks.stop(_known_task(call).upid)
