@@ -136,6 +136,14 @@ class RunningLab:
     def stop(self) -> int:
         """SIGTERM, as an operator stops it; the exit code. Does nothing to one that has ended."""
         self.process.send_signal(signal.SIGTERM)
+        return self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut does."""
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> int:
         code = self.process.wait(timeout=20)
         if self.process.stderr is not None:
             self.process.stderr.close()

@@ -69,6 +69,49 @@ def test_a_script_that_is_not_understood_changes_nothing(control: Control) -> No
     assert len(control.faults()) == 1
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"on": {"path": "/version"}, "do": "node-down"},
+        {"on": {"path": "/version", "every": 0}, "do": "error"},
+        {"on": {"path": "/version"}, "do": "error", "when": "later"},
+        {"at": "soon", "do": "node-down", "node": "pve2"},
+        {"at": "1s", "do": "node-down"},
+        {"at": "1s", "do": "delay", "seconds": 3},
+        {"at": "1s", "do": "node-down", "node": "pve2", "cluster": "nowhere"},
+        {"do": "error"},
+        {},
+    ],
+    ids=str,
+)
+def test_what_no_fault_looks_like_is_refused(control: Control, fault: dict[str, object]) -> None:
+    with pytest.raises(AssertionError, match=r": 400 .*lab\.(fault-invalid|no-such-cluster)"):
+        control.arm({"at": "1s", "do": "node-down", "node": "pve3"}, fault)
+    assert control.faults() == []
+    control.advance(2)
+    assert [e for e in control.events() if e["what"] == "fault"] == []
+
+
+def test_a_fault_that_finds_nothing_to_strike_says_so_and_harms_nothing(control: Control) -> None:
+    control.arm(
+        {"at": "1s", "do": "outside-change", "action": "delete-vm", "vmid": 10000},
+        {"at": "2s", "do": "storage-full", "storage": "nowhere"},
+        {"at": "3s", "do": "node-down", "node": "pve3"},
+    )
+    control.advance(4)
+    told = [e for e in control.events() if e["what"] == "fault"]
+    assert ["failed" in e for e in told] == [True, True, False]
+    assert [fault["fired"] for fault in control.faults()] == [1, 1, 1]
+
+
+def test_a_node_knows_no_third_action(control: Control) -> None:
+    with pytest.raises(AssertionError, match=r"lab\.fault-invalid"):
+        control.node("pve2", "sideways")
+    with pytest.raises(AssertionError, match=r"lab\.no-such-node"):
+        control.node("pve9", "down")
+    assert control.state()["dc"]["nodes"]["pve2"]["online"] is True
+
+
 def test_a_node_that_is_down_answers_595_and_its_own_port_nothing(
     lab: RunningLab, pve: Client, control: Control
 ) -> None:

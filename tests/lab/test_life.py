@@ -7,8 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 import requests
 
+from cloudpemda.lab import process
 from tests.labs import Control, RunningLab, layout, running_lab, start_lab
 
 from .conftest import Client
@@ -35,6 +37,57 @@ def test_a_lab_resumes_with_its_state_ports_tokens_and_clock(tmp_path: Path) -> 
         assert status["exitstatus"] == "unexpected status"
     finally:
         second.stop()
+
+
+def _kill_once_saved(lab: RunningLab, word: str) -> None:
+    """Cut its power, but not before its file of state has this word."""
+    kept = lab.directory / "state.json"
+    while not (kept.exists() and word in kept.read_text()):
+        lab.control.now()
+    lab.kill()
+
+
+def test_a_lab_that_is_killed_goes_on_from_what_it_did(tmp_path: Path) -> None:
+    first = start_lab(tmp_path / "lab")
+    client = Client(first)
+    create(client)
+    upid = client("POST", "/nodes/pve1/qemu/10000/clone", newid=10001, full=1)
+    _kill_once_saved(first, upid)
+    with running_lab(tmp_path / "lab") as second:
+        again = Client(second)
+        assert second.endpoints["clusters"] == first.endpoints["clusters"]
+        assert again("GET", "/nodes/pve1/qemu/10000/config")["name"] == "vm10000"
+        status = again("GET", f"/nodes/pve1/tasks/{upid}/status")
+        assert (status["status"], status["exitstatus"]) == ("stopped", "unexpected status")
+        vanished = [e["upid"] for e in second.control.events() if e["what"] == "task-vanished"]
+        assert vanished == [upid]
+
+
+def test_a_lab_that_is_killed_after_a_reset_knows_nothing_from_before(tmp_path: Path) -> None:
+    first = start_lab(tmp_path / "lab")
+    Client(first)("POST", "/pools", poolid="before")
+    first.control.advance(3600)
+    first.control.reset()
+    now = first.control.now()
+    first.kill()
+    with running_lab(tmp_path / "lab") as second:
+        assert second.control.state()["dc"]["pools"] == {}
+        assert second.control.now() == now
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", '{"clusters": {"dc": {"vms": 7}}}'])
+def test_a_state_that_cannot_be_read_is_told_and_can_be_reset(tmp_path: Path, kept: str) -> None:
+    directory = tmp_path / "lab"
+    start_lab(directory).stop()
+    (directory / "state.json").write_text(kept)
+    with pytest.raises(AssertionError) as told:
+        start_lab(directory)
+    assert "state.json" in str(told.value)
+    assert "cloudpemda lab reset" in str(told.value)
+    assert "Traceback" not in str(told.value)
+    process.reset(directory)
+    with running_lab(directory) as again:
+        assert again.control.vms() == {}
 
 
 def test_a_second_lab_in_the_same_directory_is_refused(lab: RunningLab) -> None:
