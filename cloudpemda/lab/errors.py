@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from cloudpemda.errors import CloudpemdaError, ExitCode
 
 Found = TypeVar("Found")
@@ -68,3 +70,9 @@ class LabError(CloudpemdaError):
     """The lab itself cannot do what it was asked to: a bad layout, a directory in use."""
 
     exit_code = ExitCode.INVALID
+
+
+def first_wrong(error: ValidationError) -> str:
+    """The first thing that is wrong with what was read, and where."""
+    wrong = error.errors()[0]
+    return f"{'.'.join(str(step) for step in wrong['loc'])}: {wrong['msg']}"

@@ -9,25 +9,18 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter, ValidationError
 
+from cloudpemda.document.fields import Strict
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
-from cloudpemda.lab.errors import LabError, Refused
+from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
@@ -50,11 +43,7 @@ def seconds_of(value: object) -> float:
 Seconds = Annotated[float, BeforeValidator(seconds_of)]
 
 
-class Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Watch(Shape):
+class Watch(Strict):
     """Which requests a fault watches, and which of those it strikes."""
 
     cluster: str = "*"
@@ -78,7 +67,7 @@ class Watch(Shape):
         return self.probability is None or dice.random() < self.probability
 
 
-class OnRequest(Shape):
+class OnRequest(Strict):
     on: Watch
     do: Literal["lose-answer", "delay", "error", "hold"]
     seconds: Seconds = 1
@@ -87,7 +76,7 @@ class OnRequest(Shape):
     when: Literal["before", "after"] = "before"
 
 
-class Timed(Shape):
+class Timed(Strict):
     """A fault that waits for its hour, or that is asked for now."""
 
     at: Seconds
@@ -150,8 +139,8 @@ class OutsideChange(Timed):
     action: Literal["create-vm", "create-container", "change-vm", "delete-vm"]
     vmid: int
     node: str | None = None
-    config: dict[str, object] = Field({}, validation_alias=AliasChoices("config", "set"))
-    delete: list[str] = []
+    config: Mapping[str, object] = Field({}, validation_alias=AliasChoices("config", "set"))
+    delete: Sequence[str] = ()
     status: Literal["running", "stopped"] | None = None
 
     def strike(self, world: World) -> None:
@@ -191,9 +180,7 @@ def understood(script: object) -> list[Fault]:
     try:
         return SCRIPT.validate_python(script)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(str(step) for step in wrong["loc"])
-        raise LabError("lab.fault-invalid", error=f"{where}: {wrong['msg']}") from error
+        raise LabError("lab.fault-invalid", error=first_wrong(error)) from error
 
 
 @dataclass
@@ -220,22 +207,17 @@ class Faults:
 
     def arm(self, script: object) -> None:
         """Replace the script; raises LabError, with nothing changed, if it is not understood."""
-        armed = [Armed(fault) for fault in understood(script)]
-        strikes = [
-            (
-                one,
-                one.fault.at,
-                partial(self._strike, one, one.fault, self.world(one.fault.cluster)),
-            )
-            for one in armed
-            if isinstance(one.fault, Timed)
-        ]
+        faults = understood(script)
+        for cluster in (fault.cluster for fault in faults if isinstance(fault, Timed)):
+            self.world(cluster)
         for old in self.armed:
             if old.event is not None:
                 old.event.cancel()
-        for one, at, strike in strikes:
-            one.event = self.clock.at(self.clock.start + at, strike)
-        self.armed = armed
+        self.armed = [Armed(fault) for fault in faults]
+        for armed in self.armed:
+            if isinstance(armed.fault, Timed):
+                due = self.clock.start + armed.fault.at
+                armed.event = self.clock.at(due, partial(self._fall_due, armed, armed.fault))
 
     def world(self, cluster: str) -> World:
         """The cluster of this name; the first one for none."""
@@ -244,8 +226,9 @@ class Faults:
             raise LabError("lab.no-such-cluster", cluster=name)
         return self.worlds[name]
 
-    def _strike(self, armed: Armed, fault: Timed, world: World) -> None:
+    def _fall_due(self, armed: Armed, fault: Timed) -> None:
         armed.fired += 1
+        world = self.world(fault.cluster)
         told = fault.model_dump(exclude_unset=True, exclude={"at", "cluster"})
         try:
             fault.strike(world)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from cloudpemda.document import load, load_bytes, validate
@@ -70,18 +70,18 @@ class ClusterLayout(Strict):
     containers: tuple[ContainerLayout, ...] = ()
 
 
-class ClockLayout(Strict):
-    start: str = "2026-11-20T01:00:00Z"
-    rate: float | Literal["auto"] = 1.0
+def _instant(value: object) -> float:
+    """Seconds since the epoch; UTC where no zone is named."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise PydanticCustomError("lab.instant", "", {"value": str(value)}) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
-    @field_validator("start")
-    @classmethod
-    def _is_an_instant(cls, value: str) -> str:
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            raise PydanticCustomError("lab.instant", "", {"value": value}) from None
-        return value
+
+class ClockLayout(Strict):
+    start: Annotated[float, BeforeValidator(_instant)] = _instant("2026-11-20T01:00:00Z")
+    rate: float | Literal["auto"] = 1.0
 
 
 class Layout(Strict):
@@ -90,17 +90,6 @@ class Layout(Strict):
     durations: Mapping[str, float] = {}
     clusters: Mapping[Name, ClusterLayout]
     faults: tuple[Mapping[str, object], ...] = ()
-
-    @property
-    def start(self) -> float:
-        """Seconds since the epoch; UTC where the layout names no zone."""
-        moment = datetime.fromisoformat(self.clock.start)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-    @property
-    def rate(self) -> float | None:
-        """Lab seconds per real second; None for virtual time."""
-        return None if self.clock.rate == "auto" else self.clock.rate
 
 
 def read(path: Path | None) -> Layout:

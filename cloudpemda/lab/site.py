@@ -1,22 +1,24 @@
 """A site's lab: its worlds on one clock, and how they are kept in a directory between runs."""
 
 import asyncio
-import json
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from cloudpemda.lab import backup
 from cloudpemda.lab import layout as layouts
 from cloudpemda.lab.clock import Clock
 from cloudpemda.lab.directory import keep_secret, write_secret
-from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
 from cloudpemda.lab.ha import manager
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply, Values
-from cloudpemda.lab.state import Cluster, dump, restore_cluster
+from cloudpemda.lab.state import Cluster
 from cloudpemda.lab.work import VANISHED
 from cloudpemda.lab.world import World
 
@@ -30,7 +32,8 @@ class Lab:
 
     def __init__(self, layout: layouts.Layout) -> None:
         self.layout = layout
-        self.clock = Clock(layout.start, layout.rate)
+        rate = layout.clock.rate
+        self.clock = Clock(layout.clock.start, None if rate == "auto" else rate)
         self.events: list[Row] = []
         self.requests: list[Row] = []
         self.worlds: dict[str, World] = {}
@@ -89,13 +92,26 @@ def _redacted(name: str, value: object) -> object:
     return "<redacted>" if secret else value
 
 
+@dataclass
+class Saved:
+    """What is kept of a lab. Requests are not: they are a run's own."""
+
+    now: float
+    ports: dict[str, int]  # of nodes (`dc/pve1`) and of `control`
+    events: list[Row]
+    clusters: list[Cluster]
+
+
+SAVED = TypeAdapter(Saved)
+
+
 class KeptLab(Lab):
     """A lab whose state is kept in a directory, over its end and over a power cut."""
 
     def __init__(self, layout: layouts.Layout, directory: Path) -> None:
         super().__init__(layout)
         self.directory, self.kept = directory, directory / "state.json"
-        self.ports: dict[str, int] = {}  # of nodes (`dc/pve1`) and of `control`
+        self.ports: dict[str, int] = {}
         if self.kept.exists():
             self._load()
         else:
@@ -107,16 +123,13 @@ class KeptLab(Lab):
     def _load(self) -> None:
         """Go on from the saved state; tasks that ran then have vanished."""
         try:
-            raw = json.loads(self.kept.read_text("utf-8"))
-            clusters = [restore_cluster(item) for item in raw["clusters"].values()]
-            self.clock.advance(float(raw["now"]) - self.clock.now())
-            self.ports.update(raw["ports"])
-            self.events.extend(raw["events"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise LabError(
-                "lab.state-unreadable", file=str(self.kept), error=repr(error)
-            ) from error
-        for cluster in clusters:
+            saved = SAVED.validate_json(self.kept.read_bytes())
+        except ValidationError as error:
+            file, told = str(self.kept), first_wrong(error)
+            raise LabError("lab.state-unreadable", file=file, error=told) from error
+        self.clock.advance(saved.now - self.clock.now())
+        self.ports, self.events = saved.ports, saved.events
+        for cluster in saved.clusters:
             world = self.add(cluster)
             for task in cluster.tasks:
                 if task.endtime is None:
@@ -125,9 +138,9 @@ class KeptLab(Lab):
 
     def save(self) -> None:
         self.changed.clear()
-        clusters = {name: dump(world.cluster) for name, world in self.worlds.items()}
-        state = {"now": self.clock.now(), "ports": self.ports, "events": self.events}
-        write_secret(self.kept, json.dumps({**state, "clusters": clusters}))
+        clusters = [world.cluster for world in self.worlds.values()]
+        saved = Saved(self.clock.now(), self.ports, self.events, clusters)
+        write_secret(self.kept, SAVED.dump_json(saved).decode())
 
     async def keep(self) -> None:
         """Save what has changed, soon after: a lab that is killed has lost seconds, no more."""
