@@ -26,7 +26,7 @@ class Control:
             "GET /state": lambda _: {n: dump(world.cluster) for n, world in lab.worlds.items()},
             "GET /status": lambda _: self._status(),
             "GET /coverage": lambda _: {release: unserved(release) for release in RELEASES},
-            "GET /faults": lambda _: [armed.describe() for armed in lab.faults.armed],
+            "GET /faults": lambda _: [fault.describe() for fault in lab.faults.armed],
             "GET /holds": lambda _: lab.faults.holds(),
             "POST /advance": lambda body: lab.clock.advance(seconds_of(body["seconds"])),
             "POST /faults": lambda body: lab.faults.arm(body["faults"]),

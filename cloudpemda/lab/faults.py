@@ -10,7 +10,6 @@ import itertools
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Literal
@@ -54,18 +53,6 @@ class Watch(Strict):
     every: int | None = Field(None, ge=1)
     probability: float | None = None
 
-    def matches(self, request: Row) -> bool:
-        wanted = {key: getattr(self, key) for key in ("cluster", "node", "method", "path")}
-        return all(fnmatchcase(str(request[key]), glob) for key, glob in wanted.items())
-
-    def strikes(self, seen: int, dice: random.Random) -> bool:
-        """Whether it strikes the one that it sees as its `seen`-th."""
-        if self.nth is not None:
-            return seen == self.nth
-        if self.every is not None:
-            return seen % self.every == 0
-        return self.probability is None or dice.random() < self.probability
-
 
 class OnRequest(Strict):
     on: Watch
@@ -74,6 +61,27 @@ class OnRequest(Strict):
     status: int = 500
     reason: str = "Internal Server Error"
     when: Literal["before", "after"] = "before"
+    _seen: int = 0
+    _fired: int = 0
+
+    def describe(self) -> Row:
+        return self.model_dump(exclude_unset=True) | {"seen": self._seen, "fired": self._fired}
+
+    def strikes(self, request: Row, dice: random.Random) -> bool:
+        """Whether it strikes this request; counts those that it watches."""
+        on = self.on
+        globs = {"cluster": on.cluster, "node": on.node, "method": on.method, "path": on.path}
+        if not all(fnmatchcase(str(request[key]), glob) for key, glob in globs.items()):
+            return False
+        self._seen += 1
+        if on.nth is not None:
+            struck = self._seen == on.nth
+        elif on.every is not None:
+            struck = self._seen % on.every == 0
+        else:
+            struck = on.probability is None or dice.random() < on.probability
+        self._fired += struck
+        return struck
 
 
 class Timed(Strict):
@@ -81,6 +89,19 @@ class Timed(Strict):
 
     at: Seconds
     cluster: str = ""
+    _fired: int = 0
+
+    def describe(self) -> Row:
+        return self.model_dump(exclude_unset=True) | {"fired": self._fired}
+
+    def fall_due(self, world: World) -> None:
+        self._fired += 1
+        told = self.model_dump(exclude_unset=True, exclude={"at", "cluster"})
+        try:
+            self.strike(world)
+        except (LabError, Refused) as error:  # it names what is not there (any more)
+            told["failed"] = str(error)
+        world.note("fault", **told)
 
     def strike(self, world: World) -> None:
         raise NotImplementedError
@@ -183,41 +204,26 @@ def understood(script: object) -> list[Fault]:
         raise LabError("lab.fault-invalid", error=first_wrong(error)) from error
 
 
-@dataclass
-class Armed:
-    fault: Fault
-    event: Event | None = None
-    seen: int = 0
-    fired: int = 0
-
-    def describe(self) -> Row:
-        counts = {"seen": self.seen} if isinstance(self.fault, OnRequest) else {}
-        return self.fault.model_dump(exclude_unset=True) | counts | {"fired": self.fired}
-
-
 class Faults:
     """The script that is armed, and the requests that it holds."""
 
     def __init__(self, clock: Clock, worlds: Mapping[str, World], seed: int) -> None:
         self.clock, self.worlds = clock, worlds
         self.dice = random.Random(f"{seed}:faults")  # noqa: S311 - repeatable, guards nothing
-        self.armed: list[Armed] = []
+        self.armed: list[Fault] = []
+        self._events: list[Event] = []
         self._held: dict[int, tuple[Row, asyncio.Future[bool]]] = {}
         self._ids = itertools.count(1)
 
     def arm(self, script: object) -> None:
         """Replace the script; raises LabError, with nothing changed, if it is not understood."""
-        faults = understood(script)
-        for cluster in (fault.cluster for fault in faults if isinstance(fault, Timed)):
-            self.world(cluster)
-        for old in self.armed:
-            if old.event is not None:
-                old.event.cancel()
-        self.armed = [Armed(fault) for fault in faults]
-        for armed in self.armed:
-            if isinstance(armed.fault, Timed):
-                due = self.clock.start + armed.fault.at
-                armed.event = self.clock.at(due, partial(self._fall_due, armed, armed.fault))
+        armed = understood(script)
+        timed = [(fault, self.world(fault.cluster)) for fault in armed if isinstance(fault, Timed)]
+        for event in self._events:
+            event.cancel()
+        start, at = self.clock.start, self.clock.at
+        self._events = [at(start + one.at, partial(one.fall_due, world)) for one, world in timed]
+        self.armed = armed
 
     def world(self, cluster: str) -> World:
         """The cluster of this name; the first one for none."""
@@ -226,31 +232,14 @@ class Faults:
             raise LabError("lab.no-such-cluster", cluster=name)
         return self.worlds[name]
 
-    def _fall_due(self, armed: Armed, fault: Timed) -> None:
-        armed.fired += 1
-        world = self.world(fault.cluster)
-        told = fault.model_dump(exclude_unset=True, exclude={"at", "cluster"})
-        try:
-            fault.strike(world)
-        except (LabError, Refused) as error:  # it names what is not there (any more)
-            told["failed"] = str(error)
-        world.note("fault", **told)
-
-    def on_request(self, request: Row) -> OnRequest | None:
-        """The first fault that strikes this request; every one that watches counts it as seen."""
-        struck = []
-        for one in self.armed:
-            if isinstance(one.fault, OnRequest) and one.fault.on.matches(request):
-                one.seen += 1
-                if one.fault.on.strikes(one.seen, self.dice):
-                    one.fired += 1
-                    struck.append(one.fault)
-        return struck[0] if struck else None
-
-    async def answer(
-        self, fault: OnRequest, request: Row, work: Callable[[], Awaitable[Reply]]
-    ) -> Reply:
-        """A request that a fault strikes: before or after the work, or instead of it."""
+    async def answer(self, request: Row, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Do a request's work; the first fault that strikes it strikes before, after or instead."""
+        rules = [fault for fault in self.armed if isinstance(fault, OnRequest)]
+        struck = [fault for fault in rules if fault.strikes(request, self.dice)]
+        if not struck:
+            return await work()
+        fault, told = struck[0], {key: request[key] for key in ("method", "path")}
+        self.world(str(request["cluster"])).note("fault", do=fault.do, **told)
         done = await work() if fault.when == "after" or fault.do == "lose-answer" else None
         match fault.do:
             case "lose-answer":

@@ -44,15 +44,15 @@ class RunningLab:
     clusters: dict[str, Any]
 
     def get(self, path: str) -> Any:
-        return self._call("GET", path, None)
+        return self._call(path, None)
 
     def post(self, path: str, body: object = None) -> Any:
-        return self._call("POST", path, json.dumps({} if body is None else body).encode())
+        return self._call(path, json.dumps({} if body is None else body).encode())
 
-    def _call(self, method: str, path: str, data: bytes | None) -> Any:
+    def _call(self, path: str, data: bytes | None) -> Any:
         headers = {"Authorization": f"Bearer {self.control_token}"}
         url = self.control_url + path
-        query = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - loopback
+        query = urllib.request.Request(url, data, headers)  # noqa: S310 - the lab's own loopback
         # A proxy of the environment must never see the control port.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

@@ -37,6 +37,19 @@ def test_every_nth_request_is_struck_and_counted(pve: Client, control: Control) 
     assert statuses == [200, 500, 200, 500]
 
 
+def test_a_script_in_the_layout_is_armed_at_the_first_start(tmp_path: Path) -> None:
+    hand = {"do": "outside-change", "action": "create-vm", "vmid": 900, "set": {"name": "x"}}
+    script = [{"at": "10s", **hand}, {"on": {"path": "/version"}, "do": "error", "reason": "oops"}]
+    with running_lab(tmp_path / "lab", layout(faults=script)) as lab:
+        assert Client(lab).send("GET", "/version").reason == "oops"
+        lab.control.advance(10)
+        assert lab.control.vms()[900]["config"]["name"] == "x"
+        assert [fault["fired"] for fault in lab.control.faults()] == [1, 1]
+    with running_lab(tmp_path / "lab") as again:
+        assert again.control.faults() == []
+        assert Client(again).send("GET", "/version").status_code == 200
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_held_request_waits_for_release(
