@@ -106,13 +106,14 @@ class KeptLab(Lab):
         super().__init__(layout)
         self.directory, self.kept = directory, directory / "state.json"
         self.ports: dict[str, int] = {}
-        if self.kept.exists():
+        first = not self.kept.exists()
+        if not first:
             self._load()
-        else:
-            self.faults.arm(layout.faults)
         for name in layout.clusters:
             if name not in self.worlds:
                 self.add(self._fresh(name))
+        if first:
+            self.faults.arm(layout.faults)
 
     def _load(self) -> None:
         """Go on from the saved state; tasks that ran then have vanished."""
