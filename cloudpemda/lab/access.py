@@ -71,15 +71,13 @@ def _granted_roles(access: Access, who: str, path: str) -> dict[str, bool]:
 
 
 def _granted(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
-    held_roles = _granted_roles(cluster.access, who, path)
+    """What ACL entries give on a path and on the pools of what it names; pools give no further."""
+    given = _granted_roles(cluster.access, who, path)
     for pool in pools_of(cluster, path):
-        for role in _granted_roles(cluster.access, who, f"/pool/{pool}"):
-            held_roles.setdefault(role, False)
+        given = dict.fromkeys(_granted_roles(cluster.access, who, f"/pool/{pool}"), False) | given
     held: dict[str, bool] = {}
-    if "NoAccess" in held_roles:
-        return held
-    known = roles(cluster) if held_roles else {}
-    for role, propagates in held_roles.items():
+    known = roles(cluster) if given and "NoAccess" not in given else {}
+    for role, propagates in given.items():
         for privilege in known.get(role, ()):
             held[privilege] = held.get(privilege, False) or propagates
     return held
@@ -103,11 +101,12 @@ def effective(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
 
 
 def pools_of(cluster: Cluster, path: str) -> list[str]:
-    kind, _, name = path.strip("/").partition("/")
-    if kind == "vms" and name.isdigit():
-        return [pool.name for pool in cluster.pools.values() if int(name) in pool.vms]
-    if kind == "storage" and name:
-        return [pool.name for pool in cluster.pools.values() if name in pool.storages]
+    pools = cluster.pools.values()
+    match path.split("/"):
+        case ["", "vms", vmid] if vmid.isdigit():
+            return [pool.name for pool in pools if int(vmid) in pool.vms]
+        case ["", "storage", name]:
+            return [pool.name for pool in pools if name in pool.storages]
     return []
 
 
@@ -247,16 +246,27 @@ class Check:
                 if not any(self._holds(_list(part)) for part in rest):
                     raise denied()
             case "perm":
-                self._perm(str(rest[0]), _names(rest[1]), rest[2:])
+                settings = dict(zip(rest[2::2], rest[3::2], strict=True))
+                needed = settings.get("require_param")
+                if needed and needed not in self.params:
+                    raise denied()
+                path = re.sub(r"\{(\w+)\}", lambda key: self._given(key[1]), str(rest[0]))
+                self._require(path, _names(rest[1]), any_of="any" in settings)
             case "userid-param":
                 self._userid_param(str(rest[0]))
             case "userid-group":
                 self._userid_group(_names(rest[0]), str(rest[2]) if len(rest) > 2 else "")
             case "perm-modify":
-                path = along(str(self.params.get("path", "")))[-1]
-                require(self.cluster, self.user, path, modifiers(path), any_of=True)
+                path = along(self._given("path"))[-1]
+                self._require(path, modifiers(path), any_of=True)
             case _:
                 raise denied()
+
+    def _given(self, name: str) -> str:
+        return str(self.params.get(name, ""))
+
+    def _require(self, path: str, wanted: Sequence[str], *, any_of: bool = False) -> None:
+        require(self.cluster, self.user, along(path)[-1], wanted, any_of=any_of)
 
     def _holds(self, part: list[object]) -> bool:
         """One side of an `or`: false ones are silent, but an `and` among them speaks."""
@@ -268,41 +278,30 @@ class Check:
             return False
         return True
 
-    def _perm(self, template: str, wanted: list[str], options: list[object]) -> None:
-        settings = dict(zip(options[::2], options[1::2], strict=False))
-        needed = settings.get("require_param")
-        if needed and needed not in self.params:
-            raise denied()
-        path = re.sub(r"\{(\w+)\}", lambda name: str(self.params.get(name[1], "")), template)
-        any_of = bool(settings.get("any"))
-        require(self.cluster, self.user, along(path)[-1], wanted, any_of=any_of)
-
     def _userid_param(self, what: str) -> None:
         """The user themselves, or somebody with a privilege on that user's realm."""
-        userid = str(self.params.get("userid", ""))
+        userid = self._given("userid")
         if what != "self":
-            realm = userid.rpartition("@")[2]
-            require(self.cluster, self.user, f"/access/realm/{realm}", [what])
+            self._require(f"/access/realm/{userid.rpartition('@')[2]}", [what])
         elif userid != self.user:
             raise denied()
 
     def _userid_group(self, wanted: list[str], purpose: str) -> None:
         """Somebody who may manage all users, or a group of this user and all groups named."""
-        access = self.cluster.access
-        userid, named = str(self.params.get("userid", "")), str(self.params.get("groups", ""))
-        groups = [] if purpose == "create" else find_user(access, userid).groups
-
-        def manages(group: str) -> bool:
-            held = effective(self.cluster, self.user, f"/access/groups{group}")
-            return any(privilege in held for privilege in wanted)
-
-        if manages(""):
+        userid, paths = self._given("userid"), ["/access/groups"]
+        own = [] if purpose == "create" else find_user(self.cluster.access, userid).groups
+        managed = [
+            path
+            for path in ("/access/groups", *(f"/access/groups/{group}" for group in own))
+            if {*wanted} & effective(self.cluster, self.user, path).keys()
+        ]
+        if "/access/groups" in managed:
             return
-        if purpose:
-            for group in [f"/{name}" for name in split_list(named)] or [""]:
-                path = f"/access/groups{group}"
-                require(self.cluster, self.user, path, wanted, any_of=True)
-        if purpose != "create" and not any(manages(f"/{group}") for group in groups):
+        if named := split_list(self._given("groups")):
+            paths = [f"/access/groups/{group}" for group in named]
+        for path in paths if purpose else ():
+            self._require(path, wanted, any_of=True)
+        if purpose != "create" and not managed:
             raise denied()
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from cloudpemda.lab import access
 from cloudpemda.lab.errors import Refused, denied, failed, found, invalid, refuse_if
-from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.routes import Row, route, told
 from cloudpemda.lab.sections import File
 from cloudpemda.lab.state import Access, Acl, Section, Token, User
 from cloudpemda.lab.world import Call
@@ -102,20 +102,16 @@ def permissions(call: Call) -> Row:
         call.require("/access", "Sys.Audit")
     paths = [call["path"]] if "path" in call else access.known_paths(call.cluster)
     held = {path: access.effective(call.cluster, who, path) for path in paths}
-    return {
-        path: {privilege: int(passes) for privilege, passes in found.items()}
-        for path, found in held.items()
-        if found or "path" in call
-    }
+    whole = "path" in call
+    return {path: {k: int(v) for k, v in own.items()} for path, own in held.items() if own or whole}
 
 
 # -- users ---------------------------------------------------------------------------------------
 
 
 def _user_row(user: User) -> Row:
-    expire = {} if user.expire is None else {"expire": user.expire}
-    fields = {key: value for key, value in user.fields.items() if value}
-    return {"enable": int(user.enable), **expire, **fields}
+    fields = {key: value or None for key, value in user.fields.items()}
+    return told({"enable": int(user.enable), "expire": user.expire, **fields})
 
 
 @route("GET /access/users")
@@ -129,8 +125,7 @@ def list_users(call: Call) -> list[Row]:
         if not visible or call.flag("enabled", user.enable) != user.enable:
             continue
         row = {"userid": userid} | _user_row(user)
-        realm = config.realms.get(userid.rpartition("@")[2])
-        if realm is not None:
+        if realm := config.realms.get(userid.rpartition("@")[2]):
             row["realm-type"] = realm.type
         if call.flag("full"):
             row |= {"groups": ",".join(user.groups), "tokens": _token_rows(user) or None}
@@ -182,16 +177,15 @@ def delete_user(call: Call) -> None:
         removed = config.users.pop(userid, None)
         if removed is not None and userid == "root@pam":
             config.users[userid] = User(userid, expire=0, password=removed.password)
-        owned = [a for a in config.acl if a.who.partition("!")[0] == userid and a.kind != "group"]
-        config.acl = [entry for entry in config.acl if entry not in owned]
+        config.acl = [a for a in config.acl if a.who.partition("!")[0] != userid]
 
 
 # -- tokens --------------------------------------------------------------------------------------
 
 
 def _token_row(token: Token) -> Row:
-    row: Row = {"privsep": int(token.privsep), "expire": token.expire}
-    return row | ({"comment": token.comment} if token.comment else {})
+    privsep, comment = int(token.privsep), token.comment or None
+    return told({"privsep": privsep, "expire": token.expire, "comment": comment})
 
 
 def _token_rows(user: User) -> list[Row]:
@@ -232,9 +226,8 @@ def create_token(call: Call) -> Row:
 
 @route("PUT /access/users/{userid}/token/{tokenid}")
 def update_token(call: Call) -> Row:
-    _token(call)
+    token = _token(call)
     with user_config(call, "updating token info failed"):
-        token = _token(call)
         if "comment" in call.items_of("delete"):
             token.comment = ""
         token.privsep = call.flag("privsep", token.privsep)
@@ -258,64 +251,39 @@ def delete_token(call: Call) -> None:
 # -- groups --------------------------------------------------------------------------------------
 
 
-def _group(call: Call) -> str:
-    name = call["groupid"]
-    refuse_if(name not in call.cluster.access.groups, f"group '{name}' does not exist")
-    return name
-
-
-def _members(call: Call, group: str) -> list[str]:
+def _members(call: Call, group: Section) -> list[str]:
     users = call.cluster.access.users.items()
-    return sorted(userid for userid, user in users if group in user.groups)
+    return sorted(userid for userid, user in users if group.name in user.groups)
 
 
-@route("GET /access/groups")
-def list_groups(call: Call) -> list[Row]:
-    rows = []
-    for name, comment in call.cluster.access.groups.items():
-        if call.may(f"/access/groups/{name}", *MANAGERS, "Group.Allocate", any_of=True):
-            row: Row = {"groupid": name, "users": ",".join(_members(call, name))}
-            rows.append(row | ({"comment": comment} if comment else {}))
-    return rows
+def _comment(group: Section) -> Row:
+    return told({"comment": group.options.get("comment") or None})
 
 
-@route("GET /access/groups/{groupid}")
-def get_group(call: Call) -> Row:
-    name = _group(call)
-    comment = call.cluster.access.groups[name]
-    return {"members": _members(call, name)} | ({"comment": comment} if comment else {})
+def _dissolve(call: Call, group: Section) -> None:
+    config = call.cluster.access
+    for user in config.users.values():
+        user.groups = [name for name in user.groups if name != group.name]
+    config.acl = [a for a in config.acl if (a.kind, a.who) != ("group", group.name)]
 
 
-@route("POST /access/groups")
-def create_group(call: Call) -> None:
-    name = call["groupid"]
-    with user_config(call, "create group failed") as config:
-        refuse_if(name in config.groups, f"group '{name}' already exists")
-        config.groups[name] = call.get("comment")
-
-
-@route("PUT /access/groups/{groupid}")
-def update_group(call: Call) -> None:
-    with user_config(call, "update group failed") as config:
-        name = _group(call)
-        config.groups[name] = call.get("comment", config.groups[name])
-
-
-@route("DELETE /access/groups/{groupid}")
-def delete_group(call: Call) -> None:
-    with user_config(call, "delete group failed") as config:
-        name = _group(call)
-        del config.groups[name]
-        for user in config.users.values():
-            user.groups = [group for group in user.groups if group != name]
-        config.acl = [a for a in config.acl if (a.kind, a.who) != ("group", name)]
+File(
+    "/access/groups", "groupid", sections=lambda cluster: cluster.access.groups,
+    taken="group '{}' already exists", missing="group '{}' does not exist",
+    strict="group '{}' does not exist", prefix="{} group failed: ", lock="file-user_cfg",
+    visible=lambda call, group: call.may(
+        f"/access/groups/{group.name}", *MANAGERS, "Group.Allocate", any_of=True
+    ),
+    signed=(),
+    got=lambda call, group: {"members": _members(call, group)} | _comment(group),
+    brief=lambda call, group: (
+        {"groupid": group.name, "users": ",".join(_members(call, group))} | _comment(group)
+    ),
+    leave=_dissolve,
+).serve()  # fmt: skip
 
 
 # -- roles ---------------------------------------------------------------------------------------
-
-
-def _built_in(call: Call) -> bool:
-    return call["roleid"] in access.builtin_roles(call.cluster.release)
 
 
 @route("GET /access/roles")
@@ -348,7 +316,8 @@ def create_role(call: Call) -> None:
 @route("PUT /access/roles/{roleid}")
 def update_role(call: Call) -> None:
     name = call["roleid"]
-    refuse_if(_built_in(call), f"auto-generated role '{name}' cannot be modified")
+    builtin = name in access.builtin_roles(call.cluster.release)
+    refuse_if(builtin, f"auto-generated role '{name}' cannot be modified")
     with user_config(call, "update role failed") as config:
         refuse_if(name not in config.roles, f"role '{name}' does not exist")
         kept = config.roles[name] if call.flag("append") else []
@@ -358,7 +327,8 @@ def update_role(call: Call) -> None:
 @route("DELETE /access/roles/{roleid}")
 def delete_role(call: Call) -> None:
     name = call["roleid"]
-    refuse_if(_built_in(call), f"auto-generated role '{name}' cannot be deleted")
+    builtin = name in access.builtin_roles(call.cluster.release)
+    refuse_if(builtin, f"auto-generated role '{name}' cannot be deleted")
     with user_config(call, "delete role failed") as config:
         refuse_if(name not in config.roles, f"role '{name}' does not exist")
         del config.roles[name]
@@ -408,20 +378,17 @@ def _check_role(call: Call, role: str, path: str) -> None:
     held = access.effective(call.cluster, call.user, path)
     if "Permissions.Modify" in held:
         return
-    removing = call.flag("delete")
+    removing, rule = call.flag("delete"), ""
     passing = call.flag("propagate", True) and not removing
-    fault = ""
     if not needed <= held.keys():
-        fault = " - requires 'Permissions.Modify' or superset of privileges."
+        rule = "- requires 'Permissions.Modify' or superset of privileges."
     elif passing and not all(held[privilege] for privilege in needed):
-        fault = (
-            " with propagation - requires 'Permissions.Modify'"
-            " or propagated superset of privileges."
-        )
+        propagated = "- requires 'Permissions.Modify' or propagated superset of privileges."
+        rule = f"with propagation {propagated}"
     elif role == "NoAccess":
-        fault = " - requires 'Permissions.Modify'"
-    if fault:
-        raise invalid({"role": f"Cannot {'remove' if removing else 'add'} role '{role}'{fault}"})
+        rule = "- requires 'Permissions.Modify'"
+    if rule:
+        raise invalid({"role": f"Cannot {'remove' if removing else 'add'} role '{role}' {rule}"})
 
 
 def _check_subject(config: Access, kind: str, who: str) -> None:
@@ -438,67 +405,38 @@ def _check_subject(config: Access, kind: str, who: str) -> None:
 
 def _check_realm(call: Call, realm: Section, verb: str) -> None:
     """Rules of a realm as it shall be; there is one default."""
-    failure = REALMS.failure(verb)
+    prefix = REALMS.failure(verb)
     if verb == "create":
-        reserved = f"{failure}unable to create builtin type '{realm.type}'"
-        refuse_if(realm.type not in REQUIRED, reserved)
+        builtin = realm.type not in REQUIRED
+        refuse_if(builtin, f"{prefix}unable to create builtin type '{realm.type}'")
         for name in REQUIRED[realm.type]:
-            missing = f"{failure}missing value for required option '{name}'"
-            refuse_if(name not in realm.options, missing)
-    refuse_if(call.params.keys() <= {"realm", "digest"}, f"{failure}no options specified")
+            missing = name not in realm.options
+            refuse_if(missing, f"{prefix}missing value for required option '{name}'")
+    refuse_if(call.params.keys() <= {"realm", "digest"}, f"{prefix}no options specified")
     if call.flag("default"):
         for other in call.cluster.access.realms.values():
             other.options.pop("default", None)
 
 
 REALMS: File = File(
-    "/access/domains",
-    "realm",
-    sections=lambda cluster: cluster.access.realms,
-    taken="domain '{}' already exists",
-    missing="domain '{}' does not exist",
-    prefix="add auth server failed: ",
-    update_prefix="update auth server failed: ",
-    fixed=frozenset({"password", "check-connection"}),
-    gate=lambda call, verb: call.world.need_file_lock(
-        REALMS.failure(verb).removesuffix(": "), "file-domains_cfg"
-    ),
-    check=_check_realm,
-    elsewhere=(
-        "GET /access/domains", "GET /access/domains/{realm}", "DELETE /access/domains/{realm}",
-    ),
+    "/access/domains", "realm", sections=lambda cluster: cluster.access.realms,
+    taken="domain '{}' already exists", missing="domain '{}' does not exist",
+    strict="authentication domain '{}' does not exist",
+    prefix="{} auth server failed: ", making="add", lock="file-domains_cfg",
+    fixed=frozenset({"password", "check-connection"}), check=_check_realm, signed=("get",),
+    got=lambda call, realm: told(REALMS.row(call, realm) | {"realm": None}),
+    brief=lambda call, realm: {
+        "realm": realm.name, "type": realm.type,
+        **{k: v for k, v in REALMS.row(call, realm).items() if v and k in ("comment", "default")},
+    },
 ).serve()  # fmt: skip
-
-
-@route("GET /access/domains")
-def list_realms(call: Call) -> list[Row]:
-    rows = []
-    for name, realm in call.cluster.access.realms.items():
-        told = {
-            "comment": realm.options.get("comment"),
-            "default": int(realm.options.get("default", 0)),
-        }
-        row: Row = {"realm": name, "type": realm.type}
-        row |= {key: value for key, value in told.items() if value}
-        rows.append(row)
-    return rows
-
-
-@route("GET /access/domains/{realm}")
-def get_realm(call: Call) -> Row:
-    row = REALMS.get(call)
-    del row["realm"]
-    return row
 
 
 @route("DELETE /access/domains/{realm}")
 def delete_realm(call: Call) -> None:
     """The two that PVE comes with are there again as soon as they are gone."""
-    name, realms, failure = call["realm"], call.cluster.access.realms, "delete auth server failed"
-    call.world.need_file_lock(failure, "file-domains_cfg")
-    refuse_if(name not in realms, f"{failure}: authentication domain '{name}' does not exist")
-    if name not in ("pam", "pve"):
-        del realms[name]
+    if call["realm"] not in ("pam", "pve"):
+        REALMS.delete(call)
 
 
 @route("GET /access/tfa")

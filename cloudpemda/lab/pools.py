@@ -7,7 +7,7 @@ from cloudpemda.lab.api_access import user_config
 from cloudpemda.lab.api_cluster import storage_resource
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.guests import vm_resource
-from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.routes import Row, route, told
 from cloudpemda.lab.state import Pool
 from cloudpemda.lab.world import Call
 
@@ -20,8 +20,7 @@ def _pool(call: Call) -> Pool:
 
 
 def _head(pool: Pool) -> Row:
-    comment = {} if pool.comment is None else {"comment": pool.comment}
-    return {"poolid": pool.name, **comment}
+    return told({"poolid": pool.name, "comment": pool.comment})
 
 
 @route("GET /pools")
@@ -66,15 +65,17 @@ def update_pool(call: Call) -> None:
         pool = _pool(call)
         pool.comment = call.params.get("comment", pool.comment)
         for vmid in call.items_of("vms"):
-            path = f"/vms/{vmid}"
-            call.require(path, *access.modifiers(path), any_of=True)
+            _may_move(call, f"/vms/{vmid}")
             if not call.flag("delete"):
                 _take_from_others(call, pool, int(vmid))
             _change(call, pool.vms, int(vmid), f"VM {vmid}")
         for name in call.items_of("storage"):
-            path = f"/storage/{name}"
-            call.require(path, *access.modifiers(path), any_of=True)
+            _may_move(call, f"/storage/{name}")
             _change(call, pool.storages, name, f"Storage '{name}'")
+
+
+def _may_move(call: Call, path: str) -> None:
+    call.require(path, *access.modifiers(path), any_of=True)
 
 
 def _change(call: Call, members: list[Member], member: Member, shown: str) -> None:

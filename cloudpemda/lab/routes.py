@@ -62,6 +62,11 @@ def task(
     return register
 
 
+def told(row: Row) -> Row:
+    """A row without what is not set."""
+    return {key: value for key, value in row.items() if value is not None}
+
+
 class Branch:
     """One step of a path: what may follow, and which methods end here."""
 

@@ -45,6 +45,9 @@ class File:
     missing: str = "no such section '{}'"
     prefix: str = ""  # of what fails in a change: `{} ha group failed: `, with the verb
     update_prefix: str = ""  # where PUT has words of its own
+    making: str = "create"  # the verb of what fails in POST
+    strict: str = ""  # what fails in DELETE when there is no such section
+    lock: str = ""  # of the whole file, which a cluster without quorum does not give
     made_at: str = ""  # the path of POST, where it is not the collection's
     fixed: frozenset[str] = frozenset()  # parameters of the path, no options
     naming: Callable[[Call, str], str] = lambda call, given: given
@@ -53,6 +56,8 @@ class File:
     visible: Callable[[Call, Section], bool] = lambda call, section: True
     show: Callable[[Call, Section], Row] = lambda call, section: {}
     listed: Callable[[Call, Section], Row] = lambda call, section: {}  # what only lists show
+    got: Callable[[Call, Section], Row] | None = None  # a row of GET, where it is not all
+    brief: Callable[[Call, Section], Row] | None = None  # a row of lists, where it is not all
     check: Callable[[Call, Section, str], None] = lambda call, section, verb: None
     leave: Callable[[Call, Section], None] = lambda call, section: None
     signed: tuple[str, ...] = ("list", "get")  # the calls that show the file's digest
@@ -78,7 +83,12 @@ class File:
 
     def failure(self, verb: str) -> str:
         own = self.update_prefix if verb == "update" else ""
-        return own or self.prefix.format(verb)
+        return own or self.prefix.format(self.making if verb == "create" else verb)
+
+    def open(self, call: Call, verb: str) -> None:
+        self.gate(call, verb)
+        if self.lock:
+            call.world.need_file_lock(self.failure(verb).removesuffix(": "), self.lock)
 
     def find(self, call: Call, verb: str = "") -> Section:
         name, prefix = self.naming(call, call[self.key]), self.failure(verb) if verb else ""
@@ -95,29 +105,26 @@ class File:
         self.gate(call, "index")
         kind, signature = call.get("type"), self._signature(call, "list")
         return [
-            self.row(call, section) | signature | self.listed(call, section)
+            (self.brief or self.row)(call, section) | signature | self.listed(call, section)
             for section in self.all(call.cluster).values()
             if kind in ("", section.type) and self.visible(call, section)
         ]
 
     def get(self, call: Call) -> Row:
         self.gate(call, "read")
-        return self.row(call, self.find(call)) | self._signature(call, "get")
+        return (self.got or self.row)(call, self.find(call)) | self._signature(call, "get")
 
     def create(self, call: Call) -> None:
-        self.gate(call, "create")
-        name, sections, options = (
-            self.naming(call, call[self.key]),
-            self.all(call.cluster),
-            self.given(call),
-        )
+        self.open(call, "create")
+        name, sections = self.naming(call, call[self.key]), self.all(call.cluster)
+        options = self.given(call)
         refuse_if(name in sections, self.failure("create") + self.taken.format(name))
         section = self.make(name, call.get("type", self.kind), options)
         self.check(call, section, "create")
         sections[name] = section
 
     def update(self, call: Call) -> None:
-        self.gate(call, "update")
+        self.open(call, "update")
         section, given = self.find(call, "update"), self.given(call)
         prefix, gone = self.failure("update"), call.items_of("delete")
         check_digest(call.params, self.digest(call.cluster), prefix)
@@ -136,8 +143,10 @@ class File:
             refuse_if(not option.optional, f"{prefix}unable to delete required option '{name}'")
 
     def delete(self, call: Call) -> None:
-        self.gate(call, "delete")
-        section = self.all(call.cluster).get(self.naming(call, call[self.key]))
+        self.open(call, "delete")
+        name = self.naming(call, call[self.key])
+        section, missing = self.all(call.cluster).get(name), self.strict.format(name)
+        refuse_if(missing and section is None, self.failure("delete") + missing)
         if section is not None:
             self.leave(call, section)
             del self.all(call.cluster)[section.name]

@@ -134,7 +134,7 @@ class Section:
 @dataclass
 class Access:
     users: dict[str, User] = field(default_factory=dict)
-    groups: dict[str, str] = field(default_factory=dict)  # comment by name
+    groups: dict[str, Section] = field(default_factory=dict)
     roles: dict[str, list[str]] = field(default_factory=dict)
     acl: list[Acl] = field(default_factory=list)
     realms: dict[str, Section] = field(default_factory=dict)
