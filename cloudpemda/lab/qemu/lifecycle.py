@@ -29,30 +29,30 @@ UNIQUE = ("template", "lock", "digest", "parent", "snaptime", "vmstate")
 
 
 @route(f"POST {VM}/clone")
-def clone_vm(call: Call) -> object:
+def clone_vm(call: Call) -> SlowCall:
     cluster, newid, target = call.cluster, call.whole("newid"), call.get("target", call.node)
     call.world.need_quorum()
     check_pool(call)
     refuse_if(target not in cluster.nodes, f"no such cluster node '{target}'")
-    source = locate(call)
-    if "storage" in call:
-        storages.storage_of(cluster, call["storage"])
-        call.require(f"/storage/{call['storage']}", "Datastore.AllocateSpace")
-        storages.usable_on(cluster, call["storage"], target)
+    source, storage = locate(call), call.get("storage")
+    if storage:
+        storages.storage_of(cluster, storage)
+        call.require(f"/storage/{storage}", "Datastore.AllocateSpace")
+        storages.usable_on(cluster, storage, target)
     check_lock(source)
-    full = call.flag("full", default=not source.template)
-    base = _base_config(call, source)
-    if not full:
-        _check_linked(call, base)
-    if target != call.node:
-        _check_target(call, source, target, full)
+    base, full = _base_config(call, source), call.flag("full", default=not source.template)
+    _check_copy(call, base, target, full)
     check_bridges(call, base)
-    for drive in disks(base).values() if "storage" not in call else ():
-        call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
-    refuse_if(newid in cluster.vms, f"unable to create VM {newid}: config file already exists")
+    for name in () if storage else {drive.storage for drive in disks(base).values()}:
+        call.require(f"/storage/{name}", "Datastore.AllocateSpace")
+    taken = f"unable to create VM {newid}: config file already exists"
+    refuse_if(newid in cluster.vms, taken)
     refuse_if(newid in cluster.containers, call.world.taken(newid))
+    yield from _locks(source, newid)
+    refuse_if(newid in cluster.vms, taken)
     vm = Vm(newid, target, {"lock": "clone"}, created=call.world.now())
-    return _begin_clone(call, source, vm, full)
+    cluster.vms[newid] = vm
+    return call.start("qmclone", source.vmid, lambda task: _clone(call, source, vm, full, task))
 
 
 def _locks(source: Vm, newid: int) -> list[Acquire]:
@@ -61,32 +61,25 @@ def _locks(source: Vm, newid: int) -> list[Acquire]:
     return [config_lock(source.vmid, shared=shared, seconds=1), config_lock(newid, seconds=1)]
 
 
-def _begin_clone(call: Call, source: Vm, vm: Vm, full: bool) -> SlowCall:
-    yield from _locks(source, vm.vmid)
-    taken = vm.vmid in call.cluster.vms
-    refuse_if(taken, f"unable to create VM {vm.vmid}: config file already exists")
-    call.cluster.vms[vm.vmid] = vm
-    return call.start("qmclone", source.vmid, lambda task: _clone(call, source, vm, full, task))
-
-
 def _base_config(call: Call, source: Vm) -> dict[str, str]:
     return snapshot_of(source, call["snapname"]).config if "snapname" in call else source.config
 
 
-def _check_linked(call: Call, base: dict[str, str]) -> None:
-    for name in ("storage", "format"):
+def _check_copy(call: Call, base: dict[str, str], target: str, full: bool) -> None:
+    """Links go to base volumes beside them; other nodes are reached by shared storages alone."""
+    for name in ("storage", "format") if not full else ():
         refuse_if(name in call, f"parameter '{name}' not allowed for linked clones")
     for key, drive in disks(base).items():
+        unlinked = not full and "base-" not in drive.volid.rpartition("/")[2]
         text = f"Linked clone feature is not supported for '{drive.volid}' ({key})"
-        refuse_if("base-" not in drive.volid.rpartition("/")[2], text)
-
-
-def _check_target(call: Call, source: Vm, target: str, full: bool) -> None:
-    local = any(not key.startswith("unused") for key, _ in machine.local_drives(call.world, source))
-    refuse_if(local, f"can't clone VM to node '{target}' (VM uses local storage)")
-    if full and "storage" in call:
-        shared = storages.storage_of(call.cluster, call["storage"]).shared
-        refuse_if(not shared, f"can't clone to non-shared storage '{call['storage']}'")
+        refuse_if(unlinked, text)
+    if target != call.node:
+        own = {drive.storage for drive in drives(base).values() if drive.managed}
+        local = any(not storages.storage_of(call.cluster, name).shared for name in own)
+        refuse_if(local, f"can't clone VM to node '{target}' (VM uses local storage)")
+        wanted = call.cluster.storages.get(call.get("storage"))
+        private = wanted is not None and not wanted.shared
+        refuse_if(private, f"can't clone to non-shared storage '{call.get('storage')}'")
 
 
 def _clone(call: Call, source: Vm, vm: Vm, full: bool, task: Task) -> Work:
