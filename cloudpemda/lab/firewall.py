@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cloudpemda.lab.errors import found, invalid, refuse_if
 from cloudpemda.lab.routes import HANDLERS, Page, Row, route
@@ -17,10 +18,11 @@ from cloudpemda.lab.tables import macros
 from cloudpemda.lab.world import Call, check_digest, digest_of
 
 Line = dict[str, str]
+CLUSTER, VM = "/cluster/firewall", "/nodes/{node}/qemu/{vmid}/firewall"
 FILES = {  # by the path of their calls
-    "/cluster/firewall": "cluster",
+    CLUSTER: "cluster",
     "/nodes/{node}/firewall": "node/{node}",
-    "/nodes/{node}/qemu/{vmid}/firewall": "vm/{vmid}",
+    VM: "vm/{vmid}",
     "/cluster/sdn/vnets/{vnet}/firewall": "vnet/{vnet}",
 }
 NO_OPTIONS = frozenset({"pos", "moveto", "rename", "delete", "digest", "force"})
@@ -35,8 +37,8 @@ def file_of(call: Call, base: str) -> dict[str, list[Line]]:
 def reference_fault(call: Call, base: str, text: str) -> str:
     """Why a name is not that of an alias or IP set that is seen from a firewall."""
     sign, scope, name = found(REFERENCE.fullmatch(text), text).groups()
-    seen = [file_of(call, base)] * (scope != "dc/")
-    seen += [file_of(call, "/cluster/firewall")] * (scope != "guest/")
+    owners = {CLUSTER} if scope == "dc/" else {base} - {CLUSTER} if scope else {CLUSTER, base}
+    seen = [file_of(call, owner) for owner in owners]
     kind, wanted = ("ipset", name) if sign else ("aliases", name.lower())
     known = {line["name"] for lists in seen for line in lists.get(kind, ())}
     noun = "ipset" if sign else "alias"
@@ -63,6 +65,7 @@ class Lines:
     key: str
     noun: str = ""
     parent: str = ""  # what the list that holds this one calls its lines
+    made_by: ClassVar[str] = "POST"
 
     def lines(self, call: Call) -> list[Line]:
         lists, path = file_of(call, self.base), self.path.format(**call.params)
@@ -75,8 +78,12 @@ class Lines:
         left_out = {*NO_OPTIONS, *re.findall(r"{(\w+)}", self.base + self.path)}
         return {key: value for key, value in call.params.items() if key not in left_out}
 
+    def changed(self, call: Call, line: Line) -> Line:
+        gone = call.items_of("delete")
+        return {key: v for key, v in (line | self.given(call)).items() if key not in gone}
+
     def row(self, call: Call, line: Line) -> Row:
-        row = shown(call.cluster.release, f"POST {self.base}/{self.path}", line)
+        row = shown(call.cluster.release, f"{self.made_by} {self.base}/{self.path}", line)
         if self.path == "aliases":
             row["ipversion"] = ipaddress.ip_interface(line["cidr"]).version
         return row | {"digest": digest_of(file_of(call, self.base))}
@@ -164,11 +171,11 @@ class Rules(Lines):
         """Change a rule, or move it before the one that is at `moveto` now."""
         self.check_digest(call)
         rule, rules, pos = self.at(call), self.lines(call), call.whole("pos")
-        moveto, gone = call.whole("moveto", pos), call.items_of("delete")
+        moveto = call.whole("moveto", pos)
         if moveto != pos:
             rules.insert(moveto - (moveto > pos), rules.pop(pos))
             return
-        changed = {k: v for k, v in (rule | self.given(call)).items() if k not in gone}
+        changed = self.changed(call, rule)
         self._check(call, changed)
         rules[pos] = changed
 
@@ -198,47 +205,51 @@ class Rules(Lines):
             raise invalid(faults)
 
 
-@dataclass(frozen=True)
-class Scope:
-    """A firewall as a whole: its options, and what its rules may name."""
+class Options(Lines):
+    """What a firewall does as a whole: one line."""
 
-    base: str
+    made_by = "PUT"
 
-    def options(self, call: Call) -> Row:
-        (options,) = file_of(call, self.base).get("options", [{}])
-        row = shown(call.cluster.release, f"PUT {self.base}/options", options)
-        return row | {"digest": digest_of(file_of(call, self.base))}
+    def get(self, call: Call) -> Row:
+        return self.row(call, *self.lines(call) or [{}])
 
-    def set_options(self, call: Call) -> None:
-        lines = Lines(self.base, "options", "")
-        lines.check_digest(call)
-        (options,), gone = lines.lines(call) or [{}], call.items_of("delete")
-        changed = {k: v for k, v in (options | lines.given(call)).items() if k not in gone}
-        lines.lines(call)[:] = [changed]
+    def update(self, call: Call) -> None:
+        self.check_digest(call)
+        lines = self.lines(call)
+        lines[:] = [self.changed(call, *lines or [{}])]
 
-    def references(self, call: Call) -> list[Row]:
+
+def references(base: str) -> Callable[[Call], list[Row]]:
+    """What the rules of a firewall may name; a VM's own names hide the cluster's."""
+
+    def answer(call: Call) -> list[Row]:
         rows: dict[str, Row] = {}
-        for base, name in (("/cluster/firewall", "dc"), (self.base, "guest")):
-            scope = "dc" if self.base == "/cluster/firewall" else name
+        for owner, scope in ((CLUSTER, "dc"), (base, "dc" if base == CLUSTER else "guest")):
             for kind, sign, path in (("ipset", "+", "ipset"), ("alias", "", "aliases")):
-                for line in file_of(call, base).get(path, ()):
-                    row: Row = {"type": kind, "ref": f"{sign}{scope}/{line['name']}"}
-                    texts = {key: line[key] for key in ("name", "comment") if key in line}
-                    rows[sign + line["name"]] = row | texts | {"scope": scope}
+                for line in file_of(call, owner).get(path, ()):
+                    named: Row = {key: line[key] for key in ("name", "comment") if key in line}
+                    ref: Row = {
+                        "type": kind,
+                        "ref": f"{sign}{scope}/{line['name']}",
+                        "scope": scope,
+                    }
+                    rows[sign + line["name"]] = named | ref
         return [row for row in rows.values() if call.get("type") in ("", row["type"])]
+
+    return answer
 
 
 for _base in FILES:
     Rules(_base, "rules", "pos").serve()
-    _scope = Scope(_base)
-    HANDLERS |= {f"GET {_base}/options": _scope.options, f"PUT {_base}/options": _scope.set_options}
-    if _base in ("/cluster/firewall", "/nodes/{node}/qemu/{vmid}/firewall"):
+    _options = Options(_base, "options", "")
+    HANDLERS |= {f"GET {_base}/options": _options.get, f"PUT {_base}/options": _options.update}
+    if _base in (CLUSTER, VM):
         Lines(_base, "aliases", "name", "alias").serve()
         Lines(_base, "ipset", "name", "IPSet").serve()
         Lines(_base, "ipset/{name}", "cidr", "address", "IPSet").serve()
-        HANDLERS[f"GET {_base}/refs"] = _scope.references
-Lines("/cluster/firewall", "groups", "group", "Security group").serve()
-Rules("/cluster/firewall", "groups/{group}", "pos", parent="security group").serve()
+        HANDLERS[f"GET {_base}/refs"] = references(_base)
+Lines(CLUSTER, "groups", "group", "Security group").serve()
+Rules(CLUSTER, "groups/{group}", "pos", parent="security group").serve()
 
 
 @route("GET /nodes/{node}/firewall/log", "GET /nodes/{node}/qemu/{vmid}/firewall/log")
