@@ -57,6 +57,12 @@ def invalid(errors: Mapping[str, str]) -> Refused:
     return Refused(400, "Parameter verification failed.", errors)
 
 
+def reject_if(wrong: object, parameter: str, message: str) -> None:
+    """Refuse one parameter when something is wrong with it."""
+    if wrong:
+        raise invalid({parameter: message})
+
+
 def denied(what: str = "") -> Refused:
     return Refused(403, f"Permission check failed{f' ({what})' if what else ''}")
 

@@ -2,10 +2,11 @@
 
 import re
 import urllib.parse
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cloudpemda.lab import sections
-from cloudpemda.lab.errors import found, invalid, refuse_if
+from cloudpemda.lab.errors import found, refuse_if, reject_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.params import declared, parse_property_string
 from cloudpemda.lab.routes import Row
@@ -13,9 +14,9 @@ from cloudpemda.lab.state import MIB, Vm
 from cloudpemda.lab.tables import Spec, load
 from cloudpemda.lab.world import Call, World, digest_of
 
+CREATE = "POST /nodes/{node}/qemu"
 DISK_KEY = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
 BUSES = ("ide", "scsi", "virtio", "sata")
-CREATE = "POST /nodes/{node}/qemu"
 CI_KEYS = (
     "ciuser", "cipassword", "citype", "cicustom", "ciupgrade", "nameserver", "searchdomain",
     "sshkeys",
@@ -32,6 +33,11 @@ def properties(text: str, default: str = "") -> dict[str, str]:
     """The parts of `a,b=c` by name; what has no name is the `default`."""
     parts = (part.partition("=") for part in text.split(",") if part)
     return {name if equals else default: value if equals else name for name, equals, value in parts}
+
+
+def joined(first: str, options: Mapping[str, str]) -> str:
+    """The inverse: the part without a name, and the others in order."""
+    return ",".join([first, *(f"{name}={value}" for name, value in sorted(options.items()))])
 
 
 # -- drives --------------------------------------------------------------------------------------
@@ -66,7 +72,7 @@ class Drive:
         return wanted[1] if wanted else ""
 
     def __str__(self) -> str:
-        return ",".join([self.volid, *(f"{k}={v}" for k, v in sorted(self.options.items()))])
+        return joined(self.volid, self.options)
 
 
 def parse_drive(text: str) -> Drive:
@@ -74,7 +80,7 @@ def parse_drive(text: str) -> Drive:
     return Drive(options.pop("file", "") or options.pop("volume", ""), options)
 
 
-def drives(config: dict[str, str], *, unused: bool = False) -> dict[str, Drive]:
+def drives(config: Mapping[str, str], *, unused: bool = False) -> dict[str, Drive]:
     return {
         key: parse_drive(value)
         for key, value in config.items()
@@ -82,14 +88,14 @@ def drives(config: dict[str, str], *, unused: bool = False) -> dict[str, Drive]:
     }
 
 
-def disks(config: dict[str, str]) -> dict[str, Drive]:
+def disks(config: Mapping[str, str]) -> dict[str, Drive]:
     """Drives that hold data: no CDs, no unused ones."""
     empty = ("none", "cdrom")
     named = drives(config).items()
     return {key: drive for key, drive in named if not drive.cdrom and drive.volid not in empty}
 
 
-def volumes(config: dict[str, str]) -> list[str]:
+def volumes(config: Mapping[str, str]) -> list[str]:
     return [drive.volid for drive in drives(config, unused=True).values() if drive.managed]
 
 
@@ -99,33 +105,17 @@ def owner_of(volid: str) -> int:
     return int(named[1]) if named else 0
 
 
-def in_use(vm: Vm, volid: str, *, but: str = "", snapshots_only: bool = False) -> bool:
-    """Whether a drive other than `but`, or a VM snapshot, needs the volume."""
-    own = [] if snapshots_only else [vm.config, vm.pending]
-    configs = [*own, *(snapshot.config for snapshot in vm.snapshots.values())]
-    return any(
-        drive.volid == volid and (key != but or config is not vm.config)
-        for config in configs
-        for key, drive in drives(config, unused=True).items()
-    )
+def in_snapshot(vm: Vm, volid: str) -> bool:
+    return any(volid in volumes(snapshot.config) for snapshot in vm.snapshots.values())
 
 
 def add_unused(vm: Vm, volid: str) -> str:
     """Keep a volume that no drive has any more; its key."""
-    kept = {key: value for key, value in vm.config.items() if key.startswith("unused")}
-    free = (f"unused{number}" for number in range(256) if f"unused{number}" not in kept)
-    key = next((key for key, value in kept.items() if value == volid), None) or next(free, None)
-    key = found(key, "Too many unused volumes - please delete them first.")
-    vm.config[key] = volid
-    return key
-
-
-def drop_reused(vm: Vm) -> None:
-    """What a drive has, or is to have, is no unused volume."""
-    needed = {drive.volid for drive in drives(vm.config | vm.pending).values()}
-    for key, drive in drives(vm.config, unused=True).items():
-        if key.startswith("unused") and drive.volid in needed:
-            del vm.config[key]
+    kept = {value: key for key, value in vm.config.items() if kind_of(key) == "unused"}
+    free = (f"unused{number}" for number in range(256) if f"unused{number}" not in vm.config)
+    key = kept.get(volid) or next(free, None)
+    vm.config[found(key, "Too many unused volumes - please delete them first.")] = volid
+    return str(key)
 
 
 # -- what a configuration says -------------------------------------------------------------------
@@ -135,17 +125,17 @@ def spec_of(release: str, key: str) -> Spec | None:
     return declared(load(release)[CREATE].params, key)
 
 
-def memory_of(config: dict[str, str]) -> int:
+def memory_of(config: Mapping[str, str]) -> int:
     """Bytes."""
     return int(config.get("memory", "512").removeprefix("current=")) * MIB
 
 
-def cpus_of(config: dict[str, str]) -> int:
+def cpus_of(config: Mapping[str, str]) -> int:
     cores, sockets = int(config.get("cores", 1)), int(config.get("sockets", 1))
     return int(config.get("vcpus", 0)) or cores * sockets
 
 
-def boot_order(config: dict[str, str]) -> list[str]:
+def boot_order(config: Mapping[str, str]) -> list[str]:
     """The devices of `order=a;b`; none in the older notation."""
     return [key for key in properties(config.get("boot", "")).get("order", "").split(";") if key]
 
@@ -154,26 +144,25 @@ def boot_text(order: list[str]) -> str:
     return f"order={';'.join(order)}" if order else " "
 
 
-def boot_disk(config: dict[str, str]) -> Drive | None:
+def boot_disk(config: Mapping[str, str]) -> Drive | None:
     """The disk whose size PVE shows as the VM's."""
     keys = boot_order(config) or [config.get("bootdisk", "")]
     holding = disks({key: config[key] for key in keys if key in config})
     return next(iter(holding.values()), None)
 
 
-def default_boot(config: dict[str, str]) -> str:
+def default_boot(config: Mapping[str, str]) -> str:
     """The first disk, the first CD, the first NIC."""
 
-    def place(key: str) -> tuple[int, int]:
-        kind = kind_of(key)
-        return (BUSES.index(kind) if kind in BUSES else 0), int(key.removeprefix(kind))
+    def first(keys: Iterable[str]) -> list[str]:
+        return sorted(keys, key=lambda key: ((*BUSES, "net").index(kind_of(key)), len(key), key))[
+            :1
+        ]
 
     bootable = {key: drive for key, drive in drives(config).items() if kind_of(key) in BUSES}
-    ordered = sorted(bootable, key=place)
-    hard = [key for key in ordered if not bootable[key].cdrom]
-    optical = [key for key in ordered if bootable[key].cdrom]
-    nics = sorted((key for key in config if kind_of(key) == "net"), key=place)
-    return boot_text(hard[:1] + optical[:1] + nics[:1])
+    hard = first(key for key, drive in bootable.items() if not drive.cdrom)
+    optical = first(key for key, drive in bootable.items() if drive.cdrom)
+    return boot_text(hard + optical + first(key for key in config if kind_of(key) == "net"))
 
 
 def net_use(text: str) -> tuple[str, str]:
@@ -182,10 +171,10 @@ def net_use(text: str) -> tuple[str, str]:
     return options.get("bridge", ""), options.get("tag", "")
 
 
-def shown(release: str, config: dict[str, str]) -> Row:
+def shown(release: str, config: Mapping[str, str]) -> Row:
     """The configuration as the API shows it: whole numbers and booleans as such, no password."""
-    masked = config | {key: "**********" for key in ("cipassword",) if key in config}
-    return sections.shown(release, CREATE, masked)
+    masked = {key: "**********" for key in ("cipassword",) if key in config}
+    return sections.shown(release, CREATE, {**config, **masked})
 
 
 def digest(vm: Vm) -> str:
@@ -208,8 +197,8 @@ def check_lock(vm: Vm, call: Call | None = None) -> None:
 
 
 def check_skiplock(call: Call) -> None:
-    if call.flag("skiplock") and not call.is_root:
-        raise invalid({"skiplock": "Only root may use this option."})
+    not_root = call.flag("skiplock") and not call.is_root
+    reject_if(not_root, "skiplock", "Only root may use this option.")
 
 
 def check_digest(call: Call, vm: Vm) -> None:
@@ -230,31 +219,21 @@ def check_ssh_keys(text: str) -> None:
 # -- values as PVE stores them -------------------------------------------------------------------
 
 
-def tags_at_creation(text: str) -> str:
-    """Lower case, each once, in the order given: what 9 makes of a new VM's tags (8: nothing)."""
-    return ";".join(dict.fromkeys(tag.lower() for tag in split_list(text)))
-
-
-def normal_tags(text: str) -> str:
-    """Lower case, each once, sorted: how PVE keeps tags from the first change on."""
-    return ";".join(sorted({tag.lower() for tag in split_list(text)})) or " "
-
-
-def net_value(world: World, text: str, keys: dict[str, Spec]) -> str:
-    """A NIC with its MAC address filled in."""
-    values = parse_property_string(keys, text)
-    model = values.pop("model")
-    mac = values.pop("macaddr", "") or world.new_mac()
-    return ",".join([f"{model}={mac.upper()}", *(f"{k}={v}" for k, v in sorted(values.items()))])
+def normal_tags(text: str, *, in_order: bool = False) -> str:
+    """Lower case, each once; sorted from the first change on."""
+    tags = dict.fromkeys(tag.lower() for tag in split_list(text))
+    return ";".join(tags if in_order else sorted(tags)) or " "
 
 
 def stored(world: World, key: str, value: str) -> str:
-    """A setting as it goes into the configuration file."""
+    """A setting as it goes into the configuration file; a NIC gets an address."""
     spec = spec_of(world.cluster.release, key)
-    if kind_of(key) == "net":
-        return net_value(world, value, spec.keys if spec else {})
-    if key == "description":
-        return value.removesuffix("\n")
+    if kind_of(key) == "net" and spec:
+        values = parse_property_string(spec.keys, value)
+        mac = values.pop("macaddr", "") or world.new_mac()
+        return joined(f"{values.pop('model')}={mac.upper()}", values)
     if key == "vmgenid" and value == "1":
         return world.new_uuid()
+    if key == "description":
+        return value.removesuffix("\n")
     return str(int(value)) if spec and spec.type == "integer" else value

@@ -1,49 +1,36 @@
 """Growing a disk, and moving it: to another storage, or as it is to another VM."""
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if
+from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
-from cloudpemda.lab.qemu.drives import (
-    check_content,
-    formatting,
-    size_option,
-    transferred,
-    volume_of,
-)
-from cloudpemda.lab.routes import route
+from cloudpemda.lab.qemu import drives as volumes
+from cloudpemda.lab.qemu.config import Drive, drives
+from cloudpemda.lab.routes import route, task
 from cloudpemda.lab.state import Task, Vm, Volume
 from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, check_digest
 
 
-@route("PUT /nodes/{node}/qemu/{vmid}/resize")
-def resize(call: Call) -> object:
-    cfg.check_skiplock(call)
-    return call.start("resize", call["vmid"], lambda task: _resize(call, task))
-
-
-def _resize(call: Call, task: Task) -> Work:
+@task("PUT /nodes/{node}/qemu/{vmid}/resize", "resize", cfg.check_skiplock)
+def resize(call: Call, task: Task) -> Work:
     yield config_lock(call.whole("vmid"))
     vm, key, text = call.vm(), call["disk"], call["size"]
     cfg.check_digest(call, vm)
     cfg.check_lock(vm, call)
-    drive = found(cfg.drives(vm.config).get(key), f"disk '{key}' does not exist")
+    drive = found(drives(vm.config).get(key), f"disk '{key}' does not exist")
     refuse_if(drive.cdrom, "you can't resize a cdrom")
     call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
-    volume = volume_of(call.world, vm, drive)
+    volume = volumes.volume_of(call.world, vm, drive)
     size = storages.parse_size(text.removeprefix("+")) + text.startswith("+") * volume.virtual
     size = -(-size // 1024) * 1024
     refuse_if(size < volume.virtual, "shrinking disks is not supported")
-    if size == volume.virtual:
-        return
-    yield call.world.duration("resize")
-    vm = call.vm()
-    cfg.check_lock(vm, call)
-    storages.resize(call.world, volume, size, vm.node)
-    vm.config[key] = str(cfg.Drive(drive.volid, drive.options | size_option(size)))
-    if vm.status == "stopped":
-        task.log.append("Image resized.")
-    call.world.note("disk-resized", vmid=vm.vmid, disk=key, size=size)
+    if size > volume.virtual:
+        yield call.world.duration("resize")
+        vm = call.vm()
+        storages.resize(call.world, volume, size, vm.node)
+        vm.config[key] = str(Drive(drive.volid, drive.options | volumes.size_option(size)))
+        task.log += ["Image resized."] * (vm.status == "stopped")
+        call.world.note("disk-resized", vmid=vm.vmid, disk=key, size=size)
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/move_disk")
@@ -59,26 +46,26 @@ def move_disk(call: Call) -> object:
         _movable(call)
         return call.start("qmmove", call["vmid"], lambda task: _move(call, task))
     call.require(f"/vms/{target}", "VM.Config.Disk")
-    if target == call["vmid"]:
-        wrong = "must be different than source VMID to reassign disk"
-        raise invalid({"target-vmid": wrong})
+    wrong = "must be different than source VMID to reassign disk"
+    reject_if(target == call["vmid"], "target-vmid", wrong)
     _, drive = _reassignable(call)
     call.require(f"/storage/{drive.storage}", "Datastore.AllocateSpace")
     subject = f"{call['vmid']}-{call['disk']}>{target}-{call.get('target-disk', call['disk'])}"
     return call.start("qmmove", subject, lambda task: _reassign(call, task))
 
 
-def _movable(call: Call) -> tuple[Vm, cfg.Drive, Volume]:
+def _movable(call: Call) -> tuple[Vm, Drive, Volume]:
     vm, key, target = call.vm(), call["disk"], call["storage"]
     cfg.check_lock(vm)
     check_digest(call.params, cfg.digest(vm))
-    drive = found(cfg.drives(vm.config, unused=True).get(key), f"disk '{key}' does not exist")
+    drive = drives(vm.config, unused=True).get(key)
+    drive = found(drive, f"disk '{key}' does not exist")
     refuse_if(drive.cdrom and not drive.cloudinit, "you can't move a cdrom")
-    volume = volume_of(call.world, vm, drive)
+    volume = volumes.volume_of(call.world, vm, drive)
     same = drive.storage == target and call.get("format", volume.format) == volume.format
     refuse_if(same, "you can't move to the same storage with same format")
-    check_content(storages.usable_on(call.cluster, target, call.node))
-    needed = call.flag("delete") and cfg.in_use(vm, drive.volid, snapshots_only=True)
+    volumes.check_content(storages.usable_on(call.cluster, target, call.node))
+    needed = call.flag("delete") and cfg.in_snapshot(vm, drive.volid)
     refuse_if(needed, "you can't move a disk with snapshots and delete the source")
     return vm, drive, volume
 
@@ -90,22 +77,18 @@ def _move(call: Call, task: Task) -> Work:
     places = f"from current storage '{drive.storage}' to target storage '{target.name}'"
     task.log.append(f"copying volume '{drive.volid}' {places}")
     task.log.append(f"create full clone of drive {key} ({drive.volid})")
-    form = call.get("format", volume.format)
-    form = form if form in storages.formats(target) else storages.default_format(target)
+    form = volumes.usable_format(target, call.get("format", volume.format))
     try:
-        copy = storages.allocate(world, target, vm.node, vm.vmid, volume.virtual, form)
+        with volumes.freed_on_failure(world, vm) as made:
+            copy = storages.allocate(world, target, vm.node, vm.vmid, volume.virtual, form)
+            made.append(copy.volid)
+            yield world.duration("clone")
+            vm = call.vm()
     except Refused as refused:
-        raise failed(f"storage migration failed: {refused.message}") from None
+        raise failed(f"storage migration failed: {refused.nested}") from None
     copy.system = volume.system
-    task.log += [*formatting(target, copy), f"allocated target volume '{copy.volid}'"]
-    try:
-        yield world.duration("clone")
-        vm = call.vm()
-    except Refused as refused:
-        storages.free(world, copy.volid, vm.node)
-        raise failed(f"storage migration failed: {refused.message}") from None
-    task.log += transferred(volume.virtual)
-    vm.config[key] = str(cfg.Drive(copy.volid, drive.options))
+    task.log += volumes.copying(world, target, copy)
+    vm.config[key] = str(Drive(copy.volid, drive.options))
     if call.flag("delete"):
         task.log.append(f"removing source volume '{drive.volid}' after successful copy")
         storages.free(world, drive.volid, vm.node)
@@ -115,7 +98,7 @@ def _move(call: Call, task: Task) -> Work:
     world.note("disk-moved", vmid=vm.vmid, disk=key, to=target.name)
 
 
-def _reassignable(call: Call) -> tuple[Vm, cfg.Drive]:
+def _reassignable(call: Call) -> tuple[Vm, Drive]:
     """The other VM, and the drive that it can have."""
     vm, key, number = call.vm(), call["disk"], call.whole("target-vmid")
     other = found(call.cluster.vms.get(number), f"could not find target VM {number}")
@@ -125,17 +108,16 @@ def _reassignable(call: Call) -> tuple[Vm, cfg.Drive]:
     cfg.check_lock(other)
     refuse_if(vm.template or other.template, "Can't move disks from or to template VMs")
     check_digest(call.params, cfg.digest(vm), f"VM {vm.vmid}: ")
-    drive = cfg.drives(vm.config, unused=True).get(key)
+    drive = drives(vm.config, unused=True).get(key)
     drive = found(drive, f"Disk '{key}' for VM '{vm.vmid}' does not exist")
     slot = call.get("target-disk", key)
     taken = f"Target disk key '{slot}' is already in use for VM '{number}'"
     refuse_if(slot in other.config, taken)
     refuse_if(drive.cdrom and not drive.cloudinit, "CD drive contents can't be moved to another VM")
-    snapshotted = cfg.in_use(vm, drive.volid, snapshots_only=True)
+    snapshotted = cfg.in_snapshot(vm, drive.volid)
     refuse_if(snapshotted, "Can't move disk used by a snapshot to another VM")
-    running = vm.status != "stopped" and not key.startswith("unused")
-    words = "Cannot move disk to another VM while the source VM is running - detach first"
-    refuse_if(running, words)
+    running = "Cannot move disk to another VM while the source VM is running - detach first"
+    refuse_if(vm.status != "stopped" and not key.startswith("unused"), running)
     return other, drive
 
 
@@ -143,19 +125,18 @@ def _reassign(call: Call, task: Task) -> Work:
     yield config_lock(call.whole("vmid"))
     yield config_lock(call.whole("target-vmid"))
     (other, drive), vm, key = _reassignable(call), call.vm(), call["disk"]
-    slot = call.get("target-disk", key)
-    volume = volume_of(call.world, vm, drive)
+    slot, volume = call.get("target-disk", key), volumes.volume_of(call.world, vm, drive)
     storage = storages.storage_of(call.cluster, drive.storage)
     task.log.append(f"reassign disk '{key}' from VM '{vm.vmid}' as '{slot}' to VM '{other.vmid}'")
-    form = volume.format
-    volume.volid = storages.new_name(call.cluster, storage, vm.node, other.vmid, form)
-    volume.vmid = other.vmid
+    name = storages.new_name(call.cluster, storage, vm.node, other.vmid, volume.format)
+    volume.volid, volume.vmid = name, other.vmid
     order = cfg.boot_order(vm.config)
     if key in order:
         task.log.append(f"removing disk '{key}' from boot order config")
         vm.config["boot"] = cfg.boot_text([device for device in order if device != key])
     task.log.append(f"removing disk '{key}' from VM '{vm.vmid}' config")
     del vm.config[key]
-    options = {} if slot.startswith("unused") else cfg.parse_drive(str(drive)).options
-    other.config[slot] = str(cfg.Drive(volume.volid, options))
+    options = {} if slot.startswith("unused") else drive.options
+    other.pending[slot] = str(Drive(name, options))
+    volumes.take_over_pending(call.world, other, plugged=other.status != "stopped")
     call.world.note("disk-reassigned", vmid=vm.vmid, disk=key, to=other.vmid)

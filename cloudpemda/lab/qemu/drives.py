@@ -1,20 +1,21 @@
-"""The volumes behind a VM's drives, and changes that wait: made, plugged, let go, taken over.
+"""The volumes behind a VM's drives, and changes that wait: made, let go, plugged, taken over.
 
 A change is pending at first, as in PVE. A stopped VM takes it over at once, a running one as far as
 its machine can (`hotplug`), the rest when it starts the next time.
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, found, invalid, refuse_if
+from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
-from cloudpemda.lab.qemu.config import Drive, drives, owner_of
+from cloudpemda.lab.qemu.config import Drive, drives, parse_drive
 from cloudpemda.lab.state import Storage, Vm, Volume
 from cloudpemda.lab.world import Call, World
 
-CLOUDINIT_SIZE = 4 * 1024**2
-TPM_SIZE = 4 * 1024**2
+CLOUDINIT_SIZE = TPM_SIZE = 4 * 1024**2
 EFI_SIZES = {"4m": 528 * 1024, "2m": 128 * 1024}
 FOLDERS = ("iso", "vztmpl", "snippets", "backup", "import")
 
@@ -27,13 +28,12 @@ def volume_of(world: World, vm: Vm, drive: Drive) -> Volume:
 # -- what a caller may use -----------------------------------------------------------------------
 
 
-def check_drives(call: Call, settings: dict[str, str]) -> None:
+def check_drives(call: Call, settings: Mapping[str, str]) -> None:
     """Storages exist and take disks, names can be read, and the caller may use what is there."""
     for key, drive in drives(settings, unused=True).items():
         source = drive.options.get("import-from", "")
-        if source and (not drive.size or float(drive.size)):
-            syntax = "requires special syntax - use <storage ID>:0,import-from=<source>"
-            raise invalid({key: f"'import-from' {syntax}"})
+        syntax = "requires special syntax - use <storage ID>:0,import-from=<source>"
+        reject_if(source and float(drive.size or 1), key, f"'import-from' {syntax}")
         if drive.volid == "cdrom":
             call.require("/", "Sys.Console")
         elif drive.size and not drive.cdrom:
@@ -46,8 +46,8 @@ def check_drives(call: Call, settings: dict[str, str]) -> None:
 
 
 def check_content(storage: Storage) -> None:
-    if "images" not in storage.content:
-        raise invalid({"storage": f"storage '{storage.name}' does not support vm images"})
+    wrong = f"storage '{storage.name}' does not support vm images"
+    reject_if("images" not in storage.content, "storage", wrong)
 
 
 def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) -> None:
@@ -57,12 +57,10 @@ def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) ->
             raise storages.refuse_path(call.cluster)
         return
     kind, owner = _kind_and_owner(call, drive)
-    if kind not in kinds:
+    path, wrong = f"/storage/{drive.storage}", "content type needs to be 'images' or 'iso'"
+    if "import" in kinds:
         wrong = f"{drive.volid} has wrong type '{kind}' - needs to be 'images' or 'import'"
-        raise invalid(
-            {key: wrong if "import" in kinds else "content type needs to be 'images' or 'iso'"}
-        )
-    path = f"/storage/{drive.storage}"
+    reject_if(kind not in kinds, key, wrong)
     if "import" in kinds and owner:
         call.require(f"/vms/{owner}", "VM.Clone")
     elif kind != "images":
@@ -76,12 +74,12 @@ def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) ->
 def _kind_and_owner(call: Call, drive: Drive) -> tuple[str, int]:
     """What a volume's name tells of it; a name that cannot be read is refused."""
     storage, name = storages.storage_of(call.cluster, drive.storage), storages.split(drive.volid)[1]
-    folder = name.partition("/")[0]
     if storage.type not in storages.FILE_BASED:
         family = storage.type.removesuffix("pool").removesuffix("thin")
-        refuse_if(not owner_of(name), f"unable to parse {family} volume name '{name}'")
-        return "images", owner_of(name)
-    if folder in FOLDERS and folder != name:
+        refuse_if(not cfg.owner_of(name), f"unable to parse {family} volume name '{name}'")
+        return "images", cfg.owner_of(name)
+    folder, _, file = name.partition("/")
+    if file and folder in FOLDERS:
         return folder, 0
     within = re.search(r"(?:^|/)(\d+)/[^/\s]+$", name)
     return "images", int(found(within, f"unable to parse directory volume name '{name}'")[1])
@@ -90,56 +88,58 @@ def _kind_and_owner(call: Call, drive: Drive) -> tuple[str, int]:
 # -- making them ---------------------------------------------------------------------------------
 
 
-def import_seconds(world: World, settings: dict[str, str]) -> float:
-    imported = [d for d in drives(settings).values() if "import-from" in d.options]
-    return len(imported) * world.duration("import")
-
-
-def make_drives(
-    world: World, vm: Vm, settings: dict[str, str], log: list[str], made: list[str] | None = None
-) -> dict[str, str]:
-    """Make the volumes that settings ask for: all or none; the drives as they are stored."""
-    made = [] if made is None else made
+@contextmanager
+def freed_on_failure(world: World, vm: Vm) -> Iterator[list[str]]:
+    """The volumes noted in the list go again when what is done meanwhile fails."""
+    made: list[str] = []
     try:
-        wanted = drives(settings, unused=True)
-        return {key: str(_made(world, vm, key, wanted[key], log, made)) for key in wanted}
+        yield made
     except Refused:
         for volid in made:
             storages.free(world, volid, vm.node)
         raise
 
 
-def _made(world: World, vm: Vm, key: str, drive: Drive, log: list[str], made: list[str]) -> Drive:
+def import_seconds(world: World, settings: Mapping[str, str]) -> float:
+    imported = sum("import-from" in drive.options for drive in drives(settings).values())
+    return imported * world.duration("import")
+
+
+def make_drives(
+    world: World, vm: Vm, settings: Mapping[str, str], made: list[str], log: list[str]
+) -> dict[str, str]:
+    """Make the volumes that settings ask for; the drives as they are stored."""
+    return {
+        key: str(_stored(world, vm, key, drive, made, log))
+        for key, drive in drives(settings, unused=True).items()
+    }
+
+
+def _stored(world: World, vm: Vm, key: str, drive: Drive, made: list[str], log: list[str]) -> Drive:
+    cd = storages.split(drive.volid)[1] == "cloudinit"
     if not drive.managed or drive.volid.startswith("/"):
         return drive
-    to_make_cd = storages.split(drive.volid)[1] == "cloudinit"
-    if not drive.size and not to_make_cd:
+    if not drive.size and not cd:
         volume = volume_of(world, vm, drive)
         return Drive(drive.volid, drive.options | size_option(volume.virtual or volume.size))
     storage = storages.usable_on(world.cluster, drive.storage, vm.node)
-    options = dict(drive.options)
-    form, source = options.pop("format", ""), options.pop("import-from", "")
-    if to_make_cd:
-        volume = make_cloudinit(world, storage, vm, form)
-        options["media"], lines = "cdrom", formatting(storage, volume)
-    elif source:
+    form, source = drive.options.pop("format", ""), drive.options.pop("import-from", "")
+    if source:
         volume, lines = _imported(world, vm, storage, form, source)
+    elif cd:
+        volume = make_cloudinit(world, storage, vm, form)
+        lines, drive.options["media"] = formatting(storage, volume), "cdrom"
     else:
         form = form or storages.default_format(storage)
-        supported = form in storages.formats(storage)
-        refuse_if(not supported, f"unsupported format '{form}'")
-        fixed = {"tpmstate": TPM_SIZE, "efidisk": EFI_SIZES[options.get("efitype", "2m")]}
-        size = fixed.get(key.rstrip("0"), storages.size_in_gib(drive.size))
+        refuse_if(form not in storages.formats(storage), f"unsupported format '{form}'")
+        fixed = {"tpmstate": TPM_SIZE, "efidisk": EFI_SIZES[drive.options.get("efitype", "2m")]}
+        size = fixed.get(cfg.kind_of(key)) or storages.size_in_gib(drive.size)
         volume = storages.allocate(world, storage, vm.node, vm.vmid, size, form)
         lines = formatting(storage, volume)
     made.append(volume.volid)
-    drive = Drive(volume.volid, options if to_make_cd else options | size_option(volume.virtual))
+    drive = Drive(volume.volid, drive.options | ({} if cd else size_option(volume.virtual)))
     log += [*lines, f"{key}: successfully created disk '{drive}'"]
     return drive
-
-
-def size_option(size: int) -> dict[str, str]:
-    return {"size": storages.format_size(size)}
 
 
 def make_cloudinit(world: World, storage: Storage, vm: Vm, form: str = "") -> Volume:
@@ -151,31 +151,37 @@ def make_cloudinit(world: World, storage: Storage, vm: Vm, form: str = "") -> Vo
 def _imported(
     world: World, vm: Vm, storage: Storage, form: str, source: str
 ) -> tuple[Volume, list[str]]:
-    """A copy of a disk image, named by volume id or by path."""
-    cluster = world.cluster
-    if source.startswith("/"):
-        images = (one for one in cluster.volumes if one.content == "import")
-        image = next((one for one in images if source in _paths(world, one)), None)
-        image = found(image, f"can't find file '{source}'")
-    else:
-        origin = storages.storage_of(cluster, storages.split(source)[0])
-        path = f"{storages.folder(origin)}/{storages.split(source)[1]}"
-        image = found(storages.find(cluster, source, vm.node), f"failed to stat '{path}'")
-        form = form or image.format
-    form = form if form in storages.formats(storage) else storages.default_format(storage)
+    """A copy of a disk image, which keeps its format if it can and comes from a storage."""
+    image, by_path = _image(world, vm, source), source.startswith("/")
+    form = usable_format(storage, form or ("" if by_path else image.format))
     copy = storages.allocate(world, storage, vm.node, vm.vmid, image.virtual, form)
     copy.system = image.system
-    lines = [*formatting(storage, copy), *transferred(image.virtual)]
+    if by_path:
+        return copy, formatting(storage, copy) + transferred(image.virtual)
+    return copy, [f"create full clone of drive ({source})", *copying(world, storage, copy)]
+
+
+def size_option(size: int) -> dict[str, str]:
+    return {"size": storages.format_size(size)}
+
+
+def usable_format(storage: Storage, form: str) -> str:
+    return form if form in storages.formats(storage) else storages.default_format(storage)
+
+
+def _image(world: World, vm: Vm, source: str) -> Volume:
+    """A disk image to be imported, named by volume id or by path."""
+    cluster = world.cluster
     if not source.startswith("/"):
-        lines.insert(-2, f"allocated target volume '{copy.volid}'")
-        lines.insert(0, f"create full clone of drive ({source})")
-    return copy, lines
-
-
-def _paths(world: World, image: Volume) -> tuple[str, str]:
-    name, rest = storages.split(image.volid)
-    folder = storages.folder(world.cluster.storages[name])
-    return f"{folder}/{rest}", f"{folder}/{rest.rpartition('/')[2]}"
+        name, rest = storages.split(source)
+        path = f"{storages.folder(storages.storage_of(cluster, name))}/{rest}"
+        return found(storages.find(cluster, source, vm.node), f"failed to stat '{path}'")
+    for image in cluster.volumes:
+        name, rest = storages.split(image.volid)
+        folder = storages.folder(cluster.storages[name]) if image.content == "import" else ""
+        if folder and source in (f"{folder}/{rest}", f"{folder}/{rest.rpartition('/')[2]}"):
+            return image
+    raise failed(f"can't find file '{source}'")
 
 
 def formatting(storage: Storage, volume: Volume) -> list[str]:
@@ -190,6 +196,13 @@ def formatting(storage: Storage, volume: Volume) -> list[str]:
     return [line] if storage.type in storages.FILE_BASED else []
 
 
+def copying(world: World, storage: Storage, copy: Volume) -> list[str]:
+    """What the copying of a disk says."""
+    allocated = f"allocated target volume '{copy.volid}'"
+    new = [allocated] if world.cluster.release != "8" else []
+    return [*formatting(storage, copy), *new, *transferred(copy.virtual)]
+
+
 def transferred(size: int) -> list[str]:
     whole, unit = float(size), "B"
     for bigger in ("KiB", "MiB", "GiB", "TiB"):
@@ -199,30 +212,18 @@ def transferred(size: int) -> list[str]:
     return [f"transferred 0.0 B of {text} (0.00%)", f"transferred {text} of {text} (100.00%)"]
 
 
-def let_go(world: World, vm: Vm, key: str, drive: Drive, *, destroy: bool = False) -> None:
-    """A drive is gone: its volume stays as unused, or is destroyed; another VM's is left alone."""
-    if not drive.managed or owner_of(drive.volid) != vm.vmid:
-        return
-    if drive.cloudinit:
-        storages.free(world, drive.volid, vm.node)
-    elif destroy and not drive.cdrom:
-        busy = f"unable to delete '{drive.volid}' - volume is still in use (snapshot?)"
-        refuse_if(cfg.in_use(vm, drive.volid, but=key), busy)
-        storages.free(world, drive.volid, vm.node)
-    elif not drive.cdrom:
-        cfg.add_unused(vm, drive.volid)
+# -- changes that wait ---------------------------------------------------------------------------
 
-
-# -- pending changes -----------------------------------------------------------------------------
-
-# Keys that change nothing in the machine; features that let others be changed while it runs.
+# Keys that change nothing in the machine, and the feature that lets others change while it runs.
 AT_ONCE = {
     "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags",
     "lock", "migrate_downtime", "migrate_speed", "vmstatestorage", "cpulimit", "cpuunits",
-    *cfg.CI_KEYS,
+    "ipconfig", "unused", *cfg.CI_KEYS,
 }  # fmt: skip
-FEATURES = {"tablet": "usb", "usb": "usb", "vcpus": "cpu", "memory": "memory", "net": "network"}
-FEATURES |= {"scsi": "disk", "virtio": "disk"}
+FEATURES = {
+    "tablet": "usb", "usb": "usb", "vcpus": "cpu", "memory": "memory", "net": "network",
+    "scsi": "disk", "virtio": "disk",
+}  # fmt: skip
 # What of a NIC or of the agent can change in place; what of a disk cannot.
 IN_PLACE = {
     "net": {"bridge", "tag", "trunks", "firewall", "link_down", "rate"},
@@ -231,11 +232,9 @@ IN_PLACE = {
 FIXED = {"file", "aio", "cache", "discard", "iothread", "queues", "ro", "ssd", "product", "vendor"}
 
 
-def takes_over(config: dict[str, str], key: str, new: str | None) -> bool:
+def takes_over(config: Mapping[str, str], key: str, new: str | None) -> bool:
     """Whether a running machine makes a change at once; `new` is None where the key goes."""
-    kind, old = cfg.kind_of(key), config.get(key)
-    chosen = config.get("hotplug", "1")
-    features = {"0": "", "1": "network,disk,usb"}.get(chosen, chosen).split(",")
+    kind, old, chosen = cfg.kind_of(key), config.get(key), config.get("hotplug", "1")
     if key == "hotplug":
         return not re.search("cpu|memory", f"{old} {new}")
     if key == "balloon":
@@ -243,26 +242,40 @@ def takes_over(config: dict[str, str], key: str, new: str | None) -> bool:
     if old is not None and new is not None:
         before, after = cfg.properties(old, "file"), cfg.properties(new, "file")
         changed = {name for name, _ in before.items() ^ after.items()}
-        if kind in cfg.BUSES and (not changed & FIXED or cfg.parse_drive(old).cdrom):
+        in_place = kind in cfg.BUSES and (not changed & FIXED or parse_drive(old).cdrom)
+        if in_place or changed <= IN_PLACE.get(kind, set()):
             return True
-        if changed <= IN_PLACE.get(kind, set()):
-            return True
-    at_once = key in AT_ONCE or kind in ("ipconfig", "unused")
-    return at_once or FEATURES.get(kind) in features
+    features = {"0": "", "1": "network,disk,usb"}.get(chosen, chosen).split(",")
+    return kind in AT_ONCE or FEATURES.get(kind) in features
+
+
+def let_go(world: World, vm: Vm, drive: Drive, *, destroy: bool = False) -> None:
+    """A drive goes: its volume stays as unused, or is destroyed; another VM's is left alone."""
+    if not drive.managed or cfg.owner_of(drive.volid) != vm.vmid:
+        return
+    if destroy and not drive.cdrom:
+        shared = cfg.volumes(vm.config).count(drive.volid) > 1
+        busy = f"unable to delete '{drive.volid}' - volume is still in use (snapshot?)"
+        refuse_if(shared or cfg.in_snapshot(vm, drive.volid), busy)
+    if drive.cloudinit or (destroy and not drive.cdrom):
+        storages.free(world, drive.volid, vm.node)
+    elif not drive.cdrom:
+        cfg.add_unused(vm, drive.volid)
 
 
 def remove_key(world: World, vm: Vm, key: str, *, force: bool = False) -> None:
     """Take a key out; a disk is detached (kept as unused), an unused one destroyed."""
-    value = vm.config.get(key)
-    if value is not None and cfg.DISK_KEY.fullmatch(key):
-        destroy = force or key.startswith("unused")
-        let_go(world, vm, key, cfg.parse_drive(value), destroy=destroy)
+    drive = drives({key: vm.config.get(key, "")}, unused=True).get(key)
+    if drive is not None:
+        let_go(world, vm, drive, destroy=force or key.startswith("unused"))
     vm.config.pop(key, None)
 
 
 def take_over_pending(world: World, vm: Vm, *, plugged: bool = False, force: bool = False) -> None:
     """Pending changes come into force; of a machine that runs on (`plugged`), those that can."""
-    for key in [k for k in vm.pending_delete if not plugged or takes_over(vm.config, k, None)]:
+    for key in [
+        key for key in vm.pending_delete if not plugged or takes_over(vm.config, key, None)
+    ]:
         vm.pending_delete.remove(key)
         words = "hotplug problem -" if plugged else f"unable to apply pending change {key} :"
         try:
@@ -270,13 +283,15 @@ def take_over_pending(world: World, vm: Vm, *, plugged: bool = False, force: boo
         except Refused as refused:
             raise invalid({key: f"{words} {refused.message}\n"}) from None
     for key, value in list(vm.pending.items()):
-        if plugged and not takes_over(vm.config, key, value):
-            continue
-        old = vm.config.get(key, "")
-        vm.config[key] = vm.pending.pop(key)
-        replaced = cfg.drives({key: old}).get(key)
-        if replaced is not None and replaced.volid != cfg.parse_drive(value).volid:
-            let_go(world, vm, key, replaced)
-        if key == "description" and not value:
+        if not plugged or takes_over(vm.config, key, value):
+            old = drives({key: vm.config.get(key, "")}).get(key)
+            vm.config[key] = vm.pending.pop(key)
+            if old is not None and old.volid != parse_drive(value).volid:
+                let_go(world, vm, old)
+    if vm.config.get("description") == "":
+        del vm.config["description"]
+    # What a drive has, or is to have, is no unused volume.
+    needed = {drive.volid for drive in drives(vm.config | vm.pending).values()}
+    for key, drive in drives(vm.config, unused=True).items():
+        if key.startswith("unused") and drive.volid in needed:
             del vm.config[key]
-    cfg.drop_reused(vm)

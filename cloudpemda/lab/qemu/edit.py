@@ -1,28 +1,19 @@
-"""Making a VM and changing its configuration: who may set what, which values go together."""
+"""Making a VM and changing its configuration: who may set what, and which values go together."""
 
 from collections.abc import Mapping
 
 from cloudpemda.lab import replication, sdn
-from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
+from cloudpemda.lab.errors import Refused, denied, failed, refuse_if, reject_if
 from cloudpemda.lab.ha import manager as ha
 from cloudpemda.lab.qemu import config as cfg
-from cloudpemda.lab.qemu.drives import (
-    check_drives,
-    import_seconds,
-    let_go,
-    make_drives,
-    remove_key,
-    take_over_pending,
-)
+from cloudpemda.lab.qemu import drives as volumes
 from cloudpemda.lab.qemu.machine import check_startable, run
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Task, Vm
 from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, World
 
-# Which privilege a setting needs, by its key or by its kind (`net` of `net0`); all others are
-# root's alone.
+# Which privilege a setting needs, by its key or its kind (`net` of `net0`); others are root's.
 PRIVILEGES = {
     "VM.Config.CPU": "cores cpu cpulimit cpuunits numa smp sockets vcpus",
     "VM.Config.Memory": "memory balloon shares allow-ksm",
@@ -36,33 +27,31 @@ PRIVILEGES = {
     "VM.PowerMgmt": "freeze",
 }
 NEEDED = {key: privilege for privilege, keys in PRIVILEGES.items() for key in keys.split()}
-# Parameters of the call that are no settings of the VM.
-NOT_SETTINGS = {
-    "node", "vmid", "archive", "bwlimit", "force", "ha-managed", "import-working-storage",
-    "live-restore", "pool", "start", "storage", "unique", "delete", "digest", "revert", "skiplock",
-    "background_delay",
+# Parameters of the calls that are no settings of the VM, and those that no log tells.
+SILENT = {"node", "vmid", "digest", "background_delay", "import-working-storage"}
+NO_SETTINGS = SILENT | {
+    "archive", "bwlimit", "force", "ha-managed", "live-restore", "pool", "start", "storage",
+    "unique", "delete", "revert", "skiplock", "idlist",
 }  # fmt: skip
-SILENT = ("node", "vmid", "digest", "background_delay")  # not told in the task's log
 
 
 # -- who may set what ----------------------------------------------------------------------------
 
 
 def check_settings(call: Call, settings: Mapping[str, str]) -> None:
-    """Raise unless the caller may make, change or remove these settings of this VM."""
+    """Raise unless the caller may make, change or remove these settings; drives are apart."""
     for key, value in settings.items():
+        kind = cfg.kind_of(key)
         if call.is_root or cfg.DISK_KEY.fullmatch(key):
             continue
-        privilege = NEEDED.get(key) or NEEDED.get(cfg.kind_of(key), "")
+        privilege = NEEDED.get(key) or NEEDED.get(kind, "")
         refuse_if(not privilege, f"only root can set '{key}' config")
-        raw = cfg.kind_of(key) == "hostpci" and "mapping=" not in value
-        refuse_if(raw and value, f"only root can set '{key}' config for non-mapped devices")
-        real = cfg.kind_of(key) == "serial" and value not in ("", "socket")
+        raw = kind == "hostpci" and value and "mapping=" not in value
+        refuse_if(raw, f"only root can set '{key}' config for non-mapped devices")
+        real = kind == "serial" and value not in ("", "socket")
         refuse_if(real, f"only root can modify '{key}' config for real devices")
-        if privilege == "VM.Config.Cloudinit":
-            _need(call, privilege, "VM.Config.Network")
-        else:
-            _need(call, privilege)
+        also = ["VM.Config.Network"] if privilege == "VM.Config.Cloudinit" else []
+        _need(call, privilege, *also)
         if key == "startup":
             call.require("/", "Sys.Modify")
 
@@ -74,10 +63,10 @@ def _need(call: Call, *any_of: str) -> None:
 
 
 def _check_drive_rights(call: Call, settings: Mapping[str, str]) -> None:
-    for drive in cfg.drives(dict(settings), unused=True).values():
-        optical = drive.cdrom or drive.volid in ("none", "cdrom")
+    for drive in cfg.drives(settings, unused=True).values():
         if drive.cloudinit:
             _need(call, "VM.Config.Cloudinit")
+        optical = drive.cdrom or drive.volid in ("none", "cdrom")
         _need(call, "VM.Config.CDROM" if optical else "VM.Config.Disk")
 
 
@@ -98,11 +87,11 @@ def check_pool(call: Call) -> None:
 
 def _settings(call: Call) -> dict[str, str]:
     """What a call sets, checked as far as it tells by itself."""
-    settings = {key: value for key, value in call.params.items() if key not in NOT_SETTINGS}
+    settings = {key: value for key, value in call.params.items() if key not in NO_SETTINGS}
     cfg.check_ssh_keys(settings.get("sshkeys", ""))
-    script = settings.get("hookscript")
-    if script is not None and not any(v.volid == script for v in call.cluster.volumes):
-        raise invalid({"hookscript": f"script '{script}' does not exist\n"})
+    script, there = settings.get("hookscript"), {volume.volid for volume in call.cluster.volumes}
+    unknown = script is not None and script not in there
+    reject_if(unknown, "hookscript", f"script '{script}' does not exist\n")
     return settings
 
 
@@ -111,15 +100,14 @@ def _settings(call: Call) -> dict[str, str]:
 
 @route(cfg.CREATE)
 def create_vm(call: Call) -> object:
-    vmid, pool = call.whole("vmid"), call.get("pool")
-    settings = _settings(call)
+    vmid, pool, settings = call.whole("vmid"), call.get("pool"), _settings(call)
     call.world.need_quorum()
     check_pool(call)
     in_pool = pool and call.may(f"/pool/{pool}", "VM.Allocate")
     if not (in_pool or call.may(f"/vms/{vmid}", "VM.Allocate")):
         raise denied()
     refuse_if("archive" in call, "restoring an archive is not modelled by this lab")
-    check_drives(call, settings)
+    volumes.check_drives(call, settings)
     check_settings(call, settings)
     check_bridges(call, settings)
     taken = call.world.taken(vmid)
@@ -130,18 +118,16 @@ def create_vm(call: Call) -> object:
 
 
 def _create(call: Call, vm: Vm, settings: dict[str, str], task: Task) -> Work:
-    world, made = call.world, list[str]()
+    world, prefix = call.world, f"unable to create VM {vm.vmid} - "
     yield config_lock(vm.vmid)
     try:
-        config = settings | make_drives(world, vm, settings, task.log, made)
-        yield world.duration("create") + import_seconds(world, settings)
-        complete(world, config)
-        world.vm_on(vm.node, vm.vmid).config = config
+        with volumes.freed_on_failure(world, vm) as made:
+            config = settings | volumes.make_drives(world, vm, settings, made, task.log)
+            yield world.duration("create") + volumes.import_seconds(world, settings)
+            complete(world, config)
+            world.vm_on(vm.node, vm.vmid).config = config
     except Refused as refused:
-        for volid in made:
-            storages.free(world, volid, vm.node)
         call.cluster.vms.pop(vm.vmid, None)
-        prefix = f"unable to create VM {vm.vmid} - "
         raise failed(prefix + refused.message.removeprefix(prefix)) from None
     world.note("vm-created", vmid=vm.vmid, node=vm.node, by=call.user)
     pool = call.cluster.pools.get(call.get("pool"))
@@ -158,15 +144,13 @@ def _create(call: Call, vm: Vm, settings: dict[str, str], task: Task) -> Work:
 
 def complete(world: World, config: dict[str, str]) -> None:
     """Fill in what PVE fills in: identities, MAC addresses, boot order, tags."""
-    release = world.cluster.release
-    for key in list(config):
-        config[key] = cfg.stored(world, key, config[key])
-    if release != "8" and "tags" in config:
-        config["tags"] = cfg.tags_at_creation(config["tags"])
+    nine = world.cluster.release != "8"
+    config |= {key: cfg.stored(world, key, value) for key, value in config.items()}
+    if nine and "tags" in config:
+        config["tags"] = cfg.normal_tags(config["tags"], in_order=True)
     config.setdefault("smbios1", f"uuid={world.new_uuid()}")
-    if config.get("vmgenid") != "0":
-        config.setdefault("vmgenid", world.new_uuid())
-    qemu = "10.0.13" if release != "8" else "10.0.2"
+    config.setdefault("vmgenid", world.new_uuid())
+    qemu = "10.0.13" if nine else "10.0.2"
     config["meta"] = f"creation-qemu={qemu},ctime={int(world.now())}"
     config.setdefault("boot", cfg.default_boot(config))
 
@@ -176,7 +160,7 @@ def complete(world: World, config: dict[str, str]) -> None:
 
 @route("PUT /nodes/{node}/qemu/{vmid}/config")
 def put_config(call: Call) -> object:
-    return Change(call, call.items_of("delete")).at_once()
+    return Change(call, call.items_of("delete")).work()
 
 
 @route("POST /nodes/{node}/qemu/{vmid}/config")
@@ -186,7 +170,7 @@ def post_config(call: Call) -> object:
 
 @route("PUT /nodes/{node}/qemu/{vmid}/unlink")
 def unlink(call: Call) -> object:
-    return Change(call, call.items_of("idlist")).at_once()
+    return Change(call, call.items_of("idlist")).work()
 
 
 class Change:
@@ -196,23 +180,17 @@ class Change:
         cfg.check_skiplock(call)
         self.call, self.deleted, self.reverted = call, deleted, call.items_of("revert")
         self.settings = _settings(call)
-        self.settings.pop("idlist", None)
         refuse_if(not (self.settings or deleted or self.reverted), "no options specified")
-        self._check_keys("revert", self.reverted)
-        self._check_keys("delete", deleted)
+        named = [("revert", key) for key in self.reverted] + [("delete", key) for key in deleted]
+        for word, key in named:
+            both = f"you can't use '-{key}' and -{word} {key}' at the same time"
+            reject_if(key in self.settings, "delete", both)
+            known = cfg.spec_of(call.cluster.release, key) or cfg.DISK_KEY.fullmatch(key)
+            reject_if(not known, word, f"unknown option '{key}'")
         check_settings(call, dict.fromkeys(deleted, "") | self.settings)
-        check_drives(call, self.settings)
+        volumes.check_drives(call, self.settings)
         check_bridges(call, self.settings)
         self.check()
-
-    def _check_keys(self, word: str, keys: list[str]) -> None:
-        release = self.call.cluster.release
-        for key in keys:
-            if key in self.settings:
-                both = f"you can't use '-{key}' and -{word} {key}' at the same time"
-                raise invalid({"delete": both})
-            if cfg.spec_of(release, key) is None and not cfg.DISK_KEY.fullmatch(key):
-                raise invalid({word: f"unknown option '{key}'"})
 
     def check(self) -> None:
         """What the configuration itself has against it: once at once, once under the lock."""
@@ -244,58 +222,53 @@ class Change:
             stuck = replication.blocks(call.world, vm, drive)
             refuse_if(stuck, "cannot add non-replicatable volume to a replicated VM")
             present = [k for k, d in cfg.drives(vm.config).items() if d.cloudinit and k != key]
-            if drive.cloudinit and present:
-                raise failed(f"{key} - cloud-init drive is already attached at '{present[0]}'")
+            twice = drive.cloudinit and present
+            refuse_if(
+                twice, f"{key} - cloud-init drive is already attached at '{[*present, ''][0]}'"
+            )
 
-    def at_once(self) -> Work:
-        yield config_lock(self.call.whole("vmid"))
-        self.check()
-        if not self.call.cluster.quorate:
-            file = f"{self.call['vmid']}.conf.tmp.{self.call.here.next_pid}"
-            path = f"/etc/pve/nodes/{self.call.node}/qemu-server/{file}"
-            raise failed(f"unable to open file '{path}' - Permission denied")
-        self.apply([])
-
-    def work(self, task: Task) -> Work:
-        call = self.call
+    def work(self, task: Task | None = None) -> Work:
+        call, given = self.call, sorted(self.call.params.items())
         yield config_lock(call.whole("vmid"))
         self.check()
-        given = sorted(
-            (k, v) for k, v in call.params.items() if k not in ("node", "vmid", "digest")
+        log = task.log if task else []
+        words = [
+            f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in given if k not in SILENT
+        ]
+        log.append(f"update VM {call['vmid']}: {' '.join(words)}")
+        if task:
+            yield call.world.duration("config") + volumes.import_seconds(call.world, self.settings)
+        file = (
+            f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf.tmp.{call.here.next_pid}"
         )
-        words = [f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in given]
-        task.log.append(f"update VM {call['vmid']}: {' '.join(words)}")
-        yield call.world.duration("config") + import_seconds(call.world, self.settings)
-        self.check()
-        self.apply(task.log)
+        refuse_if(not call.cluster.quorate, f"unable to open file '{file}' - Permission denied")
+        with volumes.freed_on_failure(call.world, call.vm()) as made:
+            new = volumes.make_drives(call.world, call.vm(), self.settings, made, log)
+        self._apply(call.vm(), new)
 
-    def apply(self, log: list[str]) -> None:
+    def _apply(self, vm: Vm, new: dict[str, str]) -> None:
         """All becomes pending; what can come into force does."""
-        world, vm = self.call.world, self.call.vm()
-        made = make_drives(world, vm, self.settings, log)
-        for key in [*self.reverted, *self.deleted, *made]:
+        world, deleted, settings = self.call.world, self.deleted, self.settings
+        for key in [*self.reverted, *deleted, *settings]:
             if key in vm.pending_delete:
                 vm.pending_delete.remove(key)
-            waiting = vm.pending.pop(key, "")
-            if cfg.DISK_KEY.fullmatch(key) and waiting:
-                let_go(world, vm, key, cfg.parse_drive(waiting))
+            dropped = cfg.drives({key: vm.pending.pop(key, "")}).get(key)
+            if dropped is not None:
+                volumes.let_go(world, vm, dropped)
         order = cfg.boot_order(vm.config)
-        kept = [device for device in order if device not in self.deleted]
-        new = [k for k, d in cfg.drives(made).items() if d.cdrom and not d.cloudinit]
-        kept += [key for key in new if order and key not in order]
-        if kept != order and "boot" not in self.settings:
-            vm.pending["boot"] = cfg.boot_text(kept)
-        for key in self.deleted:
+        media = [k for k, d in cfg.drives(new).items() if d.cdrom and not d.cloudinit]
+        kept = [key for key in [*order, *media] if key not in deleted] if order else order
+        if dict.fromkeys(kept) != dict.fromkeys(order) and "boot" not in settings:
+            vm.pending["boot"] = cfg.boot_text(list(dict.fromkeys(kept)))
+        for key in deleted:
             if key.startswith("unused"):
-                remove_key(world, vm, key)
+                volumes.remove_key(world, vm, key)
             elif key in vm.config:
                 vm.pending_delete.append(key)
-        for key, value in self.settings.items():
-            if key in vm.pending_delete:
-                vm.pending_delete.remove(key)
+        for key, value in settings.items():
             tags = cfg.normal_tags(value) if key == "tags" else ""
-            vm.pending[key] = made.get(key) or tags or cfg.stored(world, key, value)
-        vm.pending = {k: v for k, v in vm.pending.items() if vm.config.get(k) != v}
+            vm.pending[key] = new.get(key) or tags or cfg.stored(world, key, value)
+        vm.pending = {key: v for key, v in vm.pending.items() if vm.config.get(key) != v}
         plugged, force = vm.status != "stopped", self.call.flag("force")
-        take_over_pending(world, vm, plugged=plugged, force=force)
-        world.note("vm-changed", vmid=vm.vmid, keys=sorted({*self.settings, *self.deleted}))
+        volumes.take_over_pending(world, vm, plugged=plugged, force=force)
+        world.note("vm-changed", vmid=vm.vmid, keys=sorted({*settings, *deleted}))

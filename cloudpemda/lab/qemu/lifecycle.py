@@ -157,8 +157,7 @@ def _copy(
             volume = volumes.make_cloudinit(world, storage, vm)
         else:
             volume = storages.allocate(world, storage, vm.node, vm.vmid, size, form)
-        new = [f"allocated target volume '{volume.volid}'"] * (world.cluster.release != "8")
-        task.log += [*volumes.formatting(storage, volume), *new, *volumes.transferred(size)]
+        task.log += volumes.copying(world, storage, volume)
     volume.system = origin.system
     made.append(volume.volid)
     grown = volumes.size_option(volume.virtual) if "size" in drive.options else {}
