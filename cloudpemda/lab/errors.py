@@ -45,6 +45,12 @@ def refuse_if(wrong: object, message: str) -> None:
         raise failed(message)
 
 
+def refuse_any(rules: Mapping[str, object]) -> None:
+    """Fail with the words of the first rule that is broken."""
+    for message, broken in rules.items():
+        refuse_if(broken, message)
+
+
 def found(value: Found | None, message: str) -> Found:
     """The value, or a plain failure where there is none."""
     if value is None:

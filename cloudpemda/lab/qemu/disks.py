@@ -1,7 +1,7 @@
 """Growing a disk, and moving it: to another storage, or as it is to another VM."""
 
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, reject_if
+from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_any, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu import drives as volumes
 from cloudpemda.lab.qemu.config import Drive, drives
@@ -102,22 +102,23 @@ def _reassignable(call: Call) -> tuple[Vm, Drive]:
     """The other VM, and the drive that it can have."""
     vm, key, number = call.vm(), call["disk"], call.whole("target-vmid")
     other = found(call.cluster.vms.get(number), f"could not find target VM {number}")
-    apart = f"Both VMs need to be on the same node ({vm.node} != {other.node})"
-    refuse_if(vm.node != other.node, apart)
     cfg.check_lock(vm)
     cfg.check_lock(other)
-    refuse_if(vm.template or other.template, "Can't move disks from or to template VMs")
     check_digest(call.params, cfg.digest(vm), f"VM {vm.vmid}: ")
     drive = drives(vm.config, unused=True).get(key)
     drive = found(drive, f"Disk '{key}' for VM '{vm.vmid}' does not exist")
-    slot = call.get("target-disk", key)
-    taken = f"Target disk key '{slot}' is already in use for VM '{number}'"
-    refuse_if(slot in other.config, taken)
-    refuse_if(drive.cdrom and not drive.cloudinit, "CD drive contents can't be moved to another VM")
-    snapshotted = cfg.in_snapshot(vm, drive.volid)
-    refuse_if(snapshotted, "Can't move disk used by a snapshot to another VM")
-    running = "Cannot move disk to another VM while the source VM is running - detach first"
-    refuse_if(vm.status != "stopped" and not key.startswith("unused"), running)
+    slot, in_use = call.get("target-disk", key), vm.status != "stopped" and "unused" not in key
+    refuse_any(
+        {
+            f"Both VMs need to be on the same node ({vm.node} != {other.node})": vm.node
+            != other.node,
+            "Can't move disks from or to template VMs": vm.template or other.template,
+            f"Target disk key '{slot}' is already in use for VM '{number}'": slot in other.config,
+            "CD drive contents can't be moved to another VM": drive.cdrom and not drive.cloudinit,
+            "Can't move disk used by a snapshot to another VM": cfg.in_snapshot(vm, drive.volid),
+            "Cannot move disk to another VM while the source VM is running - detach first": in_use,
+        }
+    )
     return other, drive
 
 

@@ -12,7 +12,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu.config import Drive, drives, parse_drive
-from cloudpemda.lab.state import Storage, Vm, Volume
+from cloudpemda.lab.state import GIB, MIB, Storage, Vm, Volume
 from cloudpemda.lab.world import Call, World
 
 CLOUDINIT_SIZE = TPM_SIZE = 4 * 1024**2
@@ -156,9 +156,8 @@ def _imported(
     form = usable_format(storage, form or ("" if by_path else image.format))
     copy = storages.allocate(world, storage, vm.node, vm.vmid, image.virtual, form)
     copy.system = image.system
-    if by_path:
-        return copy, formatting(storage, copy) + transferred(image.virtual)
-    return copy, [f"create full clone of drive ({source})", *copying(world, storage, copy)]
+    head = [] if by_path else [f"create full clone of drive ({source})"]
+    return copy, head + copying(world, storage, copy, by_path=by_path)
 
 
 def size_option(size: int) -> dict[str, str]:
@@ -186,30 +185,22 @@ def _image(world: World, vm: Vm, source: str) -> Volume:
 
 def formatting(storage: Storage, volume: Volume) -> list[str]:
     """What the making of an image file says."""
-    detail = f"fmt={volume.format} size={volume.virtual} preallocation=off"
-    if volume.format == "qcow2":
-        detail = (
-            "fmt=qcow2 cluster_size=65536 extended_l2=off preallocation=metadata "
-            f"compression_type=zlib size={volume.virtual} lazy_refcounts=off refcount_bits=16"
-        )
+    ahead = "metadata" if volume.format == "qcow2" else "off"
+    detail = f"fmt={volume.format} size={volume.virtual} preallocation={ahead}"
     line = f"Formatting '{storages.path_of(storage, volume.volid)}', {detail}"
     return [line] if storage.type in storages.FILE_BASED else []
 
 
-def copying(world: World, storage: Storage, copy: Volume) -> list[str]:
+def copying(world: World, storage: Storage, copy: Volume, *, by_path: bool = False) -> list[str]:
     """What the copying of a disk says."""
+    unit, size = ("GiB", copy.virtual / GIB) if copy.virtual >= GIB else ("MiB", copy.virtual / MIB)
     allocated = f"allocated target volume '{copy.volid}'"
-    new = [allocated] if world.cluster.release != "8" else []
-    return [*formatting(storage, copy), *new, *transferred(copy.virtual)]
-
-
-def transferred(size: int) -> list[str]:
-    whole, unit = float(size), "B"
-    for bigger in ("KiB", "MiB", "GiB", "TiB"):
-        if whole >= 1024:
-            whole, unit = whole / 1024, bigger
-    text = f"{whole:.1f} {unit}"
-    return [f"transferred 0.0 B of {text} (0.00%)", f"transferred {text} of {text} (100.00%)"]
+    return [
+        *formatting(storage, copy),
+        *([] if by_path or world.cluster.release == "8" else [allocated]),
+        f"transferred 0.0 B of {size:.1f} {unit} (0.00%)",
+        f"transferred {size:.1f} {unit} of {size:.1f} {unit} (100.00%)",
+    ]
 
 
 # -- changes that wait ---------------------------------------------------------------------------
@@ -265,8 +256,7 @@ def let_go(world: World, vm: Vm, drive: Drive, *, destroy: bool = False) -> None
 
 def remove_key(world: World, vm: Vm, key: str, *, force: bool = False) -> None:
     """Take a key out; a disk is detached (kept as unused), an unused one destroyed."""
-    drive = drives({key: vm.config.get(key, "")}, unused=True).get(key)
-    if drive is not None:
+    for drive in drives({key: vm.config.get(key, "")}, unused=True).values():
         let_go(world, vm, drive, destroy=force or key.startswith("unused"))
     vm.config.pop(key, None)
 
@@ -284,10 +274,11 @@ def take_over_pending(world: World, vm: Vm, *, plugged: bool = False, force: boo
             raise invalid({key: f"{words} {refused.message}\n"}) from None
     for key, value in list(vm.pending.items()):
         if not plugged or takes_over(vm.config, key, value):
-            old = drives({key: vm.config.get(key, "")}).get(key)
+            replaced = drives({key: vm.config.get(key, "")}).values()
             vm.config[key] = vm.pending.pop(key)
-            if old is not None and old.volid != parse_drive(value).volid:
-                let_go(world, vm, old)
+            for drive in replaced:
+                if drive.volid != parse_drive(value).volid:
+                    let_go(world, vm, drive)
     if vm.config.get("description") == "":
         del vm.config["description"]
     # What a drive has, or is to have, is no unused volume.

@@ -222,26 +222,22 @@ class Change:
             stuck = replication.blocks(call.world, vm, drive)
             refuse_if(stuck, "cannot add non-replicatable volume to a replicated VM")
             present = [k for k, d in cfg.drives(vm.config).items() if d.cloudinit and k != key]
-            twice = drive.cloudinit and present
-            refuse_if(
-                twice, f"{key} - cloud-init drive is already attached at '{[*present, ''][0]}'"
-            )
+            words = f"{key} - cloud-init drive is already attached at '{', '.join(present)}'"
+            refuse_if(drive.cloudinit and present, words)
 
     def work(self, task: Task | None = None) -> Work:
-        call, given = self.call, sorted(self.call.params.items())
+        call, log = self.call, task.log if task else []
         yield config_lock(call.whole("vmid"))
         self.check()
-        log = task.log if task else []
-        words = [
-            f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in given if k not in SILENT
-        ]
-        log.append(f"update VM {call['vmid']}: {' '.join(words)}")
+        hidden = {"cipassword": "<hidden>"} if "cipassword" in call else {}
+        given = sorted((call.params | hidden).items())
+        told = " ".join(f"-{key} {value}" for key, value in given if key not in SILENT)
+        log.append(f"update VM {call['vmid']}: {told}")
         if task:
             yield call.world.duration("config") + volumes.import_seconds(call.world, self.settings)
-        file = (
-            f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf.tmp.{call.here.next_pid}"
-        )
-        refuse_if(not call.cluster.quorate, f"unable to open file '{file}' - Permission denied")
+        file = f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf"
+        words = f"unable to open file '{file}.tmp.{call.here.next_pid}' - Permission denied"
+        refuse_if(not call.cluster.quorate, words)
         with volumes.freed_on_failure(call.world, call.vm()) as made:
             new = volumes.make_drives(call.world, call.vm(), self.settings, made, log)
         self._apply(call.vm(), new)
@@ -252,14 +248,13 @@ class Change:
         for key in [*self.reverted, *deleted, *settings]:
             if key in vm.pending_delete:
                 vm.pending_delete.remove(key)
-            dropped = cfg.drives({key: vm.pending.pop(key, "")}).get(key)
-            if dropped is not None:
-                volumes.let_go(world, vm, dropped)
+            for drive in cfg.drives({key: vm.pending.pop(key, "")}).values():
+                volumes.let_go(world, vm, drive)
         order = cfg.boot_order(vm.config)
         media = [k for k, d in cfg.drives(new).items() if d.cdrom and not d.cloudinit]
-        kept = [key for key in [*order, *media] if key not in deleted] if order else order
-        if dict.fromkeys(kept) != dict.fromkeys(order) and "boot" not in settings:
-            vm.pending["boot"] = cfg.boot_text(list(dict.fromkeys(kept)))
+        kept = [key for key in dict.fromkeys([*order, *media]) if key not in deleted]
+        if order and kept != order and "boot" not in settings:
+            vm.pending["boot"] = cfg.boot_text(kept)
         for key in deleted:
             if key.startswith("unused"):
                 volumes.remove_key(world, vm, key)
