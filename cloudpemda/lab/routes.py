@@ -1,9 +1,13 @@
 """Which code answers which path, and how a request's path is matched to a declared one."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
+from cloudpemda import lab
 from cloudpemda.lab.state import Task
 from cloudpemda.lab.tables import Declaration
 from cloudpemda.lab.work import Work
@@ -12,6 +16,7 @@ from cloudpemda.lab.world import Call
 Row = dict[str, object]
 Handler = Callable[[Call], object]
 Answering = TypeVar("Answering", bound=Handler)
+Match = tuple[str, dict[str, str]]  # a declared name, and the path's parameters
 HANDLERS: dict[str, Handler] = {}
 
 
@@ -67,6 +72,14 @@ def told(row: Row) -> Row:
     return {key: value for key, value in row.items() if value is not None}
 
 
+@cache
+def served() -> list[str]:
+    """`METHOD /path` of everything served in any release: what the package's modules declare."""
+    for module in pkgutil.walk_packages(lab.__path__, f"{lab.__name__}."):
+        importlib.import_module(module.name)
+    return sorted(HANDLERS)
+
+
 class Branch:
     """One step of a path: what may follow, and which methods end here."""
 
@@ -87,7 +100,7 @@ class Router:
                 branch = branch.below.setdefault(part, Branch())
             branch.methods[method] = name
 
-    def match(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
+    def match(self, method: str, path: str) -> Match | None:
         """The declared name and the path's parameters, None when there is none such."""
         found: dict[str, str] = {}
         branch, parts = self._root, _split(path)

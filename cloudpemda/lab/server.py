@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
 
-from cloudpemda.lab import access, api
+from cloudpemda.lab import access
 from cloudpemda.lab.errors import Refused, denied, failed, unauthorised
 from cloudpemda.lab.errors import found as present
 from cloudpemda.lab.params import check_params
-from cloudpemda.lab.routes import HANDLERS, Page, Router, Row, Text
+from cloudpemda.lab.routes import HANDLERS, Match, Page, Router, Row, Text, served
 from cloudpemda.lab.state import Node
 from cloudpemda.lab.tables import load
 from cloudpemda.lab.work import SlowCall
@@ -47,12 +47,8 @@ Intercept = Callable[
 
 def parse_pairs(text: str) -> Values:
     """A form or query; a repeated field becomes a list, which every type check refuses."""
-    values: Values = {}
-    for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True):
-        old = values.get(name)
-        earlier = old if isinstance(old, list) else [old]
-        values[name] = value if old is None else [*earlier, value]
-    return values
+    found = urllib.parse.parse_qs(text, keep_blank_values=True)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def parse_json(text: str) -> Values:
@@ -72,9 +68,9 @@ class Frontend:
 
     def __init__(self, world: World) -> None:
         self.world, self.release = world, world.cluster.release
-        served = set(api.routes())
+        known = set(served())
         declared = load(self.release).items()
-        self.table = {name: found for name, found in declared if name in served or found.index}
+        self.table = {name: found for name, found in declared if name in known or found.index}
         self.router = Router(self.table)
         self.privileges = access.all_privileges(self.release)
 
@@ -82,10 +78,13 @@ class Frontend:
         self, local: str, method: str, path: str, values: Values, headers: dict[str, str]
     ) -> Reply:
         """`local` is the node the request came in on; `path` is below the format, decoded."""
-        user = ""
+        user, matched = "", self.router.match(method, path)
         try:
-            user = self._who(method, path, headers)
-            data = self._run(local, method, path, values, user)
+            user = self._who(method, matched, headers)
+            if matched is None:
+                data = _root(method, path)
+            else:
+                data = self._run(local, path, matched, values, user)
             if isinstance(data, Generator):
                 data = await self._drive(data)
         except Refused as refused:
@@ -121,8 +120,7 @@ class Frontend:
         finally:
             patience.cancel()
 
-    def _who(self, method: str, path: str, headers: dict[str, str]) -> str:
-        matched = self.router.match(method, path)
+    def _who(self, method: str, matched: Match | None, headers: dict[str, str]) -> str:
         keys, now = self.world.cluster.access, self.world.now()
         header = headers.get("authorization", "")
         if header.startswith("PVEAPIToken"):
@@ -134,14 +132,7 @@ class Frontend:
             raise unauthorised("No ticket")
         return access.by_ticket(keys, ticket, headers.get("csrfpreventiontoken"), method, now)
 
-    def _run(self, local: str, method: str, path: str, values: Values, user: str) -> object:
-        if method not in METHODS:
-            raise Refused(501, f"method '{method}' not available", empty=True)
-        if method == "GET" and path == "/":
-            return [{"subdir": name} for name in ROOTS]
-        matched = self.router.match(method, path)
-        if matched is None:
-            raise Refused(501, f"Method '{method} {path}' not implemented")
+    def _run(self, local: str, path: str, matched: Match, values: Values, user: str) -> object:
         name, found = matched
         declaration = self.table[name]
         both = {**values, **found}
@@ -169,6 +160,15 @@ class Frontend:
         if not node.online:
             raise Refused(595, "No route to host", empty=True)
         return node
+
+
+def _root(method: str, path: str) -> object:
+    """What is answered where no path is declared."""
+    if method not in METHODS:
+        raise Refused(501, f"method '{method}' not available", empty=True)
+    if method != "GET" or path != "/":
+        raise Refused(501, f"Method '{method} {path}' not implemented")
+    return [{"subdir": name} for name in ROOTS]
 
 
 def timed_out() -> Refused:

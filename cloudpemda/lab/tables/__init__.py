@@ -4,7 +4,7 @@ call.
 `pve9.json` and `pve8.json` are made by `python -m cloudpemda.lab.tables.make` from PVE's API schema
 and hold the paths that the lab serves, nothing of what they do, and the names of the others. A
 parameter is declared once under `shared` and named by its paths. `formats.json` has what the schema
-only names: the keys of some property strings, and how many of each numbered key a VM may have.
+only names: patterns, the keys of some property strings, how many of each numbered key there are.
 """
 
 import json
@@ -59,8 +59,11 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Formats:
+    """What the schema only names. Of a pattern that is missed PVE says the text beside it."""
+
     numbered: dict[str, int]
     keys: dict[str, dict[str, Spec]]
+    patterns: dict[str, list[tuple[str, str]]]
 
 
 RELEASES = ("8", "9")

@@ -5,26 +5,24 @@ facts are taken, no descriptions; of the others only their names.
 """
 
 import json
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from cloudpemda.lab import api
+from cloudpemda.lab.routes import served
+from cloudpemda.lab.tables import Spec
 
 Raw = dict[str, Any]
-KEPT = {
-    "type": "type", "optional": "optional", "format": "format", "items": "items",
-    "minimum": "minimum", "maximum": "maximum", "minLength": "min_length",
-    "maxLength": "max_length", "pattern": "pattern", "enum": "enum", "default": "default",
-    "requires": "requires", "alias": "alias", "keyAlias": "key_alias",
-    "default_key": "default_key",
-}  # fmt: skip
+KEPT = {field.name for field in fields(Spec)}
 FLAGS = ("optional", "default_key")
 
 
 def slim(spec: Raw) -> Raw:
     """What a declaration says that can be checked, by the names of `Spec`."""
-    kept = {ours: spec[theirs] for theirs, ours in KEPT.items() if spec.get(theirs) is not None}
+    named = {re.sub("[A-Z]", lambda big: f"_{big[0].lower()}", key): spec[key] for key in spec}
+    kept = {key: value for key, value in named.items() if key in KEPT and value is not None}
     for flag in FLAGS:
         if flag in kept and not int(kept[flag]):
             del kept[flag]
@@ -115,7 +113,7 @@ def make(tree: list[Raw], routes: set[str]) -> Raw:
 
 def main() -> None:
     source, release = sys.argv[1:3]
-    table = make(json.loads(Path(source).read_text("utf-8")), set(api.routes()))
+    table = make(json.loads(Path(source).read_text("utf-8")), set(served()))
     # A line per entry, so that a change of the schema can be read as a difference.
     parts = [
         f'"{section}": {{\n'
