@@ -1,14 +1,13 @@
 """Storages over the API: their definitions, their state on each node, what they hold."""
 
 import re
-from typing import cast
 from urllib.parse import urlsplit
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import failed, found, invalid, refuse_if
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
-from cloudpemda.lab.state import MIB, SHARED, Cluster, Section, Storage, Task, Volume
+from cloudpemda.lab.state import MIB, SHARED, Section, Storage, Task, Volume
 from cloudpemda.lab.work import SlowCall, Work
 from cloudpemda.lab.world import Call
 
@@ -68,12 +67,9 @@ def _visible(call: Call, section: Section) -> bool:
     return call.may(path, "Datastore.Audit", "Datastore.AllocateSpace", any_of=True)
 
 
-def _all(cluster: Cluster) -> dict[str, Section]:
-    return cast(dict[str, Section], cluster.storages)
-
-
 STORAGES = File(
-    path="/storage", key="storage", sections=_all, make=Storage, prefix="{} storage failed: ",
+    path="/storage", key="storage", sections=lambda cluster: cluster.storages, make=Storage,
+    prefix="{} storage failed: ",
     taken="storage ID '{}' already defined", missing="storage '{}' does not exist",
     gate=_gate, check=_check, visible=_visible, leave=_leave_pools,
     show=lambda call, section: {"priority": 0} if "priority" in section.options else {},

@@ -4,7 +4,8 @@ A job runs at its schedule on every online node for the guests that lie there, a
 its storage. An offline node does nothing, and nobody says so.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -13,7 +14,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.calendar import parse, weekday_name
 from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
 from cloudpemda.lab.formats import split_list
-from cloudpemda.lab.qemu.config import disks, drives
+from cloudpemda.lab.qemu.config import disks, drives, properties
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
 from cloudpemda.lab.state import BackupJob, Cluster, Node, Section, Storage, Task, Vm, Volume
@@ -66,7 +67,7 @@ def _run_on(world: World, job: BackupJob, node: Node) -> None:
 
 def _selected(cluster: Cluster, options: dict[str, str]) -> list[Vm]:
     """The guests a job means: a list, a pool's direct members, or all but those excluded."""
-    guests = cluster.vms | cluster.containers
+    guests = cluster.guests
     ids: Iterable[int] = guests
     if "pool" in options:
         pool = cluster.pools.get(options["pool"])
@@ -83,7 +84,7 @@ def _dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, t
     asked = split_list(options.get("vmid", ""))
     words = ["vzdump", *asked, "--node", node.name, "--storage", storage.name]
     task.log.append(f"INFO: starting new backup job: {' '.join(words)}")
-    known, bad = world.cluster.vms | world.cluster.containers, False
+    known, bad = world.cluster.guests, False
     for vmid in [
         *(int(text) for text in asked if int(text) not in known),
         *(g.vmid for g in guests),
@@ -117,7 +118,7 @@ def _usable(cluster: Cluster, name: str, node: str) -> Storage:
 def _back_up(
     world: World, options: dict[str, str], vmid: int, storage: Storage, node: str, task: Task
 ) -> Work:
-    vm = (world.cluster.vms | world.cluster.containers).get(vmid)
+    vm = world.cluster.guests.get(vmid)
     if vm is None or vm.node != node:
         raise failed(f"unable to find VM '{vmid}'")
     task.log.append(f"INFO: Starting Backup of VM {vmid} ({vm.kind})")
@@ -128,7 +129,7 @@ def _back_up(
     vm.config.pop("lock", None)
     volume = _store(world, options, storage, vm, began)
     if options.get("remove", "1") == "1":
-        prune(world, _backups(world.cluster, storage, node, vmid), _keep(storage, options), node)
+        _prune(world, storage, node, {**options, "vmid": str(vmid)})
     task.log.append(f"INFO: Finished Backup of VM {vmid}")
     world.note("backed-up", vmid=vmid, volid=volume.volid)
 
@@ -159,67 +160,61 @@ def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, bega
 # -- pruning -------------------------------------------------------------------------------------
 
 
-def _keep(storage: Storage, options: dict[str, str]) -> dict[str, str]:
-    """What `prune-backups` says, of the call or else of the storage; without it, all is kept."""
+def _prunable(
+    cluster: Cluster, storage: Storage, node: str, options: Mapping[str, str]
+) -> list[Row]:
+    """Backups, newest first, marked by the `prune-backups` of the call or of the storage."""
     text = options.get("prune-backups") or storage.options.get("prune-backups", "keep-all=1")
-    return dict(part.split("=", 1) for part in split_list(text))
+    held: dict[int, list[Volume]] = defaultdict(list)
+    for volume in sorted(storages.on(cluster, storage, node), key=lambda volume: -volume.ctime):
+        if volume.content == "backup" and options.get("vmid", str(volume.vmid)) == str(volume.vmid):
+            held[volume.vmid].append(volume)
+    return [
+        {"volid": volume.volid, "ctime": int(volume.ctime), "mark": mark, "vmid": volume.vmid,
+         "type": "lxc" if "-lxc-" in volume.volid or "/ct/" in volume.volid else "qemu"}
+        for backups in held.values()
+        for volume, mark in zip(backups, _marks(backups, properties(text)), strict=True)
+    ]  # fmt: skip
 
 
-def _backups(cluster: Cluster, storage: Storage, node: str, vmid: int = 0) -> list[Volume]:
-    """The backups of a guest, or of all, newest first."""
-    kept = (v for v in storages.on(cluster, storage, node) if v.content == "backup")
-    return sorted((v for v in kept if vmid in (0, v.vmid)), key=lambda v: (v.vmid, -v.ctime))
-
-
-def _marks(backups: list[Volume], keep: dict[str, str]) -> dict[str, str]:
+def _marks(backups: list[Volume], keep: dict[str, str]) -> list[str]:
     """`keep`, `remove` or `protected` for each of a guest's backups, which come newest first."""
-    marks = {volume.volid: "protected" for volume in backups if volume.protected}
-    counts = {name: int(keep.get(name, 0)) for name in PERIODS}
-    everything = keep.get("keep-all") == "1" or not any(counts.values())
+    marks = ["protected" if volume.protected else "" for volume in backups]
     for name, form in PERIODS.items():
-        periods = {v.volid: f"{datetime.fromtimestamp(v.ctime, UTC):{form}}" for v in backups}
-        covered = {periods[volid] for volid, mark in marks.items() if mark == "keep"}
-        for volid, period in periods.items():
-            if volid not in marks and period not in covered and counts[name]:
+        periods = [f"{datetime.fromtimestamp(volume.ctime, UTC):{form}}" for volume in backups]
+        covered = {period for period, mark in zip(periods, marks, strict=True) if mark == "keep"}
+        until = len(covered) + int(keep.get(name, 0))
+        for number, period in enumerate(periods):
+            if not marks[number] and period not in covered and len(covered) < until:
                 covered.add(period)
-                marks[volid] = "keep"
-                counts[name] -= 1
-    rest = "keep" if everything else "remove"
-    return {volume.volid: marks.get(volume.volid, rest) for volume in backups}
+                marks[number] = "keep"
+    everything = not any(int(keep.get(name, 0)) for name in PERIODS)
+    return [mark or ("keep" if everything else "remove") for mark in marks]
 
 
-def prune(world: World, backups: list[Volume], keep: dict[str, str], node: str) -> None:
-    for volid, mark in _marks(backups, keep).items():
-        if mark == "remove":
-            storages.free(world, volid, node)
+def _prune(world: World, storage: Storage, node: str, options: Mapping[str, str]) -> None:
+    for row in _prunable(world.cluster, storage, node, options):
+        if row["mark"] == "remove":
+            storages.free(world, str(row["volid"]), node)
 
 
 @route("GET /nodes/{node}/storage/{storage}/prunebackups")
 def would_prune(call: Call) -> object:
     storage = storages.usable_on(call.cluster, call["storage"], call.node)
-    found = _backups(call.cluster, storage, call.node, call.whole("vmid"))
-    keep, marks = _keep(storage, call.params), dict[str, str]()
-    for vmid in {volume.vmid for volume in found}:
-        marks |= _marks([volume for volume in found if volume.vmid == vmid], keep)
-    return [
-        {"volid": volume.volid, "ctime": int(volume.ctime), "mark": marks[volume.volid],
-         "type": "qemu", "vmid": volume.vmid}
-        for volume in found
-    ]  # fmt: skip
+    return _prunable(call.cluster, storage, call.node, call.params)
 
 
 @route("DELETE /nodes/{node}/storage/{storage}/prunebackups")
 def prune_now(call: Call) -> object:
-    path, vmid = f"/storage/{call['storage']}", call.whole("vmid")
+    path, vmid = f"/storage/{call['storage']}", call.get("vmid")
     call.require(path, "Datastore.AllocateSpace" if vmid else "Datastore.Allocate")
     if vmid:
         call.require(f"/vms/{vmid}", "VM.Backup")
 
     def work(task: Task) -> Work:
         yield call.world.duration("default")
-        for row in cast(list[Row], would_prune(call)):
-            if row["mark"] == "remove":
-                storages.free(call.world, str(row["volid"]), call.node)
+        storage = storages.usable_on(call.cluster, call["storage"], call.node)
+        _prune(call.world, storage, call.node, call.params)
 
     return call.start(
         "prunebackups", f"{vmid}@{call['storage']}" if vmid else call["storage"], work
@@ -227,10 +222,6 @@ def prune_now(call: Call) -> object:
 
 
 # -- jobs ----------------------------------------------------------------------------------------
-
-
-def _jobs(cluster: Cluster) -> dict[str, Section]:
-    return cast(dict[str, Section], cluster.backup_jobs)
 
 
 def _gate(call: Call, verb: str) -> None:
@@ -276,8 +267,8 @@ def _check(call: Call, job: Section, verb: str) -> None:
 
 
 def _shown(call: Call, job: Section) -> Row:
-    keep = split_list(job.options.get("prune-backups", ""))
-    return {"prune-backups": dict(part.split("=", 1) for part in keep)} if keep else {}
+    keep = properties(job.options.get("prune-backups", ""))
+    return {"prune-backups": keep} if keep else {}
 
 
 def _next_shown(call: Call, job: Section) -> Row:
@@ -286,7 +277,8 @@ def _next_shown(call: Call, job: Section) -> Row:
 
 
 JOBS = File(
-    path="/cluster/backup", key="id", kind="vzdump", sections=_jobs, make=BackupJob, signed=(),
+    path="/cluster/backup", key="id", kind="vzdump", make=BackupJob, signed=(),
+    sections=lambda cluster: cluster.backup_jobs,
     taken="Job '{}' already exists", fixed=frozenset({"starttime", "dow"}), gate=_gate,
     check=_check, show=_shown, listed=_next_shown,
 ).serve()  # fmt: skip
@@ -315,11 +307,10 @@ def included_volumes(call: Call) -> object:
 def not_backed_up(call: Call) -> object:
     jobs = [job for job in call.cluster.backup_jobs.values() if _enabled(job)]
     covered = {vm.vmid for job in jobs for vm in _selected(call.cluster, job.options)}
-    guests = call.cluster.vms | call.cluster.containers
     return [
         {"vmid": vm.vmid, "type": vm.kind, "name": vm.name}
-        for vm in guests.values()
-        if vm.vmid not in covered and call.may(f"/vms/{vm.vmid}", "VM.Audit")
+        for vm in call.visible(call.cluster.guests.values())
+        if vm.vmid not in covered
     ]
 
 

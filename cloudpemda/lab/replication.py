@@ -14,7 +14,7 @@ from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if
 from cloudpemda.lab.qemu.config import Drive, disks
 from cloudpemda.lab.routes import Page, Row, route
 from cloudpemda.lab.sections import File
-from cloudpemda.lab.state import Cluster, ReplicationJob, Section, Vm
+from cloudpemda.lab.state import ReplicationJob, Section, Vm
 from cloudpemda.lab.world import Call, World
 
 DEFAULT = "*/15"
@@ -128,10 +128,6 @@ def _remove(world: World, job: ReplicationJob, vm: Vm) -> None:
 # -- the API -------------------------------------------------------------------------------------
 
 
-def _jobs(cluster: Cluster) -> dict[str, Section]:
-    return cast(dict[str, Section], cluster.replication)
-
-
 def _gate(call: Call, verb: str) -> None:
     """PVE's words for a job that is not there, and who may change one."""
     if verb in ("read", "update", "delete"):
@@ -177,7 +173,8 @@ def _visible(call: Call, job: Section) -> bool:
 
 
 JOBS = File(
-    path="/cluster/replication", key="id", sections=_jobs, make=ReplicationJob,
+    path="/cluster/replication", key="id", make=ReplicationJob,
+    sections=lambda cluster: cluster.replication,
     taken="replication job '{}' already exists", gate=_gate, check=_check, show=_shown,
     visible=_visible, signed=("get",), elsewhere=("DELETE /cluster/replication/{id}",),
 ).serve()  # fmt: skip

@@ -7,6 +7,7 @@ what names a section, PVE's words, and the rules of its own.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.routes import HANDLERS, Row
@@ -39,7 +40,9 @@ class File:
 
     path: str  # of the collection: `/cluster/ha/groups`
     key: str  # the parameter that names a section
-    sections: Callable[[Cluster], dict[str, Section]] | None = None  # kept by path where not told
+    sections: Callable[[Cluster], Mapping[str, Section]] | None = (
+        None  # else by path
+    )
     kind: str = ""  # of its sections, where no `type` is given
     taken: str = "'{}' already defined"
     missing: str = "no such section '{}'"
@@ -64,7 +67,9 @@ class File:
     elsewhere: tuple[str, ...] = ()  # calls that have code of their own: `GET /path`
 
     def all(self, cluster: Cluster) -> dict[str, Section]:
-        return self.sections(cluster) if self.sections else cluster.files.setdefault(self.path, {})
+        if self.sections is None:
+            return cluster.files.setdefault(self.path, {})
+        return cast(dict[str, Section], self.sections(cluster))
 
     @property
     def made_by(self) -> str:
