@@ -14,8 +14,6 @@ from cloudpemda.lab.world import Call, World, digest_of
 
 REPOSITORIES = {"8": "2606ac850d46da29", "9": "f6997e698c7933ea"}
 FREE_IDS = {"lower": "100", "upper": "1000000"}
-NESTED = ("bwlimit", "crs", "ha", "migration", "next-id", "notify", "tag-style", "u2f", "webauthn",
-          "user-tag-access", "replication")  # fmt: skip
 # What is exported of each row of `/cluster/resources`, and whether it only ever grows.
 METRICS = {
     "uptime": ("uptime", "gauge"), "cpu_max": ("maxcpu", "gauge"), "cpu_current": ("cpu", "gauge"),
@@ -167,16 +165,16 @@ def next_id(call: Call) -> str:
 
 
 def _nested(call: Call, key: str) -> dict[str, str]:
-    spec = load(call.cluster.release)["PUT /cluster/options"].params[key]
-    return parse_property_string(spec.keys, call.cluster.options.get(key, ""))
+    """What an option of several parts says; empty for one that has none."""
+    keys = load(call.cluster.release)["PUT /cluster/options"].params[key].keys
+    return parse_property_string(keys, call.cluster.options.get(key, "")) if keys else {}
 
 
 def _shown(call: Call, key: str) -> object:
-    if key not in NESTED:
-        return call.cluster.options[key]
+    parts = _nested(call, key).items()
     lists = ("user-allow-list",)
-    values = _nested(call, key).items()
-    return {name: split_list(value) if name in lists else value for name, value in values}
+    shown = {name: split_list(value) if name in lists else value for name, value in parts}
+    return shown or call.cluster.options[key]
 
 
 @route("GET /cluster/options")

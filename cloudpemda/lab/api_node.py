@@ -130,33 +130,35 @@ def network(call: Call) -> list[Row]:
     return [{**row, "iface": n} for n, row in rows.items()]
 
 
-def _interface_known(call: Call, known: bool = True) -> str:
-    name = call["iface"]
-    if (name in _planned(call)) != known:
-        raise invalid({"iface": f"interface {'does not exist' if known else 'already exists'}"})
-    return name
-
-
 @route("GET /nodes/{node}/network/{iface}")
 def get_interface(call: Call) -> Row:
-    name = _interface_known(call)
-    return _interface(call, name, _planned(call)[name])
+    options = _planned(call).get(call["iface"])
+    if options is None:
+        raise invalid({"iface": "interface does not exist"})
+    return _interface(call, call["iface"], options)
 
 
-def _plan(call: Call, name: str, *, keep: bool = True) -> None:
+@route("PUT /nodes/{node}/network/{iface}")
+def change_interface(call: Call) -> None:
+    get_interface(call)
     left_out = ("node", "iface", "delete")
     options = {key: value for key, value in call.params.items() if key not in left_out}
-    others = {other: value for other, value in _planned(call).items() if other != name}
-    call.here.network_planned = others | ({name: options} if keep else {})
+    call.here.network_planned = _planned(call) | {call["iface"]: options}
 
 
-HANDLERS |= {
-    "POST /nodes/{node}/network": lambda call: _plan(call, _interface_known(call, False)),
-    "PUT /nodes/{node}/network/{iface}": lambda call: _plan(call, _interface_known(call)),
-    "DELETE /nodes/{node}/network/{iface}": lambda call: _plan(
-        call, _interface_known(call), keep=False
-    ),
-}
+@route("POST /nodes/{node}/network")
+def create_interface(call: Call) -> None:
+    if call["iface"] in _planned(call):
+        raise invalid({"iface": "interface already exists"})
+    call.here.network_planned = _planned(call) | {call["iface"]: {"type": call["type"]}}
+    change_interface(call)
+
+
+@route("DELETE /nodes/{node}/network/{iface}")
+def delete_interface(call: Call) -> None:
+    get_interface(call)
+    planned = _planned(call).items()
+    call.here.network_planned = {n: options for n, options in planned if n != call["iface"]}
 
 
 @route("PUT /nodes/{node}/network")
@@ -164,8 +166,7 @@ def apply_network(call: Call) -> str:
     def work(task: Task) -> Work:
         yield call.world.duration("default")
         call.here.network, call.here.network_planned = _planned(call), {}
-        bridges = [n for n, o in call.here.network.items() if o["type"] == "bridge"]
-        call.here.bridges = bridges
+        call.here.bridges = [n for n, o in call.here.network.items() if o["type"] == "bridge"]
 
     return call.start("srvreload", "networking", work)
 
@@ -340,17 +341,11 @@ def cluster_tasks(call: Call) -> list[Row]:
     return rows
 
 
-@route("GET /nodes/{node}/tasks/{upid}")
-def task_index(call: Call) -> list[Row]:
-    return [{"name": "log"}, {"name": "status"}]
-
-
 @route("GET /nodes/{node}/tasks/{upid}/status")
 def task_status(call: Call) -> Row:
     task = _known_task(call)
-    if task.endtime is None:
-        return _task_row(task) | {"status": "running"}
-    return _task_row(task) | {"status": "stopped", "exitstatus": task.status}
+    ended = {"status": "stopped", "exitstatus": task.status}
+    return _task_row(task) | ({"status": "running"} if task.endtime is None else ended)
 
 
 @route("GET /nodes/{node}/tasks/{upid}/log")

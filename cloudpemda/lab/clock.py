@@ -26,17 +26,11 @@ class Event:
 
 
 class Clock:
-    def __init__(
-        self,
-        start: float,
-        rate: float | None,
-        real: Callable[[], float] = time.monotonic,
-        per_request: float = 0.0,
-    ) -> None:
+    def __init__(self, start: float, rate: float | None, per_request: float = 0.0) -> None:
         """`start` in seconds since the epoch; `rate` in lab seconds per real one, or None."""
         self.start, self.rate = start, rate
         self.per_request = per_request  # lab seconds that every request takes
-        self._real, self._real_base, self._lab_base = real, real(), start
+        self._real_base, self._lab_base = time.monotonic(), start
         self._instant: float | None = None
         self._heap: list[Event] = []
         self._order = itertools.count()
@@ -47,7 +41,7 @@ class Clock:
             return self._instant
         if self.rate is None:
             return self._lab_base
-        return self._lab_base + (self._real() - self._real_base) * self.rate
+        return self._lab_base + (time.monotonic() - self._real_base) * self.rate
 
     @property
     def hurries(self) -> bool:
@@ -72,7 +66,7 @@ class Clock:
         """Move the clock; all that falls due on the way runs at its own instant."""
         until = self.now() + seconds
         self._run_until(until)
-        self._lab_base, self._real_base = until, self._real()
+        self._lab_base, self._real_base = until, time.monotonic()
         self._woken.set()
 
     def _run_until(self, until: float) -> None:

@@ -15,21 +15,16 @@ from cloudpemda.lab.state import Cluster, Node, Task, Vm
 from cloudpemda.lab.work import Scheduler, Tasks, Work
 
 STATISTICS_EVERY = 10.0
+Note = Callable[[str, dict[str, object]], None]
 
 
 class World:
     def __init__(
-        self,
-        cluster: Cluster,
-        clock: Clock,
-        seed: int,
-        durations: Mapping[str, float],
-        note: Callable[[str, dict[str, object]], None],
+        self, cluster: Cluster, clock: Clock, seed: int, durations: Mapping[str, float], note: Note
     ) -> None:
         self.cluster, self.clock = cluster, clock
         self.dice = random.Random(f"{seed}:{cluster.name}")  # noqa: S311 - repeatable, guards nothing
-        self.durations = dict(durations)
-        self._note = note
+        self.durations, self._note = durations, note
         self.scheduler = Scheduler(clock)
         self.tasks = Tasks(cluster, self.scheduler, self.note)
         self.fingerprint = ""
@@ -127,15 +122,15 @@ class Call:
         """Those that the user may see. What no ACL entry names is judged once per pool."""
         named, pool_of = {entry.path for entry in self.cluster.access.acl}, self.cluster.pool_of
         judged: dict[str, bool] = {}
-        seen = []
-        for guest in guests:
-            path = f"/vms/{guest.vmid}"
-            alike = path if path in named else pool_of.get(guest.vmid, "")
+
+        def sees(vmid: int) -> bool:
+            path = f"/vms/{vmid}"
+            alike = path if path in named else pool_of.get(vmid, "")
             if alike not in judged:
                 judged[alike] = self.may(path, "VM.Audit")
-            if judged[alike]:
-                seen.append(guest)
-        return seen
+            return judged[alike]
+
+        return [guest for guest in guests if sees(guest.vmid)]
 
     def require(self, path: str, *privileges: str, any_of: bool = False) -> None:
         access.require(self.cluster, self.user, path, privileges, any_of=any_of)

@@ -98,6 +98,13 @@ def test_a_container_belongs_to_a_pool_and_takes_memory_and_space(
     assert (volume["content"], volume["size"]) == ("rootdir", 8 * 2**30)
 
 
+def test_a_container_without_a_backup_job_is_said_to_have_none(pve: Client, container: int) -> None:
+    path = "/cluster/backup-info/not-backed-up"
+    assert pve("GET", path) == [{"vmid": container, "type": "lxc", "name": "dns"}]
+    pve("POST", "/cluster/backup", id="all", schedule="02:00", storage="pbs-dc", all=1)
+    assert pve("GET", path) == []
+
+
 @pytest.fixture(scope="module")
 def peopled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     described = layout()
