@@ -11,13 +11,13 @@ from aiohttp import web
 from cloudpemda.lab.errors import LabError, Refused
 from cloudpemda.lab.faults import Timed, seconds_of, understood
 from cloudpemda.lab.routes import Row
-from cloudpemda.lab.site import Lab
+from cloudpemda.lab.site import KeptLab
 from cloudpemda.lab.state import dump
 from cloudpemda.lab.tables import RELEASES, unserved
 
 
 class Control:
-    def __init__(self, lab: Lab, token: str) -> None:
+    def __init__(self, lab: KeptLab, token: str) -> None:
         self.lab, self.token = lab, token
         self.calls: dict[str, Callable[[Row], object]] = {
             "GET /clock": lambda _: {"now": lab.clock.now()},

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,13 +32,15 @@ def write_secret(path: Path, text: str) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(descriptor)  # or a power cut may leave the new name without its text
     temporary.replace(path)
 
 
-def keep_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret in a file, made when there is none."""
+def keep_secret(path: Path, fresh: str) -> str:
+    """The secret in a file; a fresh one where there is none."""
     if not path.exists():
-        write_secret(path, make())
+        write_secret(path, fresh)
     return path.read_text("utf-8").strip()
 
 

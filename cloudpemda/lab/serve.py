@@ -103,7 +103,7 @@ async def _serve_kept(directory: Path, layout: layouts.Layout) -> None:
             nodes[node] = f"https://127.0.0.1:{lab.ports[key]}"
         version = ".".join(world.cluster.version.split(".")[:2])
         clusters[name] = {"version": version, "fingerprint": ports.fingerprint, "nodes": nodes}
-    token = keep_secret(directory / "control.token", lambda: secrets.token_urlsafe(24))
+    token = keep_secret(directory / "control.token", secrets.token_urlsafe(24))
     handle, port = Control(lab, token).handle, _near(lab.ports.get("control", 0))
     lab.ports["control"] = await ports.open(handle, port, plain=True)
     control = {"url": f"http://127.0.0.1:{lab.ports['control']}", "token": token}
@@ -122,6 +122,11 @@ def serve_recorded(
     """
     if version not in layouts.VERSIONS:
         raise LabError("lab.no-such-version", version=version)
+    try:
+        listening = socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        where = f"{host}:{port}"
+        raise LabError("lab.cannot-listen", where=where, error=error.strerror) from error
 
     async def serve(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,9 +134,7 @@ def serve_recorded(
         lab.clock.per_request = RECORDED_PER_REQUEST
         world = lab.add(layouts.recorded(version, lab.clock.now(), root_password))
         ports, node = Ports(lab, directory), next(iter(world.cluster.nodes))
-        await ports.open_node(
-            Frontend(world), node, socket.create_server((host, port), backlog=128)
-        )
+        await ports.open_node(Frontend(world), node, listening)
         await ports.serve(f"https://{host}:{port}")
 
     with tempfile.TemporaryDirectory() as scratch:

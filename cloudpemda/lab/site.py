@@ -52,9 +52,6 @@ class Lab:
         self.events.append({"at": self.clock.now(), "what": what, **values})
         self.changed.set()
 
-    def reset(self) -> None:
-        raise LabError("lab.no-directory")
-
     async def intercept(
         self, world: World, node: str, method: str, path: str, values: Values, work: Work
     ) -> Reply:
@@ -160,13 +157,10 @@ class KeptLab(Lab):
         self.save()
 
     def _fresh(self, name: str) -> Cluster:
-        make_password, make_token = lambda: secrets.token_urlsafe(12), lambda: str(_uuid())
-        password = keep_secret(self.directory / f"{name}.root-password", make_password)
+        uuid4 = uuid.UUID(bytes=secrets.token_bytes(16), version=4)
+        token = keep_secret(self.directory / f"{name}.token", str(uuid4))
+        password = keep_secret(self.directory / f"{name}.root-password", secrets.token_urlsafe(12))
         number, described = list(self.layout.clusters).index(name), self.layout.clusters[name]
         cluster = layouts.build(name, described, number, self.clock.now(), password)
-        layouts.grant_program(cluster, keep_secret(self.directory / f"{name}.token", make_token))
+        layouts.grant_program(cluster, token)
         return cluster
-
-
-def _uuid() -> uuid.UUID:
-    return uuid.UUID(bytes=secrets.token_bytes(16), version=4)

@@ -13,6 +13,12 @@ TEXTS = {
         en="The lab's control port did not understand the request: {reason}",
         id="Port kendali lab tidak memahami permintaan: {reason}",
     ),
+    "lab.cannot-listen": Text(
+        en="The lab cannot listen on {where}: {error}",
+        id="Lab tidak dapat mendengarkan di {where}: {error}",
+        next_en="Give it another address: --listen HOST:PORT",
+        next_id="Beri alamat lain: --listen HOST:PORT",
+    ),
     "lab.fault-invalid": Text(
         en="The fault script is wrong: {error}",
         id="Skrip gangguan salah: {error}",
@@ -28,12 +34,6 @@ TEXTS = {
         id="Tata letak lab salah pada {where}: {error}",
         next_en="Compare it with the layout in docs/lab.md.",
         next_id="Bandingkan dengan tata letak di docs/lab.md.",
-    ),
-    "lab.no-directory": Text(
-        en="This lab keeps no directory, so there is nothing to reset to.",
-        id="Lab ini tidak memiliki direktori, sehingga tidak dapat diatur ulang.",
-        next_en="Start it again instead.",
-        next_id="Jalankan ulang lab tersebut.",
     ),
     "lab.no-such-call": Text(
         en="The lab's control port knows no {call}.",

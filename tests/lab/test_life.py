@@ -97,6 +97,17 @@ def test_a_second_lab_in_the_same_directory_is_refused(lab: RunningLab) -> None:
     assert "already runs" in second.stderr or "sudah berjalan" in second.stderr
 
 
+def test_a_port_that_is_taken_is_named(lab: RunningLab) -> None:
+    taken = lab.url("pve1").removeprefix("https://")
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--state", "recorded"]
+    refused = subprocess.run(
+        [*command, "--listen", taken], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert refused.returncode == 3
+    assert taken in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_the_directory_is_for_its_owner_alone(lab: RunningLab) -> None:
     assert lab.directory.stat().st_mode & 0o777 == 0o700
     for name in ("endpoints.json", "dc.token", "dc.root-password", "server.key"):
