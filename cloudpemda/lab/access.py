@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -47,9 +47,9 @@ def all_privileges(release: str) -> frozenset[str]:
     return builtin_roles(release)["Administrator"]
 
 
-def roles(cluster: Cluster) -> dict[str, frozenset[str]]:
-    own = {role: frozenset(names) for role, names in cluster.access.roles.items()}
-    return builtin_roles(cluster.release) | own
+def role_privileges(cluster: Cluster, role: str) -> Collection[str] | None:
+    """What a role grants; None where there is no such role."""
+    return builtin_roles(cluster.release).get(role, cluster.access.roles.get(role))
 
 
 def along(path: str) -> list[str]:
@@ -70,15 +70,14 @@ def _granted_roles(access: Access, who: str, path: str) -> dict[str, bool]:
     return {"NoAccess": held["NoAccess"]} if "NoAccess" in held else held
 
 
-def _granted(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
+def _granted(cluster: Cluster, who: str, path: str, pools: Sequence[str]) -> dict[str, bool]:
     """What ACL entries give on a path and on the pools of what it names; pools give no further."""
     given = _granted_roles(cluster.access, who, path)
-    for pool in pools_of(cluster, path):
+    for pool in pools:
         given = dict.fromkeys(_granted_roles(cluster.access, who, f"/pool/{pool}"), False) | given
     held: dict[str, bool] = {}
-    known = roles(cluster) if given and "NoAccess" not in given else {}
-    for role, propagates in given.items():
-        for privilege in known.get(role, ()):
+    for role, propagates in given.items() if "NoAccess" not in given else ():
+        for privilege in role_privileges(cluster, role) or ():
             held[privilege] = held.get(privilege, False) or propagates
     return held
 
@@ -90,13 +89,14 @@ def effective(cluster: Cluster, who: str, path: str) -> dict[str, bool]:
     token = user.tokens.get(tokenid) if user else None
     if tokenid and token is None:
         return {}
+    pools = pools_of(cluster, path)
     if userid == "root@pam":
         held = dict.fromkeys(all_privileges(cluster.release), True)
     else:
-        held = _granted(cluster, userid, path)
+        held = _granted(cluster, userid, path, pools)
     if token is None or not token.privsep:
         return held
-    own = _granted(cluster, who, path)
+    own = _granted(cluster, who, path, pools)
     return {name: passes and held[name] for name, passes in own.items() if name in held}
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from cloudpemda.lab import access
@@ -288,18 +288,20 @@ File(
 
 @route("GET /access/roles")
 def list_roles(call: Call) -> list[Row]:
-    own = call.cluster.access.roles
+    own, builtin = call.cluster.access.roles, access.builtin_roles(call.cluster.release)
     return [
-        {"roleid": name, "privs": ",".join(sorted(names)), "special": int(name not in own)}
-        for name, names in access.roles(call.cluster).items()
+        {"roleid": name, "privs": ",".join(sorted(names)), "special": int(name in builtin)}
+        for name, names in [*builtin.items(), *own.items()]
     ]
+
+
+def _role(call: Call, name: str) -> Collection[str]:
+    return found(access.role_privileges(call.cluster, name), f"role '{name}' does not exist")
 
 
 @route("GET /access/roles/{roleid}")
 def get_role(call: Call) -> Row:
-    name = call["roleid"]
-    held = found(access.roles(call.cluster).get(name), f"role '{name}' does not exist")
-    return dict.fromkeys(sorted(held), 1)
+    return dict.fromkeys(sorted(_role(call, call["roleid"])), 1)
 
 
 @route("POST /access/roles")
@@ -309,29 +311,32 @@ def create_role(call: Call) -> None:
         text = "cannot use role ID starting with the (case-insensitive) 'PVE' namespace"
         raise invalid({"roleid": text})
     with user_config(call, "create role failed") as config:
-        refuse_if(name in access.roles(call.cluster), f"role '{name}' already exists")
+        taken = access.role_privileges(call.cluster, name) is not None
+        refuse_if(taken, f"role '{name}' already exists")
         config.roles[name] = call.items_of("privs")
+
+
+def _own_role(call: Call, done: str) -> str:
+    builtin = call["roleid"] in access.builtin_roles(call.cluster.release)
+    refuse_if(builtin, f"auto-generated role '{call['roleid']}' cannot be {done}")
+    return call["roleid"]
 
 
 @route("PUT /access/roles/{roleid}")
 def update_role(call: Call) -> None:
-    name = call["roleid"]
-    builtin = name in access.builtin_roles(call.cluster.release)
-    refuse_if(builtin, f"auto-generated role '{name}' cannot be modified")
+    name = _own_role(call, "modified")
     with user_config(call, "update role failed") as config:
-        refuse_if(name not in config.roles, f"role '{name}' does not exist")
-        kept = config.roles[name] if call.flag("append") else []
-        config.roles[name] = sorted({*kept, *call.items_of("privs")})
+        old = _role(call, name)
+        config.roles[name] = sorted(
+            {*(old if call.flag("append") else ()), *call.items_of("privs")}
+        )
 
 
 @route("DELETE /access/roles/{roleid}")
 def delete_role(call: Call) -> None:
-    name = call["roleid"]
-    builtin = name in access.builtin_roles(call.cluster.release)
-    refuse_if(builtin, f"auto-generated role '{name}' cannot be deleted")
+    name = _own_role(call, "deleted")
     with user_config(call, "delete role failed") as config:
-        refuse_if(name not in config.roles, f"role '{name}' does not exist")
-        del config.roles[name]
+        found(config.roles.pop(name, None), f"role '{name}' does not exist")
         config.acl = [entry for entry in config.acl if entry.role != name]
 
 
@@ -374,13 +379,13 @@ def change_acl(call: Call) -> None:
 
 def _check_role(call: Call, role: str, path: str) -> None:
     """Who may not change permissions hands on at most what they hold, and as far as they do."""
-    needed = found(access.roles(call.cluster).get(role), f"role '{role}' does not exist")
+    needed = _role(call, role)
     held = access.effective(call.cluster, call.user, path)
     if "Permissions.Modify" in held:
         return
     removing, rule = call.flag("delete"), ""
     passing = call.flag("propagate", True) and not removing
-    if not needed <= held.keys():
+    if not {*needed} <= held.keys():
         rule = "- requires 'Permissions.Modify' or superset of privileges."
     elif passing and not all(held[privilege] for privilege in needed):
         propagated = "- requires 'Permissions.Modify' or propagated superset of privileges."

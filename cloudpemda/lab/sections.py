@@ -40,9 +40,7 @@ class File:
 
     path: str  # of the collection: `/cluster/ha/groups`
     key: str  # the parameter that names a section
-    sections: Callable[[Cluster], Mapping[str, Section]] | None = (
-        None  # else by path
-    )
+    sections: Callable[[Cluster], Mapping[str, Section]] | None = None  # else by path
     kind: str = ""  # of its sections, where no `type` is given
     taken: str = "'{}' already defined"
     missing: str = "no such section '{}'"
