@@ -7,9 +7,10 @@ bridge that NICs may use, with SDN.Use on its path below its zone.
 import ipaddress
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 
 from cloudpemda.lab.errors import found, refuse_if
-from cloudpemda.lab.routes import Row, route
+from cloudpemda.lab.routes import HANDLERS, Row, route
 from cloudpemda.lab.sections import File, shown
 from cloudpemda.lab.state import Cluster, Section, Task
 from cloudpemda.lab.work import Work
@@ -18,7 +19,6 @@ from cloudpemda.lab.world import Call
 ROOT = "/cluster/sdn"
 INVALID = "400 Parameter verification failed.\n"
 SEEN = ("SDN.Audit", "SDN.Allocate")
-NO_OPTIONS = frozenset({"lock-token", "pending", "running"})
 REQUIRED = {"vlan": ("bridge",), "qinq": ("tag", "bridge"), "evpn": ("controller", "vrf-vxlan")}
 TAGGED = {"vlan": "vlan", "qinq": "vlan", "vxlan": "vxlan", "evpn": "vxlan"}  # VNets, by their zone
 # Where PVE's own refusals name a line of its source, by release.
@@ -55,53 +55,48 @@ def interfaces(call: Call) -> dict[str, Row]:
     """The same VNets as network interfaces."""
     zones, rows = zones_on(call.cluster, call.node), dict[str, Row]()
     for vnet in vnets_on(call):
-        rows[vnet.name] = {"type": "vnet", "active": "1"}
-        rows[vnet.name]["vlanaware"] = int(vnet.options.get("vlanaware", 0))
-        rows[vnet.name]["ipam"] = int("ipam" in zones[vnet.options["zone"]].options)
-        if "alias" in vnet.options:
-            rows[vnet.name]["comments"] = vnet.options["alias"]
+        options, managed = vnet.options, "ipam" in zones[vnet.options["zone"]].options
+        rows[vnet.name] = {"type": "vnet", "active": "1", "ipam": int(managed)}
+        rows[vnet.name]["vlanaware"] = int(options.get("vlanaware", 0))
+        rows[vnet.name] |= {"comments": options["alias"]} if "alias" in options else {}
     return rows
 
 
+@dataclass(frozen=True)
 class Objects(File):
     """A file with two states: `pending` shows how what is configured differs from what runs."""
+
+    taken: str = "sdn {key} object ID '{}' already defined"
+    missing: str = "sdn '{}' does not exist"
+    prefix: str = "{} sdn {key} object failed: "
+    fixed: frozenset[str] = frozenset({"lock-token", "pending", "running"})
 
     def running(self, cluster: Cluster) -> dict[str, Section]:
         return cluster.sdn_running.get(self.path, {})
 
-    def list(self, call: Call) -> list[Row]:
-        if not call.flag("pending") and not call.flag("running"):
-            return super().list(call)
-        now, wanted = self.running(call.cluster), self.all(call.cluster)
-        both = {**now, **wanted} if call.flag("pending") else now
-        return [
-            self._state(call, section, now.get(name), wanted.get(name))
-            for name, section in both.items()
-            if call.get("type", section.type) == section.type and self.visible(call, section)
-        ]
+    def seen(self, call: Call) -> dict[str, Section]:
+        wanted = {} if call.flag("running") else self.all(call.cluster)
+        now = self.running(call.cluster)
+        return now | wanted if call.flag("pending") or call.flag("running") else wanted
 
-    def get(self, call: Call) -> Row:
-        if not call.flag("pending") and not call.flag("running"):
-            return super().get(call)
-        name = self.naming(call, call[self.key])
-        rows = (row for row in self.list(call) if row[self.key] == name)
-        return found(next(rows, None), self.missing.format(name))
-
-    def _state(
-        self, call: Call, section: Section, now: Section | None, wanted: Section | None
-    ) -> Row:
-        row = self.row(call, now or Section(section.name, section.type)) | {"digest": None}
-        if call.flag("running"):
-            return row
-        if wanted is None:
-            return row | {"state": "deleted", "pending": {}}
+    def row(self, call: Call, section: Section) -> Row:
+        now = self.running(call.cluster).get(section.name)
+        if not call.flag("pending"):
+            return super().row(call, section)
+        row = super().row(call, now or Section(section.name, section.type))
         old: Mapping[str, str] = now.options if now else {}
-        changes = {key: value for key, value in wanted.options.items() if old.get(key) != value}
-        changes |= {key: "deleted" for key in old if key not in wanted.options}
+        if section.name not in self.all(call.cluster):
+            return row | {"state": "deleted", "pending": {}}
+        changes = {key: value for key, value in section.options.items() if old.get(key) != value}
+        changes |= {key: "deleted" for key in old if key not in section.options}
         if now and not changes:
             return row
         pending = shown(call.cluster.release, self.made_by, changes, section.type)
         return row | {"state": "changed" if now else "new", "pending": pending}
+
+    def signature(self, call: Call, verb: str) -> Row:
+        plain = not call.flag("pending") and not call.flag("running")
+        return super().signature(call, verb) if plain else {"digest": None}
 
 
 def _check_zone(call: Call, zone: Section, verb: str) -> None:
@@ -125,7 +120,7 @@ def _vnet_gate(call: Call, verb: str) -> None:
 
 
 def _check_vnet(call: Call, vnet: Section, verb: str) -> None:
-    prefix = f"{verb} sdn vnet object failed: "
+    prefix = VNETS.failure(verb)
     where = SOURCE.format("API2/Network/SDN/Vnets.pm", ZONE_UNKNOWN[call.cluster.release])
     zone = ZONES.all(call.cluster).get(vnet.options["zone"])
     zone = found(zone, f"{prefix}cannot lookup undefined type! {where}")
@@ -158,32 +153,29 @@ def _check_subnet(call: Call, subnet: Section, verb: str) -> None:
 
 
 ZONES = Objects(
-    path=f"{ROOT}/zones", key="zone", fixed=NO_OPTIONS, check=_check_zone, leave=_leave_zone,
-    taken="sdn zone object ID '{}' already defined", missing="sdn '{}' does not exist",
-    prefix="{} sdn zone object failed: ",
+    path=f"{ROOT}/zones", key="zone", check=_check_zone, leave=_leave_zone,
     visible=lambda call, zone: call.may(f"/sdn/zones/{zone.name}", *SEEN, any_of=True),
 )  # fmt: skip
 VNETS = Objects(
-    path=f"{ROOT}/vnets", key="vnet", kind="vnet", fixed=NO_OPTIONS, gate=_vnet_gate,
-    taken="sdn vnet object ID '{}' already defined", missing="sdn '{}' does not exist",
-    prefix="{} sdn vnet object failed: ", check=_check_vnet, leave=_leave_vnet,
+    path=f"{ROOT}/vnets", key="vnet", kind="vnet", gate=_vnet_gate, check=_check_vnet,
+    leave=_leave_vnet,
     visible=lambda call, vnet: call.may(vnet_path(vnet), *SEEN, any_of=True),
 )  # fmt: skip
 SUBNETS = Objects(
-    path=f"{ROOT}/vnets/{{vnet}}/subnets", key="subnet", fixed=NO_OPTIONS, gate=_vnet_gate,
-    taken="sdn subnet object ID '{}' already defined", missing="sdn subnet '{}' does not exist",
-    prefix="{} sdn subnet object failed: ", naming=_subnet_name, check=_check_subnet,
+    path=f"{ROOT}/vnets/{{vnet}}/subnets", key="subnet", gate=_vnet_gate, check=_check_subnet,
+    missing="sdn subnet '{}' does not exist", naming=_subnet_name,
     visible=lambda call, subnet: subnet.options["vnet"] == call["vnet"],
     show=lambda call, subnet: {**_network(subnet)},
 )  # fmt: skip
-IPAMS = File(
-    path=f"{ROOT}/ipams", key="ipam", fixed=NO_OPTIONS,
+IPAMS = Objects(
+    path=f"{ROOT}/ipams", key="ipam",
     sections=lambda cluster: cluster.files.setdefault("ipams", {"pve": Section("pve", "pve")}),
 )  # fmt: skip
-CONTROLLERS = Objects(path=f"{ROOT}/controllers", key="controller", fixed=NO_OPTIONS)
-NAMESERVERS = File(path=f"{ROOT}/dns", key="dns", fixed=NO_OPTIONS)
-for _file in (ZONES, VNETS, SUBNETS, IPAMS, CONTROLLERS, NAMESERVERS):
+for _file in (ZONES, VNETS, SUBNETS, IPAMS, Objects(f"{ROOT}/controllers", "controller"),
+              Objects(f"{ROOT}/dns", "dns")):  # fmt: skip
     _file.serve()
+HANDLERS["GET /cluster/sdn/ipams/{ipam}/status"] = lambda call: []
+HANDLERS["GET /cluster/sdn/fabrics/all"] = lambda call: {"fabrics": [], "nodes": []}
 
 
 @route("PUT /cluster/sdn")
@@ -199,16 +191,6 @@ def apply(call: Call) -> str:
             yield call.world.duration("default")
 
     return call.start("reloadnetworkall", "", work)
-
-
-@route("GET /cluster/sdn/ipams/{ipam}/status")
-def addresses(call: Call) -> list[Row]:
-    return []
-
-
-@route("GET /cluster/sdn/fabrics/all")
-def fabrics(call: Call) -> Row:
-    return {"fabrics": [], "nodes": []}
 
 
 @route("GET /nodes/{node}/sdn/zones")

@@ -36,7 +36,7 @@ def _as_declared(kind: str, value: str) -> object:
 
 @dataclass(frozen=True)
 class File:
-    """One file of sections. Texts are PVE's; `{}` stands for the section's name."""
+    """One file of sections. Texts are PVE's; `{}` stands for the section's name, {key} so."""
 
     path: str  # of the collection: `/cluster/ha/groups`
     key: str  # the parameter that names a section
@@ -81,21 +81,25 @@ class File:
         options = shown(call.cluster.release, self.made_by, section.options, section.type)
         return row | options | self.show(call, section)
 
-    def _signature(self, call: Call, verb: str) -> Row:
+    def signature(self, call: Call, verb: str) -> Row:
         return {"digest": self.digest(call.cluster)} if verb in self.signed else {}
 
     def failure(self, verb: str) -> str:
         own = self.update_prefix if verb == "update" else ""
-        return own or self.prefix.format(self.making if verb == "create" else verb)
+        return own or self.prefix.format(self.making if verb == "create" else verb, key=self.key)
 
     def open(self, call: Call, verb: str) -> None:
         self.gate(call, verb)
         if self.lock:
             call.world.need_file_lock(self.failure(verb).removesuffix(": "), self.lock)
 
+    def seen(self, call: Call) -> dict[str, Section]:
+        """The sections that a call is about."""
+        return self.all(call.cluster)
+
     def find(self, call: Call, verb: str = "") -> Section:
         name, prefix = self.naming(call, call[self.key]), self.failure(verb) if verb else ""
-        return found(self.all(call.cluster).get(name), prefix + self.missing.format(name))
+        return found(self.seen(call).get(name), prefix + self.missing.format(name))
 
     def given(self, call: Call) -> dict[str, str]:
         """The options among a call's parameters."""
@@ -106,22 +110,22 @@ class File:
 
     def list(self, call: Call) -> list[Row]:
         self.gate(call, "index")
-        kind, signature = call.get("type"), self._signature(call, "list")
+        kind, signed = call.get("type"), self.signature(call, "list")
         return [
-            (self.brief or self.row)(call, section) | signature | self.listed(call, section)
-            for section in self.all(call.cluster).values()
+            (self.brief or self.row)(call, section) | signed | self.listed(call, section)
+            for section in self.seen(call).values()
             if kind in ("", section.type) and self.visible(call, section)
         ]
 
     def get(self, call: Call) -> Row:
         self.gate(call, "read")
-        return (self.got or self.row)(call, self.find(call)) | self._signature(call, "get")
+        return (self.got or self.row)(call, self.find(call)) | self.signature(call, "get")
 
     def create(self, call: Call) -> None:
         self.open(call, "create")
         name, sections = self.naming(call, call[self.key]), self.all(call.cluster)
         options = self.given(call)
-        refuse_if(name in sections, self.failure("create") + self.taken.format(name))
+        refuse_if(name in sections, self.failure("create") + self.taken.format(name, key=self.key))
         section = self.make(name, call.get("type", self.kind), options)
         self.check(call, section, "create")
         sections[name] = section

@@ -255,7 +255,7 @@ class Cluster:
     files: dict[str, dict[str, Section]] = field(default_factory=dict)  # further ones, by path
     sdn_running: dict[str, dict[str, Section]] = field(default_factory=dict)
     ha_disarm: str = ""  # what is asked for: freeze, ignore, or to be armed
-    ha_disarmed: str = ""  # what the manager has made of it
+    ha_armed: str = "armed"  # what the manager has made of it, round by round
 
     @property
     def release(self) -> str:

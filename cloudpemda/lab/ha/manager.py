@@ -52,8 +52,9 @@ def round_of(world: World) -> None:
     if cluster.quorate and cluster.ha_used:
         if cluster.ha_master not in cluster.online:
             cluster.ha_master = cluster.online[0]
-        cluster.ha_disarmed = cluster.ha_disarm
-        if not cluster.ha_disarmed:
+        further = "disarming" if cluster.ha_armed == "armed" else "disarmed"
+        cluster.ha_armed = further if cluster.ha_disarm else "armed"
+        if cluster.ha_armed == "armed":
             for resource in list(cluster.ha_resources.values()):
                 _tend(world, resource)
     world.clock.after(ROUND, lambda: round_of(world))
@@ -90,7 +91,7 @@ def _make_started(world: World, resource: HaResource, vm: Vm) -> None:
     def act() -> None:
         managed = world.cluster.ha_resources.get(resource.name) is resource
         free = vm.status == "stopped" and not vm.config.get("lock")
-        if managed and _wants_started(resource) and free and not world.cluster.ha_disarmed:
+        if managed and _wants_started(resource) and free and world.cluster.ha_armed == "armed":
             _launch(world, vm, "qmstart", _start)
 
     world.clock.after(NODE_ROUND, act)

@@ -40,12 +40,13 @@ def _managers(call: Call) -> list[Row]:
     leader: Row = {"timestamp": int(now), "status": f"{master} (active, {when})"}
     rows: list[Row] = [{"id": "master", "type": "master", "node": master} | leader]
     if nine:
-        armed: Row = {"armed-state": "armed", "status": "armed (CRM watchdog active)"}
-        if cluster.ha_disarmed:
-            armed = {"armed-state": "disarmed", "resource_mode": cluster.ha_disarmed}
-            armed["status"] = "disarmed"
+        state = cluster.ha_armed
+        told = "armed (CRM watchdog active)" if state == "armed" else state
+        armed: Row = {"armed-state": state, "status": told}
+        if state == "disarmed":
+            armed["resource_mode"] = cluster.ha_disarm
         rows.append({"id": "fencing", "type": "fencing", "node": master} | armed)
-    active = set[str]() if cluster.ha_disarmed else _active_nodes(cluster)
+    active = set[str]() if cluster.ha_armed == "disarmed" else _active_nodes(cluster)
     for name, node in cluster.nodes.items():
         mode = "active" if name in active else "idle"
         mode = mode if node.online else "old timestamp - dead?"
@@ -57,7 +58,8 @@ def _managers(call: Call) -> list[Row]:
 
 def _service(cluster: Cluster, resource: HaResource) -> Row:
     options, sid, node = resource.options, resource.name, _node_of(cluster, resource)
-    state = "freeze" if cluster.ha_disarmed == "freeze" else resource.state
+    frozen = cluster.ha_disarm == "freeze" and cluster.ha_armed != "armed"
+    state = "freeze" if frozen else resource.state
     row: Row = {
         "id": f"service:{sid}", "type": "service", "sid": sid, "node": node, "state": state,
         "crm_state": state, "request_state": options.get("state", "started"),
