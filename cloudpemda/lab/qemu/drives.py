@@ -13,6 +13,7 @@ from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, re
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu.config import Drive, drives, parse_drive
 from cloudpemda.lab.state import GIB, MIB, Storage, Vm, Volume
+from cloudpemda.lab.tables import vm_settings
 from cloudpemda.lab.world import Call, World
 
 CLOUDINIT_SIZE = TPM_SIZE = 4 * 1024**2
@@ -205,27 +206,10 @@ def copying(world: World, storage: Storage, copy: Volume, *, by_path: bool = Fal
 
 # -- changes that wait ---------------------------------------------------------------------------
 
-# Keys that change nothing in the machine, and the feature that lets others change while it runs.
-AT_ONCE = {
-    "name", "onboot", "shares", "startup", "description", "protection", "hookscript", "tags",
-    "lock", "migrate_downtime", "migrate_speed", "vmstatestorage", "cpulimit", "cpuunits",
-    "ipconfig", "unused", *cfg.CI_KEYS,
-}  # fmt: skip
-FEATURES = {
-    "tablet": "usb", "usb": "usb", "vcpus": "cpu", "memory": "memory", "net": "network",
-    "scsi": "disk", "virtio": "disk",
-}  # fmt: skip
-# What of a NIC or of the agent can change in place; what of a disk cannot.
-IN_PLACE = {
-    "net": {"bridge", "tag", "trunks", "firewall", "link_down", "rate"},
-    "agent": {"fstrim_cloned_disks", "freeze-fs-on-backup", "guest-fsfreeze"},
-}
-FIXED = {"file", "aio", "cache", "discard", "iothread", "queues", "ro", "ssd", "product", "vendor"}
-
 
 def takes_over(config: Mapping[str, str], key: str, new: str | None) -> bool:
     """Whether a running machine makes a change at once; `new` is None where the key goes."""
-    kind, old, chosen = cfg.kind_of(key), config.get(key), config.get("hotplug", "1")
+    kind, old, declared = cfg.kind_of(key), config.get(key), vm_settings()
     if key == "hotplug":
         return not re.search("cpu|memory", f"{old} {new}")
     if key == "balloon":
@@ -233,11 +217,12 @@ def takes_over(config: Mapping[str, str], key: str, new: str | None) -> bool:
     if old is not None and new is not None:
         before, after = cfg.properties(old, "file"), cfg.properties(new, "file")
         changed = {name for name, _ in before.items() ^ after.items()}
-        in_place = kind in cfg.BUSES and (not changed & FIXED or parse_drive(old).cdrom)
-        if in_place or changed <= IN_PLACE.get(kind, set()):
+        loose = not changed & declared.fixed or parse_drive(old).cdrom
+        if (kind in cfg.BUSES and loose) or changed <= declared.in_place.get(kind, set()):
             return True
+    chosen = config.get("hotplug", "1")
     features = {"0": "", "1": "network,disk,usb"}.get(chosen, chosen).split(",")
-    return kind in AT_ONCE or FEATURES.get(kind) in features
+    return kind in declared.at_once or declared.features.get(kind) in features
 
 
 def let_go(world: World, vm: Vm, drive: Drive, *, destroy: bool = False) -> None:

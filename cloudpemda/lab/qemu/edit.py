@@ -10,23 +10,11 @@ from cloudpemda.lab.qemu import drives as volumes
 from cloudpemda.lab.qemu.machine import check_startable, run
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Task, Vm
+from cloudpemda.lab.tables import vm_settings
 from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, World
 
-# Which privilege a setting needs, by its key or its kind (`net` of `net0`); others are root's.
-PRIVILEGES = {
-    "VM.Config.CPU": "cores cpu cpulimit cpuunits numa smp sockets vcpus",
-    "VM.Config.Memory": "memory balloon shares allow-ksm",
-    "VM.Config.HWType": "acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio rng usb "
-    "hostpci serial",
-    "VM.Config.Options": "agent autostart bios description keyboard localtime migrate_downtime "
-    "migrate_speed name onboot ostype protection reboot startdate startup tags tdf template",
-    "VM.Config.Disk": "boot bootdisk vmstatestorage virtiofs",
-    "VM.Config.Network": "net",
-    "VM.Config.Cloudinit": " ".join([*cfg.CI_KEYS, "ipconfig"]),
-    "VM.PowerMgmt": "freeze",
-}
-NEEDED = {key: privilege for privilege, keys in PRIVILEGES.items() for key in keys.split()}
+NEEDED = {key: privilege for privilege, keys in vm_settings().privileges.items() for key in keys}
 # Parameters of the calls that are no settings of the VM, and those that no log tells.
 SILENT = {"node", "vmid", "digest", "background_delay", "import-working-storage"}
 NO_SETTINGS = SILENT | {

@@ -80,6 +80,22 @@ def formats() -> Formats:
     return TypeAdapter(Formats).validate_json(_text("formats"))
 
 
+@dataclass(frozen=True)
+class VmSettings:
+    """What PVE declares of a VM's settings, by their key or their kind (`net` of `net0`)."""
+
+    privileges: dict[str, set[str]]  # that one needs for settings; all others are root's alone
+    at_once: set[str]  # that change nothing in a running machine
+    features: dict[str, str]  # of `hotplug`, which let others change while it runs
+    in_place: dict[str, set[str]]  # properties that can change without unplugging
+    fixed: set[str]  # properties of a disk that cannot
+
+
+@cache
+def vm_settings() -> VmSettings:
+    return TypeAdapter(VmSettings).validate_json(_text("vm"))
+
+
 @cache
 def load(release: str) -> dict[str, Declaration]:
     """Declarations by `METHOD path` of a release, `8` or `9`."""
