@@ -104,16 +104,15 @@ def node_storages(call: Call) -> object:
     rows, wanted = [], set(call.items_of("content"))
     for storage in call.cluster.storages.values():
         row = _state(call, storage) | {"storage": storage.name}
-        left_out = (
-            not _visible(call, storage)
-            or call.get("storage", storage.name) != storage.name
-            or (wanted and not wanted & set(storage.content))
-            or (call.flag("enabled") and not row["enabled"])
-        )
         if row["enabled"]:
             total, used, _ = storages.space(call.cluster, storage, call.node)
             row["used_fraction"] = used / total if total else 0
-        if not left_out:
+        if (
+            _visible(call, storage)
+            and call.get("storage", storage.name) == storage.name
+            and (not wanted or wanted & set(storage.content))
+            and (row["enabled"] or not call.flag("enabled"))
+        ):
             rows.append(row)
     return rows
 
@@ -232,14 +231,11 @@ def volume_info(call: Call) -> object:
 @route("PUT /nodes/{node}/storage/{storage}/content/{volume}")
 def change_volume(call: Call) -> object:
     volume, kind = _volume(call), call.cluster.storages[call["storage"]].type
-    for name in ("notes", "protected"):
-        if name in call and volume.content != "backup":
-            able = kind in storages.FILE_BASED
-            raise failed(
-                f"only backups support attribute '{name}'"
-                if able
-                else f"attribute '{name}' is not supported for storage type '{kind}'"
-            )
+    given = [name for name in ("notes", "protected") if name in call]
+    if given and volume.content != "backup":
+        if kind in storages.FILE_BASED:
+            raise failed(f"only backups support attribute '{given[0]}'")
+        raise failed(f"attribute '{given[0]}' is not supported for storage type '{kind}'")
     volume.notes = call.get("notes", volume.notes)
     volume.protected = call.flag("protected", volume.protected)
     return None

@@ -26,6 +26,10 @@ PERIODS = {
     "keep-last": "%Y-%m-%d %H:%M:%S", "keep-hourly": "%Y-%m-%d %H", "keep-daily": "%Y-%m-%d",
     "keep-weekly": "%G-%V", "keep-monthly": "%Y-%m", "keep-yearly": "%Y",
 }  # fmt: skip
+SELECTIONS = ("all", "pool", "vmid")
+CONFLICTS = (
+    ("all", "vmid"), ("exclude", "vmid"), ("pool", "vmid"), ("prune-backups", "maxfiles"),
+)  # fmt: skip
 DEFAULTS: Row = {
     "all": 0, "bwlimit": 0, "compress": "0", "fleecing": {"enabled": 0}, "ionice": 7,
     "lockwait": 180, "mailnotification": "always", "mode": "snapshot", "notification-mode": "auto",
@@ -84,11 +88,8 @@ def _dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, t
     asked = split_list(options.get("vmid", ""))
     words = ["vzdump", *asked, "--node", node.name, "--storage", storage.name]
     task.log.append(f"INFO: starting new backup job: {' '.join(words)}")
-    known, bad = world.cluster.guests, False
-    for vmid in [
-        *(int(text) for text in asked if int(text) not in known),
-        *(g.vmid for g in guests),
-    ]:
+    lost, bad = {int(text) for text in asked} - world.cluster.guests.keys(), False
+    for vmid in [*sorted(lost), *(vm.vmid for vm in guests)]:
         try:
             yield from _back_up(world, options, vmid, storage, node.name, task)
         except Refused as refused:
@@ -125,7 +126,11 @@ def _back_up(
     refuse_if("lock" in vm.config, f"VM is locked ({vm.config.get('lock')})")
     began = world.now()
     vm.config["lock"] = "backup"
-    yield world.duration("backup")
+    try:
+        yield world.duration("backup")
+    except Refused:
+        vm.config.pop("lock", None)
+        raise
     vm.config.pop("lock", None)
     volume = _store(world, options, storage, vm, began)
     if options.get("remove", "1") == "1":
@@ -243,6 +248,18 @@ def _gate(call: Call, verb: str) -> None:
         call.require(f"/storage/{call.get('storage', 'local')}", "Datastore.Allocate")
 
 
+def _faults(options: dict[str, str]) -> dict[str, str]:
+    """What is wrong with a choice of guests; an exclusion means all the others."""
+    given = {name for name in options if options[name] not in ("", "0")}
+    for name, other in CONFLICTS:
+        if {name, other} <= given:
+            return {name: f"option conflicts with option '{other}'"}
+    if "exclude" in given and "pool" not in given:
+        options["all"] = "1"
+    chosen = given & {*SELECTIONS, "exclude", "stop"}
+    return {} if chosen else {"vmid": "property is missing"}
+
+
 def _check(call: Call, job: Section, verb: str) -> None:
     options, old = job.options, call.cluster.backup_jobs.get(job.name)
     if "starttime" in call:  # from before there were calendar events
@@ -251,12 +268,12 @@ def _check(call: Call, job: Section, verb: str) -> None:
         options["schedule"] = f"{call.get('dow')} {call['starttime']}".strip()
     if "schedule" not in options:
         raise invalid({"schedule": "neither 'starttime' nor 'schedule' were set"})
-    chosen = [key for key in ("all", "vmid", "pool") if options.get(key, "0") != "0"]
-    chosen = chosen or ["all"] * bool(options.get("exclude"))
-    if len(chosen) != 1:
-        wrong = f"{chosen[0]}: option conflicts with option '{chosen[1]}'" if chosen else ""
-        wrong = wrong or "vmid: property is missing"
-        raise failed(f"400 Parameter verification failed.\n{wrong}\n")
+    chosen = [name for name in SELECTIONS if name in call]
+    for name in SELECTIONS if verb == "update" and chosen else ():
+        if name not in chosen:
+            options.pop(name, None)
+    wrong = "".join(f"{name}: {fault}\n" for name, fault in _faults(options).items())
+    refuse_if(wrong, f"400 Parameter verification failed.\n{wrong}")
     options.setdefault("enabled", "1")
     if "maxfiles" in options:
         options["prune-backups"] = f"keep-last={options.pop('maxfiles')}"
@@ -342,8 +359,8 @@ def defaults(call: Call) -> object:
 @route("POST /nodes/{node}/vzdump")
 def vzdump(call: Call) -> object:
     options, asked = dict(call.params), call.items_of("vmid")
-    if not any(call.get(key) for key in ("all", "vmid", "pool")):
-        raise invalid({"vmid": "property is missing"})
+    if faults := _faults(options):
+        raise invalid(faults)
     for text in asked:
         call.require(f"/vms/{text}", "VM.Backup")
     call.require(f"/storage/{call.get('storage', 'local')}", "Datastore.AllocateSpace")

@@ -206,3 +206,40 @@ def test_the_log_of_a_replication_job_tells_of_its_last_run(root: Client, contro
     assert "full sync 'local-zfs:vm-10000-disk-0'" in "\n".join(lines)
     assert lines[-1].endswith("10000-0: end replication job")
     assert root("GET", f"{path}/status")["rate"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fault"),
+    [
+        ({"all": 1, "vmid": 10000}, "all: option conflicts with option 'vmid'"),
+        ({"exclude": 10001, "vmid": 10000}, "exclude: option conflicts with option 'vmid'"),
+        ({}, "vmid: property is missing"),
+    ],
+)
+def test_a_backup_job_chooses_its_guests_in_one_way(
+    root: Client, chosen: dict[str, int], fault: str
+) -> None:
+    refused = root.send("POST", "/cluster/backup", schedule="daily", storage="pbs-dc", **chosen)
+    assert (refused.status_code, refused.reason) == (500, "400 Parameter verification failed.")
+    assert fault in refused.json()["message"]
+
+
+def test_another_choice_of_guests_replaces_the_first(root: Client) -> None:
+    create(root, 10000)
+    create(root, 10001)
+    root("POST", "/cluster/backup", id="night", schedule="daily", storage="pbs-dc", exclude=10001)
+    assert root("GET", "/cluster/backup/night")["all"] == 1
+    root("PUT", "/cluster/backup/night", delete="exclude", vmid=10001)
+    job = root("GET", "/cluster/backup/night")
+    assert (job["vmid"], "all" in job) == ("10001", False)
+    missed = root("GET", "/cluster/backup-info/not-backed-up")
+    assert [row["vmid"] for row in missed] == [10000]
+
+
+def test_a_stopped_backup_unlocks_its_vm(root: Client) -> None:
+    create(root)
+    upid = root("POST", "/nodes/pve1/vzdump", vmid=10000, storage="pbs-dc")
+    assert root("GET", "/nodes/pve1/qemu/10000/config")["lock"] == "backup"
+    root("DELETE", f"/nodes/pve1/tasks/{upid}")
+    assert root.finish(upid) == "job errors"
+    assert "lock" not in root("GET", "/nodes/pve1/qemu/10000/config")
