@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.labs import Control, RunningLab
+from tests.labs import Control, RunningLab, layout, running_lab
 
 from .conftest import Client
 
@@ -121,3 +122,19 @@ def test_a_node_that_hangs_costs_a_proxied_call_thirty_seconds(
         Client(lab, "pve2").send("GET", "/version")
     control.node("pve2", "up")
     assert pve("GET", "/nodes/pve2/status")["uptime"] > 0
+
+
+def test_what_takes_longer_than_its_proxy_waits_goes_on_unseen(tmp_path: Path) -> None:
+    with running_lab(tmp_path / "lab", layout(durations={"import": 45, "default": 0.2})) as lab:
+        pve = Client(lab)
+        assert pve.task("POST", "/nodes/pve1/qemu", vmid=10000) == "OK"
+        before = lab.control.now()
+        disk = "local-zfs:0,import-from=nfs:import/debian-12.qcow2"
+        answer = pve.send("PUT", "/nodes/pve1/qemu/10000/config", scsi0=disk)
+        assert (answer.status_code, answer.reason) == (596, "Connection timed out")
+        assert lab.control.now() - before == 30
+        assert "scsi0" not in pve("GET", "/nodes/pve1/qemu/10000/config")
+        late = pve.send("PUT", "/nodes/pve1/qemu/10000/config", cores=2)  # waits 10 s in vain
+        assert late.reason.startswith("can't lock file '/var/lock/qemu-server/lock-10000.conf'")
+        lab.control.wait(5)
+        assert pve("GET", "/nodes/pve1/qemu/10000/config")["scsi0"].startswith("local-zfs:vm-10000")

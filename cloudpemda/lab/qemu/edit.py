@@ -221,8 +221,10 @@ class Change:
         given = sorted((call.params | hidden).items())
         told = " ".join(f"-{key} {value}" for key, value in given if key not in SILENT)
         log.append(f"update VM {call['vmid']}: {told}")
-        if task:
-            yield call.world.duration("config") + volumes.import_seconds(call.world, self.settings)
+        seconds = volumes.import_seconds(call.world, self.settings)
+        seconds += call.world.duration("config") if task else 0
+        if seconds:
+            yield seconds
         file = f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf"
         words = f"unable to open file '{file}.tmp.{call.here.next_pid}' - Permission denied"
         refuse_if(not call.cluster.quorate, words)
