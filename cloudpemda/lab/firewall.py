@@ -1,4 +1,4 @@
-"""Firewalls of the cluster, of nodes, VMs and VNets: a file for each, served by one piece of code.
+"""Firewalls of the cluster, of nodes and of VMs: a file for each, served by one piece of code.
 
 A file is lists of lines: rules in their order, aliases, IP sets and their members, and in the
 cluster's file security groups and their rules. As PVE does, a VM's file is kept by the VM's number,
@@ -19,12 +19,7 @@ from cloudpemda.lab.world import Call, check_digest, digest_of
 
 Line = dict[str, str]
 CLUSTER, VM = "/cluster/firewall", "/nodes/{node}/qemu/{vmid}/firewall"
-FILES = {  # by the path of their calls
-    CLUSTER: "cluster",
-    "/nodes/{node}/firewall": "node/{node}",
-    VM: "vm/{vmid}",
-    "/cluster/sdn/vnets/{vnet}/firewall": "vnet/{vnet}",
-}
+FILES = {CLUSTER: "cluster", "/nodes/{node}/firewall": "node/{node}", VM: "vm/{vmid}"}
 NO_OPTIONS = frozenset({"pos", "moveto", "rename", "delete", "digest", "force"})
 REFERENCE = re.compile(r"(\+?)(dc/|guest/|sdn/)?([A-Za-z][A-Za-z0-9_-]+)")
 
@@ -69,9 +64,8 @@ class Lines:
 
     def lines(self, call: Call) -> list[Line]:
         lists, path = file_of(call, self.base), self.path.format(**call.params)
-        refuse_if(
-            self.parent and path not in lists, f"no such {self.parent} '{path.partition('/')[2]}'"
-        )
+        missing = f"no such {self.parent} '{path.partition('/')[2]}'"
+        refuse_if(self.parent and path not in lists, missing)
         return lists.setdefault(path, [])
 
     def given(self, call: Call) -> Line:
@@ -228,12 +222,9 @@ def references(base: str) -> Callable[[Call], list[Row]]:
             for kind, sign, path in (("ipset", "+", "ipset"), ("alias", "", "aliases")):
                 for line in file_of(call, owner).get(path, ()):
                     named: Row = {key: line[key] for key in ("name", "comment") if key in line}
-                    ref: Row = {
-                        "type": kind,
-                        "ref": f"{sign}{scope}/{line['name']}",
-                        "scope": scope,
-                    }
-                    rows[sign + line["name"]] = named | ref
+                    name = sign + line["name"]
+                    ref = f"{sign}{scope}/{line['name']}"
+                    rows[name] = named | {"type": kind, "ref": ref, "scope": scope}
         return [row for row in rows.values() if call.get("type") in ("", row["type"])]
 
     return answer

@@ -5,7 +5,7 @@ bridge that NICs may use, with SDN.Use on its path below its zone.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -152,27 +152,40 @@ def _check_subnet(call: Call, subnet: Section, verb: str) -> None:
     refuse_if(outside, f"{verb} sdn subnet object failed: {said}")
 
 
+def _may_see(call: Call, path: str) -> bool:
+    return call.may(path, *SEEN, any_of=True)
+
+
+def _seen_at(path: str) -> Callable[[Call, Section], bool]:
+    return lambda call, section: _may_see(call, f"{path}/{section.name}")
+
+
 ZONES = Objects(
     path=f"{ROOT}/zones", key="zone", check=_check_zone, leave=_leave_zone,
-    visible=lambda call, zone: call.may(f"/sdn/zones/{zone.name}", *SEEN, any_of=True),
+    visible=_seen_at("/sdn/zones"),
 )  # fmt: skip
 VNETS = Objects(
     path=f"{ROOT}/vnets", key="vnet", kind="vnet", gate=_vnet_gate, check=_check_vnet,
     leave=_leave_vnet,
-    visible=lambda call, vnet: call.may(vnet_path(vnet), *SEEN, any_of=True),
+    visible=lambda call, vnet: _may_see(call, vnet_path(vnet)),
 )  # fmt: skip
 SUBNETS = Objects(
     path=f"{ROOT}/vnets/{{vnet}}/subnets", key="subnet", gate=_vnet_gate, check=_check_subnet,
     missing="sdn subnet '{}' does not exist", naming=_subnet_name,
-    visible=lambda call, subnet: subnet.options["vnet"] == call["vnet"],
+    visible=lambda call, subnet: subnet.options["vnet"] == call["vnet"] and _may_see(
+        call, f"/sdn/zones/{_network(subnet)['zone']}/{call['vnet']}"
+    ),
     show=lambda call, subnet: {**_network(subnet)},
 )  # fmt: skip
 IPAMS = Objects(
-    path=f"{ROOT}/ipams", key="ipam",
+    path=f"{ROOT}/ipams", key="ipam", visible=_seen_at("/sdn/ipams"),
     sections=lambda cluster: cluster.files.setdefault("ipams", {"pve": Section("pve", "pve")}),
 )  # fmt: skip
-for _file in (ZONES, VNETS, SUBNETS, IPAMS, Objects(f"{ROOT}/controllers", "controller"),
-              Objects(f"{ROOT}/dns", "dns")):  # fmt: skip
+CONTROLLERS = Objects(
+    path=f"{ROOT}/controllers", key="controller", visible=_seen_at("/sdn/controllers")
+)
+NAMESERVERS = Objects(path=f"{ROOT}/dns", key="dns", visible=_seen_at("/sdn/dns"))
+for _file in (ZONES, VNETS, SUBNETS, IPAMS, CONTROLLERS, NAMESERVERS):
     _file.serve()
 HANDLERS["GET /cluster/sdn/ipams/{ipam}/status"] = lambda call: []
 HANDLERS["GET /cluster/sdn/fabrics/all"] = lambda call: {"fabrics": [], "nodes": []}

@@ -237,3 +237,25 @@ def test_a_mapping_keeps_its_entries_apart(root: Client) -> None:
     assert "map" in answer.json()["errors"]
     root("DELETE", "/cluster/mapping/dir/share")
     assert root("GET", "/cluster/mapping/dir") == []
+
+
+def test_whoever_may_not_see_networks_sees_none(root: Client) -> None:
+    root("POST", "/cluster/sdn/zones", zone="z1", type="simple")
+    root("POST", "/cluster/sdn/vnets", vnet="vnet1", zone="z1")
+    subnets = "/cluster/sdn/vnets/vnet1/subnets"
+    root("POST", subnets, subnet="10.5.0.0/24", type="subnet")
+    root("POST", "/access/users", userid="net@pve", password="sandi-uji")
+    root("PUT", "/access/acl", path="/", users="net@pve", roles="PVEVMUser")
+    other = Client(root.lab)
+    other.headers = {}
+    login = other("POST", "/access/ticket", username="net@pve", password="sandi-uji")
+    other.headers = {
+        "Cookie": f"PVEAuthCookie={login['ticket']}",
+        "CSRFPreventionToken": login["CSRFPreventionToken"],
+    }
+    for path in ("/cluster/sdn/zones", "/cluster/sdn/vnets", "/cluster/sdn/ipams", subnets):
+        assert len(root("GET", path)) == 1
+        assert other("GET", path) == []
+    denied = "Permission check failed (/sdn/zones/z1/vnet1, SDN.Allocate)"
+    assert refusal(other, "DELETE", "/cluster/sdn/vnets/vnet1")[0] == denied
+    assert refusal(other, "POST", f"{DC}/rules", **ACCEPT)[0].endswith("(/, Sys.Modify)")
