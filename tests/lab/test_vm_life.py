@@ -188,6 +188,20 @@ def test_a_running_vm_moves_alive_when_all_is_said(root: Client) -> None:
     assert root.task("POST", f"{THERE}/status/stop") == "OK"
 
 
+def test_a_node_is_emptied_of_what_can_go(root: Client, control: Control) -> None:
+    create(root)
+    create(root, 10001)
+    assert root.task("POST", "/nodes/pve1/qemu/10001/status/start") == "OK"
+    root("PUT", "/nodes/pve1/qemu/10001/config", lock="backup")
+    away = "/nodes/pve1/migrateall"
+    untold = "either 'max-workers' parameter or max_workers in datacenter.cfg must be set!"
+    assert root.send("POST", away, target="pve2").reason == untold
+    assert root.task("POST", away, target="pve2", maxworkers=2) == "WARNINGS: 1"
+    control.wait(5)
+    assert [row["vmid"] for row in root("GET", "/nodes/pve2/qemu")] == [10000]
+    assert [row["vmid"] for row in root("GET", "/nodes/pve1/qemu")] == [10001]
+
+
 def test_disks_go_to_the_storage_that_is_named(root: Client) -> None:
     create(root)
     assert migrate(root, targetstorage="tank-hdd")[0] == "OK"

@@ -7,14 +7,16 @@ task, it ends with `migration aborted` and the VM stays.
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import Refused, failed, invalid, refuse_if
 from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.params import Params
 from cloudpemda.lab.qemu.config import Drive, check_lock, drives, volumes
 from cloudpemda.lab.qemu.drives import volume_of
 from cloudpemda.lab.qemu.machine import local_drives, locate, move
-from cloudpemda.lab.qemu.power import managed
+from cloudpemda.lab.qemu.power import chosen, managed
 from cloudpemda.lab.routes import Row, route, task
 from cloudpemda.lab.state import Task, Vm, Volume
 from cloudpemda.lab.work import Work, config_lock
@@ -69,12 +71,17 @@ def _local_disk(world: World, vm: Vm, key: str, volid: str) -> Row:
     return row | {name: int(value) for name, value in flags.items()}
 
 
-def _check_call(call: Call) -> object:
-    target, cluster = call["target"], call.cluster
-    if target == call.node:
+def _check_target(call: Call) -> None:
+    if call["target"] == call.node:
         raise invalid({"target": "target is local node."})
     call.world.need_quorum()
-    refuse_if(target not in cluster.nodes, f"no such cluster node '{target}'")
+    unknown = call["target"] not in call.cluster.nodes
+    refuse_if(unknown, f"no such cluster node '{call['target']}'")
+
+
+def _check_call(call: Call) -> object:
+    target, cluster = call["target"], call.cluster
+    _check_target(call)
     forbidden = [name for name in ROOT_ONLY if name in call and not call.is_root]
     if forbidden:
         raise invalid({forbidden[0]: "Only root may use this option."})
@@ -125,6 +132,33 @@ def migrate(call: Call, task: Task) -> Work:
         log(f"ERROR: migration aborted {duration()}: {refused.message}")
         raise failed("migration aborted") from None
     log(f"migration finished successfully {duration()}")
+
+
+@route("POST /nodes/{node}/migrateall")
+def migrate_all(call: Call) -> object:
+    """A task for each guest of the node; one that cannot go is warned of."""
+    for vmid in () if call.may("/", "VM.Migrate") else call.items_of("vms") or ("",):
+        call.require(f"/vms/{vmid}" if vmid else "/", "VM.Migrate")
+    _check_target(call)
+    name = "maxworkers" if call.cluster.release == "8" else "max-workers"
+    told = name in call or "maxworkers" in call or "max_workers" in call.cluster.options
+    text = f"either '{name}' parameter or max_workers in datacenter.cfg must be set!"
+    refuse_if(not told, text)
+
+    def work(task: Task) -> Work:
+        for vm in chosen(call, call.node):
+            params = Params({**call.params, "vmid": str(vm.vmid), "online": "1"})
+            own = Call(call.world, call.node, call.user, params)
+            task.log.append(f"Migrating VM {vm.vmid}")
+            try:
+                begun = _check_call(own) or own.start("qmigrate", vm.vmid, partial(migrate, own))
+            except Refused as refused:
+                task.log.append(f"WARN: VM {vm.vmid}: {refused.message}")
+                continue
+            task.log.append(str(begun))
+            yield call.world.duration("migrate")
+
+    return call.start("migrateall", "", work)
 
 
 def _check_way(call: Call, vm: Vm) -> None:

@@ -120,7 +120,7 @@ for _verb, _kind, _status in (
 # -- many at once --------------------------------------------------------------------------------
 
 
-def _chosen(call: Call, node: str | None) -> list[Vm]:
+def chosen(call: Call, node: str | None) -> list[Vm]:
     """The guests that are named, or all; in the order of their ids."""
     named = call.items_of("vms")
     return [
@@ -138,7 +138,7 @@ def _one(call: Call, vm: Vm, kind: str, task: Task) -> Work:
 
 def _bulk(kind: str, words: str, call: Call) -> object:
     """In the cluster (9); one that is as wanted already is skipped with a warning."""
-    guests = [vm for vm in _chosen(call, None) if call.may(f"/vms/{vm.vmid}", "VM.PowerMgmt")]
+    guests = [vm for vm in chosen(call, None) if call.may(f"/vms/{vm.vmid}", "VM.PowerMgmt")]
 
     def work(task: Task) -> Work:
         task.log.append(f"{words} guests: {', '.join(str(vm.vmid) for vm in guests)}")
@@ -159,7 +159,7 @@ def _all(kind: str, words: str, call: Call) -> object:
     after = f" (timeout = {call.get('timeout', '180')} seconds)" if kind == "shutdown" else ""
 
     def work(task: Task) -> Work:
-        for vm in _chosen(call, call.node):
+        for vm in chosen(call, call.node):
             wanted = every or vm.config.get("onboot") == "1"
             if wanted and (vm.status != "stopped") != (kind == "start"):
                 task.log.append(f"{words} VM {vm.vmid}{after}")
