@@ -212,22 +212,16 @@ class Options(Lines):
         lines = self.lines(call)
         lines[:] = [self.changed(call, *lines or [{}])]
 
-
-def references(base: str) -> Callable[[Call], list[Row]]:
-    """What the rules of a firewall may name; a VM's own names hide the cluster's."""
-
-    def answer(call: Call) -> list[Row]:
-        rows: dict[str, Row] = {}
-        for owner, scope in ((CLUSTER, "dc"), (base, "dc" if base == CLUSTER else "guest")):
+    def references(self, call: Call) -> list[Row]:
+        """What the rules here may name; a VM's own names hide the cluster's."""
+        rows, own = dict[str, Row](), "dc" if self.base == CLUSTER else "guest"
+        for base, scope in ((CLUSTER, "dc"), (self.base, own)):
             for kind, sign, path in (("ipset", "+", "ipset"), ("alias", "", "aliases")):
-                for line in file_of(call, owner).get(path, ()):
-                    named: Row = {key: line[key] for key in ("name", "comment") if key in line}
-                    name = sign + line["name"]
-                    ref = f"{sign}{scope}/{line['name']}"
-                    rows[name] = named | {"type": kind, "ref": ref, "scope": scope}
+                for line in file_of(call, base).get(path, ()):
+                    name, ref = sign + line["name"], f"{sign}{scope}/{line['name']}"
+                    rows[name] = {key: line[key] for key in ("name", "comment") if key in line}
+                    rows[name] |= {"type": kind, "ref": ref, "scope": scope}
         return [row for row in rows.values() if call.get("type") in ("", row["type"])]
-
-    return answer
 
 
 for _base in FILES:
@@ -238,7 +232,7 @@ for _base in FILES:
         Lines(_base, "aliases", "name", "alias").serve()
         Lines(_base, "ipset", "name", "IPSet").serve()
         Lines(_base, "ipset/{name}", "cidr", "address", "IPSet").serve()
-        HANDLERS[f"GET {_base}/refs"] = references(_base)
+        HANDLERS[f"GET {_base}/refs"] = _options.references
 Lines(CLUSTER, "groups", "group", "Security group").serve()
 Rules(CLUSTER, "groups/{group}", "pos", parent="security group").serve()
 

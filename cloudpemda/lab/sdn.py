@@ -5,13 +5,13 @@ bridge that NICs may use, with SDN.Use on its path below its zone.
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.routes import HANDLERS, Row, route
-from cloudpemda.lab.sections import File, shown
+from cloudpemda.lab.sections import File, held_at, shown
 from cloudpemda.lab.state import Cluster, Section, Task
 from cloudpemda.lab.work import Work
 from cloudpemda.lab.world import Call
@@ -145,6 +145,11 @@ def _network(subnet: Section) -> dict[str, str]:
     return {"zone": zone, "network": network, "mask": mask, "cidr": f"{network}/{mask}"}
 
 
+def _subnet_seen(call: Call, subnet: Section) -> bool:
+    path = f"/sdn/zones/{_network(subnet)['zone']}/{call['vnet']}"
+    return subnet.options["vnet"] == call["vnet"] and call.may(path, *SEEN, any_of=True)
+
+
 def _check_subnet(call: Call, subnet: Section, verb: str) -> None:
     cidr, gateway = _network(subnet)["cidr"], subnet.options.get("gateway", "")
     outside = gateway and ipaddress.ip_address(gateway) not in ipaddress.ip_network(cidr)
@@ -152,39 +157,29 @@ def _check_subnet(call: Call, subnet: Section, verb: str) -> None:
     refuse_if(outside, f"{verb} sdn subnet object failed: {said}")
 
 
-def _may_see(call: Call, path: str) -> bool:
-    return call.may(path, *SEEN, any_of=True)
-
-
-def _seen_at(path: str) -> Callable[[Call, Section], bool]:
-    return lambda call, section: _may_see(call, f"{path}/{section.name}")
-
-
 ZONES = Objects(
     path=f"{ROOT}/zones", key="zone", check=_check_zone, leave=_leave_zone,
-    visible=_seen_at("/sdn/zones"),
+    visible=held_at("/sdn/zones", *SEEN),
 )  # fmt: skip
 VNETS = Objects(
     path=f"{ROOT}/vnets", key="vnet", kind="vnet", gate=_vnet_gate, check=_check_vnet,
     leave=_leave_vnet,
-    visible=lambda call, vnet: _may_see(call, vnet_path(vnet)),
+    visible=lambda call, vnet: call.may(vnet_path(vnet), *SEEN, any_of=True),
 )  # fmt: skip
 SUBNETS = Objects(
     path=f"{ROOT}/vnets/{{vnet}}/subnets", key="subnet", gate=_vnet_gate, check=_check_subnet,
     missing="sdn subnet '{}' does not exist", naming=_subnet_name,
-    visible=lambda call, subnet: subnet.options["vnet"] == call["vnet"] and _may_see(
-        call, f"/sdn/zones/{_network(subnet)['zone']}/{call['vnet']}"
-    ),
+    visible=_subnet_seen,
     show=lambda call, subnet: {**_network(subnet)},
 )  # fmt: skip
 IPAMS = Objects(
-    path=f"{ROOT}/ipams", key="ipam", visible=_seen_at("/sdn/ipams"),
+    path=f"{ROOT}/ipams", key="ipam", visible=held_at("/sdn/ipams", *SEEN),
     sections=lambda cluster: cluster.files.setdefault("ipams", {"pve": Section("pve", "pve")}),
 )  # fmt: skip
 CONTROLLERS = Objects(
-    path=f"{ROOT}/controllers", key="controller", visible=_seen_at("/sdn/controllers")
+    path=f"{ROOT}/controllers", key="controller", visible=held_at("/sdn/controllers", *SEEN)
 )
-NAMESERVERS = Objects(path=f"{ROOT}/dns", key="dns", visible=_seen_at("/sdn/dns"))
+NAMESERVERS = Objects(path=f"{ROOT}/dns", key="dns", visible=held_at("/sdn/dns", *SEEN))
 for _file in (ZONES, VNETS, SUBNETS, IPAMS, CONTROLLERS, NAMESERVERS):
     _file.serve()
 HANDLERS["GET /cluster/sdn/ipams/{ipam}/status"] = lambda call: []

@@ -34,6 +34,11 @@ def _as_declared(kind: str, value: str) -> object:
     return value.split("\0") if kind == "array" else value
 
 
+def held_at(path: str, *any_of: str) -> Callable[[Call, Section], bool]:
+    """Sections are seen by who holds one of these privileges on their path."""
+    return lambda call, section: call.may(f"{path}/{section.name}", *any_of, any_of=True)
+
+
 @dataclass(frozen=True)
 class File:
     """One file of sections. Texts are PVE's; `{}` stands for the section's name, {key} so."""
