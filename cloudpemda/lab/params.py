@@ -154,10 +154,7 @@ def parse_property_string(keys: Mapping[str, Spec], text: str) -> dict[str, str]
 
 
 def check_params(
-    declaration: Declaration,
-    values: Mapping[str, object],
-    release: str,
-    privileges: frozenset[str],
+    declaration: Declaration, values: Mapping[str, object], release: str, privileges: frozenset[str]
 ) -> Params:
     """Check a call's parameters against its declaration; raises the 400 with all faults at once."""
     checker = Checker(release, privileges)

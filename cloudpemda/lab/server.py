@@ -7,6 +7,7 @@ the work. Whoever waits for it, a proxy or a client, waits thirty seconds: then 
 
 import asyncio
 import json
+import re
 import urllib.parse
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
@@ -209,11 +210,13 @@ class Listener:
         if here.hung or not here.online:
             _cut(request)
         path = urllib.parse.unquote(request.raw_path.split("?", 1)[0])
-        form, rest = _format_of(path)
-        if not form:
+        prefix = re.match(r"/+api2/+([^/]+)", path)
+        if prefix is None:
             if path.startswith("/api2"):
                 return web.Response(status=501, reason="no such uri")
             return web.Response(status=500, reason=f"no such file '{path}'")
+        form, parts = prefix[1], path[prefix.end() :].split("/")
+        rest = "/" + "/".join(filter(None, parts))
         try:
             values = await _values(request)
         except Refused as refused:
@@ -239,13 +242,6 @@ def _cut(request: web.BaseRequest) -> None:
     if request.transport is not None:
         request.transport.abort()
     raise asyncio.CancelledError
-
-
-def _format_of(path: str) -> tuple[str, str]:
-    parts = [part for part in path.split("/") if part]
-    if len(parts) < 2 or parts[0] != "api2":
-        return "", path
-    return parts[1], "/" + "/".join(parts[2:])
 
 
 async def _values(request: web.BaseRequest) -> Values:
