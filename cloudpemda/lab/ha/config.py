@@ -66,11 +66,12 @@ def _check_resource(call: Call, resource: Section, verb: str) -> None:
         return
     sid, kind = resource.name, resource.type
     refuse_if(kind not in ("vm", "ct"), f"unknown section type '{kind}'")
-    vm = call.cluster.vms.get(vmid_of(sid))
-    vm = found(vm, f"resource '{sid}' does not exist in cluster")
-    no_container = kind == "ct" and call.cluster.release != "8"
-    refuse_if(no_container, f"resource '{sid}' - guest with ID {vm.vmid} is not a container")
-    refuse_if(vm.template, f"resource '{sid}' - unable to add template to HA")
+    guest = call.cluster.guests.get(vmid_of(sid))
+    guest = found(guest, f"resource '{sid}' does not exist in cluster")
+    wanted, noun = ("lxc", "container") if kind == "ct" else ("qemu", "VM")
+    other = guest.kind != wanted and call.cluster.release != "8"
+    refuse_if(other, f"resource '{sid}' - guest with ID {guest.vmid} is not a {noun}")
+    refuse_if(guest.template, f"resource '{sid}' - unable to add template to HA")
     call.cluster.ha_used = True
 
 

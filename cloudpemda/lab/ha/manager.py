@@ -65,7 +65,9 @@ def _wants_started(resource: HaResource) -> bool:
 
 
 def _tend(world: World, resource: HaResource) -> None:
-    vm, wanted = world.cluster.vms.get(vmid_of(resource.name)), resource.options.get("state")
+    vm, wanted = world.cluster.guests.get(vmid_of(resource.name)), resource.options.get("state")
+    if vm is not None and vm.kind != "qemu":  # what containers do is not modelled
+        return
     if vm is None or resource.state == "error":  # `disabled` is the way out of an error
         resource.state = "stopped" if vm and wanted == "disabled" else "error"
     elif not world.cluster.nodes[vm.node].online or wanted == "ignored":

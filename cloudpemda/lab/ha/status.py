@@ -15,8 +15,8 @@ def arm(call: Call) -> None:
 
 
 def _node_of(cluster: Cluster, resource: HaResource) -> str:
-    vm = cluster.vms.get(vmid_of(resource.name))
-    return vm.node if vm else ""
+    guest = cluster.guests.get(vmid_of(resource.name))
+    return guest.node if guest else ""
 
 
 def _active_nodes(cluster: Cluster) -> set[str]:
