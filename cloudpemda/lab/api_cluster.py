@@ -257,6 +257,16 @@ def cluster_log(call: Call) -> list[Row]:
     return rows[::-1][: call.whole("max", 50)]
 
 
+@route("GET /cluster/acme/plugins")
+def certificate_plugins(call: Call) -> list[Row]:
+    return []
+
+
+@route("GET /cluster/ceph/status", "GET /nodes/{node}/ceph/status")
+def ceph_status(call: Call) -> None:
+    raise failed("binary not installed: /usr/bin/ceph-mon")
+
+
 @route("GET /cluster/notifications/targets")
 def notification_targets(call: Call) -> list[Row]:
     comment = "Send mails to root@pam's email address"

@@ -16,6 +16,7 @@ from cloudpemda.lab.errors import invalid
 from cloudpemda.lab.guests import vm_stats
 from cloudpemda.lab.routes import HANDLERS, Handler, Page, Row, Text, route
 from cloudpemda.lab.sections import shown
+from cloudpemda.lab.settings import CPU_MODELS
 from cloudpemda.lab.state import Task
 from cloudpemda.lab.tables import load
 from cloudpemda.lab.work import VANISHED, Work
@@ -32,14 +33,17 @@ DISK: Row = {
     "vendor": "unknown", "serial": "LAB0001", "type": "nvme", "health": "PASSED", "rpm": 0,
     "wearout": "N/A", "wwn": "unknown", "osdid": -1, "osdid-list": None, "mounted": 1,
 }  # fmt: skip
+NIC: Row = {
+    "id": "0000:01:00.0", "class": "0x020000", "vendor": "0x8086", "device": "0x1572",
+    "vendor_name": "Intel Corporation", "device_name": "Ethernet Controller X710",
+    "subsystem_vendor": "0x8086", "subsystem_device": "0x0000", "iommugroup": 1,
+    "subsystem_vendor_name": "Intel Corporation",
+}  # fmt: skip
+NO_SUBSCRIPTION: Row = {"status": "notfound", "message": "There is no subscription key"}
+NO_SUBSCRIPTION |= {"serverid": "0" * 32, "url": "https://www.proxmox.com/"}
 # What every node answers, by what follows `/nodes/{node}/`.
 SAME_FOR_ALL: dict[str, object] = {
     "apt/update": [],
-    "capabilities/qemu/cpu": [
-        {"name": name, "vendor": vendor, "custom": 0}
-        for vendor, names in DATA["cpu"].items()
-        for name in names
-    ],
     "capabilities/qemu/cpu-flags": [
         {"name": name, "description": name, "supported-on": []} for name in DATA["cpu-flags"]
     ],
@@ -49,10 +53,10 @@ SAME_FOR_ALL: dict[str, object] = {
         for number in DATA["machines"]
     ],
     "disks/list": [DISK],
-    "hardware/pci": [],
+    "hardware/pci": [NIC],
     "hardware/usb": [],
     "netstat": [],
-    "subscription": {"status": "notfound", "message": "There is no subscription key"},
+    "subscription": NO_SUBSCRIPTION,
     "syslog": Page([{"n": 1, "t": "-- No entries --"}], 1),
 }
 
@@ -212,6 +216,16 @@ def packages(call: Call) -> list[Row]:
         {**row, "Package": name, "Title": name, "Description": name, "Version": text}
         for name, text in installed.items()
     ]
+
+
+@route("GET /nodes/{node}/capabilities/qemu/cpu")
+def cpu_models(call: Call) -> list[Row]:
+    vendor_of = {name: vendor for vendor, names in DATA["cpu"].items() for name in names}
+    rows: list[Row] = [{"name": n, "vendor": v, "custom": 0} for n, v in vendor_of.items()]
+    for model in CPU_MODELS.all(call.cluster).values():
+        vendor = vendor_of.get(model.options.get("reported-model", "kvm64"), "default")
+        rows.append({"name": model.name, "vendor": vendor, "custom": 1})
+    return rows
 
 
 @route("GET /nodes/{node}/services")

@@ -183,6 +183,19 @@ def test_a_node_answers_as_a_plain_machine(root: Client, path: str, key: str) ->
     assert len(by(rows, key)) == len(rows)
 
 
+def test_a_cpu_model_of_ones_own_is_offered_by_the_nodes(root: Client) -> None:
+    path = "/cluster/qemu/custom-cpu-models"
+    model = {"cputype": "custom-plain", "reported-model": "EPYC", "flags": "+aes"}
+    root("POST", path, **model)
+    (row,) = root("GET", path)
+    assert {key: row[key] for key in model} == model
+    offered = by(root("GET", f"{NODE}/capabilities/qemu/cpu"), "name")
+    assert (offered["custom-plain"]["custom"], offered["EPYC"]["custom"]) == (1, 0)
+    assert offered["custom-plain"]["vendor"] == offered["EPYC"]["vendor"]
+    root("DELETE", f"{path}/custom-plain")
+    assert root("GET", path) == []
+
+
 # -- tasks -----------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ def slim(spec: Raw) -> Raw:
             del kept[flag]
     if "pattern" in kept:
         # Perl's way to write a group without options of its own.
-        kept["pattern"] = kept["pattern"].replace("(?^:", "(?:").replace("(?^i:", "(?i:")
+        kept["pattern"] = kept["pattern"].replace("(?^", "(?")
     if "enum" in kept:
         kept["enum"] = [str(value) for value in kept["enum"]]
     if isinstance(kept.get("format"), dict):
