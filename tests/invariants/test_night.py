@@ -51,11 +51,13 @@ def test_trying_is_not_copying(office: Office) -> None:
     office.built()
     office.lab.post("/advance", {"seconds": 26 * HOUR})
     jobs = office.lab.get("/state")["dc"]["replication"].values()
-    target = next(job["target"] for job in jobs)
+    target = next(job["options"]["target"] for job in jobs)
     behind = {
-        office.vms()[job["guest"]]["config"]["name"].replace("dinkes-simrs-", "dinkes/simrs/")
+        office.vms()[int(job["name"].partition("-")[0])]["config"]["name"].replace(
+            "dinkes-simrs-", "dinkes/simrs/"
+        )
         for job in jobs
-        if job["target"] == target
+        if job["options"]["target"] == target
     }
     office.lab.post("/node", {"cluster": "dc", "node": target, "action": "down"})
     office.lab.post("/advance", {"seconds": 2 * HOUR})

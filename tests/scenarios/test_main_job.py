@@ -37,7 +37,7 @@ def test_an_approved_request_becomes_protected_vms(office: Office) -> None:
     assert len(_uids(office)) == 3
     vmids = sorted(office.vms())
     assert sorted(truth["ha_resources"]) == [f"vm:{vmid}" for vmid in vmids]
-    assert sorted(job["guest"] for job in truth["replication"].values()) == vmids
+    assert sorted(int(name.partition("-")[0]) for name in truth["replication"]) == vmids
     (job,) = truth["backup_jobs"].values()
     assert sorted(job["options"]["vmid"].split(",")) == [str(vmid) for vmid in vmids]
 
@@ -261,7 +261,7 @@ def test_a_target_that_is_away_makes_replication_late_though_no_job_failed(
 ) -> None:
     office.built()
     office.lab.post("/advance", {"seconds": 3600})
-    target = next(iter(office.lab.get("/state")["dc"]["replication"].values()))["target"]
+    target = next(iter(office.lab.get("/state")["dc"]["replication"].values()))["options"]["target"]
     office.lab.post("/node", {"cluster": "dc", "node": target, "action": "down"})
     office.lab.post("/advance", {"seconds": 7200})
     night = office.run("nightly")

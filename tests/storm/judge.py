@@ -77,7 +77,7 @@ class Judge:
         if service_class.ha:
             assert dc["ha_resources"][f"vm:{one.vmid}"]["state"] == "started", one.key
         if service_class.replication:
-            jobs = [job for job in dc["replication"].values() if job["guest"] == one.vmid]
+            jobs = [name for name in dc["replication"] if name.startswith(f"{one.vmid}-")]
             assert len(jobs) == service_class.replication.targets, f"{one.key}: {jobs}"
             assert f"cloudpemda-{one.vmid}" in {*dc["ha_rules"], *dc["ha_groups"]}, one.key
         listed = [
@@ -100,7 +100,7 @@ class Judge:
             if volume["content"] == "images":
                 assert volume["vmid"] in there, f"orphan volume {volume['volid']}"
         assert {int(sid.removeprefix("vm:")) for sid in dc["ha_resources"]} <= there
-        assert {job["guest"] for job in dc["replication"].values()} <= there
+        assert {int(name.partition("-")[0]) for name in dc["replication"]} <= there
         for name in dc["ha_groups"]:
             assert int(name.removeprefix("cloudpemda-")) in there, f"group {name} is left"
         for rule in dc["ha_rules"].values():
