@@ -130,7 +130,9 @@ def serve_recorded(
 
     async def serve(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lab = Lab(layouts.Layout(seed=7, durations=RECORDED_DURATIONS, clusters={}))
+        # Requests alone move the clock: two replays see the same cluster, however loaded we are.
+        still = layouts.ClockLayout(rate="auto")
+        lab = Lab(layouts.Layout(seed=7, clock=still, durations=RECORDED_DURATIONS, clusters={}))
         lab.clock.per_request = RECORDED_PER_REQUEST
         world = lab.add(layouts.recorded(version, lab.clock.now(), root_password))
         ports, node = Ports(lab, directory), next(iter(world.cluster.nodes))

@@ -139,6 +139,8 @@ class Frontend:
         both = {**values, **found}
         if "!" in user and not declaration.tokens:
             raise denied(f"URI '{path}' not available with API token, need proper ticket.\n")
+        if user != "root@pam" and not (declaration.user or declaration.check):
+            raise denied("user != root@pam")  # what declares no permission is root's, in person
         if declaration.check and declaration.user != "all":
             access.Check(self.world.cluster, user, both).run(declaration.check)
         node, nodes = found.get("node", local), self.world.cluster.nodes

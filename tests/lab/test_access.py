@@ -300,3 +300,11 @@ def test_realms_keep_their_settings_but_no_password(root: Client) -> None:
     assert refusal(root, "DELETE", "/access/domains/kantor") == (
         500, "delete auth server failed: authentication domain 'kantor' does not exist",
     )  # fmt: skip
+
+
+def test_what_declares_no_permission_is_roots_in_person(root: Client, lab: RunningLab) -> None:
+    assert root.send("GET", "/cluster/backup-info").status_code == 200
+    refused = Client(lab).send("GET", "/cluster/backup-info")
+    assert (refused.status_code, refused.reason) == (
+        403, "Permission check failed (user != root@pam)",
+    )  # fmt: skip

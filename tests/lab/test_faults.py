@@ -66,7 +66,7 @@ def test_a_held_request_waits_for_release(
 
     asker = threading.Thread(target=ask)
     asker.start()
-    while not control.holds():
+    while asker.is_alive() and not control.holds():
         pass
     assert ("held" in control.state()["dc"]["pools"]) == (when == "after")
     assert control.release(answer=answer) == 1

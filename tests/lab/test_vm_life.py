@@ -281,8 +281,9 @@ def test_a_vm_that_left_ha_at_once_runs_on(root: Client, control: Control) -> No
     root("POST", "/cluster/ha/resources", sid="vm:10000", state="started")
     control.wait(60)
     assert root("GET", f"{VM}/status/current")["status"] == "running"
-    assert root.task("POST", f"{VM}/status/stop") == "OK"
+    root("PUT", "/cluster/ha/resources/vm:10000", state="stopped")
     root("DELETE", "/cluster/ha/resources/vm:10000")
+    control.wait(60)
     refused = root.send("POST", f"{VM}/migrate", target="pve2")
     assert refused.reason == "can't migrate running VM without --online"
     missing = "Configuration file 'nodes/pve2/qemu-server/10000.conf' does not exist"
