@@ -179,7 +179,11 @@ class OutsideChange(Timed):
         elif self.vmid not in (vms if self.action == "delete-vm" else guests):
             raise LabError("lab.no-such-vm", vmid=self.vmid)
         elif self.action == "delete-vm":
-            remove(world, vms[self.vmid])
+            vm = vms[self.vmid]  # with all its disks, those of no configuration too
+            for volume in [one for one in world.cluster.volumes if one.vmid == vm.vmid]:
+                if volume.content == "images":
+                    storages.free(world, volume.volid, vm.node)
+            remove(world, vm)
         else:
             vm = guests[self.vmid]
             vm.config.update(settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.labs import Control
@@ -17,7 +19,7 @@ def volumes(control: Control) -> set[str]:
     return {volume["volid"] for volume in control.state()["dc"]["volumes"]}
 
 
-def running(pve: Client, **settings: object) -> None:
+def running(pve: Client, **settings: Any) -> None:
     assert create(pve, **settings) == "OK"
     assert pve.task("POST", f"{VM}/status/start") == "OK"
 
