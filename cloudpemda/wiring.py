@@ -13,7 +13,7 @@ from cloudpemda.clock import Clock, LabClock, SystemClock, SystemEntropy
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.ledger import open_ledger
-from cloudpemda.ledger.store import database_file
+from cloudpemda.ledger.store import locate
 from cloudpemda.messages import harmless
 from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
@@ -157,10 +157,10 @@ def lab_ledger(directory: Path) -> Path:
     site = load_site(directory)
     if any(settings.endpoints != "lab" for settings in site.info.clusters.values()):
         raise Refused("desk.no-lab", directory=str(directory))
-    file = database_file(site.info.ledger, site.directory)
-    if not file.resolve().is_relative_to(site.directory.resolve()):
-        raise Refused("desk.ledger-elsewhere", file=str(file), directory=str(directory))
-    return file
+    place = locate(site.info.ledger, site.directory)
+    if place.file is None or not place.file.resolve().is_relative_to(site.directory.resolve()):
+        raise Refused("desk.ledger-elsewhere", file=place.name, directory=str(directory))
+    return place.file
 
 
 def forget_ledger(file: Path) -> None:

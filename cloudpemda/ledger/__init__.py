@@ -16,8 +16,8 @@ What always holds here:
 - Where logins count once, asserted names are never believed again (`identity`).
 - What returns has happened and survives a power cut; what raises has changed nothing.
 
-SQLAlchemy lives here and nowhere else. The database is SQLite; the statements keep to what
-PostgreSQL knows as well, and what differs stands in `store` and in the guards of `migrations`.
+SQLAlchemy lives here and nowhere else. The database is SQLite or PostgreSQL: the statements keep
+to what both know, and what differs stands in `databases` and in the guards of `migrations`.
 
 The room knows no cluster, no site files and no texts: limits, chains, address pools and VMIDs that
 are taken are handed in. Whether a person may act is decided before it is called.
@@ -103,9 +103,9 @@ def open_ledger(
     said. Raises UsageError `ledger.url`, Refused `ledger.exposed`, `ledger.newer` or
     `ledger.identity`, Unreachable `ledger.busy` or `ledger.unavailable`.
     """
-    file = store.database_file(url, base)
-    store.prepare(file)
-    database = store.Store(file, clock, entropy)
+    place = store.locate(url, base)
+    store.prepare(place)
+    database = store.Store(place, clock, entropy)
     ledger = Ledger(database, owner or this_process())
     with database.read() as connection:
         found = migrations.version_of(connection)

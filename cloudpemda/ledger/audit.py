@@ -111,7 +111,7 @@ class Audit:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._head = HeadFile(store.file.parent / "audit.head")
+        self._head = HeadFile(store.place.directory / "audit.head")
 
     @contextmanager
     def deed(self, actor: Actor) -> Iterator[Deed]:

@@ -29,7 +29,7 @@ def settle(store: Store, identity: Identity) -> None:
             case "asserted":
                 connection.execute(update(meta).where(meta.c.key == _KEY).values(value=identity))
             case "login" if identity == "asserted":
-                raise Refused("ledger.identity", file=str(store.file))
+                raise Refused("ledger.identity", file=store.place.name)
 
 
 def _remembered(connection: Connection) -> str | None:

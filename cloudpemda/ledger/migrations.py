@@ -39,7 +39,10 @@ def version_of(connection: Connection) -> int:
 
 def _run(connection: Connection, statements: Sequence[str]) -> None:
     for statement in statements:
-        connection.execute(text(statement))
+        # Texts sort as bytes on every database: moments and keys are compared as text.
+        sorting = connection.dialect.name == "postgresql" and statement.startswith("CREATE TABLE")
+        spelt = statement.replace(" TEXT", ' TEXT COLLATE "C"') if sorting else statement
+        connection.execute(text(spelt))
 
 
 _VERSION_TABLE = (
@@ -116,7 +119,15 @@ _V1_GUARDS = {
             BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
         """CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings
             BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
-    )
+    ),
+    "postgresql": (
+        """CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
+        """CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
+        """CREATE TRIGGER postings_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
+    ),
 }
 
 
@@ -129,6 +140,7 @@ def _v1(connection: Connection) -> None:
 _V2 = ("CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",)
 
 _V2_GUARDS = {
+    "postgresql": (),  # its INSERT … ON CONFLICT is an UPDATE to the guards above
     # SQLite replaces a row (INSERT OR REPLACE) without asking the triggers of a deletion.
     "sqlite": (
         """CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
@@ -137,7 +149,7 @@ _V2_GUARDS = {
         """CREATE TRIGGER postings_no_replace BEFORE INSERT ON postings
             WHEN EXISTS (SELECT 1 FROM postings WHERE seq = NEW.seq)
             BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END""",
-    )
+    ),
 }
 
 

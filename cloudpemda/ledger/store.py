@@ -1,51 +1,72 @@
 """The ledger's database: one engine, two kinds of transaction, and faults in our own words.
 
-A write transaction takes the write lock before it reads (`BEGIN IMMEDIATE`), so that what it read
-is still true when it writes. It is durable when it returns: SQLite runs with WAL and
-`synchronous=FULL`. A read transaction sees one moment and blocks nobody.
+A write transaction is alone before it reads, so that what it read is still true when it writes; it
+is durable when it returns. A read transaction sees one moment and blocks nobody. What SQLite and
+PostgreSQL do differently for that stands in `databases`.
 """
 
 import os
-import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, RootTransaction, create_engine, event, make_url
+from sqlalchemy import URL, Connection, RootTransaction, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused, Unreachable, UsageError
+from cloudpemda.ledger.databases import Postgres, Sqlite
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a ledger is: its database, and the directory (0700) of what lies beside it."""
+
+    url: URL
+    directory: Path
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file; None for one on a server."""
+        if self.url.get_backend_name() != "sqlite":
+            return None
+        return self.directory / Path(str(self.url.database)).name
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return str(self.file or self.url.render_as_string(hide_password=True))
+
+
 class Store:
     """The engine with the clock and the dice that the ledger's parts use."""
 
-    def __init__(self, file: Path, clock: Clock, entropy: Entropy) -> None:
-        self.file = file
+    def __init__(self, place: Place, clock: Clock, entropy: Entropy) -> None:
+        self.place = place
         self.clock = clock
         self.entropy = entropy
-        self._engine = _engine(file)
-        # Threads of one process queue here: SQLite's own waiting polls, and is not fair.
+        self._database = Postgres(place.url) if place.file is None else Sqlite(place.file)
+        self._engine = self._database.engine(BUSY_SECONDS)
+        # Threads of one process queue here: a database's own waiting may poll, and not be fair.
         self._turn = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """All or nothing, alone. Raises Unreachable `ledger.busy` or `ledger.unavailable`."""
-        with self._turn, self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._turn, self._transaction(self._database.WRITE) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One moment's view."""
-        with self._transaction("BEGIN") as connection:
+        with self._transaction(self._database.READ) as connection:
             yield connection
 
     @contextmanager
@@ -59,22 +80,22 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: tuple[str, ...]) -> Iterator[Connection]:
         try:
             connection, transaction = self._begun(begin)
             with connection, transaction:
                 yield connection
         except DBAPIError as error:
-            raise _translated(error, self.file) from error
+            raise self._translated(error) from error
 
-    def _begun(self, begin: str) -> tuple[Connection, RootTransaction]:
+    def _begun(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:
         """A transaction that has its lock, and its view of the data.
 
         SQLite's own waiting leaves out some short locks (recovery after a crash, the change to
         WAL, the last one's closing): they are met here, before anything was read or written.
         """
         for attempt in Retrying(
-            retry=retry_if_exception(_is_busy),
+            retry=retry_if_exception(self._is_busy),
             stop=stop_after_delay(BUSY_SECONDS),
             wait=wait_random(0.005, 0.1),
             reraise=True,
@@ -84,55 +105,61 @@ class Store:
                 try:
                     connection.execution_options(ledger_begin=begin)
                     transaction = connection.begin()
-                    connection.exec_driver_sql("SELECT 1 FROM sqlite_schema LIMIT 1")
+                    connection.exec_driver_sql(self._database.LOOK)
                 except BaseException:
                     connection.close()
                     raise
         return connection, transaction
 
+    def _is_busy(self, error: BaseException) -> bool:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        return self._database.is_busy(cause)
 
-def _is_busy(error: BaseException) -> bool:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    name: str = getattr(cause, "sqlite_errorname", "")
-    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-
-
-def _translated(error: DBAPIError, file: Path) -> Exception:
-    """What the caller is told. A broken rule of the schema is our bug and stays what it is."""
-    cause = error.orig
-    name: str = getattr(cause, "sqlite_errorname", "")  # the driver's own errors have none
-    if _is_busy(error):
-        return Unreachable("ledger.busy", file=str(file), cause=name)
-    if not name or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISUSE")):
-        return error
-    return Unreachable("ledger.unavailable", file=str(file), cause=name)
+    def _translated(self, error: DBAPIError) -> Exception:
+        """What the caller is told. A broken rule of the schema is our bug and stays what it is."""
+        cause = self._database.cause(error.orig)
+        if self._is_busy(error):
+            return Unreachable("ledger.busy", file=self.place.name, cause=cause)
+        if not cause:
+            return error
+        return Unreachable("ledger.unavailable", file=self.place.name, cause=cause)
 
 
-def database_file(url: str, base: Path) -> Path:
-    """The file that a site's `ledger:` names, relative to the site. Raises UsageError."""
+def locate(url: str, base: Path) -> Place:
+    """The place that a site's `ledger:` names; a relative file is relative to the site.
+
+    A ledger on a server keeps its head file and its lock in the site's `var`. Raises UsageError
+    `ledger.url`, or `ledger.url-password` for a secret in a file that is no secret.
+    """
     try:
         parsed: URL = make_url(url)
     except ArgumentError:
         raise UsageError("ledger.url", url="…") from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or ":" in parsed.database:
-        raise UsageError("ledger.url", url=parsed.render_as_string(hide_password=True))
-    return base / parsed.database
+    shown = parsed.render_as_string(hide_password=True)
+    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        if parsed.password is not None or "password" in parsed.query:
+            raise UsageError("ledger.url-password", url=shown)
+        return Place(parsed, base / "var")
+    if parsed.drivername != "sqlite" or not parsed.database or ":" in parsed.database:
+        raise UsageError("ledger.url", url=shown)
+    return Place(parsed, (base / parsed.database).parent)
 
 
-def prepare(file: Path) -> None:
+def prepare(place: Place) -> None:
     """Make the ledger's file (0600) and directory (0700) where they are absent.
 
     Raises Refused `ledger.exposed` for what others may read or replace, Unreachable
     `ledger.unavailable` where it cannot be made.
     """
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-        _refuse_exposed(file.parent, stat.S_IWGRP | stat.S_IWOTH)
-        _refuse_exposed(file, stat.S_IRWXG | stat.S_IRWXO)
+        place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.file is not None:
+            os.close(os.open(place.file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            _refuse_exposed(place.file, stat.S_IRWXG | stat.S_IRWXO)
+        _refuse_exposed(place.directory, stat.S_IWGRP | stat.S_IWOTH)
     except OSError as error:
         raise Unreachable(
-            "ledger.unavailable", file=str(file), cause=os.strerror(error.errno or 0)
+            "ledger.unavailable", file=place.name, cause=os.strerror(error.errno or 0)
         ) from error
 
 
@@ -142,26 +169,3 @@ def _refuse_exposed(path: Path, forbidden: int) -> None:
         raise Refused(
             "ledger.exposed", path=str(path), mode=oct(stat.S_IMODE(mode)), less=oct(forbidden)
         )
-
-
-def _engine(file: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(file)),
-        connect_args={"timeout": BUSY_SECONDS},
-        pool_size=4,
-        max_overflow=-1,  # a reader never waits for a connection
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-        # The driver's own transaction control is off: `_begin` says when one starts, and how.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options()["ledger_begin"])
-
-    return engine

@@ -149,8 +149,16 @@ TEXTS: dict[str, Text] = {
     "ledger.url": Text(
         en="{url} is not a ledger that this version can open",
         id="{url} bukan buku besar (ledger) yang dapat dibuka versi ini",
-        next_en="Write `ledger: sqlite:///var/ledger.sqlite3` in site.yaml.",
-        next_id="Tulis `ledger: sqlite:///var/ledger.sqlite3` di site.yaml.",
+        next_en="Write sqlite:///var/ledger.sqlite3 or postgresql+psycopg://USER@HOST/NAME in "
+        "site.yaml (ledger).",
+        next_id="Tulis sqlite:///var/ledger.sqlite3 atau postgresql+psycopg://USER@HOST/NAMA di "
+        "site.yaml (ledger).",
+    ),
+    "ledger.url-password": Text(
+        en="{url} has a password in it: site.yaml is no place for secrets",
+        id="{url} memuat kata sandi: site.yaml bukan tempat rahasia",
+        next_en="Take it out; give it by PGPASSFILE, ~/.pgpass or PGPASSWORD.",
+        next_id="Hapus dari sana; berikan lewat PGPASSFILE, ~/.pgpass atau PGPASSWORD.",
     ),
     "ledger.exposed": Text(
         en="{path} is open to other users (mode {mode})",

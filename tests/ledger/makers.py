@@ -26,8 +26,8 @@ from cloudpemda.request.spec import (
 from cloudpemda.rules.quota import Link
 from cloudpemda.site.models import Network, PublicAddresses
 from cloudpemda.units import Cores, Instant, MiB
+from tests.ledger.databases import ledger_url
 
-URL = "sqlite:///var/ledger.sqlite3"
 START = Instant(datetime(2026, 11, 20, 1, tzinfo=UTC))
 SITI = Actor("siti", "Siti Rahmawati", "requester")
 BUDI = Actor("budi", "Budi Santoso", "approver")
@@ -51,7 +51,9 @@ class ManualClock:
 def open_at(
     base: Path, clock: ManualClock | None = None, seed: int = 1, identity: Identity = "login"
 ) -> Ledger:
-    return open_ledger(URL, base, clock or ManualClock(), SeededEntropy(seed), identity=identity)
+    return open_ledger(
+        ledger_url(base), base, clock or ManualClock(), SeededEntropy(seed), identity=identity
+    )
 
 
 def vm(name: str = "db", count: int = 2, *, public: bool = False, memory: int = 8192) -> VmSpec:

@@ -1,20 +1,21 @@
 """The audit log: every deed has its entry, and no entry can be changed unseen."""
 
 import json
-import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
 
 from cloudpemda.errors import Incomplete, Refused
 from cloudpemda.ledger import Ledger
 from cloudpemda.messages import Lang, explain
+from tests.ledger.databases import SERVER, behind_its_back, rows, tamper
 from tests.ledger.makers import (
     BUDI,
     OPERATOR,
@@ -32,7 +33,6 @@ from tests.ledger.makers import (
 )
 
 HEAD = Path("var/audit.head")
-DATABASE = Path("var/ledger.sqlite3")
 
 
 @pytest.fixture
@@ -46,15 +46,6 @@ def lived(ledger: Ledger, tmp_path: Path) -> Path:
     assert len(ledger.audit.log()) == 12
     assert ledger.audit.verify() == ()
     return tmp_path
-
-
-def tamper(base: Path, *statements: str) -> None:
-    """Do to the database what somebody with the file could do: the guards are taken off."""
-    with closing(sqlite3.connect(base / DATABASE)) as connection, connection:
-        for name in ("audit_no_update", "audit_no_delete"):
-            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount != 0, statement
 
 
 def found(base: Path) -> list[tuple[str, int]]:
@@ -159,21 +150,26 @@ def test_neither_the_document_nor_a_key_stands_in_the_log(ledger: Ledger) -> Non
 
 # -- what can be found -----------------------------------------------------------------------
 def test_the_database_itself_refuses_to_change_or_delete(lived: Path) -> None:
-    with closing(sqlite3.connect(lived / DATABASE)) as connection:
-        connection.execute(
+    with behind_its_back(lived) as connection:
+        connection.exec_driver_sql(
             "INSERT INTO postings SELECT coalesce(max(seq), 0) + 1, '', 'o', 'R-2026-0001', 'i', "
             "'d', 1, 0 FROM postings"
         )
-        for statement in (
-            "UPDATE audit SET login = 'x' WHERE seq = 3",
-            "DELETE FROM audit WHERE seq = 3",
-            "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 3",
-            "UPDATE postings SET held = 0",
-            "DELETE FROM postings",
-            "INSERT OR REPLACE INTO postings SELECT * FROM postings",
-        ):
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                connection.execute(statement)
+    again = (
+        "INSERT INTO {0} SELECT * FROM {0} ON CONFLICT (seq) DO UPDATE SET at = ''"
+        if SERVER
+        else "INSERT OR REPLACE INTO {0} SELECT * FROM {0}"
+    )
+    for statement in (
+        "UPDATE audit SET login = 'x' WHERE seq = 3",
+        "DELETE FROM audit WHERE seq = 3",
+        again.format("audit"),
+        "UPDATE postings SET held = 0",
+        "DELETE FROM postings",
+        again.format("postings"),
+    ):
+        with pytest.raises(DBAPIError, match="append-only"), behind_its_back(lived) as connection:
+            connection.exec_driver_sql(statement)
 
 
 @pytest.mark.parametrize("column", ["at", "login", "person", "role", "action", "opd", "subject"])
@@ -312,25 +308,22 @@ def rehash(base: Path, seq: int, *, only: bool) -> None:
     import hashlib
 
     tamper(base, f"UPDATE audit SET login = 'forged' WHERE seq = {seq}")  # noqa: S608
-    with closing(sqlite3.connect(base / DATABASE)) as connection, connection:
+    entries = rows(
+        base,
+        "SELECT seq, at, login, person, role, action, opd, subject, details, previous "  # noqa: S608
+        f"FROM audit WHERE seq >= {seq} ORDER BY seq",
+    )
+    with behind_its_back(base) as connection:
         previous: str | None = None
-        for row in rows(connection, seq):
+        for row in entries:
             content = list(row)
             if previous is not None:
                 content[-1] = previous
             text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
             previous = hashlib.sha256(text.encode()).hexdigest()
             connection.execute(
-                "UPDATE audit SET previous = ?, hash = ? WHERE seq = ?",
-                (content[-1], previous, row[0]),
+                sql("UPDATE audit SET previous = :previous, hash = :hash WHERE seq = :seq"),
+                {"previous": content[-1], "hash": previous, "seq": row[0]},
             )
             if only:
                 return
-
-
-def rows(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[object, ...]]:
-    yield from connection.execute(
-        "SELECT seq, at, login, person, role, action, opd, subject, details, previous "
-        "FROM audit WHERE seq >= ? ORDER BY seq",
-        (seq,),
-    ).fetchall()

@@ -1,10 +1,8 @@
 """Twenty processes at once: what may happen once happens once, and nothing goes over a limit."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from cloudpemda.ledger import RequestState, migrations
 from cloudpemda.rules.quota import Balance
 from tests.ledger import workers
+from tests.ledger.databases import rows
 from tests.ledger.makers import SITI, applying, approve, chain, open_at, vm, workload
 from tests.ledger.workers import CROWD, DONE, at_once
 
@@ -29,10 +28,7 @@ def sound(base: Path) -> None:
 
 def test_a_new_ledger_is_made_once(crowd: ProcessPoolExecutor, tmp_path: Path) -> None:
     assert at_once(crowd, workers.open_only, tmp_path) == ["0"] * CROWD
-    with closing(sqlite3.connect(tmp_path / "var/ledger.sqlite3")) as connection:
-        assert connection.execute("SELECT count(*) FROM schema_version").fetchone() == (
-            migrations.NEWEST,
-        )
+    assert rows(tmp_path, "SELECT count(*) FROM schema_version") == [(migrations.NEWEST,)]
     sound(tmp_path)
 
 

@@ -21,13 +21,16 @@ from cloudpemda.saga import (
     TransitionUndefined,
     Work,
 )
-from tests.ledger.makers import URL, ManualClock, applying, workload
+from tests.ledger.databases import ledger_url
+from tests.ledger.makers import ManualClock, applying, workload
 
 ELSEWHERE = Owner("another-host", "boot", 1, 1)
 
 
 def opened(base: Path, clock: ManualClock, owner: Owner, seed: int = 7) -> Ledger:
-    return open_ledger(URL, base, clock, SeededEntropy(seed), identity="login", owner=owner)
+    return open_ledger(
+        ledger_url(base), base, clock, SeededEntropy(seed), identity="login", owner=owner
+    )
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ from sqlalchemy import create_engine, inspect
 from cloudpemda.clock import SeededEntropy
 from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, UsageError
 from cloudpemda.ledger import Identity, Ledger, migrations, open_ledger, schema, store
-from cloudpemda.ledger.store import database_file
+from cloudpemda.ledger.store import locate
+from tests.ledger.databases import SQLITE
 from tests.ledger.makers import SITI, ManualClock, applying, open_at, workload
 
 FILE = Path("var/ledger.sqlite3")
+pytestmark = pytest.mark.sqlite
 
 
 def test_the_file_is_ours_alone(ledger: Ledger, tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     [
         "sqlite://",
         "sqlite:///:memory:",
-        "postgresql+psycopg://cloudpemda:hunter2@db.example.go.id/ledger",
+        "mysql://cloudpemda:hunter2@db.example.go.id/ledger",
         "not a url",
         "sqlite:///file:x?mode=ro&uri=true",
     ],
@@ -62,10 +64,18 @@ def test_other_databases_are_refused_without_their_password(tmp_path: Path, url:
     assert "hunter2" not in f"{refusal.value} {refusal.value.faults}"
 
 
+def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://cloudpemda:hunter2@db.example.go.id/ledger"
+    with pytest.raises(UsageError) as refusal:
+        open_ledger(url, tmp_path, ManualClock(), SeededEntropy(1), identity="login")
+    assert refusal.value.code == "ledger.url-password"
+    assert "hunter2" not in f"{refusal.value} {refusal.value.faults}"
+
+
 def test_relative_files_are_the_sites_and_absolute_ones_stay() -> None:
     base = Path("/srv/site")
-    assert database_file("sqlite:///var/l.sqlite3", base) == Path("/srv/site/var/l.sqlite3")
-    assert database_file("sqlite:////data/l.sqlite3", base) == Path("/data/l.sqlite3")
+    assert locate("sqlite:///var/l.sqlite3", base).file == Path("/srv/site/var/l.sqlite3")
+    assert locate("sqlite:////data/l.sqlite3", base).file == Path("/data/l.sqlite3")
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -136,7 +146,7 @@ def test_a_writer_that_never_ends_is_unreachable_not_a_crash(
 
 def test_deeds_are_durable_and_constraints_are_on(ledger: Ledger, tmp_path: Path) -> None:
     """What SQLite would not do by itself."""
-    database = store.Store(tmp_path / FILE, ManualClock(), SeededEntropy(1))
+    database = store.Store(locate(SQLITE, tmp_path), ManualClock(), SeededEntropy(1))
     with database.read() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -147,7 +157,7 @@ def test_deeds_are_durable_and_constraints_are_on(ledger: Ledger, tmp_path: Path
 
 
 def test_an_error_in_a_deed_takes_all_of_it_back(ledger: Ledger, tmp_path: Path) -> None:
-    database = store.Store(tmp_path / FILE, ManualClock(), SeededEntropy(1))
+    database = store.Store(locate(SQLITE, tmp_path), ManualClock(), SeededEntropy(1))
 
     def deed() -> None:
         with database.write() as connection:

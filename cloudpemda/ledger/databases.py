@@ -1,0 +1,114 @@
+"""What SQLite and PostgreSQL do differently: engines, how a transaction begins, whose fault it is.
+
+SQLite runs with WAL and `synchronous=FULL`; a writer takes the write lock before it reads (`BEGIN
+IMMEDIATE`). On PostgreSQL a writer waits for one advisory lock of the database: READ COMMITTED
+then shows each statement all that earlier writers committed, and nobody else can change it.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+WRITERS = 0x636C7064  # the advisory lock of those who write: "clpd"
+CONNECTIONS = 4
+
+
+class Database(Protocol):
+    """How one kind of database is driven."""
+
+    WRITE: tuple[str, ...]  # statements that begin a transaction which is alone
+    READ: tuple[str, ...]  # … and one that sees a single moment
+    LOOK: str  # cheapest statement that needs the lock
+
+    def engine(self, busy_seconds: float) -> Engine: ...
+
+    def is_busy(self, error: BaseException | None) -> bool:
+        """Whether another one's lock was in the way."""
+        ...
+
+    def cause(self, error: BaseException | None) -> str:
+        """The name of what went wrong outside of us; empty for a fault of ours."""
+        ...
+
+
+def _begin(connection: Connection) -> None:
+    for statement in connection.get_execution_options()["ledger_begin"]:
+        connection.exec_driver_sql(statement)
+
+
+class Sqlite:
+    """One file."""
+
+    WRITE = ("BEGIN IMMEDIATE",)
+    READ = ("BEGIN",)
+    LOOK = "SELECT 1 FROM sqlite_schema LIMIT 1"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def engine(self, busy_seconds: float) -> Engine:
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._file)),
+            connect_args={"timeout": busy_seconds},
+            pool_size=CONNECTIONS,
+            max_overflow=-1,  # a reader never waits for a connection
+            hide_parameters=True,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+            # The driver's own transaction control is off: `_begin` says when one starts, and how.
+            connection.isolation_level = None
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def is_busy(self, error: BaseException | None) -> bool:
+        return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+    def cause(self, error: BaseException | None) -> str:
+        name = _name(error)  # the driver's own errors have none
+        ours = ("SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISUSE")
+        return "" if name.startswith(ours) else name
+
+
+def _name(error: BaseException | None) -> str:
+    return str(getattr(error, "sqlite_errorname", ""))
+
+
+class Postgres:
+    """A database on a server. Its password comes from PGPASSWORD, PGPASSFILE or ~/.pgpass."""
+
+    WRITE = ("BEGIN", f"SELECT pg_advisory_xact_lock({WRITERS})")
+    READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+    LOOK = "SELECT 1"
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+
+    def engine(self, busy_seconds: float) -> Engine:
+        limit = f"-c lock_timeout={max(1, int(busy_seconds * 1000))} -c synchronous_commit=on"
+        engine = create_engine(
+            self._url.update_query_dict({"options": limit}),
+            connect_args={"autocommit": True, "connect_timeout": 10},
+            pool_size=CONNECTIONS,
+            max_overflow=-1,
+            pool_pre_ping=True,  # a server may have been restarted since
+            hide_parameters=True,
+        )
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def is_busy(self, error: BaseException | None) -> bool:
+        return getattr(error, "sqlstate", None) == "55P03"  # lock_not_available
+
+    def cause(self, error: BaseException | None) -> str:
+        state = getattr(error, "sqlstate", None)
+        if state is None:  # no answer at all: refused, cut off
+            return type(error).__name__ if isinstance(error, Exception) else ""
+        return "" if state[:2] in {"22", "23", "42", "P0"} else f"SQLSTATE {state}"

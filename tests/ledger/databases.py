@@ -1,0 +1,71 @@
+"""On which database the ledger's tests run: a SQLite file each, or a database each on a server.
+
+With `CLOUDPEMDA_TEST_POSTGRES` (the URL of a server's maintenance database) every test's ledger
+is a database of its own there. Tests that look into SQLite's file are marked `sqlite`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from cloudpemda.ledger.store import locate
+
+SQLITE = "sqlite:///var/ledger.sqlite3"
+SERVER = os.environ.get("CLOUDPEMDA_TEST_POSTGRES")
+GUARDS = (
+    ("audit_no_change ON audit", "postings_no_change ON postings")
+    if SERVER
+    else (
+        "audit_no_update", "audit_no_delete", "audit_no_replace",
+        "postings_no_update", "postings_no_delete", "postings_no_replace",
+    )
+)  # fmt: skip
+
+
+def ledger_url(base: Path) -> str:
+    """The ledger of the site in `base`; on a server its database is made at first."""
+    if SERVER is None:
+        return SQLITE
+    name = "t" + hashlib.sha256(str(base).encode()).hexdigest()[:20]
+    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except (ProgrammingError, IntegrityError) as error:
+        if getattr(error.orig, "sqlstate", None) not in {"42P04", "23505"}:  # it is there
+            raise
+    finally:
+        server.dispose()
+    return make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def behind_its_back(base: Path) -> Iterator[Connection]:
+    """A transaction on the ledger's database, past the program."""
+    place = locate(ledger_url(base), base)
+    url = place.url if place.file is None else f"sqlite:///{place.file}"
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def tamper(base: Path, *statements: str) -> None:
+    """Do to the database what somebody with its password could do: the guards are taken off."""
+    with behind_its_back(base) as connection:
+        for guard in GUARDS:
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {guard}"))
+        for statement in statements:
+            assert connection.execute(text(statement)).rowcount != 0, statement
+
+
+def rows(base: Path, query: str) -> Sequence[Sequence[object]]:
+    with behind_its_back(base) as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
