@@ -30,6 +30,7 @@ from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
+from cloudpemda.ledger.intake import Intake, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.quota import QuotaBook
@@ -47,10 +48,12 @@ __all__ = [
     "InstanceRecord",
     "InstanceState",
     "Instances",
+    "Intake",
     "JournalBook",
     "Ledger",
     "NicRecord",
     "Owner",
+    "Paper",
     "Pools",
     "QuotaBook",
     "RequestRecord",
@@ -61,6 +64,7 @@ __all__ = [
     "SagaRecord",
     "SagaState",
     "Submission",
+    "Taken",
     "Wanted",
     "open_ledger",
 ]
@@ -73,6 +77,7 @@ class Ledger:
         self._store = database
         self.audit = Audit(database)
         self.requests = Requests(database, self.audit)
+        self.intake = Intake(database)
         self.quota = QuotaBook(database)
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)

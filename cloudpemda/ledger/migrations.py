@@ -159,5 +159,17 @@ def _v2(connection: Connection) -> None:
     _run(connection, _V2_GUARDS[connection.dialect.name])
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2)
+_V3 = (
+    """CREATE TABLE intake (
+        number TEXT NOT NULL PRIMARY KEY REFERENCES requests (number), file TEXT NOT NULL,
+        spec_hash TEXT NOT NULL, at TEXT NOT NULL)""",
+)
+
+
+def _v3(connection: Connection) -> None:
+    """Which document of the inbox was taken last."""
+    _run(connection, _V3)
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3)
 NEWEST = len(_MIGRATIONS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import quota
+from cloudpemda.ledger import intake, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.schema import approvals, instances, requests, revisions
 from cloudpemda.ledger.states import REQUEST, InstanceState, RequestEvent, RequestState, after
@@ -84,31 +84,43 @@ class Requests:
         self._audit = audit
 
     # -- handing in and deciding ---------------------------------------------------------------
-    def submit(self, spec: WorkloadSpec, source_text: str, actor: Actor) -> Submission:
+    def submit(
+        self,
+        spec: WorkloadSpec,
+        source_text: str,
+        actor: Actor,
+        *,
+        paper: intake.Paper | None = None,
+    ) -> Submission:
         """Take in a valid document. The same content again changes nothing.
 
-        A changed document is a new revision: it voids an approval and returns its hold. Raises
-        Refused `request.change-not-yet` for a change to a workload that is being made or lives.
+        A changed document is a new revision: it voids an approval and returns its hold. `paper`
+        is the inbox file that it lay in, remembered in the same transaction. Raises Refused
+        `request.change-not-yet` for a change to a workload that is being made or lives.
         """
         with self._audit.deed(actor) as deed:
-            row = _find(deed.connection, spec.key)
-            if row is None:
-                return self._first(deed, spec, source_text)
-            state = RequestState(row.state)
-            same = _spec_hash(deed.connection, row) == spec.spec_hash
-            if same and state not in _FINAL_UNCHANGED:
-                return Submission(row.number, row.revision, False, state)
-            if state in _UNDER_WAY:
-                raise Refused(
-                    "request.change-not-yet", key=spec.key, number=row.number, state=state.value
-                )
-            _void(deed, row)
-            revision = row.revision + 1
-            _write_revision(deed, row.number, revision, spec, source_text)
-            reached = _move(
-                deed, row, RequestEvent.REVISE, revision=revision, spec_hash=spec.spec_hash
+            submission = self._submitted(deed, spec, source_text)
+            if paper is not None:
+                intake.remember(deed, submission.number, submission.revision, spec, paper)
+            return submission
+
+    def _submitted(self, deed: Deed, spec: WorkloadSpec, source_text: str) -> Submission:
+        row = _find(deed.connection, spec.key)
+        if row is None:
+            return self._first(deed, spec, source_text)
+        state = RequestState(row.state)
+        same = _spec_hash(deed.connection, row) == spec.spec_hash
+        if same and state not in _FINAL_UNCHANGED:
+            return Submission(row.number, row.revision, False, state)
+        if state in _UNDER_WAY:
+            raise Refused(
+                "request.change-not-yet", key=spec.key, number=row.number, state=state.value
             )
-            return Submission(row.number, revision, True, reached)
+        _void(deed, row)
+        revision = row.revision + 1
+        _write_revision(deed, row.number, revision, spec, source_text)
+        reached = _move(deed, row, RequestEvent.REVISE, revision=revision, spec_hash=spec.spec_hash)
+        return Submission(row.number, revision, True, reached)
 
     def _first(self, deed: Deed, spec: WorkloadSpec, source_text: str) -> Submission:
         number = _next_number(deed)

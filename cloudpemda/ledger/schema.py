@@ -71,6 +71,15 @@ revisions = Table(
     Column("at", Moment, nullable=False),
 )
 
+intake = Table(
+    "intake",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("file", Text, nullable=False),  # in its OPD's folder, as it was called then
+    Column("spec_hash", Text, nullable=False),  # of the last document taken from there
+    Column("at", Moment, nullable=False),
+)
+
 approvals = Table(
     "approvals",
     metadata,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import Submission
+from cloudpemda.ledger import Actor, Paper, Submission
 from cloudpemda.request import WorkloadSpec, placed, read_bytes
 from cloudpemda.rules import Verdict
 from cloudpemda.rules.policy import may_ask
@@ -33,15 +33,31 @@ def submit_file(desk: Desk, file: Path) -> Submitted:
     data = read_regular(file)
     spec = read_bytes(data, str(file), desk.site.catalogue.flavors)
     actor = desk.act("requester", "operator", opd=spec.opd)
+    return hand_in(desk, spec, data, str(file), actor)
+
+
+def hand_in(
+    desk: Desk,
+    spec: WorkloadSpec,
+    data: bytes,
+    name: str,
+    actor: Actor,
+    paper: Paper | None = None,
+) -> Submitted:
+    """Judge and record a document that was read; `name` is what faults call it.
+
+    Whether the actor may ask for this OPD is the caller's question. Raises Refused where policy
+    or quota says no.
+    """
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
     if not verdict.allowed:
-        faults = placed(verdict.faults, data, str(file))
-        raise Refused("request.not-allowed", *faults, key=spec.key, file=str(file))
+        faults = placed(verdict.faults, data, name)
+        raise Refused("request.not-allowed", *faults, key=spec.key, file=name)
     judged = quota_verdict(desk, spec)
     if not judged.allowed:
         raise Refused("quota.exceeded", *judged.faults, subject=spec.key, opd=spec.opd)
-    submission = desk.ledger.requests.submit(spec, data.decode(), actor)
-    return Submitted(str(file), spec.key, submission, (*verdict.warnings, *judged.warnings))
+    submission = desk.ledger.requests.submit(spec, data.decode(), actor, paper=paper)
+    return Submitted(name, spec.key, submission, (*verdict.warnings, *judged.warnings))
 
 
 def quota_verdict(desk: Desk, spec: WorkloadSpec) -> Verdict:

@@ -1,0 +1,75 @@
+"""What was taken from the inbox: per request the last document, by its meaning and its file.
+
+A file stays where it was put, and is looked at again and again. It is handed in once: a request
+that was withdrawn, that expired or that was changed by another way since must not come back
+because its old file still lies there. Only a document that means something else than the last
+one taken is news.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+
+from cloudpemda.ledger.audit import Deed
+from cloudpemda.ledger.schema import intake, requests
+from cloudpemda.ledger.store import Store
+from cloudpemda.request.spec import WorkloadSpec
+from cloudpemda.units import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A file in the inbox, and whose it is."""
+
+    file: str  # in its OPD's folder
+    owner: int  # uid
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The last document that the inbox handed in for a request."""
+
+    number: str
+    file: str
+    spec_hash: str
+    at: Instant
+
+
+class Intake:
+    """The book of what was taken. It is written by `Requests.submit`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def taken(self) -> Mapping[str, Taken]:
+        """By the request's key (`dinkes/simrs`)."""
+        query = select(intake, requests.c.opd, requests.c.name).join(
+            requests, requests.c.number == intake.c.number
+        )
+        with self._store.read() as connection:
+            return {
+                f"{row.opd}/{row.name}": Taken(row.number, row.file, row.spec_hash, row.at)
+                for row in connection.execute(query)
+            }
+
+
+def remember(deed: Deed, number: str, revision: int, spec: WorkloadSpec, paper: Paper) -> None:
+    """That this document was handed in from this file, on behalf of the requester it names."""
+    values = {"file": paper.file, "spec_hash": spec.spec_hash, "at": deed.now}
+    known = deed.connection.execute(
+        update(intake).where(intake.c.number == number).values(values)
+    ).rowcount
+    if not known:
+        deed.connection.execute(insert(intake).values(number=number, **values))
+    deed.record(
+        "inbox.take",
+        spec.opd,
+        number,
+        key=spec.key,
+        revision=revision,
+        spec_hash=spec.spec_hash,
+        file=f"{spec.opd}/{paper.file}",
+        owner=paper.owner,
+        on_behalf_of=spec.requester.name,
+    )

@@ -1,0 +1,64 @@
+"""What the inbox remembers of the documents that it took, in the deed that takes them."""
+
+from pathlib import Path
+
+import pytest
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import Actor, Ledger, Paper
+from tests.ledger.makers import SITI, applying, open_at, revised, workload
+
+INBOX = Actor("system", "cloudpemda", "requester")
+PAPER = Paper("simrs.yaml", 4_294_967_294)
+
+
+def test_a_document_is_remembered_with_the_deed_that_took_it(ledger: Ledger) -> None:
+    spec = workload()
+    taken = ledger.requests.submit(spec, "text", INBOX, paper=PAPER)
+
+    known = ledger.intake.taken()["dinkes/simrs"]
+    assert (known.number, known.file, known.spec_hash) == (
+        taken.number, "simrs.yaml", spec.spec_hash,
+    )  # fmt: skip
+    entry = ledger.audit.log(action="inbox.take")[0]
+    assert (entry.actor, entry.opd, entry.subject) == (INBOX, "dinkes", taken.number)
+    assert entry.details == {
+        "key": "dinkes/simrs",
+        "revision": 1,
+        "spec_hash": spec.spec_hash,
+        "file": "dinkes/simrs.yaml",
+        "owner": PAPER.owner,
+        "on_behalf_of": "Siti Rahmawati",
+    }
+    assert ledger.audit.verify() == ()
+
+
+def test_the_newest_document_and_file_are_what_counts(ledger: Ledger) -> None:
+    ledger.requests.submit(workload(), "text", INBOX, paper=PAPER)
+    ledger.requests.submit(revised(workload()), "more", INBOX, paper=Paper("baru.yaml", 7))
+    known = ledger.intake.taken()
+    assert list(known) == ["dinkes/simrs"]
+    assert known["dinkes/simrs"].file == "baru.yaml"
+    assert known["dinkes/simrs"].spec_hash == revised(workload()).spec_hash
+
+
+def test_what_another_way_handed_in_is_remembered_without_a_revision(ledger: Ledger) -> None:
+    ledger.requests.submit(workload(), "text", SITI)
+    again = ledger.requests.submit(workload(), "text", INBOX, paper=PAPER)
+    assert (again.revision, again.changed) == (1, False)
+    assert list(ledger.intake.taken()) == ["dinkes/simrs"]
+    assert ledger.requests.get("dinkes/simrs").submitted_by == SITI
+
+
+def test_a_refused_document_is_not_remembered(ledger: Ledger) -> None:
+    applying(ledger, workload())
+    with pytest.raises(Refused, match=r"request\.change-not-yet"):
+        ledger.requests.submit(revised(workload()), "more", INBOX, paper=PAPER)
+    assert ledger.intake.taken() == {}
+    assert ledger.audit.log(action="inbox.take") == ()
+
+
+def test_what_never_lay_in_the_inbox_is_not_in_its_book(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.requests.submit(workload(), "text", SITI)
+    with open_at(tmp_path) as again:
+        assert again.intake.taken() == {}
