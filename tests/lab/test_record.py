@@ -102,6 +102,54 @@ def test_no_address_is_left_and_the_same_one_gets_the_same_word(address: Any) ->
     assert said.split(" ")[1] == said.split(" ")[5]
 
 
+ANSWERS: list[object] = [
+    [{"type": "cluster", "name": "kartini"}, {"type": "node", "name": "srv-kartini"}],
+    [{"userid": "wulan@ldap-kartini", "tokens": [{"tokenid": "laptop-wulan"}], "groups": "RSUD-1"}],
+    [{"groupid": "RSUD-1", "users": "wulan@ldap-kartini"}],
+    {"tokens": {"meja-wulan": {"privsep": 1}}},
+    [{"realm": "ldap-kartini", "type": "ldap"}, {"realm": "pam", "type": "pam"}],
+    {"type": "ldap", "server1": "ldap1.kartini.go.id", "filter": "(o=kartini)"},
+    [{"poolid": "opd-kartini"}],
+    [{"path": "/pool/opd-kartini", "ugid": "RSUD-1", "type": "group", "roleid": "PeranWulan"}],
+    [{"roleid": "PeranWulan"}, {"roleid": "PVEAdmin"}],
+    {"http_proxy": "http://wulan:rahasia@proxy.kartini.go.id:3128", "allowed-tags": ["wulan"],
+     "webauthn": {"rp": "pve.kartini.go.id", "origin": "https://pve.kartini.go.id:8006"}},
+    {"name": "db-wulan", "memory": "512", "args": "-name wulan",
+     "scsi0": "nas-kartini:100/vm-100-disk-0.qcow2,serial=WULAN1,size=1G",
+     "smbios1": "uuid=12345678-1234-1234-1234-123456789abc,serial=V1VMQU4=,base64=1",
+     "ide2": "nas-kartini:iso/kartini.iso,media=cdrom"},
+    [{"name": "sebelum-wulan", "snaptime": 1}, {"name": "current"}],
+    [{"storage": "nas-kartini", "type": "rbd", "monhost": "10.77.0.9:6789", "pool": "kartini"}],
+    [{"storage": "san", "target": "iqn.2026-01.id.go.kartini:san", "portal": "10.77.0.8:3260"}],
+    {"iface": "vmbr1", "comments": "punya Wulan"},
+    [{"id": "job-wulan", "schedule": "01:00", "pool": "opd-kartini", "storage": "nas-kartini"}],
+    [{"group": "grup-wulan"}, {"name": "pc-wulan", "cidr": "10.77.0.7"}, {"name": "set-wulan"}],
+    [{"zone": "zwulan", "peers": "10.77.1.1,10.77.1.2"}, {"vnet": "vwulan", "zone": "zwulan"}],
+    [{"upid": "UPID:srv-kartini:01:02:03:download:kartini.iso:wulan@ldap-kartini!laptop-wulan:"}],
+    [{"n": 1, "t": "INFO: from srv-kartini.kartini.go.id via 10.77.0.1:8006 to opd-kartini"}],
+]  # fmt: skip
+
+
+def test_no_name_that_somebody_gave_is_left_anywhere() -> None:
+    disguise = Disguise(["srv-kartini"])
+    for answer in ANSWERS:
+        disguise.learn(answer)
+    told = [disguise.apply(answer) for answer in ANSWERS]
+    text = json.dumps(told).lower()
+    secret = ("kartini", "wulan", "rahasia", "10.77.", "v1vm", "123456789abc", "rsud-1", "go.id")
+    assert [word for word in secret if word in text] == []
+    assert told[2] == [{"groupid": "group1", "users": "user1@realm1"}]
+    assert told[6:9] == [
+        [{"poolid": "pool1"}],
+        [{"path": "/pool/pool1", "ugid": "group1", "type": "group", "roleid": "role1"}],
+        [{"roleid": "role1"}, {"roleid": "PVEAdmin"}],
+    ]
+    assert told[11] == [{"name": "snapshot1", "snaptime": 1}, {"name": "current"}]
+    assert told[18] == [{"upid": "UPID:pve1:01:02:03:download:file1.iso:user1@realm1!token1:"}]
+    assert disguise.path("/pools/opd-kartini") == "/pools/pool1"
+    assert disguise.path("/cluster/backup/job-wulan") == "/cluster/backup/job1"
+
+
 @pytest.mark.parametrize(
     ("key", "text", "said"),
     [
