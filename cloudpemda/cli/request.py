@@ -37,8 +37,9 @@ def check(frame: "Frame", files: tuple[Path, ...]) -> None:
 
 @request.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--allow-retire", is_flag=True, help="A change may take VMs or disks away.")
 @click.pass_obj
-def submit(frame: "Frame", files: tuple[Path, ...]) -> None:
+def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
     """Check FILES and hand them in; holds nothing. A faulty one stops no other."""
     from cloudpemda.cli.tables import submissions
     from cloudpemda.usecases.submit import submit_file
@@ -47,7 +48,7 @@ def submit(frame: "Frame", files: tuple[Path, ...]) -> None:
     with frame.desk() as desk:
         for file in files:
             try:
-                done.append(submit_file(desk, file))
+                done.append(submit_file(desk, file, allow_retire=allow_retire))
             except CloudpemdaError as error:
                 faults.extend(error.faults)
                 codes.append(error.exit_code)
@@ -73,7 +74,7 @@ def list_(frame: "Frame", opd: str | None, state: str | None) -> None:
 @click.option("--offline", is_flag=True, help="Do not ask the clusters: no offer.")
 @click.pass_obj
 def show(frame: "Frame", key: str, offline: bool) -> None:
-    """One request with its history and, while it is pending, the offer to decide on."""
+    """One request with what it changes, its history and, while it waits, the offer to decide on."""
     from cloudpemda.cli.tables import request_page
     from cloudpemda.usecases.look import request_view
 
@@ -107,7 +108,8 @@ def deny(frame: "Frame", key: str, reason: str) -> None:
 
     with frame.desk() as desk:
         record = use_case(desk, key, reason)
-    frame.finish(record, lambda out: out.print(frame.say("request.denied", key=record.key)))
+    code = "request.denied" if record.proposal is None else "request.change-denied"
+    frame.finish(record, lambda out: out.print(frame.say(code, key=record.key)))
 
 
 @request.command()
@@ -120,4 +122,5 @@ def withdraw(frame: "Frame", key: str, reason: str | None) -> None:
 
     with frame.desk() as desk:
         record = use_case(desk, key, reason)
-    frame.finish(record, lambda out: out.print(frame.say("request.was-withdrawn", key=record.key)))
+    code = "request.was-withdrawn" if record.proposal is None else "request.change-withdrawn"
+    frame.finish(record, lambda out: out.print(frame.say(code, key=record.key)))

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cloudpemda.ledger.states import ProposalState
 from cloudpemda.messages import explain, harmless
 from cloudpemda.plan.ha import Apartness
 from cloudpemda.plan.model import Aspect, PlannedVm
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cloudpemda.cli.frame import Frame
-    from cloudpemda.ledger import Entry, RequestRecord
+    from cloudpemda.ledger import Approval, Entry, RequestRecord
     from cloudpemda.usecases.apply import Applied
     from cloudpemda.usecases.approve import Approved
     from cloudpemda.usecases.check import Checked
@@ -70,14 +71,19 @@ def checked_files(out: Console, frame: "Frame", results: "Sequence[Checked]") ->
 
 def submissions(out: Console, frame: "Frame", done: "Sequence[Submitted]") -> None:
     for one in done:
-        code = "show.submitted" if one.submission.changed else "show.unchanged"
+        done_ = one.submission
+        said = "show.submitted" if done_.changed else "show.unchanged"
+        if done_.proposal is not None and done_.changed:
+            withdrawn = done_.proposal is ProposalState.WITHDRAWN
+            said = "show.proposal-dropped" if withdrawn else "show.proposed"
+        state = done_.proposal or done_.state
         out.print(
             frame.say(
-                code,
+                said,
                 key=one.key,
-                number=one.submission.number,
-                revision=one.submission.revision,
-                state=one.submission.state.value,
+                number=done_.number,
+                revision=done_.revision,
+                state=state.value,
             )
         )
 
@@ -89,12 +95,20 @@ def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]")
             record.number,
             record.key,
             str(record.revision),
-            record.state.value,
+            _state(record),
             record.spec.service_class,
             str(sum(vm.count for vm in record.spec.vms)),
             str(record.spec.until),
         )
     _print_or(out, shown, frame.say("show.no-requests"))
+
+
+def _state(record: "RequestRecord") -> str:
+    """`active`, or with an open change `active (rev 2 pending)`."""
+    proposal = record.proposal
+    if proposal is None or not proposal.open:
+        return record.state.value
+    return f"{record.state.value} (rev {proposal.revision} {proposal.state.value})"
 
 
 def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
@@ -107,18 +121,10 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     out.print(frame.say("show.requester", name=who.name, nip=who.nip, position=who.position))
     if record.reason:
         out.print(frame.say("show.reason", reason=record.reason))
-    if record.approval is not None:
-        out.print(
-            frame.say(
-                "show.approval",
-                name=record.approval.actor.name,
-                role=record.approval.actor.role,
-                at=show_local(record.approval.at, zone),
-                until=show_local(record.approval.hold_until, zone),
-            )
-        )
+    _approved(out, frame, record.approval, zone)
     out.print()
     out.print(_asked(frame, record.spec))
+    _changes(out, frame, view, zone)
     if view.offer is not None:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
@@ -133,6 +139,49 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
         out.print(shown)
     out.print()
     audit_entries(out, frame, view.history, zone)
+
+
+def _approved(out: Console, frame: "Frame", live: "Approval | None", zone: "ZoneInfo") -> None:
+    if live is not None:
+        out.print(
+            frame.say(
+                "show.approval",
+                name=live.actor.name,
+                role=live.actor.role,
+                at=show_local(live.at, zone),
+                until=show_local(live.hold_until, zone),
+            )
+        )
+
+
+def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
+    """What a revision changes, which of it needs a restart, and what is held for it."""
+    proposal = view.record.proposal
+    if view.against is not None:
+        state = view.record.state if proposal is None else proposal.state
+        revision = view.record.revision if proposal is None else proposal.revision
+        title = frame.say(
+            "show.changes", revision=revision, against=view.against, state=state.value
+        )
+        out.print()
+        out.print(Text(title, style="bold"))
+        shown = table(frame, "part", "change", "before", "after", "restart")
+        for one in view.changes:
+            shown.add_row(
+                one.subject or "-",
+                frame.say(f"change.{one.what}"),
+                harmless(one.before or "-"),
+                harmless(one.after or "-"),
+                frame.say("show.restart") if one.restart and proposal is not None else "-",
+            )
+        _print_or(out, shown, frame.say("show.no-differences"))
+    if proposal is not None:
+        if proposal.reason:
+            out.print(frame.say("show.reason", reason=proposal.reason))
+        _approved(out, frame, proposal.approval, zone)
+    if view.held:
+        held = ", ".join(f"{name} {_amount(name, value)}" for name, value in view.held.items())
+        out.print(frame.say("show.held", what=held))
 
 
 def _asked(frame: "Frame", spec: WorkloadSpec) -> Table:
@@ -178,11 +227,11 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
 
 
 def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo") -> None:
-    live = approved.record.approval
+    live = approved.record.as_proposed.approval
     assert live is not None  # noqa: S101 - it was approved a moment ago
     out.print(
         frame.say(
-            "show.approved",
+            "show.approved" if approved.record.proposal is None else "show.change-approved",
             key=approved.record.key,
             number=approved.record.number,
             cluster=approved.offer.cluster,

@@ -34,8 +34,15 @@ from cloudpemda.ledger.intake import Intake, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.quota import QuotaBook
-from cloudpemda.ledger.requests import Approval, RequestRecord, Requests, Submission
-from cloudpemda.ledger.states import InstanceState, RequestState, SagaEvent, SagaState
+from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
+from cloudpemda.ledger.requests import Requests, Submission
+from cloudpemda.ledger.states import (
+    InstanceState,
+    ProposalState,
+    RequestState,
+    SagaEvent,
+    SagaState,
+)
 
 __all__ = [
     "SYSTEM",
@@ -55,6 +62,8 @@ __all__ = [
     "Owner",
     "Paper",
     "Pools",
+    "Proposal",
+    "ProposalState",
     "QuotaBook",
     "RequestRecord",
     "RequestState",

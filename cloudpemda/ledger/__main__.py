@@ -3,11 +3,16 @@
 import sys
 from collections.abc import Iterable
 
-from cloudpemda.ledger.states import INSTANCE, REQUEST, SAGA
+from cloudpemda.ledger.states import INSTANCE, PROPOSAL, REQUEST, SAGA
 from cloudpemda.saga import TRANSITIONS
 
 _DOCUMENTED: tuple[tuple[str, str, Iterable[tuple[str, str, str]]], ...] = (
     ("Requests", "submitted", [(a, e, b) for (a, e), b in REQUEST.items()]),
+    (
+        "Proposals: changes to a workload that lives",
+        "pending",
+        [(a, e, b) for (a, e), b in PROPOSAL.items()],
+    ),
     ("Instances", "planned", [(a, e, b) for (a, e), b in INSTANCE.items()]),
     ("Sagas", "open", [(a, e, b) for (a, e), b in SAGA.items()]),
     ("Steps of a saga", "planned", [(a, e, b) for (a, e), b in TRANSITIONS.items()]),

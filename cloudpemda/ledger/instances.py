@@ -211,9 +211,10 @@ class Instances:
             before = InstanceState(row.state)
             state = after(INSTANCE, before, event, row.key)
             since = row.active_since
-            if event is InstanceEvent.ACTIVATE:
+            if event is InstanceEvent.ACTIVATE and since is None:
+                # Later holds are those of a proposal, which repairing what lives does not use.
                 quota.commit(deed, row.opd, row.number, row.key)
-                since = since or deed.now
+                since = deed.now
             elif event is InstanceEvent.RELEASE and before is not state:
                 quota.release(deed, row.opd, row.number, row.key)
                 deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))

@@ -171,5 +171,22 @@ def _v3(connection: Connection) -> None:
     _run(connection, _V3)
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3)
+_V4 = (
+    """CREATE TABLE proposals (
+        number TEXT NOT NULL PRIMARY KEY REFERENCES requests (number),
+        revision INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, updated_at TEXT NOT NULL,
+        FOREIGN KEY (number, revision) REFERENCES revisions (number, revision))""",
+    # What a workload lives by stays approved while a change to it is.
+    "DROP INDEX approvals_live",
+    """CREATE UNIQUE INDEX approvals_live ON approvals (number, revision)
+        WHERE voided_at IS NULL""",
+)
+
+
+def _v4(connection: Connection) -> None:
+    """Changes to workloads that live."""
+    _run(connection, _V4)
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4)
 NEWEST = len(_MIGRATIONS)

@@ -37,6 +37,18 @@ class QuotaBook:
         with self._store.read() as connection:
             return charges(connection, instance)
 
+    def held_for(self, number: str) -> Usage:
+        """Dimension → what the instances of a request hold together now."""
+        query = (
+            select(postings.c.dimension, _HELD.label("held"))
+            .where(postings.c.number == number)
+            .group_by(postings.c.dimension)
+            .having(_HELD != 0)
+            .order_by(postings.c.dimension)
+        )
+        with self._store.read() as connection:
+            return MappingProxyType({row.dimension: row.held for row in connection.execute(query)})
+
 
 def balances(connection: Connection, scope: Collection[str]) -> Mapping[str, Balance]:
     query = (

@@ -80,6 +80,16 @@ intake = Table(
     Column("at", Moment, nullable=False),
 )
 
+proposals = Table(  # what is asked of a workload that lives; at most one per request
+    "proposals",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),  # what is proposed
+    Column("state", Text, nullable=False),
+    Column("reason", Text),  # of the last denial or withdrawal
+    Column("updated_at", Moment, nullable=False),
+)
+
 approvals = Table(
     "approvals",
     metadata,

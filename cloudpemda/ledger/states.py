@@ -1,4 +1,4 @@
-"""The lives of requests, instances and sagas, as tables. A pair that is not there raises."""
+"""The lives of requests, proposals, instances and sagas, as tables. Any other pair raises."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -33,6 +33,24 @@ class RequestEvent(StrEnum):
     FINISH = "finish"
     FAIL = "fail"
     STICK = "stick"
+
+
+class ProposalState(StrEnum):
+    """Of a changed document for a workload that lives; the workload stays `active` meanwhile."""
+
+    PENDING = "pending"  # waits for a decision; holds nothing
+    APPROVED = "approved"  # holds what grows until the hold expires
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class ProposalEvent(StrEnum):
+    REVISE = "revise"
+    APPROVE = "approve"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+    EXPIRE = "expire"
 
 
 class InstanceState(StrEnum):
@@ -97,6 +115,21 @@ REQUEST: Mapping[tuple[RequestState, RequestEvent], RequestState] = MappingProxy
         (RequestState.WITHDRAWN, RequestEvent.REVISE): RequestState.PENDING,
         (RequestState.EXPIRED, RequestEvent.REVISE): RequestState.PENDING,
         (RequestState.FAILED, RequestEvent.REVISE): RequestState.PENDING,
+    }
+)
+
+PROPOSAL: Mapping[tuple[ProposalState, ProposalEvent], ProposalState] = MappingProxyType(
+    {
+        (ProposalState.PENDING, ProposalEvent.REVISE): ProposalState.PENDING,
+        (ProposalState.PENDING, ProposalEvent.APPROVE): ProposalState.APPROVED,
+        (ProposalState.PENDING, ProposalEvent.DENY): ProposalState.DENIED,
+        (ProposalState.PENDING, ProposalEvent.WITHDRAW): ProposalState.WITHDRAWN,
+        (ProposalState.APPROVED, ProposalEvent.REVISE): ProposalState.PENDING,
+        (ProposalState.APPROVED, ProposalEvent.WITHDRAW): ProposalState.WITHDRAWN,
+        (ProposalState.APPROVED, ProposalEvent.EXPIRE): ProposalState.EXPIRED,
+        (ProposalState.DENIED, ProposalEvent.REVISE): ProposalState.PENDING,
+        (ProposalState.WITHDRAWN, ProposalEvent.REVISE): ProposalState.PENDING,
+        (ProposalState.EXPIRED, ProposalEvent.REVISE): ProposalState.PENDING,
     }
 )
 

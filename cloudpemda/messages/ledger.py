@@ -71,10 +71,10 @@ TEXTS: dict[str, Text] = {
         next_id="`cloudpemda apply --undo {number}` menariknya kembali.",
     ),
     "request.change-not-yet": Text(
-        en="{key} ({number}) is {state}; a change to it cannot be taken in yet",
-        id="{key} ({number}) berstatus {state}; perubahannya belum dapat diterima",
-        next_en="Hand the change in as a request of another name, or ask Diskominfo.",
-        next_id="Ajukan perubahan sebagai permohonan dengan nama lain, atau hubungi Diskominfo.",
+        en="{key} ({number}) is {state}: while it is being made it takes no change",
+        id="{key} ({number}) berstatus {state}: selama sedang dibuat tidak menerima perubahan",
+        next_en="Hand the change in once it is active; `cloudpemda request show {number}` says so.",
+        next_id="Serahkan perubahan setelah aktif; lihat `cloudpemda request show {number}`.",
     ),
     # -- identity -------------------------------------------------------------------------------
     "ledger.vmids-exhausted": Text(

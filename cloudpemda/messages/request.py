@@ -76,4 +76,30 @@ TEXTS = {
         next_en="Make a new one: ssh-keygen -t ed25519.",
         next_id="Buat yang baru: ssh-keygen -t ed25519.",
     ),
+    "request.change-refused": Text(
+        en="{key} ({number}) lives, and cannot be changed like this",
+        id="{key} ({number}) sedang berjalan dan tidak dapat diubah seperti ini",
+        next_en="See to the points below and hand it in again; nothing was changed.",
+        next_id="Perbaiki butir-butir berikut lalu serahkan lagi; belum ada yang diubah.",
+    ),
+    "request.disk-shrinks": Text(
+        en="the disk {subject} would shrink from {before} to {after}",
+        id="cakram {subject} akan mengecil dari {before} menjadi {after}",
+        next_en="A disk only grows: write at least {before}, or ask for a new, smaller disk and "
+        "move the data.",
+        next_id="Cakram hanya dapat membesar: tulis paling sedikit {before}, atau minta cakram "
+        "baru yang lebih kecil lalu pindahkan datanya.",
+    ),
+    "request.image-changes": Text(
+        en="{subject} was made from {before}; a VM that lives does not change to {after}",
+        id="{subject} dibuat dari {before}; VM yang berjalan tidak dapat diganti ke {after}",
+        next_en="Keep {before}, or ask for a VM of another name with {after} and move over.",
+        next_id="Pertahankan {before}, atau minta VM bernama lain dengan {after} lalu pindah.",
+    ),
+    "request.retires": Text(
+        en="this removes {gone}, with the data",
+        id="ini menghapus {gone} beserta datanya",
+        next_en="If that is meant, hand it in with --allow-retire; if not, write it again.",
+        next_id="Bila memang demikian, serahkan dengan --allow-retire; bila tidak, tulis kembali.",
+    ),
 }

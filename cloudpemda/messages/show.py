@@ -19,6 +19,33 @@ TEXTS = {
         en="{key} says what {number} says already (revision {revision}, {state}); nothing changed",
         id="{key} sama dengan {number} (revisi {revision}, {state}); tidak ada perubahan",
     ),
+    "show.proposed": Text(
+        en="the change to {key} ({number}) is taken in as revision {revision} ({state}); nothing "
+        "is held yet, and what lives goes on as it is",
+        id="perubahan {key} ({number}) diterima sebagai revisi {revision} ({state}); belum ada "
+        "yang ditahan, dan yang berjalan tetap seperti semula",
+    ),
+    "show.proposal-dropped": Text(
+        en="{key} ({number}) is asked for as it lives (revision {revision}): the open change is "
+        "{state}, and its hold returned",
+        id="{key} ({number}) diminta seperti yang sudah berjalan (revisi {revision}): perubahan "
+        "yang terbuka menjadi {state}, dan penahanannya dikembalikan",
+    ),
+    "show.changes": Text(
+        en="Changes of revision {revision} against {against} ({state})",
+        id="Perubahan revisi {revision} terhadap {against} ({state})",
+    ),
+    "show.no-differences": Text(
+        en="it says the same; it was asked for anew", id="isinya sama; diminta kembali"
+    ),
+    "show.restart": Text(en="restart", id="nyalakan ulang"),
+    "show.held": Text(en="held for it: {what}", id="ditahan untuknya: {what}"),
+    "show.change-approved": Text(
+        en="the change to {key} ({number}) is approved on {cluster}; what grows is held until "
+        "{until}",
+        id="perubahan {key} ({number}) disetujui pada {cluster}; yang bertambah ditahan sampai "
+        "{until}",
+    ),
     "show.placement-only": Text(
         en="{vm} is apart at placement only: HA may bring it together with others of its group",
         id="{vm} terpisah saat penempatan saja: HA dapat menyatukannya dengan anggota kelompoknya",

@@ -55,6 +55,22 @@ TEXTS = {
         next_en="`cloudpemda request show {key}` says what it waits for.",
         next_id="`cloudpemda request show {key}` menunjukkan apa yang ditunggu.",
     ),
+    "plan.change-not-yet": Text(
+        en="a change to {key} is approved, but VMs that live cannot be changed yet",
+        id="perubahan {key} sudah disetujui, tetapi VM yang berjalan belum dapat diubah",
+        next_en="Nothing was changed. `cloudpemda request withdraw {number}` takes the change back "
+        "and returns what it holds; {key} goes on as it is.",
+        next_id="Tidak ada yang diubah. `cloudpemda request withdraw {number}` menarik perubahan "
+        "itu dan mengembalikan yang ditahan; {key} tetap berjalan seperti semula.",
+    ),
+    "request.change-denied": Text(
+        en="the change to {key} is denied; it goes on as it is",
+        id="perubahan {key} ditolak; tetap berjalan seperti semula",
+    ),
+    "request.change-withdrawn": Text(
+        en="the change to {key} is withdrawn; it goes on as it is",
+        id="perubahan {key} ditarik kembali; tetap berjalan seperti semula",
+    ),
     "plan.offer-changed": Text(
         en="{key} would come out different from the offer that was approved",
         id="{key} akan berbeda dari tawaran yang telah disetujui",

@@ -39,6 +39,7 @@ from cloudpemda.usecases.plan import (
     place_workload,
     pools,
     read_clusters,
+    require_no_change,
     wanted,
 )
 from cloudpemda.usecases.workload import Workload, kind_of, opd_info, standing_placement
@@ -119,6 +120,7 @@ class _Run:
 
     # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
+        require_no_change(self._record)
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,

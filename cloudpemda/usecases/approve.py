@@ -26,10 +26,12 @@ class Approved:
 def approve(desk: Desk, key: str) -> Approved:
     """Check everything again, make the offer afresh, and take the hold in one transaction.
 
+    Of a workload that lives the open proposal is decided on, and only what grows is held.
+
     Raises Refused: by role, own request, policy, `offer.no-place`, or quota with a fault for each
     exceeded dimension; Unreachable where the clusters cannot be read. Nothing is held then.
     """
-    record = desk.ledger.requests.get(key)
+    record = desk.ledger.requests.get(key).as_proposed
     actor = deciding_actor(desk, record)
     now = desk.clock.now()
     verdict = may_ask(record.spec, desk.site, now=now, others=_other_vms(desk, record))

@@ -11,8 +11,11 @@ LONGEST_REASON = 500
 
 
 def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
-    """Decide against the current revision. Raises Refused by role, or without a proper reason."""
-    record = desk.ledger.requests.get(key)
+    """Decide against the current revision, or the open proposal.
+
+    Raises Refused by role, or without a proper reason.
+    """
+    record = desk.ledger.requests.get(key).as_proposed
     actor = deciding_actor(desk, record)
     _require_reason(record, reason)
     desk.ledger.requests.deny(record.key, spec_hash=record.spec_hash, reason=reason, actor=actor)
@@ -20,7 +23,10 @@ def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
 
 
 def withdraw(desk: Desk, key: str, reason: str | None) -> RequestRecord:
-    """Take a request back; its hold returns. For the OPD's requesters and for operators."""
+    """Take a request, or the open proposal for one that lives, back; its hold returns.
+
+    For the OPD's requesters and for operators.
+    """
     record = desk.ledger.requests.get(key)
     actor = desk.act("requester", "operator", opd=record.opd)
     if reason is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError
 from cloudpemda.ledger import Entry, Finding, InstanceRecord, RequestRecord, RequestState
 from cloudpemda.plan.offer import Offer
-from cloudpemda.rules.quota import Balance, Limits, scope_of
+from cloudpemda.request.change import Change, changes
+from cloudpemda.rules.quota import Balance, Limits, Usage, scope_of
 from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer
@@ -40,6 +41,9 @@ class RequestView:
     record: RequestRecord
     instances: tuple[InstanceRecord, ...]
     history: tuple[Entry, ...]
+    changes: tuple[Change, ...]  # what is asked for, against what it lives by or said before
+    against: int | None  # the revision that `changes` are compared with
+    held: Usage  # for this request, or for the change to it
     offer: Offer | None
     quota: tuple[QuotaLine, ...]
     faults: tuple[Fault, ...]  # why there is no offer
@@ -51,8 +55,8 @@ def requests(
 ) -> tuple[RequestRecord, ...]:
     """The requests that the person may see, by number.
 
-    Raises Refused `desk.scope` for another OPD, UsageError `look.state` for a state that does not
-    exist.
+    `state` finds those whose proposal is in it, too. Raises Refused `desk.scope` for another OPD,
+    UsageError `look.state` for a state that does not exist.
     """
     scope = desk.scope()
     if opd is not None:
@@ -65,13 +69,23 @@ def requests(
         raise UsageError("look.state", state=state, known=known) from error
     return tuple(
         record
-        for record in desk.ledger.requests.list(opd=opd, state=wanted)
-        if scope.covers(record.opd)
+        for record in desk.ledger.requests.list(opd=opd)
+        if scope.covers(record.opd) and (wanted is None or wanted in _states(record))
     )
 
 
+def _states(record: RequestRecord) -> tuple[str, ...]:
+    """Where it stands, and where an open proposal for it does."""
+    if record.proposal is None or not record.proposal.open:
+        return (record.state,)
+    return (record.state, record.proposal.state)
+
+
 def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
-    """One request; while it is pending, with the offer as it would be made now.
+    """One request; while a decision is awaited, with the offer as it would be made now.
+
+    What a proposal changes of what lives is listed, and of a later revision what it changes of
+    the one before.
 
     Where no offer can be made the view says why, and `code` is that reason's exit code. Raises
     Refused `desk.scope` for a request of another OPD than the person may see.
@@ -82,13 +96,17 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
     made: Offer | None = None
     faults: tuple[Fault, ...] = ()
     code = ExitCode.DONE
-    if record.state is RequestState.PENDING and not offline:
+    if record.pending and not offline:
         try:
-            made = offer(desk, record)
+            made = offer(desk, record.as_proposed)
         except CloudpemdaError as error:
             faults, code = error.faults, error.exit_code
+    against, listed = _changes(desk, record)
     return RequestView(
         record=record,
+        changes=listed,
+        against=against,
+        held=desk.ledger.quota.held_for(record.number),
         instances=desk.ledger.instances.list(workload=record.key),
         history=desk.ledger.audit.log(subject=record.number),
         offer=made,
@@ -96,6 +114,17 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
         faults=faults,
         code=code,
     )
+
+
+def _changes(desk: Desk, record: RequestRecord) -> tuple[int | None, tuple[Change, ...]]:
+    """What is asked for, against which revision: none where there is nothing to compare."""
+    proposal = record.proposal
+    if proposal is not None:
+        return record.revision, changes(record.spec, proposal.spec)
+    if record.state is RequestState.ACTIVE or record.revision == 1:
+        return None, ()
+    before = record.revision - 1
+    return before, changes(desk.ledger.requests.spec(record.number, before), record.spec)
 
 
 def quota(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:

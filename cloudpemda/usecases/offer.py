@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import CloudpemdaError, Fault, Refused
-from cloudpemda.ledger import RequestRecord
+from cloudpemda.ledger import InstanceRecord, RequestRecord, RequestState
 from cloudpemda.placement import NoFit
 from cloudpemda.plan.offer import Offer, make_offer
-from cloudpemda.rules.quota import total
+from cloudpemda.rules.quota import growth, total
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.workload import Workload, approved_elsewhere
 
 
 def offer(desk: Desk, record: RequestRecord) -> Offer:
-    """The offer of the first production cluster on which the request fits now.
+    """The offer of the first production cluster on which the request fits now; a workload that
+    lives is offered its change where it lives.
 
     Approved requests that are not built yet must fit beside it. Raises Refused `offer.no-place`
     with each cluster's counted reasons, Unreachable where a cluster that might take it could not
@@ -21,9 +22,10 @@ def offer(desk: Desk, record: RequestRecord) -> Offer:
     """
     reasons: list[Fault] = []
     unread: CloudpemdaError | None = None
-    for cluster in desk.production:
+    for cluster, vmids in _candidates(desk, record).items():
         try:
-            return offer_on(desk, record, cluster, desk.cluster(cluster).snapshot())
+            state = desk.cluster(cluster).snapshot(configs_for=vmids)
+            return offer_on(desk, record, cluster, state)
         except Refused as error:
             reasons.extend(error.faults)
         except CloudpemdaError as error:  # unreadable: another cluster may still take it
@@ -36,7 +38,8 @@ def offer(desk: Desk, record: RequestRecord) -> Offer:
 def offer_on(desk: Desk, record: RequestRecord, cluster: str, state: ClusterState) -> Offer:
     """The offer of one cluster, read as `state`. Raises Refused where it does not fit."""
     workload = Workload(desk, record, cluster)
-    found = workload.placement(state, (), approved_elsewhere(desk, record.key, cluster))
+    lives = _lives(desk, record)
+    found = workload.placement(state, lives, approved_elsewhere(desk, record.key, cluster))
     if isinstance(found, NoFit):
         first, *more = found.faults
         raise Refused(first.code, *more, **first.values)
@@ -44,5 +47,30 @@ def offer_on(desk: Desk, record: RequestRecord, cluster: str, state: ClusterStat
 
 
 def quota_delta(workload: Workload) -> Mapping[str, int]:
-    """What the request takes of its OPD's quota, per dimension."""
-    return total(workload.usage.values())
+    """What the request takes of its OPD's quota beyond what it uses already, per dimension."""
+    used = workload.desk.ledger.quota.of_instance
+    return total(
+        growth(
+            {
+                name: balance.committed
+                for name, balance in used(workload.record.instance_key(member)).items()
+            },
+            usage,
+        )
+        for member, usage in workload.usage.items()
+    )
+
+
+def _candidates(desk: Desk, record: RequestRecord) -> Mapping[str, set[int]]:
+    """The clusters that may take it, each with the VMIDs whose configurations count there."""
+    found: dict[str, set[int]] = {}
+    for one in _lives(desk, record):
+        found.setdefault(one.cluster, set()).add(one.vmid)
+    return found or {name: set() for name in desk.production}
+
+
+def _lives(desk: Desk, record: RequestRecord) -> tuple[InstanceRecord, ...]:
+    """The instances of a workload that lives; what was never made may go anywhere."""
+    if record.state is not RequestState.ACTIVE:
+        return ()
+    return desk.ledger.instances.list(workload=record.key)

@@ -72,7 +72,14 @@ def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     return Plans(tuple(planned), errors)
 
 
+def require_no_change(record: RequestRecord) -> None:
+    """Raises Refused `plan.change-not-yet` for a workload that lives with an approved change."""
+    if record.change_approved:
+        raise Refused("plan.change-not-yet", key=record.key, number=record.number)
+
+
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
+    require_no_change(record)
     if offer_digest(desk, record, state) != approved_digest(record):
         raise Refused("plan.offer-changed", key=record.key)
     workload = Workload(desk, record, state.name)

@@ -23,7 +23,7 @@ class Submitted:
     warnings: tuple[Fault, ...]
 
 
-def submit_file(desk: Desk, file: Path) -> Submitted:
+def submit_file(desk: Desk, file: Path, *, allow_retire: bool = False) -> Submitted:
     """Read, judge and record one request file.
 
     Only what was read is recorded: the file is opened once. Quota is judged as it stands now;
@@ -33,7 +33,7 @@ def submit_file(desk: Desk, file: Path) -> Submitted:
     data = read_regular(file)
     spec = read_bytes(data, str(file), desk.site.catalogue.flavors)
     actor = desk.act("requester", "operator", opd=spec.opd)
-    return hand_in(desk, spec, data, str(file), actor)
+    return hand_in(desk, spec, data, str(file), actor, allow_retire=allow_retire)
 
 
 def hand_in(
@@ -43,11 +43,14 @@ def hand_in(
     name: str,
     actor: Actor,
     paper: Paper | None = None,
+    *,
+    allow_retire: bool = False,
 ) -> Submitted:
     """Judge and record a document that was read; `name` is what faults call it.
 
     Whether the actor may ask for this OPD is the caller's question. Raises Refused where policy
-    or quota says no.
+    or quota says no, and where a workload that lives cannot be changed so
+    (`request.change-refused`): what takes VMs or disks away needs `allow_retire`.
     """
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
     if not verdict.allowed:
@@ -56,7 +59,13 @@ def hand_in(
     judged = quota_verdict(desk, spec)
     if not judged.allowed:
         raise Refused("quota.exceeded", *judged.faults, subject=spec.key, opd=spec.opd)
-    submission = desk.ledger.requests.submit(spec, data.decode(), actor, paper=paper)
+    try:
+        submission = desk.ledger.requests.submit(
+            spec, data.decode(), actor, allow_retire=allow_retire, paper=paper
+        )
+    except Refused as error:
+        head, *points = error.faults
+        raise Refused(head.code, *placed(points, data, name), **head.values) from error
     return Submitted(name, spec.key, submission, (*verdict.warnings, *judged.warnings))
 
 

@@ -72,17 +72,13 @@ class Workload:
         """
         kept = {record.key: record for record in records if record.state not in _REPLACEABLE}
         stay = {key: placed(record, state) for key, record in kept.items()}
-        residences = {
-            key: Residence(kept[key].vmid, place.node, place.targets)
-            for key, place in stay.items()
-            if kept[key].vmid in state.vms
-        }
+        residences = residences_of(kept.values(), state)
         own = [
             demand
             for demand in demands_of(self.spec, self.setting, residences)
             if demand.key not in kept or demand.key in residences
         ]
-        others = [demand for other in together_with for demand in self._demands_of(other)]
+        others = [demand for other in together_with for demand in self._demands_of(other, state)]
         policy = self._policy(but={demand.key for demand in own})
         found = place([*own, *others], state, policy)
         stranger = isinstance(found, NoFit) and found.key not in {demand.key for demand in own}
@@ -97,11 +93,17 @@ class Workload:
             found.cluster, tuple(stay.get(key) or fresh[key] for key in keys), found.n_plus_one
         )
 
-    def _demands_of(self, other: RequestRecord) -> tuple[VmDemand, ...]:
+    def _demands_of(self, other: RequestRecord, state: ClusterState) -> tuple[VmDemand, ...]:
+        records = self.desk.ledger.instances.list(workload=other.key)
+        kept = {one.key: one for one in records if one.state not in _REPLACEABLE}
+        residences = residences_of(kept.values(), state)
         try:
-            return demands_of(other.spec, setting(self.desk, other.opd, self.cluster), {})
+            demands = demands_of(
+                other.spec, setting(self.desk, other.opd, self.cluster), residences
+            )
         except Refused:  # the site lacks what it needs: it can be made nowhere, so it takes no room
             return ()
+        return tuple(one for one in demands if one.key not in kept or one.key in residences)
 
     def _policy(self, but: Collection[str]) -> PlacementPolicy:
         settings = self.setting.settings
@@ -191,6 +193,18 @@ def placed(record: InstanceRecord, state: ClusterState) -> Placed:
     return Placed(record.key, node, targets[: len(record.targets)], Score(0, 0, 0))
 
 
+def residences_of(
+    records: Collection[InstanceRecord], state: ClusterState
+) -> Mapping[str, Residence]:
+    """Where instances live that the cluster shows, by key."""
+    shown = [record for record in records if record.vmid in state.vms]
+    places = [placed(record, state) for record in shown]
+    return {
+        record.key: Residence(record.vmid, place.node, place.targets)
+        for record, place in zip(shown, places, strict=True)
+    }
+
+
 def standing_placement(
     cluster: str, records: Collection[InstanceRecord], state: ClusterState
 ) -> Placement:
@@ -199,11 +213,19 @@ def standing_placement(
 
 
 def approved_elsewhere(desk: Desk, but: str, cluster: str) -> tuple[RequestRecord, ...]:
-    """Approved requests for this cluster that have no place yet."""
+    """Approved requests for this cluster that have no place yet, and those that live there with
+    an approved change, as they shall be."""
     return tuple(
         record
-        for record in desk.ledger.requests.list(state=RequestState.APPROVED)
-        if record.key != but
+        for record in map(_as_approved, desk.ledger.requests.list())
+        if record is not None
+        and record.key != but
         and record.approval is not None
         and record.approval.offer.get("cluster") == cluster
     )
+
+
+def _as_approved(record: RequestRecord) -> RequestRecord | None:
+    if record.change_approved:
+        return record.as_proposed
+    return record if record.state is RequestState.APPROVED else None

@@ -126,6 +126,36 @@ def applying(ledger: Ledger, spec: WorkloadSpec, memory: int = 100) -> RequestRe
     )
 
 
+def living(
+    ledger: Ledger, spec: WorkloadSpec, usage: Mapping[str, int] | None = None
+) -> RequestRecord:
+    """A workload that was approved and made, each member charged `usage`."""
+    ledger.requests.submit(spec, "applied", SITI)
+    each = usage or {"instances": 1, "memory": 100}
+    amounts = {member: each for kind in spec.vms for member in kind.members}
+    approve(ledger, spec, amounts, (Link(spec.opd, dict.fromkeys(each), frozenset({spec.opd})),))
+    begin_and_finish(ledger, spec)
+    return ledger.requests.get(spec.key)
+
+
+def begin_and_finish(ledger: Ledger, spec: WorkloadSpec) -> None:
+    """Make all that is approved."""
+    ledger.requests.begin(
+        spec.key, spec_hash=spec.spec_hash, offer_digest="offer-1", actor=OPERATOR
+    )
+    for instance in ledger.instances.claim(
+        spec.key,
+        wanted(spec),
+        vmid_range=range(100, 10000),
+        pools=pools(network("10.0.0.0/16", gateway="10.0.0.1")),
+        taken_vmids={},
+        actor=OPERATOR,
+    ):
+        ledger.instances.creating(instance.uid, actor=OPERATOR)
+        ledger.instances.active(instance.uid, actor=OPERATOR)
+    ledger.requests.finish(spec.key, actor=OPERATOR)
+
+
 def network(cidr: str = "10.10.110.0/29", **more: object) -> Network:
     values: dict[str, object] = {
         "opd": "dinkes",

@@ -74,22 +74,12 @@ def test_an_edit_voids_the_approval_and_returns_the_hold(ledger: Ledger) -> None
     assert ledger.requests.source(spec.key, 1) == ""
 
 
-@pytest.mark.parametrize("stage", ["applying", "active"])
-def test_a_workload_that_is_made_or_lives_takes_no_change_yet(ledger: Ledger, stage: str) -> None:
+@pytest.mark.parametrize("stage", ["applying", "stuck"])
+def test_a_workload_that_is_being_made_takes_no_change(ledger: Ledger, stage: str) -> None:
     spec = workload()
     applying(ledger, spec)
-    if stage == "active":
-        for instance in ledger.instances.claim(
-            spec.key,
-            wanted(spec),
-            vmid_range=range(100, 200),
-            pools=pools(),
-            taken_vmids={},
-            actor=OPERATOR,
-        ):
-            ledger.instances.creating(instance.uid, actor=OPERATOR)
-            ledger.instances.active(instance.uid, actor=OPERATOR)
-        ledger.requests.finish(spec.key, actor=OPERATOR)
+    if stage == "stuck":
+        ledger.requests.stick(spec.key, reason="pve2 is gone", actor=OPERATOR)
 
     with pytest.raises(Refused, match=r"request\.change-not-yet") as refusal:
         ledger.requests.submit(revised(spec), "", SITI)

@@ -11,10 +11,13 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger.__main__ import as_markdown
 from cloudpemda.ledger.states import (
     INSTANCE,
+    PROPOSAL,
     REQUEST,
     SAGA,
     InstanceEvent,
     InstanceState,
+    ProposalEvent,
+    ProposalState,
     RequestEvent,
     RequestState,
     SagaEvent,
@@ -35,6 +38,12 @@ TABLES = (
         "submitted",
     ),
     (
+        dict[tuple[StrEnum, StrEnum], StrEnum](PROPOSAL.items()),
+        ProposalState,
+        ProposalEvent,
+        "pending",
+    ),
+    (
         dict[tuple[StrEnum, StrEnum], StrEnum](INSTANCE.items()),
         InstanceState,
         InstanceEvent,
@@ -50,7 +59,7 @@ def test_the_diagrams_are_those_of_the_tables() -> None:
     )
 
 
-@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "i", "s"])
+@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "s"])
 def test_a_pair_outside_of_the_table_is_refused_by_name(
     table: Table,
     kinds: type[StrEnum],
@@ -74,7 +83,7 @@ def test_a_pair_outside_of_the_table_is_refused_by_name(
     assert refused
 
 
-@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "i", "s"])
+@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "s"])
 def test_every_state_can_be_reached_and_every_event_leads_somewhere(
     table: Table,
     kinds: type[StrEnum],

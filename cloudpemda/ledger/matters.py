@@ -1,0 +1,176 @@
+"""What a decision is about: a request that was never made, or the proposal for one that lives.
+
+A workload that lives goes on living by the revision that was applied. A changed document becomes
+its proposal: a later revision with a life of its own (`states.PROPOSAL`), beside the request and
+not in its place. There is one proposal per request; handed in anew it takes the next revision.
+"""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import quota
+from cloudpemda.ledger.audit import Deed
+from cloudpemda.ledger.schema import approvals, proposals, requests, revisions
+from cloudpemda.ledger.states import (
+    PROPOSAL,
+    REQUEST,
+    ProposalEvent,
+    ProposalState,
+    RequestEvent,
+    RequestState,
+    after,
+)
+from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One request as far as it is decided on. `proposal` None: the request itself."""
+
+    number: str
+    opd: str
+    name: str
+    state: RequestState
+    applied: int  # the request's own revision
+    revision: int  # the one that a decision is about
+    proposal: ProposalState | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.opd}/{self.name}"
+
+    def next(self, event: RequestEvent) -> RequestState | ProposalState:
+        """Where `event` leads. Raises Refused `ledger.transition`."""
+        if self.proposal is None:
+            return after(REQUEST, self.state, event, self.number)
+        return after(PROPOSAL, self.proposal, ProposalEvent(event.value), self.number)
+
+
+def itself(row: Row[tuple[object, ...]]) -> Matter:
+    """The request without its proposal: what is made, finished or taken back."""
+    return Matter(
+        row.number, row.opd, row.name, RequestState(row.state), row.revision, row.revision, None
+    )
+
+
+def matter(connection: Connection, row: Row[tuple[object, ...]]) -> Matter:
+    """What is to be decided about the request of this row."""
+    found = connection.execute(select(proposals).where(proposals.c.number == row.number)).first()
+    alone = itself(row)
+    if found is None:
+        return alone
+    return replace(alone, revision=found.revision, proposal=ProposalState(found.state))
+
+
+def move(
+    deed: Deed,
+    about: Matter,
+    event: RequestEvent,
+    *,
+    reason: str | None = None,
+    revision: int | None = None,
+    **details: str | int,
+) -> RequestState | ProposalState:
+    """Take what is decided on through its table, and say so in the audit log.
+
+    Raises Refused `ledger.transition`.
+    """
+    state = about.next(event)
+    kept = about.revision if revision is None else revision
+    table, kind = (requests, "request") if about.proposal is None else (proposals, "proposal")
+    deed.connection.execute(
+        update(table)
+        .where(table.c.number == about.number)
+        .values(state=state.value, revision=kept, reason=reason, updated_at=deed.now)
+    )
+    said = {} if reason is None else {"reason": reason}
+    deed.record(
+        f"{kind}.{event.value}",
+        about.opd,
+        about.number,
+        key=about.key,
+        revision=kept,
+        state=state.value,
+        **said,
+        **details,
+    )
+    return state
+
+
+def propose(deed: Deed, about: Matter, revision: int, spec_hash: str) -> ProposalState:
+    """Make a written revision the proposal; what was held for the former one returns."""
+    if about.proposal is None:
+        deed.connection.execute(
+            insert(proposals).values(
+                number=about.number,
+                revision=revision,
+                state=ProposalState.PENDING.value,
+                updated_at=deed.now,
+            )
+        )
+        about = replace(about, revision=revision, proposal=ProposalState.PENDING)
+    else:
+        void(deed, about)
+    reached = move(deed, about, RequestEvent.REVISE, revision=revision, spec_hash=spec_hash)
+    return ProposalState(reached)
+
+
+def void(deed: Deed, about: Matter) -> None:
+    """End the live approval of what is decided on, and return what is held under it."""
+    deed.connection.execute(
+        update(approvals)
+        .where(
+            approvals.c.number == about.number,
+            approvals.c.revision == about.revision,
+            approvals.c.voided_at.is_(None),
+        )
+        .values(voided_at=deed.now)
+    )
+    quota.release_holds(deed, about.opd, about.number)
+
+
+def write_revision(deed: Deed, number: str, spec: WorkloadSpec, source_text: str) -> int:
+    """Keep a document as the request's next revision; answers with its number, from 1."""
+    newest = deed.connection.scalar(
+        select(func.max(revisions.c.revision)).where(revisions.c.number == number)
+    )
+    revision: int = (newest or 0) + 1
+    deed.connection.execute(
+        insert(revisions).values(
+            number=number,
+            revision=revision,
+            spec_hash=spec.spec_hash,
+            spec=spec.canonical_json,
+            source=source_text,
+            login=deed.actor.login,
+            person=deed.actor.name,
+            role=deed.actor.role,
+            at=deed.now,
+        )
+    )
+    return revision
+
+
+def spec_of(connection: Connection, number: str, revision: int) -> WorkloadSpec:
+    """What a revision says. Raises Refused `ledger.no-revision`."""
+    text = connection.scalar(
+        select(revisions.c.spec).where(
+            revisions.c.number == number, revisions.c.revision == revision
+        )
+    )
+    if text is None:
+        raise Refused("ledger.no-revision", number=number, revision=revision)
+    return from_canonical_json(text)
+
+
+def require_hash(connection: Connection, number: str, revision: int, spec_hash: str) -> None:
+    """Raises Refused `ledger.revision-moved` where the revision says something else."""
+    found = connection.scalar(
+        select(revisions.c.spec_hash).where(
+            revisions.c.number == number, revisions.c.revision == revision
+        )
+    )
+    if found != spec_hash:
+        raise Refused("ledger.revision-moved", number=number, revision=revision)
