@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from aiohttp import BodyPartReader, web
 
 from cloudpemda.lab import access
-from cloudpemda.lab.errors import Refused, denied, failed, unauthorised
+from cloudpemda.lab.errors import Refused, denied, invalid, unauthorised
 from cloudpemda.lab.errors import found as present
 from cloudpemda.lab.params import check_params
 from cloudpemda.lab.routes import HANDLERS, Match, Page, Router, Row, Text, served
@@ -26,6 +26,7 @@ from cloudpemda.lab.world import Call, World
 
 LOGIN_DELAY = 3.0
 PROXY_SECONDS = 30.0
+MAX_FORM = 512 * 1024  # bytes
 FORMATS = ("json", "extjs", "html", "png")
 ROOTS = ("version", "cluster", "nodes", "storage", "access", "pools")
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -48,16 +49,18 @@ Intercept = Callable[
 
 def parse_pairs(text: str) -> Values:
     """A form or query; a repeated field becomes a list, which every type check refuses."""
-    found = urllib.parse.parse_qs(text, keep_blank_values=True)
+    found = urllib.parse.parse_qs(text.replace(";", "&"), keep_blank_values=True)
+    found.pop("_dc", None)  # what browsers send against caches
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def parse_json(text: str) -> Values:
+    """A body of JSON; numbers are the texts that Perl makes of them, `2.0` is `2`."""
     try:
-        raw = json.loads(text)
-    except ValueError:
+        raw = json.loads(text, parse_int=str, parse_float=lambda digits: f"{float(digits):.15g}")
+    except (ValueError, RecursionError):
         text = "malformed JSON string, neither tag, array, object, number, string or atom"
-        raise failed(text) from None
+        raise Refused(500, text, empty=True) from None
     if not isinstance(raw, dict):
         where = "at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 957."
         raise Refused(500, f"Not a HASH reference {where}", empty=True)
@@ -76,12 +79,17 @@ class Frontend:
         self.privileges = access.all_privileges(self.release)
 
     async def answer(
-        self, local: str, method: str, path: str, values: Values, headers: dict[str, str]
+        self, local: str, method: str, path: str, values: Values | Refused, headers: dict[str, str]
     ) -> Reply:
-        """`local` is the node the request came in on; `path` is below the format, decoded."""
+        """`local` is the node the request came in on; `path` is below the format, decoded.
+
+        What is wrong with a body (`values`) is said to those alone who may speak.
+        """
         user, matched = "", self.router.match(method, path)
         try:
             user = self._who(method, matched, headers)
+            if isinstance(values, Refused):
+                raise values
             if matched is None:
                 data = _root(method, path)
             else:
@@ -123,12 +131,12 @@ class Frontend:
 
     def _who(self, method: str, matched: Match | None, headers: dict[str, str]) -> str:
         keys, now = self.world.cluster.access, self.world.now()
-        header = headers.get("authorization", "")
-        if header.startswith("PVEAPIToken"):
+        header, ticket = headers.get("authorization", ""), _cookie(headers.get("cookie", ""))
+        if header.startswith("PVEAPIToken") and not ticket:
             return access.by_token(keys, header, now)
         if matched and self.table[matched[0]].user == "world":
             return ""
-        ticket = _cookie(headers.get("cookie", "")) or header.removeprefix("PVEAuthCookie=")
+        ticket = ticket or header.removeprefix("PVEAuthCookie=")
         if not ticket:
             raise unauthorised("No ticket")
         return access.by_ticket(keys, ticket, headers.get("csrfpreventiontoken"), method, now)
@@ -136,6 +144,8 @@ class Frontend:
     def _run(self, local: str, path: str, matched: Match, values: Values, user: str) -> object:
         name, found = matched
         declaration = self.table[name]
+        if twice := values.keys() & found.keys():
+            raise invalid(dict.fromkeys(twice, "duplicate parameter (already defined in URI)"))
         both = {**values, **found}
         if "!" in user and not declaration.tokens:
             raise denied(f"URI '{path}' not available with API token, need proper ticket.\n")
@@ -167,8 +177,6 @@ class Frontend:
 
 def _root(method: str, path: str) -> object:
     """What is answered where no path is declared."""
-    if method not in METHODS:
-        raise Refused(501, f"method '{method}' not available", empty=True)
     if method != "GET" or path != "/":
         raise Refused(501, f"Method '{method} {path}' not implemented")
     return [{"subdir": name} for name in ROOTS]
@@ -211,18 +219,25 @@ class Listener:
             await world.clock.pause(PROXY_SECONDS)
         if here.hung or not here.online:
             _cut(request)
+        if request.method not in METHODS:
+            return web.Response(status=501, reason=f"method '{request.method}' not available")
+        if coding := request.headers.get("Transfer-Encoding"):
+            known = "chunked transfer encoding not supported"
+            wrong = known if coding == "chunked" else f"Unknown transfer encoding '{coding}'"
+            return web.Response(status=501, reason=wrong)
         path = urllib.parse.unquote(request.raw_path.split("?", 1)[0])
         prefix = re.match(r"/+api2/+([^/]+)", path)
         if prefix is None:
             if path.startswith("/api2"):
                 return web.Response(status=501, reason="no such uri")
-            return web.Response(status=500, reason=f"no such file '{path}'")
+            return web.Response(status=500, reason=_line(f"no such file '{path}'"))
         form, parts = prefix[1], path[prefix.end() :].split("/")
         rest = "/" + "/".join(filter(None, parts))
+        values: Values | Refused
         try:
-            values = await _values(request)
+            values = await _values(request, rest)
         except Refused as refused:
-            return _respond("json", rest, Reply(refused.status, refused.reason, None))
+            values = refused
         headers = {name.lower(): value for name, value in request.headers.items()}
 
         async def work() -> Reply:
@@ -231,7 +246,8 @@ class Listener:
             world.clock.run_due()
             return reply
 
-        reply = await self.intercept(world, self.node, request.method, rest, values, work)
+        shown = {} if isinstance(values, Refused) else values
+        reply = await self.intercept(world, self.node, request.method, rest, shown, work)
         if reply.status == 401:
             await world.clock.pause(LOGIN_DELAY)
         if reply.status == 0:
@@ -246,42 +262,53 @@ def _cut(request: web.BaseRequest) -> None:
     raise asyncio.CancelledError
 
 
-async def _values(request: web.BaseRequest) -> Values:
-    query = parse_pairs(request.query_string)
-    if request.method == "DELETE" and (request.content_length or 0) > 0:
-        raise Refused(501, "Unexpected content for method 'DELETE'")
-    if request.method in ("GET", "HEAD", "DELETE"):
+async def _values(request: web.BaseRequest, path: str) -> Values:
+    query, size = parse_pairs(request.query_string), request.content_length or 0
+    if request.method not in ("POST", "PUT"):
+        if size:
+            raise Refused(501, f"Unexpected content for method '{request.method}'", empty=True)
         return query
-    kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return {**query, **await _upload(request)}
+    given = request.headers.get("Content-Type", "")
+    kind = given.split(";")[0].strip().lower()
+    if kind == "multipart/form-data" and path.endswith("/upload"):
+        return {**await _upload(request), **query}
+    if size > MAX_FORM:
+        raise Refused(501, "for data too large", empty=True)
     text = (await request.read()).decode("utf-8", "replace")
     if kind == "application/json":
-        return {**query, **parse_json(text)}
+        return {**parse_json(text), **query}
     if kind not in ("", "application/x-www-form-urlencoded", "application/octet-stream"):
-        raise Refused(506, f"upload 'Content-Type '{kind}' not implemented")
-    return {**query, **parse_pairs(text)}
+        raise Refused(506, f"upload 'Content-Type '{given}' not implemented", empty=True)
+    return {**parse_pairs(text), **query}
 
 
 async def _upload(request: web.BaseRequest) -> Values:
     """An upload's fields. The file itself is let go: its temporary name tells its size."""
     values: Values = {}
-    async for part in await request.multipart():
-        if isinstance(part, BodyPartReader) and part.filename:
-            size = 0
-            while chunk := await part.read_chunk():
-                size += len(chunk)
-            name = f"/var/tmp/pveupload-{size:x}"  # noqa: S108 - of no file
-            values |= {"filename": part.filename, "tmpfilename": name}
-        elif isinstance(part, BodyPartReader):
-            values[part.name or ""] = await part.text()
+    try:
+        async for part in await request.multipart():
+            if isinstance(part, BodyPartReader) and part.filename:
+                size = 0
+                while chunk := await part.read_chunk():
+                    size += len(chunk)
+                name = f"/var/tmp/pveupload-{size:x}"  # noqa: S108 - of no file
+                values |= {"filename": part.filename, "tmpfilename": name}
+            elif isinstance(part, BodyPartReader):
+                values[part.name or ""] = await part.text()
+    except ValueError:
+        raise Refused(501, "upload failed", empty=True) from None
     return values
+
+
+def _line(reason: str) -> str:
+    """A reason as a status line can hold it: values that it quotes may have control characters."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", reason)
 
 
 def _respond(form: str, path: str, reply: Reply) -> web.Response:
     if form not in FORMATS and reply.body is not None:
-        return web.Response(status=501, reason=f"no formatter for uri {path}, {form}")
-    status, reason, body = reply.status, reply.reason, reply.body
+        return web.Response(status=501, reason=_line(f"no formatter for uri {path}, {form}"))
+    status, reason, body = reply.status, _line(reply.reason), reply.body
     if body is None:
         return web.Response(status=status, reason=reason, text=reply.text or None)
     if form in ("html", "png"):
@@ -293,7 +320,7 @@ def _respond(form: str, path: str, reply: Reply) -> web.Response:
         status, reason = 200, "OK"
     return web.Response(
         status=status,
-        reason=reason.replace("\r", " "),
+        reason=reason,
         text=json.dumps(body, separators=(",", ":")),
         content_type="application/json",
     )

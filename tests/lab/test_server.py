@@ -138,3 +138,75 @@ def test_what_takes_longer_than_its_proxy_waits_goes_on_unseen(tmp_path: Path) -
         assert late.reason.startswith("can't lock file '/var/lock/qemu-server/lock-10000.conf'")
         lab.control.wait(5)
         assert pve("GET", "/nodes/pve1/qemu/10000/config")["scsi0"].startswith("local-zfs:vm-10000")
+
+
+def raw(lab: RunningLab, method: str, path: str, **more: Any) -> requests.Response:
+    return requests.request(
+        method, lab.url("pve1") + path, verify=str(lab.ca), timeout=30, **more
+    )  # fmt: skip
+
+
+def test_what_the_front_door_refuses(lab: RunningLab, pve: Client) -> None:
+    """Before anybody is asked who they are, or after, but before the call is looked at."""
+    pools, version = "/api2/json/pools", "/api2/json/version"
+    assert raw(lab, "OPTIONS", version).reason == "method 'OPTIONS' not available"
+    chunked = raw(lab, "POST", pools, data=iter([b"poolid=a"]), headers=pve.headers)
+    assert (chunked.status_code, chunked.reason) == (501, "chunked transfer encoding not supported")
+    assert raw(lab, "DELETE", pools, data="x=1").reason == "No ticket"
+    with_body = raw(lab, "GET", version, data="x=1", headers=pve.headers)
+    assert with_body.reason == "Unexpected content for method 'GET'"
+    large = raw(lab, "POST", pools, data={"comment": "x" * 600_000}, headers=pve.headers)
+    assert (large.status_code, large.reason) == (501, "for data too large")
+    file = {"filename": ("a.iso", b"x")}
+    parts = raw(lab, "POST", pools, files=file, headers=pve.headers)
+    assert (parts.status_code, parts.reason[:40]) == (
+        506,
+        "upload 'Content-Type 'multipart/form-dat",
+    )
+
+
+@pytest.mark.parametrize("body", ["{", "[1]", "[" * 100_000, '{"poolid":NaN,', b"\xff\xfe"])
+def test_a_body_that_is_no_json_object_is_told_so(lab: RunningLab, pve: Client, body: Any) -> None:
+    headers = {**pve.headers, "Content-Type": "application/json"}
+    answer = raw(lab, "POST", "/api2/json/pools", data=body, headers=headers)
+    assert answer.status_code == 500
+    assert answer.text == ""
+    assert answer.reason.startswith(("malformed JSON string", "Not a HASH reference"))
+
+
+def test_a_broken_upload_fails(lab: RunningLab, pve: Client) -> None:
+    headers = {**pve.headers, "Content-Type": "multipart/form-data; boundary=b"}
+    path = "/api2/json/nodes/pve1/storage/local/upload"
+    answer = raw(lab, "POST", path, data=b"no part at all", headers=headers)
+    assert (answer.status_code, answer.reason) == (501, "upload failed")
+
+
+def test_fields_are_read_as_perl_reads_them(lab: RunningLab, pve: Client) -> None:
+    pve.task("POST", "/nodes/pve1/qemu", vmid=100)
+    path, form = "/nodes/pve1/qemu/100/config", "application/x-www-form-urlencoded"
+    headers = {**pve.headers, "Content-Type": form}
+    whole = raw(lab, "PUT", "/api2/json" + path, json={"cores": 2.0}, headers=pve.headers)
+    assert whole.status_code == 200
+    assert pve("GET", path)["cores"] == 2
+    split = raw(lab, "PUT", "/api2/json" + path, data="cores=3;onboot=1", headers=headers)
+    assert split.status_code == 200
+    assert pve("GET", path)["onboot"] == 1
+    both = raw(lab, "PUT", f"/api2/json{path}?cores=4&_dc=1", data="cores=5", headers=headers)
+    assert both.status_code == 200
+    assert pve("GET", path)["cores"] == 4
+    twice = pve.send("PUT", path, vmid=100, cores=1)
+    assert twice.json()["errors"] == {"vmid": "duplicate parameter (already defined in URI)"}
+
+
+def test_a_ticket_goes_before_a_token(lab: RunningLab, pve: Client) -> None:
+    ticket = login(lab, lab.root_password()).json()["data"]["ticket"]
+    own = {"headers": pve.headers, "cookies": {"PVEAuthCookie": ticket}}
+    refused = raw(lab, "POST", "/api2/json/pools", data={"poolid": "a"}, **own)
+    assert refused.reason == "Permission denied - invalid csrf token"
+
+
+def test_control_characters_do_not_break_the_status_line(lab: RunningLab, pve: Client) -> None:
+    answer = raw(lab, "GET", "/api2/json/nodes/%00%0d/status", headers=pve.headers)
+    assert answer.status_code in (403, 500, 501)
+    assert "\0" not in answer.reason
+    assert raw(lab, "GET", "/%0d%00").reason == "no such file '/  '"
