@@ -124,6 +124,7 @@ def _back_up(
         raise failed(f"unable to find VM '{vmid}'")
     task.log.append(f"INFO: Starting Backup of VM {vmid} ({vm.kind})")
     refuse_if("lock" in vm.config, f"VM is locked ({vm.config.get('lock')})")
+    world.need_config(node, vmid, task.pid)
     began = world.now()
     vm.config["lock"] = "backup"
     try:
@@ -297,7 +298,7 @@ JOBS = File(
     path="/cluster/backup", key="id", kind="vzdump", make=BackupJob, signed=(),
     sections=lambda cluster: cluster.backup_jobs,
     taken="Job '{}' already exists", fixed=frozenset({"starttime", "dow"}), gate=_gate,
-    check=_check, show=_shown, listed=_next_shown,
+    check=_check, show=_shown, listed=_next_shown, lock="file-jobs_cfg",
 ).serve()  # fmt: skip
 
 

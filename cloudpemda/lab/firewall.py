@@ -7,12 +7,13 @@ whether or not there is such a VM.
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from cloudpemda.lab.errors import found, invalid, refuse_if
-from cloudpemda.lab.routes import HANDLERS, Page, Row, route
+from cloudpemda.lab.routes import HANDLERS, Handler, Page, Row, route
 from cloudpemda.lab.sections import shown
 from cloudpemda.lab.tables import macros
 from cloudpemda.lab.world import Call, check_digest, digest_of
@@ -27,6 +28,18 @@ REFERENCE = re.compile(r"(\+?)(dc/|guest/|sdn/)?([A-Za-z][A-Za-z0-9_-]+)")
 def file_of(call: Call, base: str) -> dict[str, list[Line]]:
     name = FILES[base].format(**{**call.params, "node": call.node})
     return call.cluster.firewalls.setdefault(name, {})
+
+
+def register(base: str, calls: Mapping[str, Handler]) -> None:
+    """Serve calls on one file; those that change it do so under its lock."""
+    lock = {CLUSTER: "firewall-cluster", VM: "firewall-vm-{vmid}"}.get(base, "firewall-host-{node}")
+
+    def under_lock(change: Handler, call: Call) -> object:
+        call.world.need_file_lock("", lock.format(**call.params))
+        return change(call)
+
+    for name, handler in calls.items():
+        HANDLERS[name] = handler if name.startswith("GET ") else partial(under_lock, handler)
 
 
 def reference_fault(call: Call, base: str, text: str) -> str:
@@ -133,12 +146,12 @@ class Lines:
     def serve(self) -> None:
         here = f"{self.base}/{self.path}"
         one = f"{here}/{{{self.key}}}"
-        calls: dict[str, Callable[[Call], object]] = {
+        calls: dict[str, Handler] = {
             f"GET {here}": self.list, f"POST {here}": self.create, f"DELETE {one}": self.delete,
         }  # fmt: skip
         if self.path not in ("ipset", "groups"):
             calls |= {f"GET {one}": self.get, f"PUT {one}": self.update}
-        HANDLERS.update(calls)
+        register(self.base, calls)
 
 
 class Rules(Lines):
@@ -227,7 +240,8 @@ class Options(Lines):
 for _base in FILES:
     Rules(_base, "rules", "pos").serve()
     _options = Options(_base, "options", "")
-    HANDLERS |= {f"GET {_base}/options": _options.get, f"PUT {_base}/options": _options.update}
+    _calls = {f"GET {_base}/options": _options.get, f"PUT {_base}/options": _options.update}
+    register(_base, _calls)
     if _base in (CLUSTER, VM):
         Lines(_base, "aliases", "name", "alias").serve()
         Lines(_base, "ipset", "name", "IPSet").serve()

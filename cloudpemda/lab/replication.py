@@ -176,7 +176,8 @@ JOBS = File(
     path="/cluster/replication", key="id", make=ReplicationJob,
     sections=lambda cluster: cluster.replication,
     taken="replication job '{}' already exists", gate=_gate, check=_check, show=_shown,
-    visible=_visible, signed=("get",), elsewhere=("DELETE /cluster/replication/{id}",),
+    visible=_visible, signed=("get",), lock="file-replication_cfg",
+    elsewhere=("DELETE /cluster/replication/{id}",),
 ).serve()  # fmt: skip
 
 
@@ -184,7 +185,7 @@ JOBS = File(
 def delete_job(call: Call) -> object:
     if call.flag("force") and call.flag("keep"):
         raise invalid({"keep": "conflicts with parameter 'force'"})
-    _gate(call, "delete")
+    JOBS.open(call, "delete")
     if call.flag("force"):
         del call.cluster.replication[call["id"]]
     else:

@@ -69,6 +69,7 @@ class Objects(File):
     taken: str = "sdn {key} object ID '{}' already defined"
     missing: str = "sdn '{}' does not exist"
     prefix: str = "{} sdn {key} object failed: "
+    lock: str = "file-sdn__running-config"
     fixed: frozenset[str] = frozenset({"lock-token", "pending", "running"})
 
     def running(self, cluster: Cluster) -> dict[str, Section]:

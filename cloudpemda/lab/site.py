@@ -1,6 +1,7 @@
 """A site's lab: its worlds on one clock, and how they are kept in a directory between runs."""
 
 import asyncio
+import re
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ from cloudpemda.lab.state import Cluster
 from cloudpemda.lab.work import VANISHED
 from cloudpemda.lab.world import World
 
-SECRET_WORDS = ("password", "secret", "key", "ticket", "token")
+SECRET_WORDS = ("password", "secret", "key", "ticket", "token", "otp", "challenge", "response")
 SAVE_SECONDS = 2.0  # real ones, from a change until it is kept
 Work = Callable[[], Awaitable[Reply]]
 
@@ -80,7 +81,9 @@ class Lab:
 
 def _redacted(name: str, value: object) -> object:
     secret = name != "sshkeys" and any(word in name.lower() for word in SECRET_WORDS)
-    return "<redacted>" if secret else value
+    if isinstance(value, str) and "@" in value:
+        value = re.sub(r"(\w://)[^/@\s]*@", r"\1<redacted>@", value)  # who calls, in an address
+    return "<redacted>" if secret or isinstance(value, dict) else value
 
 
 @dataclass

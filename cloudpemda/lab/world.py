@@ -67,7 +67,13 @@ class World:
 
     def need_file_lock(self, prefix: str, file: str) -> None:
         """Cluster-wide files are written under a lock that only a quorate cluster gives."""
-        refuse_if(not self.cluster.quorate, f"{prefix}: cfs-lock '{file}' error: no quorum!")
+        lead = f"{prefix}: " if prefix else ""
+        refuse_if(not self.cluster.quorate, f"{lead}cfs-lock '{file}' error: no quorum!")
+
+    def need_config(self, node: str, vmid: object, process: int) -> None:
+        """A VM's configuration is written beside it first, which needs a quorate cluster too."""
+        file = f"/etc/pve/nodes/{node}/qemu-server/{vmid}.conf.tmp.{process}"
+        refuse_if(not self.cluster.quorate, f"unable to open file '{file}' - Permission denied")
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -198,3 +199,53 @@ def test_the_same_seed_meets_the_same_faults(tmp_path: Path) -> None:
     first, second = struck("one"), struck("two")
     assert first == second
     assert set(first) == {200, 500}
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "refusal"),
+    [
+        ("POST /cluster/replication", {"id": "100-0", "target": "pve2", "type": "local"},
+         "cfs-lock 'file-replication_cfg' error: no quorum!"),
+        ("POST /cluster/backup", {"schedule": "daily", "all": 1, "storage": "pbs-dc"},
+         "cfs-lock 'file-jobs_cfg' error: no quorum!"),
+        ("POST /cluster/metrics/server/m1", {"type": "graphite", "server": "a", "port": 1},
+         "cfs-lock 'file-status_cfg' error: no quorum!"),
+        ("POST /cluster/mapping/dir", {"id": "md", "map": "node=pve1,path=/srv"},
+         "create hardware mapping failed: cfs-lock 'file-mapping_directory_cfg' error: no quorum!"),
+        ("POST /cluster/sdn/zones", {"zone": "z1", "type": "simple"},
+         "create sdn zone object failed: cfs-lock 'file-sdn__running-config' error: no quorum!"),
+        ("POST /cluster/firewall/rules", {"type": "in", "action": "DROP"},
+         "cfs-lock 'firewall-cluster' error: no quorum!"),
+        ("PUT /nodes/pve1/qemu/100/firewall/options", {"enable": 1},
+         "cfs-lock 'firewall-vm-100' error: no quorum!"),
+    ],
+)  # fmt: skip
+def test_without_quorum_no_file_of_the_cluster_is_written(
+    root: Client, control: Control, call: str, body: dict[str, Any], refusal: str
+) -> None:
+    root.task("POST", "/nodes/pve1/qemu", vmid=100, scsi0="local-zfs:1")
+    for node in ("pve2", "pve3"):
+        control.node(node, "down")
+    assert root.send(*call.split(" "), **body).reason == refusal
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("POST /nodes/pve1/qemu/100/snapshot", {"snapname": "early"}),
+        ("DELETE /nodes/pve1/qemu/100/snapshot/first", {}),
+        ("PUT /nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": "2G"}),
+        ("POST /nodes/pve1/qemu/100/move_disk", {"disk": "scsi0", "storage": "tank-hdd"}),
+        ("POST /nodes/pve1/vzdump", {"vmid": 100, "storage": "pbs-dc"}),
+    ],
+)
+def test_without_quorum_no_vms_configuration_is_written(
+    root: Client, control: Control, call: str, body: dict[str, Any]
+) -> None:
+    root.task("POST", "/nodes/pve1/qemu", vmid=100, scsi0="local-zfs:1")
+    assert root.task("POST", "/nodes/pve1/qemu/100/snapshot", snapname="first") == "OK"
+    before = control.vms()[100]
+    for node in ("pve2", "pve3"):
+        control.node(node, "down")
+    assert root.task(*call.split(" "), **body) != "OK"
+    assert control.vms()[100] == before

@@ -98,6 +98,9 @@ def test_requests_are_recorded_without_their_secrets(pve: Client, control: Contr
     assert entry["params"]["cipassword"] == "<redacted>"
     assert entry["params"]["ciuser"] == "admin"
     assert entry["user"] == "cloudpemda@pve!apply"
+    root_url = {"url": "https://me:geheim@example.org/a.iso", "otp": "geheim"}
+    pve.send("POST", "/nodes/pve1/storage/nfs/download-url", **root_url)
+    assert "geheim" not in str(control.requests())
 
 
 def test_plain_http_gets_no_answer(lab: RunningLab) -> None:

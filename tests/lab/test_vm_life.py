@@ -294,3 +294,22 @@ def test_ha_that_ignores_a_vm_has_no_say_in_it(root: Client) -> None:
     create(root)
     root("POST", "/cluster/ha/resources", sid="vm:10000", state="ignored")
     assert root("POST", f"{VM}/status/start").split(":")[5] == "qmstart"
+
+
+def test_going_back_keeps_what_belongs_to_the_present(root: Client) -> None:
+    """The description stays as it is now, and no disk is lost: what was not there is unused."""
+    path = "/nodes/pve1/qemu/100"
+    root.task("POST", "/nodes/pve1/qemu", vmid=100, scsi0="local-zfs:1", description="before")
+    assert root.task("POST", f"{path}/snapshot", snapname="first") == "OK"
+    assert "description" not in root("GET", f"{path}/snapshot/first/config")
+    root("PUT", f"{path}/config", description="after", scsi1="local-zfs:1", cores=4)
+    root("PUT", f"{path}/config", delete="scsi0")
+    assert root.task("POST", f"{path}/snapshot/first/rollback") == "OK"
+    config = root("GET", f"{path}/config")
+    assert config["description"] == "after"
+    assert config["scsi0"].startswith("local-zfs:vm-100-disk-0")
+    assert [config[key] for key in config if key.startswith("unused")] == [
+        "local-zfs:vm-100-disk-1"
+    ]
+    assert "cores" not in config
+    assert "scsi1" not in config

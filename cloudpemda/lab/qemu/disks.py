@@ -25,6 +25,7 @@ def resize(call: Call, task: Task) -> Work:
     size = -(-size // 1024) * 1024
     refuse_if(size < volume.virtual, "shrinking disks is not supported")
     if size > volume.virtual:
+        call.world.need_config(call.node, vm.vmid, task.pid)
         yield call.world.duration("resize")
         vm = call.vm()
         storages.resize(call.world, volume, size, vm.node)
@@ -73,6 +74,7 @@ def _movable(call: Call) -> tuple[Vm, Drive, Volume]:
 def _move(call: Call, task: Task) -> Work:
     yield config_lock(call.whole("vmid"))
     (vm, drive, volume), key, world = _movable(call), call["disk"], call.world
+    world.need_config(vm.node, vm.vmid, task.pid)
     target = storages.storage_of(call.cluster, call["storage"])
     places = f"from current storage '{drive.storage}' to target storage '{target.name}'"
     task.log.append(f"copying volume '{drive.volid}' {places}")
@@ -126,6 +128,7 @@ def _reassign(call: Call, task: Task) -> Work:
     yield config_lock(call.whole("vmid"))
     yield config_lock(call.whole("target-vmid"))
     (other, drive), vm, key = _reassignable(call), call.vm(), call["disk"]
+    call.world.need_config(vm.node, vm.vmid, task.pid)
     slot, volume = call.get("target-disk", key), volumes.volume_of(call.world, vm, drive)
     storage = storages.storage_of(call.cluster, drive.storage)
     task.log.append(f"reassign disk '{key}' from VM '{vm.vmid}' as '{slot}' to VM '{other.vmid}'")

@@ -225,9 +225,7 @@ class Change:
         seconds += call.world.duration("config") if task else 0
         if seconds:
             yield seconds
-        file = f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf"
-        words = f"unable to open file '{file}.tmp.{call.here.next_pid}' - Permission denied"
-        refuse_if(not call.cluster.quorate, words)
+        call.world.need_config(call.node, call["vmid"], call.here.next_pid)
         with volumes.freed_on_failure(call.world, call.vm()) as made:
             new = volumes.make_drives(call.world, call.vm(), self.settings, made, log)
         self._apply(call.vm(), new)

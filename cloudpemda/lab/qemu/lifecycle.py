@@ -23,6 +23,7 @@ from cloudpemda.lab.world import Call, World
 
 VM = "/nodes/{node}/qemu/{vmid}"
 SNAPSHOT = f"{VM}/snapshot/{{snapname}}"
+OF_THE_PRESENT = re.compile(r"description|unused\d+")  # no part of a state to go back to
 UNIQUE = ("template", "lock", "digest", "parent", "snaptime", "vmstate")
 
 # -- copies --------------------------------------------------------------------------------------
@@ -193,6 +194,7 @@ def to_template(call: Call, task: Task) -> Work:
     """Its disks' volumes become base volumes, that clones may share."""
     yield config_lock(call.whole("vmid"))
     _check_template(call)
+    call.world.need_config(call.node, call["vmid"], task.pid)
     yield call.world.duration("default")
     vm = call.vm()
     for key, drive in disks(vm.config).items():
@@ -259,9 +261,10 @@ def _check_name(call: Call) -> None:
     refuse_if(reserved, f"unable to use snapshot name '{name}' (reserved name)")
 
 
-def _marked(call: Call, vm: Vm, lock: str) -> Work:
+def _marked(call: Call, vm: Vm, lock: str, task: Task) -> Work:
     """The change takes its time, and the VM is locked meanwhile."""
     check_lock(vm)
+    call.world.need_config(vm.node, vm.vmid, task.pid)
     vm.config["lock"] = lock
     yield call.world.duration("snapshot")
     locate(call).config.pop("lock", None)
@@ -277,10 +280,12 @@ def take(call: Call, task: Task) -> Work:
     for key, drive in disks(vm.config).items():
         task.log.append(f"snapshotting 'drive-{key}' ({drive.volid})")
     memory = call.flag("vmstate") and vm.status != "stopped"
+    call.world.need_config(vm.node, vm.vmid, task.pid)
     state = {"vmstate": _state_volume(call, vm, name)} if memory else {}
-    yield from _marked(call, vm, "snapshot")
+    yield from _marked(call, vm, "snapshot", task)
+    kept = {key: value for key, value in vm.config.items() if not OF_THE_PRESENT.fullmatch(key)}
     now, text = call.world.now(), call.get("description")
-    vm.snapshots[name] = VmSnapshot(name, vm.config | state, now, text, vm.parent)
+    vm.snapshots[name] = VmSnapshot(name, kept | state, now, text, vm.parent)
     vm.parent = name
 
 
@@ -303,9 +308,15 @@ def rollback(call: Call, task: Task) -> Work:
         newer = next(reversed(vm.snapshots)) != snapshot.name
         text = f"can't rollback, '{snapshot.name}' is not most recent snapshot on '{drive.volid}'"
         refuse_if(storage is not None and storage.type == "zfspool" and newer, text)
-    yield from _marked(call, vm, "rollback")
+    yield from _marked(call, vm, "rollback", task)
     machine.halt(call.world, vm)
-    vm.config = {key: value for key, value in snapshot.config.items() if key != "vmstate"}
+    back = {key: value for key, value in snapshot.config.items() if key != "vmstate"}
+    now, used = vm.config, cfg.volumes(back)
+    stays = {key: value for key, value in now.items() if OF_THE_PRESENT.fullmatch(key)}
+    vm.config = {key: value for key, value in stays.items() if value not in used} | back
+    for drive in disks(now).values():
+        if drive.managed and drive.volid not in used:
+            cfg.add_unused(vm, drive.volid)
     vm.parent = snapshot.name
     if "vmgenid" in vm.config:
         vm.config["vmgenid"] = call.world.new_uuid()
@@ -317,7 +328,7 @@ def rollback(call: Call, task: Task) -> Work:
 def remove_snapshot(call: Call, task: Task) -> Work:
     vm = locate(call)
     snapshot = snapshot_of(vm, call["snapname"])
-    yield from _marked(call, vm, "snapshot-delete")
+    yield from _marked(call, vm, "snapshot-delete", task)
     del vm.snapshots[snapshot.name]
     storages.free(call.world, snapshot.config.get("vmstate", ""), vm.node)
     children: list[Vm | VmSnapshot] = [vm, *vm.snapshots.values()]
@@ -346,8 +357,7 @@ def _check_destroyable(call: Call) -> Vm:
 def destroy_vm(call: Call, task: Task) -> Work:
     yield config_lock(call.whole("vmid"))
     _check_unused(call)
-    temporary = f"/etc/pve/nodes/{call.node}/qemu-server/{call['vmid']}.conf.tmp.{task.pid}"
-    refuse_if(not call.cluster.quorate, f"unable to open file '{temporary}' - Permission denied")
+    call.world.need_config(call.node, call["vmid"], task.pid)
     yield call.world.duration("destroy")
     vm = _check_unused(call)
     _free_disks(call, vm)
