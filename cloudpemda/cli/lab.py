@@ -27,6 +27,8 @@ def lab_directory(frame: "Frame") -> Path:
     real clusters: a lab beside them would only mislead."""
     from cloudpemda.site import load_site
 
+    if not frame.directory.is_dir():
+        raise Refused("lab.no-directory", directory=str(frame.directory))
     if (frame.directory / "site.yaml").exists():
         site = load_site(frame.directory)
         if all(settings.endpoints != "lab" for settings in site.info.clusters.values()):
@@ -41,27 +43,37 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--state", type=click.Choice(["recorded"]), help="One cluster as it was recorded.")
-@click.option("--version", type=click.Choice(["9.2", "8.4"]), default="9.2", show_default=True)
-@click.option("--listen", default="127.0.0.1:8006", show_default=True, help="HOST:PORT")
-@click.option("--root-password", envvar="CLOUDPEMDA_LAB_ROOT_PASSWORD")
+@click.option("--version", type=click.Choice(["9.2", "8.4"]), help="Of that cluster; else 9.2.")
+@click.option("--listen", help="HOST:PORT of that cluster; else 127.0.0.1:8006.")
+@click.option(
+    "--root-password",
+    envvar="CLOUDPEMDA_LAB_ROOT_PASSWORD",
+    help="Of its root@pam.",
+)
 @click.pass_obj
 def serve(
-    frame: "Frame", state: str | None, version: str, listen: str, root_password: str | None
+    frame: "Frame",
+    state: str | None,
+    version: str | None,
+    listen: str | None,
+    root_password: str | None,
 ) -> None:
     """Run in the foreground: the site's lab, or one cluster with `--state recorded`."""
     from cloudpemda.lab import serve as simulated
 
+    if state is None and (version or listen):
+        raise UsageError("lab.state-missing")
     if state is None:
         directory = lab_directory(frame)
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         simulated.serve_site(directory, layout_file(frame.directory))
         return
+    listen = listen or "127.0.0.1:8006"
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError("lab.listen", listen=listen)
     if not root_password:
         raise UsageError("lab.password-missing")
-    simulated.serve_recorded(version, host, int(port), root_password)
+    simulated.serve_recorded(version or "9.2", host, int(port), root_password)
 
 
 @lab.command()
@@ -152,6 +164,8 @@ def fault(frame: "Frame", script: Path | None, clear: bool) -> None:
 def read_faults(script: Path) -> object:
     """The `faults` of a fault script. Raises InvalidInput with its faults."""
     from cloudpemda.document import load
+    from cloudpemda.lab.errors import LabError
+    from cloudpemda.lab.faults import understood
 
     source = load(script)
     if source.faults:
@@ -159,6 +173,15 @@ def read_faults(script: Path) -> object:
     faults = source.get("faults")
     if not isinstance(faults, tuple):
         raise InvalidInput([source.fault("lab.fault-file", ())])
+    wrong = []
+    for number, one in enumerate(faults):
+        try:
+            understood([one])
+        except LabError as error:
+            values = {name: str(value) for name, value in error.values.items()}
+            wrong.append(source.fault(error.code, ("faults", number), at_key=False, **values))
+    if wrong:
+        raise InvalidInput(wrong)
     return list(faults)
 
 

@@ -419,9 +419,17 @@ def lab_coverage(out: Console, frame: "Frame", told: Mapping[str, Mapping[str, A
 def lab_faults(out: Console, frame: "Frame", told: Sequence[Mapping[str, Any]]) -> None:
     shown = table(frame, "fault", "fired")
     for one in told:
-        fault = {key: value for key, value in one.items() if key != "fired"}
-        shown.add_row(str(fault), str(one.get("fired", 0)))
+        fault = {key: value for key, value in one.items() if key not in ("seen", "fired")}
+        shown.add_row(_flow(fault)[1:-1], str(one.get("fired", 0)))
     _print_or(out, shown, frame.say("show.no-faults"))
+
+
+def _flow(value: object) -> str:
+    """As a fault script writes it, in one line."""
+    if not isinstance(value, Mapping):
+        return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    pairs = ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items())
+    return f"{{{pairs}}}"
 
 
 # -- small things ----------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+DAY = 86400.0
+
 
 @dataclass(order=True)
 class Event:
@@ -61,6 +63,14 @@ class Clock:
         """Run what is due up to now."""
         if self._instant is None:
             self._run_until(self.now())
+
+    async def advance_in_steps(self, seconds: float) -> None:
+        """Move the clock a day at a time: others, and the end, get their turn in between."""
+        while seconds > 0:
+            step = min(seconds, DAY)
+            self.advance(step)
+            seconds -= step
+            await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
         """Move the clock; all that falls due on the way runs at its own instant."""

@@ -16,9 +16,14 @@ from cloudpemda.lab.errors import LabError
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Make the directory and hold it, or say that another lab does."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
-    with (directory / "lock").open("w") as lock:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        opened = (directory / "lock").open("w")
+    except OSError as error:
+        where, told = str(directory), error.strerror
+        raise LabError("lab.directory-unusable", directory=where, error=told) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

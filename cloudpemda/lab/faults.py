@@ -49,9 +49,9 @@ class Watch(Strict):
     node: str = "*"
     method: str = "*"
     path: str = "*"
-    nth: int | None = None
+    nth: int | None = Field(None, ge=1)
     every: int | None = Field(None, ge=1)
-    probability: float | None = None
+    probability: float | None = Field(None, ge=0, le=1)
 
 
 class OnRequest(Strict):
@@ -205,6 +205,10 @@ def understood(script: object) -> list[Fault]:
     try:
         return SCRIPT.validate_python(script)
     except ValidationError as error:
+        (wrong, *_) = error.errors()
+        if wrong["type"] == "union_tag_invalid":
+            do, known = wrong["ctx"]["tag"], wrong["ctx"]["expected_tags"]
+            raise LabError("lab.no-such-fault", do=do, known=known.replace("'", "")) from error
         raise LabError("lab.fault-invalid", error=first_wrong(error)) from error
 
 
@@ -223,6 +227,9 @@ class Faults:
         """Replace the script; raises LabError, with nothing changed, if it is not understood."""
         armed = understood(script)
         timed = [(fault, self.world(fault.cluster)) for fault in armed if isinstance(fault, Timed)]
+        for fault, world in timed:
+            if node := getattr(fault, "node", None):
+                node_of(world, node)
         for event in self._events:
             event.cancel()
         start, at = self.clock.start, self.clock.at

@@ -128,10 +128,9 @@ def build(
         for node in [""] if known.shared else cluster.nodes:
             cluster.volumes.append(image(volid, node, now))
     for here in layout.containers:
-        if here.node not in cluster.nodes:
-            raise LabError(
-                "lab.layout-invalid", where=f"clusters.{name}.containers", error=here.node
-            )
+        if here.node not in cluster.nodes or here.vmid in cluster.containers:
+            wrong = here.vmid if here.node in cluster.nodes else here.node
+            raise LabError("lab.layout-invalid", where=f"clusters.{name}.containers", error=wrong)
         config = {"hostname": here.name, "cores": str(here.cores), "memory": str(here.memory)}
         guest = add_container(cluster, here.vmid, here.node, config, here.disk // 1024, now - 3600)
         guest.status, guest.started, guest.pid = "running", now - 3600, here.vmid

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudpemda.errors import CloudpemdaError, ExitCode
+from cloudpemda.messages import texts
 
 _START_STEPS = 300  # of 0.1 s each
 _STOP_SECONDS = 30
@@ -60,9 +61,22 @@ class RunningLab:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             detail = error.read(2000).decode(errors="replace")
-            raise LabRefused("lab.refused", path=path, detail=detail) from error
+            raise _refused(path, detail) from error
         except (OSError, ValueError) as error:
             raise LabUnavailable("lab.not-running", directory=str(self.directory)) from error
+
+
+def _refused(path: str, detail: str) -> LabRefused:
+    """What the lab said, in its own code where that has a text."""
+    try:
+        told = json.loads(detail)
+        code, values = told["error"], told.get("values") or {"reason": told["reason"]}
+    except (ValueError, KeyError, TypeError):
+        code, values = "", {}
+    known = isinstance(code, str) and code in texts()
+    return (
+        LabRefused(code, **values) if known else LabRefused("lab.refused", path=path, detail=detail)
+    )
 
 
 def find(directory: Path) -> RunningLab | None:
@@ -93,8 +107,18 @@ def start(directory: Path, layout: Path | None = None) -> tuple[RunningLab, bool
     lab = find(directory)
     if lab is not None:
         return lab, False
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if layout is not None:
+        from cloudpemda.lab.layout import read
+
+        read(layout)  # its faults are told better by line than from the log
     log = directory / "lab.log"
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log.touch(mode=0o600)
+    except OSError as error:
+        where, told = str(directory), error.strerror
+        raise LabUnavailable("lab.directory-unusable", directory=where, error=told) from error
+    before = log.stat().st_size
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(directory)]
     pid = _spawn(command + (["--layout", str(layout)] if layout else []), log)
     for _ in range(_START_STEPS):
@@ -103,7 +127,8 @@ def start(directory: Path, layout: Path | None = None) -> tuple[RunningLab, bool
         lab = find(directory)
         if lab is not None and lab.pid == pid:
             return lab, True
-    tail = log.read_text(errors="replace")[-1500:]
+    said = log.read_bytes()[before:].decode(errors="replace")[-1500:]
+    tail = " / ".join(line for line in said.splitlines() if line.strip())
     raise LabUnavailable("lab.start-failed", directory=str(directory), log=tail)
 
 

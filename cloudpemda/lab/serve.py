@@ -124,9 +124,10 @@ def serve_recorded(
         raise LabError("lab.no-such-version", version=version)
     try:
         listening = socket.create_server((host, port), backlog=128)
-    except OSError as error:
-        where = f"{host}:{port}"
-        raise LabError("lab.cannot-listen", where=where, error=error.strerror) from error
+    except (OSError, OverflowError) as error:
+        where, told = f"{host}:{port}", getattr(error, "strerror", None) or str(error)
+        reason = told.partition(" (while ")[0]  # what else it says is the address again
+        raise LabError("lab.cannot-listen", where=where, error=reason) from error
 
     async def serve(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -47,6 +47,18 @@ TEXTS = {
         next_en="Give --root-password, or set CLOUDPEMDA_LAB_ROOT_PASSWORD.",
         next_id="Beri --root-password, atau isi CLOUDPEMDA_LAB_ROOT_PASSWORD.",
     ),
+    "lab.no-directory": Text(
+        en="there is no directory {directory}",
+        id="tidak ada direktori {directory}",
+        next_en="Give the site's: cloudpemda --site DIR lab start",
+        next_id="Sebutkan direktori situs: cloudpemda --site DIR lab start",
+    ),
+    "lab.state-missing": Text(
+        en="--version and --listen are for one recorded cluster; a site's own layout says the rest",
+        id="--version dan --listen untuk satu klaster rekaman; selebihnya tata letak situs sendiri",
+        next_en="Add --state recorded, or leave them out.",
+        next_id="Tambahkan --state recorded, atau hilangkan keduanya.",
+    ),
     "lab.started": Text(
         en="the lab is running (process {pid}, state in {directory})",
         id="lab berjalan (proses {pid}, keadaan di {directory})",

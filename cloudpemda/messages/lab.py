@@ -19,6 +19,12 @@ TEXTS = {
         next_en="Give it another address: --listen HOST:PORT",
         next_id="Beri alamat lain: --listen HOST:PORT",
     ),
+    "lab.directory-unusable": Text(
+        en="The lab cannot keep its state in {directory}: {error}",
+        id="Lab tidak dapat menyimpan keadaannya di {directory}: {error}",
+        next_en="Name a directory that you may write to.",
+        next_id="Sebutkan direktori yang boleh Anda tulisi.",
+    ),
     "lab.fault-invalid": Text(
         en="The fault script is wrong: {error}",
         id="Skrip gangguan salah: {error}",
@@ -47,6 +53,12 @@ TEXTS = {
         next_en="`cloudpemda lab status` lists its clusters.",
         next_id="`cloudpemda lab status` menampilkan daftar klaster.",
     ),
+    "lab.no-such-fault": Text(
+        en="The lab knows no fault {do}.",
+        id="Lab tidak mengenal gangguan {do}.",
+        next_en="It knows: {known}.",
+        next_id="Yang dikenal: {known}.",
+    ),
     "lab.no-such-node": Text(
         en="The lab has no node {node} in this cluster.",
         id="Lab tidak memiliki node {node} di klaster ini.",
@@ -68,6 +80,12 @@ TEXTS = {
         id="Lab tidak dapat membaca keadaan tersimpan di {file}: {error}",
         next_en="Begin afresh: cloudpemda lab reset",
         next_id="Mulai dari awal: cloudpemda lab reset",
+    ),
+    "lab.too-far": Text(
+        en="The lab's clock moves by {days} days at most at once.",
+        id="Jam lab maju paling banyak {days} hari sekaligus.",
+        next_en="Advance it several times.",
+        next_id="Majukan beberapa kali.",
     ),
     "lab.vm-exists": Text(
         en="The lab already has a VM {vmid} in this cluster.",

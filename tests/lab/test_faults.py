@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -93,13 +95,16 @@ def test_a_script_that_is_not_understood_changes_nothing(control: Control) -> No
         {"at": "1s", "do": "node-down"},
         {"at": "1s", "do": "delay", "seconds": 3},
         {"at": "1s", "do": "node-down", "node": "pve2", "cluster": "nowhere"},
+        {"at": "1s", "do": "node-down", "node": "pve9"},
+        {"at": "1s", "do": "node-dwn", "node": "pve2"},
+        {"on": {"path": "/version", "probability": 7}, "do": "error"},
         {"do": "error"},
         {},
     ],
     ids=str,
 )
 def test_what_no_fault_looks_like_is_refused(control: Control, fault: dict[str, object]) -> None:
-    with pytest.raises(AssertionError, match=r": 400 .*lab\.(fault-invalid|no-such-cluster)"):
+    with pytest.raises(AssertionError, match=r": 400 .*lab\.(fault-invalid|no-such-\w+)"):
         control.arm({"at": "1s", "do": "node-down", "node": "pve3"}, fault)
     assert control.faults() == []
     control.advance(2)
@@ -119,7 +124,7 @@ def test_a_fault_that_finds_nothing_to_strike_says_so_and_harms_nothing(control:
 
 
 def test_a_node_knows_no_third_action(control: Control) -> None:
-    with pytest.raises(AssertionError, match=r"lab\.fault-invalid"):
+    with pytest.raises(AssertionError, match=r"lab\.no-such-fault"):
         control.node("pve2", "sideways")
     with pytest.raises(AssertionError, match=r"lab\.no-such-node"):
         control.node("pve9", "down")
@@ -249,3 +254,72 @@ def test_without_quorum_no_vms_configuration_is_written(
         control.node(node, "down")
     assert root.task(*call.split(" "), **body) != "OK"
     assert control.vms()[100] == before
+
+
+def lab_command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cloudpemda", "--site", str(site), "--lang", "en", "lab"]
+    return subprocess.run(
+        [*command, *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_script_in_the_documentation_can_be_armed(tmp_path: Path) -> None:
+    documented = Path("docs/lab.md").read_text().split("## Faults")[1]
+    script = tmp_path / "faults.yaml"
+    script.write_text(documented.split("```yaml\n")[1].split("```")[0])
+    with running_lab(tmp_path / "var" / "lab", layout()):
+        done = lab_command(tmp_path, "fault", str(script))
+    assert done.returncode == 0, done.stderr
+    assert "on: {method: POST, path: */clone, nth: 3}, do: lose-answer" in done.stdout
+    assert done.stdout.count(" do: ") == script.read_text().count(" do: ")
+
+
+def test_every_wrong_fault_of_a_script_is_told_with_its_line(tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults:\n  - {at: 1s, do: node-dwn}\n  - {at: soon, do: clock-skew}\n")
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text("faults: [{at: 1s, do: node-down, node: pve9}]\n")
+    with running_lab(tmp_path / "var" / "lab", layout()):
+        done = lab_command(tmp_path, "fault", str(script))
+        refused = lab_command(tmp_path, "fault", str(elsewhere))
+        far = lab_command(tmp_path, "advance", "99999d")
+    assert done.returncode == 3
+    assert "faults.yaml:2:" in done.stderr
+    assert "faults.yaml:3:" in done.stderr
+    assert "lab.no-such-fault" in done.stderr
+    assert refused.stderr.startswith("lab.no-such-node")
+    assert (far.returncode, "lab.too-far" in far.stderr) == (3, True)
+
+
+def test_a_layout_that_is_wrong_is_told_by_line_and_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lab.yaml").write_text("clusters:\n  dc: {nodes: {pve1: {cpus: 0}}}\n")
+    done = lab_command(tmp_path, "start")
+    assert done.returncode == 3
+    assert "lab.yaml:2:" in done.stderr
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["serve", "--listen", "127.0.0.1:1"], "lab.state-missing"),
+        (
+            ["serve", "--state", "recorded", "--listen", "127.0.0.1:99999", "--root-password", "x"],
+            "lab.cannot-listen",
+        ),
+    ],
+)
+def test_a_wrong_address_is_no_bug(tmp_path: Path, words: list[str], code: str) -> None:
+    assert lab_command(tmp_path, *words).stderr.startswith(code)
+
+
+def test_a_directory_that_cannot_be_is_no_bug(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    started = lab_command(tmp_path / "nowhere", "start")
+    command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(file)]
+    served = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert started.stderr.startswith("lab.no-directory")
+    assert (served.returncode, "Traceback" in served.stderr) == (3, False)
+    (tmp_path / "var").touch()
+    assert lab_command(tmp_path, "start").stderr.startswith("lab.directory-unusable")

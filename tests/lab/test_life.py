@@ -101,8 +101,9 @@ def test_a_port_that_is_taken_is_named(lab: RunningLab) -> None:
     taken = lab.url("pve1").removeprefix("https://")
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--state", "recorded"]
     refused = subprocess.run(
-        [*command, "--listen", taken], capture_output=True, text=True, timeout=30, check=False
-    )
+        [*command, "--listen", taken, "--root-password", "x"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
     assert refused.returncode == 3
     assert taken in refused.stderr
     assert "Traceback" not in refused.stderr
