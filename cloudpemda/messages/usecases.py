@@ -9,6 +9,12 @@ TEXTS = {
         next_en="Name another file: a recording is never overwritten.",
         next_id="Beri nama berkas lain: rekaman tidak pernah ditimpa.",
     ),
+    "record.not-writable": Text(
+        en="{file} cannot be written",
+        id="{file} tidak dapat ditulis",
+        next_en="Check that its directory exists and that you may write there.",
+        next_id="Pastikan direktorinya ada dan Anda boleh menulis di sana.",
+    ),
     "record.which": Text(
         en="which cluster is to be recorded? {asked} is none of: {known}",
         id="klaster mana yang akan direkam? {asked} bukan salah satu dari: {known}",

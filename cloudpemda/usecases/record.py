@@ -121,10 +121,13 @@ class _Recorder:
 def record(pve: Pve, file: Path, *, each: int, tell: Tell) -> Recording:
     """Read the cluster and write `file` (0600), with at most `each` members of every list.
 
-    Raises Refused `record.exists` for a file that is there, NoAnswer if the cluster is away.
+    Raises Refused `record.exists` for a file that is there, `record.not-writable` where none can
+    be made, and NoAnswer if the cluster is away.
     """
     if file.exists():
         raise Refused("record.exists", file=str(file))
+    if not os.access(file.parent, os.W_OK | os.X_OK):  # before reading for minutes
+        raise Refused("record.not-writable", file=str(file))
     version = pve.version()
     recorder = _Recorder(pve, each)
     recorder.read(tell)
@@ -172,6 +175,9 @@ def _login() -> dict[str, object]:
 
 
 def _write(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused("record.not-writable", file=str(file)) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         out.write(text)

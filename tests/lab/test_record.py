@@ -47,6 +47,10 @@ def test_a_recording_is_made_by_reads_alone_and_names_nobody(tmp_path: Path) -> 
         again = record(site, file, "--cluster", "dc")
         assert again.returncode == 4
         assert "record.exists" in again.stderr
+        before = len(control.requests())
+        nowhere = record(site, tmp_path / "nowhere" / "dc.jsonl", "--cluster", "dc")
+        assert (nowhere.returncode, "record.not-writable" in nowhere.stderr) == (4, True)
+        assert len(control.requests()) == before
     text = file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
     assert [name for name in (*NAMES, "AA:BB:CC", "10.98.", "123456789abc") if name in text] == []
