@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": ("site", "doctor", "Check endpoints, versions, clocks, storages, images, rights."),
     "init": ("site", "init", "Make a site directory, empty or drafted from a cluster."),
     "lab": ("lab", "lab", "The simulated clusters that ship with the program."),
+    "ledger": ("ledger", "ledger", "Sealed copies of the ledger, restoring one, its soundness."),
     "nightly": ("night", "nightly", "Judge every VM's recovery points by age; exit 0 or 7."),
     "plan": ("provision", "plan", "Show what apply would make, where, and why there."),
     "quota": ("inventory", "quota", "What each OPD may have, holds and uses."),

@@ -13,6 +13,8 @@ What always holds here:
 - Identity is recorded before anything is written to a cluster, and never given twice.
 - Every deed adds an audit entry in its own transaction; entries are chained, and cannot be
   changed or deleted through the database.
+- A copy is one moment's whole ledger, sealed; a restore replaces all or nothing, keeps what was
+  there, and promises nothing before the clusters were read (`backup`, `found`).
 - Where logins count once, asserted names are never believed again (`identity`).
 - What returns has happened and survives a power cut; what raises has changed nothing.
 
@@ -28,6 +30,8 @@ from pathlib import Path
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
+from cloudpemda.ledger.backup import Backups, Header, Restored
+from cloudpemda.ledger.found import FoundBook, FoundVm
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.intake import Intake, Paper, Taken
@@ -36,6 +40,7 @@ from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
 from cloudpemda.ledger.requests import Requests, Submission
+from cloudpemda.ledger.soundness import Soundness
 from cloudpemda.ledger.states import (
     InstanceState,
     ProposalState,
@@ -49,8 +54,12 @@ __all__ = [
     "Actor",
     "Approval",
     "Audit",
+    "Backups",
     "Entry",
     "Finding",
+    "FoundBook",
+    "FoundVm",
+    "Header",
     "Identity",
     "InstanceRecord",
     "InstanceState",
@@ -68,10 +77,12 @@ __all__ = [
     "RequestRecord",
     "RequestState",
     "Requests",
+    "Restored",
     "SagaEvent",
     "SagaJournal",
     "SagaRecord",
     "SagaState",
+    "Soundness",
     "Submission",
     "Taken",
     "Wanted",
@@ -90,6 +101,9 @@ class Ledger:
         self.quota = QuotaBook(database)
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)
+        self.found = FoundBook(database, self.audit)
+        self.backups = Backups(database, self.audit)
+        self.soundness = Soundness(database, self.audit, owner)
 
     def close(self) -> None:
         self._store.close()

@@ -208,6 +208,25 @@ class Audit:
             findings.append(Finding("audit.rewritten", head.seq))
         return tuple(dict.fromkeys(findings))
 
+    def head(self) -> Head | None:
+        """What the head file says; None where it is gone or is not one."""
+        return self._head.read()
+
+    def reseal(self) -> None:
+        """Let the head file follow a log that was put in the place of another one.
+
+        Raises Incomplete `audit.head-unwritable`; until it can be written `verify` says so.
+        """
+        try:
+            with self._head.locked():
+                with self._store.read() as connection:
+                    newest = newest_entry(connection)
+                self._head.write(newest or Head(0, ORIGIN))
+        except OSError as error:
+            raise Incomplete(
+                "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
+            ) from error
+
     def begin(self) -> None:
         """Write the head of an empty log, before the first entry can be.
 
@@ -260,6 +279,12 @@ class HeadFile:
         finally:
             os.close(handle)
         new.replace(self._file)
+
+
+def newest_entry(connection: Connection) -> Head | None:
+    """Sequence number and hash of the newest entry; None for an empty log."""
+    row = connection.execute(_NEWEST).first()
+    return None if row is None else Head(row.seq, row.hash)
 
 
 def _hash_at(connection: Connection, seq: int) -> str | None:

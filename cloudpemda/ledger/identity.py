@@ -23,13 +23,18 @@ def settle(store: Store, identity: Identity) -> None:
         if _remembered(connection) == identity:
             return
     with store.write() as connection:
-        match _remembered(connection):
-            case None:
-                connection.execute(insert(meta).values(key=_KEY, value=identity))
-            case "asserted":
-                connection.execute(update(meta).where(meta.c.key == _KEY).values(value=identity))
-            case "login" if identity == "asserted":
-                raise Refused("ledger.identity", file=store.place.name)
+        settle_in(connection, identity, store.place.name)
+
+
+def settle_in(connection: Connection, identity: Identity, name: str) -> None:
+    """The same inside the caller's write transaction; `name` is what a refusal calls the ledger."""
+    match _remembered(connection):
+        case None:
+            connection.execute(insert(meta).values(key=_KEY, value=identity))
+        case "asserted":
+            connection.execute(update(meta).where(meta.c.key == _KEY).values(value=identity))
+        case "login" if identity == "asserted":
+            raise Refused("ledger.identity", file=name)
 
 
 def _remembered(connection: Connection) -> str | None:

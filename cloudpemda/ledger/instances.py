@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import quota
+from cloudpemda.ledger import found, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.schema import addresses, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
@@ -285,13 +285,15 @@ class _Naming:
         self, request: _Row, wanted: Sequence[Wanted], taken_vmids: Mapping[str, Collection[int]]
     ) -> tuple[InstanceRecord, ...]:
         connection, workload = self.deed.connection, f"{request.opd}/{request.name}"
+        found.require_reconciled(connection)
         for want in wanted:
-            found = _find(connection, f"{workload}/{want.member}")
+            own = _find(connection, f"{workload}/{want.member}")
             taken = frozenset(taken_vmids.get(want.cluster, ()))
-            if found is None:
+            if own is None:
+                found.require_unmade(connection, f"{workload}/{want.member}")
                 self._create(request, want, taken)
-            elif found.cluster != want.cluster and found.state == InstanceState.PLANNED:
-                _give_vmid(self.deed, found, want.cluster, self.vmid_range, taken)
+            elif own.cluster != want.cluster and own.state == InstanceState.PLANNED:
+                _give_vmid(self.deed, own, want.cluster, self.vmid_range, taken)
         return tuple(
             _record(connection, _live(connection, f"{workload}/{want.member}")) for want in wanted
         )
@@ -375,7 +377,8 @@ def _give_vmid(
 def _lowest_vmid(
     connection: Connection, cluster: str, vmid_range: range, taken: Collection[int]
 ) -> int:
-    used = set(taken) | set(
+    used = {*taken, *found.vmids(connection, cluster)}
+    used |= set(
         connection.scalars(
             select(instances.c.vmid).where(
                 instances.c.cluster == cluster, instances.c.state != InstanceState.PURGED.value
@@ -398,6 +401,7 @@ def _free_name(connection: Connection, name: str, uid: str) -> str:
             instances.c.name == name, instances.c.state != InstanceState.PURGED.value
         )
     )
+    used = used or found.has_name(connection, name)
     if len(name) <= _NAME_LIMIT and not used:
         return name
     return f"{name[: _NAME_LIMIT - 9].rstrip('-')}-{uid[:8]}"

@@ -79,6 +79,15 @@ class JournalBook:
             )
             return SagaJournal(self._store, row.id, self._owner, resumed=True)
 
+    def require_idle(self) -> None:
+        """Raises Refused `journal.busy` while a living process runs any saga."""
+        now = self._store.clock.now()
+        with self._store.read() as connection:
+            for row in connection.execute(
+                select(sagas).where(sagas.c.state.in_(_UNFINISHED)).order_by(sagas.c.id)
+            ):
+                self._refuse_if_alive(row, now)
+
     def unfinished(self) -> tuple[SagaRecord, ...]:
         """Sagas that are open or stuck, oldest first."""
         query = (

@@ -15,8 +15,8 @@ from cloudpemda.ledger import schema
 from cloudpemda.units import Instant
 
 
-def migrate(connection: Connection, now: Instant) -> None:
-    """Bring the ledger to the newest version. Raises Refused `ledger.newer`.
+def migrate(connection: Connection, now: Instant, until: int | None = None) -> None:
+    """Bring the ledger to the newest version, or to `until`. Raises Refused `ledger.newer`.
 
     Runs inside the caller's write transaction: all of it happens, or none.
     """
@@ -25,7 +25,7 @@ def migrate(connection: Connection, now: Instant) -> None:
         raise Refused("ledger.newer", found=found, known=NEWEST)
     if found == 0:
         _run(connection, _VERSION_TABLE)
-    for version, step in enumerate(_MIGRATIONS[found:], start=found + 1):
+    for version, step in enumerate(_MIGRATIONS[found:until], start=found + 1):
         step(connection)
         connection.execute(insert(schema.schema_version).values(version=version, applied_at=now))
 
@@ -188,5 +188,18 @@ def _v4(connection: Connection) -> None:
     _run(connection, _V4)
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4)
+_V5 = (
+    """CREATE TABLE found (
+        cluster TEXT NOT NULL, vmid INTEGER NOT NULL, uid TEXT NOT NULL, key TEXT NOT NULL,
+        opd TEXT, name TEXT NOT NULL, usage TEXT NOT NULL, noted_at TEXT NOT NULL,
+        PRIMARY KEY (cluster, vmid))""",
+)
+
+
+def _v5(connection: Connection) -> None:
+    """VMs of ours that the ledger does not know, as after the restore of an older copy."""
+    _run(connection, _V5)
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5)
 NEWEST = len(_MIGRATIONS)

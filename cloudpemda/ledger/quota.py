@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.sql.functions import max as sql_max
 
+from cloudpemda.ledger import found
 from cloudpemda.ledger.audit import Deed
 from cloudpemda.ledger.schema import postings
 from cloudpemda.ledger.store import Store
@@ -51,17 +52,20 @@ class QuotaBook:
 
 
 def balances(connection: Connection, scope: Collection[str]) -> Mapping[str, Balance]:
+    """What the postings sum up to, and what own VMs use that the ledger does not know."""
     query = (
         select(postings.c.dimension, _COMMITTED, _HELD)
         .where(postings.c.opd.in_(sorted(scope)))
         .group_by(postings.c.dimension)
     )
-    return MappingProxyType(
-        {
-            dimension: Balance(committed, held)
-            for dimension, committed, held in connection.execute(query)
-        }
-    )
+    charged = {
+        dimension: Balance(committed, held)
+        for dimension, committed, held in connection.execute(query)
+    }
+    for dimension, amount in found.usage(connection, scope).items():
+        balance = charged.get(dimension, Balance())
+        charged[dimension] = Balance(balance.committed + amount, balance.held)
+    return MappingProxyType(charged)
 
 
 def charges(connection: Connection, instance: str) -> Mapping[str, Balance]:
@@ -71,11 +75,11 @@ def charges(connection: Connection, instance: str) -> Mapping[str, Balance]:
         .where(postings.c.instance == instance)
         .group_by(postings.c.dimension)
     )
-    found = {
+    summed = {
         dimension: Balance(committed, held)
         for dimension, committed, held in connection.execute(query)
     }
-    return MappingProxyType({name: value for name, value in found.items() if value != Balance()})
+    return MappingProxyType({name: value for name, value in summed.items() if value != Balance()})
 
 
 def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
@@ -92,7 +96,13 @@ def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
 
 
 def hold(deed: Deed, opd: str, number: str, instance: str, usage: Usage) -> None:
-    """Promise `usage` to an instance. Whoever calls has judged it, in the same transaction."""
+    """Promise `usage` to an instance. Whoever calls has judged it, in the same transaction.
+
+    Raises Refused `ledger.unreconciled` after a restore whose clusters were not read yet,
+    `ledger.made-already` where a VM that the ledger does not know is this instance.
+    """
+    found.require_reconciled(deed.connection)
+    found.require_unmade(deed.connection, instance)
     changes = {dimension: Balance(0, value) for dimension, value in usage.items() if value}
     _post(deed, opd, number, instance, changes)
 

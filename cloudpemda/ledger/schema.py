@@ -41,7 +41,7 @@ schema_version = Table(
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),  # identity: `login` or `asserted`
+    Column("key", Text, primary_key=True),  # identity: `login`, `asserted`; reconcile: a moment
     Column("value", Text, nullable=False),
 )
 
@@ -182,6 +182,19 @@ steps = Table(
     Column("upid", Text),
     Column("error", Text),
     Column("at", Moment, nullable=False),
+)
+
+found = Table(
+    "found",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("vmid", Integer, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("key", Text, nullable=False),  # dinkes/simrs/db-1, as the VM says; empty: it does not
+    Column("opd", Text),  # whom it is charged to; none: nobody knows
+    Column("name", Text, nullable=False),  # in PVE
+    Column("usage", Text, nullable=False),  # JSON: dimension → amount
+    Column("noted_at", Moment, nullable=False),
 )
 
 audit = Table(

@@ -149,9 +149,18 @@ class Defaults(Strict):
     warn_at: Annotated[int, Field(ge=1, le=100)] = 80  # percent of a limit
 
 
+class LedgerBackup(Strict):
+    """Sealed copies of the ledger, made every night and by `ledger backup`."""
+
+    key: Line = "secrets/ledger.key"  # the name of a file, never the key
+    directory: Line = "var/backups"
+    keep: Annotated[int, Field(ge=1, le=1000)] = 14  # dated copies in the directory
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
+    ledger_backup: LedgerBackup | None = None  # None: no copies are made
     clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
     networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None

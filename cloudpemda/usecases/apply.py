@@ -71,11 +71,13 @@ def apply(
 
     A request that is refused or fails stops no other. With `undo` what an unfinished apply left
     is taken back, last step first; it must be named. Raises Refused by role or for one that is not
-    approved, Unreachable where a cluster cannot be read; nothing was changed then.
+    approved or after a restore that was not verified yet, Unreachable where a cluster cannot be
+    read; nothing was changed then.
     """
     actor = desk.act("operator")
     if undo and not keys:
         raise UsageError("apply.undo-names")
+    desk.ledger.found.require_reconciled()
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:

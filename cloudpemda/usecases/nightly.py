@@ -1,6 +1,7 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
-It changes no cluster. Of the ledger it changes only what time itself ends: holds that ran out.
+It changes no cluster. Of the ledger it changes only what time itself ends: holds that ran out. Its
+last step is a sealed copy of the ledger, where site.yaml asks for copies.
 """
 
 import fcntl
@@ -9,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudpemda.errors import ExitCode, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
 from cloudpemda.ledger import InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.survey import Survey, survey
 
 
@@ -26,6 +28,7 @@ class Night:
     survey: Survey
     expired: tuple[str, ...]  # requests whose hold ran out
     findings: tuple[Finding, ...]
+    copy: str | None  # the file of the night's copy of the ledger
 
     @property
     def code(self) -> ExitCode:
@@ -39,9 +42,10 @@ def nightly(desk: Desk) -> Night:
     with _alone(desk.site.path("var/locks")):
         expired = desk.ledger.requests.expire_holds(desk.clock.now())
         found = survey(desk, everywhere=True)
-        findings = tuple(_findings(desk, found))
+        copy, failed = _copy(desk)
+        findings = (*_findings(desk, found), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
-        return Night(found.at, found, expired, findings)
+        return Night(found.at, found, expired, findings, copy)
 
 
 @contextmanager
@@ -54,6 +58,17 @@ def _alone(directory: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise Refused("nightly.running") from error
         yield
+
+
+def _copy(desk: Desk) -> tuple[str | None, tuple[Finding, ...]]:
+    """The night's copy of the ledger; what hinders it hinders nothing else."""
+    if desk.site.info.ledger_backup is None:
+        return None, ()
+    try:
+        return str(backup(desk, lambda *_: None).file), ()
+    except CloudpemdaError as error:
+        faults = (Fault("nightly.no-copy"), *error.faults)
+        return None, tuple(Finding(None, fault) for fault in faults)
 
 
 def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
@@ -69,6 +84,8 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
             yield Finding(request.opd, Fault(code, {"key": request.key}))
     for broken in desk.ledger.audit.verify():
         yield Finding(None, broken.fault)
+    if desk.ledger.found.pending:
+        yield Finding(None, Fault("ledger.unreconciled"))
 
 
 def _instance_findings(one: InstanceView) -> Iterator[Finding]:

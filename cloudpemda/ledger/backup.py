@@ -1,0 +1,392 @@
+"""Copies of a whole ledger, in one form for every database, and the way back.
+
+A copy is what one read transaction saw: a header (program, version of the tables, site, moment,
+rows per table, newest audit entry, head file), every table's rows as JSON lines, and a digest of
+it all, in a sealed file. It is poured into tables that the migrations of its own version make, and
+these are then brought to today's: so a copy of an older release, or of the other database, is
+restored like one of this morning.
+
+A restore is rehearsed first, in a ledger beside this one that is thrown away: whatever is wrong
+with the copy is found there. The real one is a single transaction, in which what is there now is
+itself kept as a copy, so that no deed can fall between the two. The audit log then goes on behind
+the copy's last entry with one that says what was set aside; the head file follows.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
+
+from cloudpemda.errors import Fault, InvalidInput, Refused, Unreachable
+from cloudpemda.ledger import found, migrations, sealed
+from cloudpemda.ledger.audit import Actor, Audit, Deed, Head, newest_entry
+from cloudpemda.ledger.identity import Identity, settle_in
+from cloudpemda.ledger.schema import metadata, moment_text, schema_version
+from cloudpemda.ledger.store import Place, Store
+from cloudpemda.units import Instant, parse_instant
+
+Tell = Callable[[int, int, str], None]
+"""Rows done, of how many, of which table."""
+
+_BATCH = 500
+_Value = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a copy says of itself."""
+
+    program: str  # version
+    schema: int
+    site: str
+    at: Instant
+    rows: Mapping[str, int]  # by table
+    newest: Head  # the last audit entry in it
+    head: Head | None  # the head file beside it; None: it had none
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did."""
+
+    header: Header
+    kept: Path | None  # the copy of what was there before; None: nothing was
+    lost: int  # audit entries of what was there before that the copy has not
+
+
+class Backups:
+    """Makes copies of the ledger, and puts one in its place."""
+
+    def __init__(self, store: Store, audit: Audit) -> None:
+        self._store = store
+        self._audit = audit
+
+    def write(self, file: Path, key: bytes, *, site: str, program: str, tell: Tell) -> Header:
+        """A copy of this moment, whole or not at all (mode 0600), and read again before it counts.
+
+        Raises Refused `backup.exists` rather than write over a file, Unreachable
+        `backup.not-written` where it cannot be written.
+        """
+        now = self._store.clock.now()
+        with self._store.read() as connection:
+            header = self._export(connection, file, key, site, program, now, tell)
+        if self.read(file, key) != header:
+            raise InvalidInput([Fault("backup.damaged", file=str(file))])
+        return header
+
+    def read(self, file: Path, key: bytes) -> Header:
+        """A copy's header, once all of it is proved to be as it was written.
+
+        Raises InvalidInput `backup.not-one`, `backup.wrong-key`, `backup.damaged`,
+        `backup.unreadable`.
+        """
+        reading = _Reading(file, key)
+        for _ in reading.rows():
+            pass
+        return reading.header
+
+    def restore(
+        self,
+        file: Path,
+        key: bytes,
+        *,
+        site: str,
+        program: str,
+        identity: Identity,
+        keep: Path,
+        actor: Actor,
+        tell: Tell,
+    ) -> Restored:
+        """Put a copy in the place of what is there, which is kept in the file `keep` first.
+
+        Raises what `read` raises; Refused `backup.other-site`, `backup.newer` (a copy of tables
+        that this program does not know), `backup.audit` (its log is not whole),
+        `ledger.identity`; what `write` raises. Nothing was changed then.
+        """
+        header, digest = self._rehearse(file, key, site, identity)
+        before = self._audit.head()
+        now = self._store.clock.now()
+        kept: Path | None = None
+        try:
+            with self._store.write() as connection:
+                gone = newest_entry(connection)
+                if gone is not None:
+                    kept = keep
+                    self._export(connection, keep, key, site, program, now, lambda *_: None)
+                _drop(connection)
+                if _pour(connection, _Reading(file, key), now, tell) != digest:
+                    raise InvalidInput([Fault("backup.damaged", file=str(file))])
+                settle_in(connection, identity, self._store.place.name)
+                lost = max(0, (gone.seq if gone else 0) - header.newest.seq)
+                Deed(connection, now, actor).record(
+                    "ledger.restore",
+                    None,
+                    file.name,
+                    taken_at=moment_text(header.at),
+                    last_entry=header.newest.seq,
+                    set_aside_entry=gone.seq if gone else 0,
+                    set_aside_hash=gone.hash if gone else "",
+                    set_aside_head=before.seq if before else None,
+                    kept=kept.name if kept else None,
+                )
+                found.begin_reconciling(connection, now)
+        except BaseException:
+            if kept is not None:
+                kept.unlink(missing_ok=True)
+            raise
+        self._audit.reseal()
+        return Restored(header, kept, lost)
+
+    def _rehearse(
+        self, file: Path, key: bytes, site: str, identity: Identity
+    ) -> tuple[Header, str]:
+        """Pour the copy into a ledger that nobody keeps, and verify it there."""
+        reading = _Reading(file, key)
+        header = reading.header
+        if header.site != site:
+            raise Refused("backup.other-site", file=str(file), found=header.site, site=site)
+        if header.schema > migrations.NEWEST:
+            raise Refused(
+                "backup.newer", file=str(file), found=header.schema, known=migrations.NEWEST
+            )
+        directory = self._store.place.directory
+        with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=directory) as name:
+            url = make_url(f"sqlite:///{name}/ledger.sqlite3")
+            scratch = Store(Place(url, Path(name)), self._store.clock, self._store.entropy)
+            try:
+                audit = Audit(scratch)
+                audit.begin()
+                with scratch.write() as connection:
+                    digest = _pour(connection, reading, self._store.clock.now(), lambda *_: None)
+                    settle_in(connection, identity, str(file))
+                    whole = newest_entry(connection) in {header.newest, None}
+                faults = [one.fault for one in audit.verify()]
+            finally:
+                scratch.close()
+        if faults or not whole:
+            raise Refused("backup.audit", *faults, file=str(file))
+        return header, digest
+
+    def _export(
+        self,
+        connection: Connection,
+        file: Path,
+        key: bytes,
+        site: str,
+        program: str,
+        now: Instant,
+        tell: Tell,
+    ) -> Header:
+        version = migrations.version_of(connection)
+        if version != migrations.NEWEST:  # migrated by a newer program since it was opened
+            raise Refused("ledger.newer", found=version, known=migrations.NEWEST)
+        tables = _tables(connection)
+        header = Header(
+            program=program,
+            schema=version,
+            site=site,
+            at=now,
+            rows={
+                table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+                for table in tables.sorted_tables
+            },
+            newest=newest_entry(connection) or Head(0, ""),
+            head=self._audit.head(),
+        )
+        # uids are what this program has of randomness that nobody can foresee
+        salt = bytes.fromhex(self._store.entropy.uid() + self._store.entropy.uid())
+        _write_new(file, _lines(connection, tables, header, tell), key, salt)
+        return header
+
+
+def _tables(connection: Connection) -> MetaData:
+    """The ledger's tables as they are in this database, moments as the text that they are."""
+    tables = MetaData()
+    known = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    tables.reflect(connection, only=sorted(known))
+    return tables
+
+
+# -- writing ---------------------------------------------------------------------------------
+def _lines(connection: Connection, tables: MetaData, header: Header, tell: Tell) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+
+    def line(value: object) -> bytes:
+        made = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        digest.update(made + b"\n")
+        return made
+
+    yield line(
+        {
+            "program": header.program,
+            "schema": header.schema,
+            "site": header.site,
+            "at": moment_text(header.at),
+            "rows": dict(header.rows),
+            "newest": [header.newest.seq, header.newest.hash],
+            "head": [header.head.seq, header.head.hash] if header.head else None,
+        }
+    )
+    done = 0
+    for table in tables.sorted_tables:
+        yield line({"table": table.name, "columns": [column.name for column in table.columns]})
+        for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
+            yield line(list(row))
+            done += 1
+            if done % _BATCH == 0:
+                tell(done, header.total, table.name)
+    tell(done, header.total, "")
+    yield json.dumps({"end": digest.hexdigest()}).encode()
+
+
+def _write_new(file: Path, lines: Iterator[bytes], key: bytes, salt: bytes) -> None:
+    """A new file, there at once and whole, on the disk before it is believed."""
+    making = file.with_name(f".{file.name}.{salt.hex()[:8]}")
+    try:
+        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                sealed.seal(out, lines, key, salt)
+                out.flush()
+                os.fsync(out.fileno())
+            os.link(making, file)  # unlike a rename, never over what is there
+        finally:
+            making.unlink()
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError as error:
+        raise Refused("backup.exists", file=str(file)) from error
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise Unreachable("backup.not-written", file=str(file), cause=cause) from error
+
+
+# -- reading ---------------------------------------------------------------------------------
+class _Reading:
+    """One pass through a copy."""
+
+    def __init__(self, file: Path, key: bytes) -> None:
+        self._name = str(file)
+        self._digest = hashlib.sha256()
+        self._source = sealed.unseal(file, key)
+        with self._sound():
+            self.header = _header(json.loads(self._line()))
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+    def rows(self) -> Iterator[tuple[str, dict[str, _Value]]]:
+        """Table and row, in an order in which they can be inserted."""
+        left = dict(self.header.rows)
+        table = ""
+        columns: list[str] = []
+        with self._sound():
+            while True:
+                before = self._digest.copy()
+                value = json.loads(self._line())
+                if isinstance(value, list):
+                    left[table] -= 1
+                    yield table, dict(zip(columns, value, strict=True))
+                elif "end" in value:
+                    if value["end"] != before.hexdigest() or any(left.values()):
+                        raise ValueError("another digest, or rows are missing")
+                    if next(self._source, None) is not None:
+                        raise ValueError("goes on behind its end")
+                    return
+                else:
+                    table, columns = str(value["table"]), [str(one) for one in value["columns"]]
+
+    def _line(self) -> bytes:
+        line = next(self._source, b"")
+        self._digest.update(line + b"\n")
+        return line
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput([Fault("backup.damaged", file=self._name)]) from error
+
+
+def _header(raw: dict[str, object]) -> Header:
+    """Raises ValueError, KeyError or TypeError for what is none."""
+    rows, version = raw["rows"], raw["schema"]
+    if not isinstance(rows, dict) or not isinstance(version, int) or version < 1:
+        raise ValueError("no header")
+    head = raw["head"]
+    return Header(
+        program=str(raw["program"]),
+        schema=version,
+        site=str(raw["site"]),
+        at=parse_instant(str(raw["at"])),
+        rows={str(name): int(count) for name, count in rows.items()},
+        newest=_head(raw["newest"]),
+        head=None if head is None else _head(head),
+    )
+
+
+def _head(raw: object) -> Head:
+    if not isinstance(raw, list):
+        raise TypeError("no head")
+    seq, value = raw
+    return Head(int(seq), str(value))
+
+
+# -- pouring ---------------------------------------------------------------------------------
+def _drop(connection: Connection) -> None:
+    """Take the ledger's tables away, with the functions that guard them on a server."""
+    tables = _tables(connection)
+    guards: set[str] = set()
+    if connection.dialect.name == "postgresql":
+        guards = set(connection.scalars(text(_GUARDS), {"tables": sorted(tables.tables)}))
+    tables.drop_all(connection)
+    for guard in sorted(guards):
+        connection.execute(text(f"DROP FUNCTION {guard}"))
+
+
+_GUARDS = """SELECT DISTINCT tgfoid::regprocedure::text FROM pg_trigger
+    JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
+    AND relname = ANY(:tables)"""
+
+
+def _pour(connection: Connection, reading: _Reading, now: Instant, tell: Tell) -> str:
+    """Make the copy's tables, fill them, bring them to today's; answers with its digest."""
+    header = reading.header
+    migrations.migrate(connection, now, until=header.schema)
+    connection.execute(delete(schema_version))
+    tables = _tables(connection).tables
+    done = 0
+    waiting: list[dict[str, _Value]] = []
+    name = ""
+
+    def flush() -> None:
+        if waiting:
+            connection.execute(insert(tables[name]), waiting)
+            tell(done, header.total, name)
+            waiting.clear()
+
+    for table, row in reading.rows():
+        if table != name or len(waiting) == _BATCH:
+            flush()
+            name = table
+        waiting.append(row)
+        done += 1
+    flush()
+    migrations.migrate(connection, now)
+    return reading.digest

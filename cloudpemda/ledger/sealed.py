@@ -1,0 +1,139 @@
+"""A sealed file: compressed, encrypted, and worth nothing without its key or with one bit changed.
+
+`MAGIC`, the mark of the key (8 bytes), a salt (32 bytes), then chunks of AES-256-GCM. Each file
+has a key of its own, derived from the site's key and its salt, so that chunk numbers can be the
+nonces; the last chunk is numbered as the last, so that a file that ends early, goes on, or has two
+chunks exchanged is not opened. What comes before the chunks is sealed with each of them.
+"""
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from cloudpemda.errors import Fault, InvalidInput
+
+MAGIC = b"cloudpemda ledger backup 1\n"
+KEY_BYTES = 32
+_MARK_BYTES = 8
+_SALT_BYTES = 32
+_PREFIX = len(MAGIC) + _MARK_BYTES + _SALT_BYTES
+_CHUNK = 256 * 1024
+_TAG = 16
+
+
+def new_key() -> str:
+    """A key as its file holds it: 64 hex digits. It is never made of dice that can be loaded."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM.generate_key(bit_length=8 * KEY_BYTES).hex()
+
+
+def key_of(text: str, file: str) -> bytes:
+    """The key that a file holds. Raises InvalidInput `backup.key`."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise InvalidInput([Fault("backup.key", file=file)])
+    return key
+
+
+def seal(out: BinaryIO, lines: Iterable[bytes], key: bytes, salt: bytes) -> None:
+    """Write the lines. The salt (32 bytes) must never be used twice with the same key."""
+    cipher = _Cipher(key, salt)
+    out.write(cipher.prefix)
+    waiting = bytearray()
+    number = 0
+    for packed in _packed(lines):
+        waiting += packed
+        while len(waiting) > _CHUNK:  # the last one is never empty-handed: it is kept back
+            out.write(cipher.sealed(number, bytes(waiting[:_CHUNK]), last=False))
+            del waiting[:_CHUNK]
+            number += 1
+    out.write(cipher.sealed(number, bytes(waiting), last=True))
+
+
+def unseal(file: Path, key: bytes) -> Iterator[bytes]:
+    """The lines of a sealed file, each without its line break, as far as they are proved.
+
+    Only after the last one is it known that nothing is missing. Raises InvalidInput
+    `backup.unreadable`, `backup.not-one`, `backup.wrong-key`, `backup.damaged`.
+    """
+    name = str(file)
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as source:
+            yield from _lines(source, key, name)
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise InvalidInput([Fault("backup.unreadable", {"cause": cause}, file=name)]) from error
+
+
+def _lines(source: BinaryIO, key: bytes, name: str) -> Iterator[bytes]:
+    prefix = source.read(_PREFIX)
+    if len(prefix) < _PREFIX or not prefix.startswith(MAGIC):
+        raise InvalidInput([Fault("backup.not-one", file=name)])
+    cipher = _Cipher(key, prefix[-_SALT_BYTES:])
+    if cipher.prefix != prefix:
+        raise InvalidInput([Fault("backup.wrong-key", file=name)])
+    unpack = zlib.decompressobj()
+    rest = b""
+    try:
+        for packed in _chunks(source, cipher):
+            *whole, rest = (rest + unpack.decompress(packed)).split(b"\n")
+            yield from whole
+        if rest + unpack.flush() or not unpack.eof:
+            raise ValueError("ends within a line")
+    except (ValueError, zlib.error) as error:
+        raise InvalidInput([Fault("backup.damaged", file=name)]) from error
+
+
+def _chunks(source: BinaryIO, cipher: "_Cipher") -> Iterator[bytes]:
+    """Raises ValueError for what is not as it was sealed."""
+    chunk, number = source.read(_CHUNK + _TAG), 0
+    while True:
+        following = source.read(_CHUNK + _TAG)
+        yield cipher.opened(number, chunk, last=not following)
+        if not following:
+            return
+        chunk, number = following, number + 1
+
+
+def _packed(lines: Iterable[bytes]) -> Iterator[bytes]:
+    pack = zlib.compressobj(6)
+    for line in lines:
+        yield pack.compress(line + b"\n")
+    yield pack.flush()
+
+
+class _Cipher:
+    """AES-256-GCM under the key of one file."""
+
+    def __init__(self, key: bytes, salt: bytes) -> None:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        def derived(length: int, use: bytes) -> bytes:
+            return HKDF(SHA256(), length, salt, b"cloudpemda ledger backup: " + use).derive(key)
+
+        self.prefix = MAGIC + derived(_MARK_BYTES, b"mark") + salt
+        self._gcm = AESGCM(derived(KEY_BYTES, b"file"))
+        self._invalid = InvalidTag
+
+    def sealed(self, number: int, data: bytes, *, last: bool) -> bytes:
+        return self._gcm.encrypt(_nonce(number, last), data, self.prefix)
+
+    def opened(self, number: int, data: bytes, *, last: bool) -> bytes:
+        try:
+            return self._gcm.decrypt(_nonce(number, last), data, self.prefix)
+        except (self._invalid, ValueError) as error:
+            raise ValueError(f"chunk {number}") from error
+
+
+def _nonce(number: int, last: bool) -> bytes:
+    return number.to_bytes(11, "big") + bytes([last])
