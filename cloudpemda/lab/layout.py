@@ -79,15 +79,22 @@ def _instant(value: object) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _rate(value: object) -> object:
+    """Time runs forward, or waits to be moved."""
+    if value != "auto" and not (isinstance(value, int | float) and value > 0):
+        raise PydanticCustomError("lab.rate", "", {"value": str(value)})
+    return value
+
+
 class ClockLayout(Strict):
     start: Annotated[float, BeforeValidator(_instant)] = _instant("2026-11-20T01:00:00Z")
-    rate: float | Literal["auto"] = 1.0
+    rate: Annotated[float | Literal["auto"], BeforeValidator(_rate)] = 1.0
 
 
 class Layout(Strict):
     seed: int = 0
     clock: ClockLayout = ClockLayout()
-    durations: Mapping[str, float] = {}
+    durations: Mapping[str, Annotated[float, Field(ge=0)]] = {}
     clusters: Mapping[Name, ClusterLayout]
     faults: tuple[Mapping[str, object], ...] = ()
 

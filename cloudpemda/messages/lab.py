@@ -75,6 +75,12 @@ TEXTS = {
         en="The lab has no VM {vmid} in this cluster.",
         id="Lab tidak memiliki VM {vmid} di klaster ini.",
     ),
+    "lab.rate": Text(
+        en="{value} is no rate of a clock.",
+        id="{value} bukan laju jam.",
+        next_en="Write lab seconds per real second, more than 0, or auto.",
+        next_id="Tulis detik lab per detik nyata, lebih dari 0, atau auto.",
+    ),
     "lab.state-unreadable": Text(
         en="The lab cannot read the state it kept in {file}: {error}",
         id="Lab tidak dapat membaca keadaan tersimpan di {file}: {error}",

@@ -292,10 +292,15 @@ def test_every_wrong_fault_of_a_script_is_told_with_its_line(tmp_path: Path) -> 
 
 
 def test_a_layout_that_is_wrong_is_told_by_line_and_starts_nothing(tmp_path: Path) -> None:
-    (tmp_path / "lab.yaml").write_text("clusters:\n  dc: {nodes: {pve1: {cpus: 0}}}\n")
+    clocks = "clock: {rate: -1}\ndurations: {clone: -2}\n"
+    (tmp_path / "lab.yaml").write_text(
+        f"clusters:\n  dc: {{nodes: {{pve1: {{cpus: 0}}}}}}\n{clocks}"
+    )
     done = lab_command(tmp_path, "start")
     assert done.returncode == 3
     assert "lab.yaml:2:" in done.stderr
+    assert "clock.rate lab.rate" in done.stderr
+    assert "lab.yaml:4:" in done.stderr
     assert not (tmp_path / "var").exists()
 
 
