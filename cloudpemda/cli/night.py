@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 @click.pass_obj
 def nightly(frame: "Frame", units: Path | None) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
+    from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
 
     if units is not None:
-        _write_units(frame, units)
+        write_units(frame, "nightly", units)
     with frame.desk() as desk:
         night = use_case(desk)
     frame.finish(night, lambda out: page(out, frame, night), _by_opd(night), night.code)
@@ -57,17 +58,3 @@ def page(out: "Console", frame: "Frame", night: "Night") -> None:
         out.print(
             frame.say("show.night-opd", opd=opd), frame.say("show.night-findings", count=count)
         )
-
-
-def _write_units(frame: "Frame", directory: Path) -> None:
-    from cloudpemda.render import template_directory
-
-    written = []
-    for name in ("cloudpemda-nightly@.service", "cloudpemda-nightly@.timer"):
-        unit = template_directory() / "systemd" / name
-        (directory / name).write_text(unit.read_text())
-        written.append(str(directory / name))
-    frame.finish(
-        {"written": written},
-        lambda out: out.print(frame.say("show.units", files=", ".join(written))),
-    )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.inbox import inbox
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 @click.group()
 def request() -> None:
     """The life of a request: an OPD's YAML, from first check to decision."""
+
+
+request.add_command(inbox)
 
 
 @request.command()

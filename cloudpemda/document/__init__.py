@@ -3,7 +3,8 @@
 A document comes from somebody's editor and may be careless or hostile. It goes through four
 gates, each of which reports faults with line, column and path instead of guessing:
 
-- `files`: the bytes of a regular file of at most 256 KiB; no symlink, pipe, device or directory
+- `files`: the bytes of a regular file of at most 256 KiB; no symlink, pipe, device or directory;
+  `folder` for a directory that others write into
 - `text`: UTF-8 without a byte order mark or control characters
 - `reader`: YAML events from libyaml into plain values (dict, tuple, str, int, float, bool, None).
   Aliases, anchors, tags, directives, merge keys, further documents, duplicate keys and deep

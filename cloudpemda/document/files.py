@@ -22,16 +22,25 @@ _REFUSALS = {
 }
 
 
-def read_regular(path: Path, name: str | None = None, *, private: bool = False) -> bytes:
+def read_regular(
+    path: Path,
+    name: str | None = None,
+    *,
+    private: bool = False,
+    folder: int | None = None,
+) -> bytes:
     """Return at most LARGEST bytes of a regular file; `name` is what faults call it.
 
-    `private` also refuses a file that group or others may read. Raises InvalidInput with one
-    fault. Opening never blocks (a FIFO) and never follows a link as last component.
+    `private` also refuses a file that group or others may read; `folder` is the open directory
+    that `path` is relative to. Raises InvalidInput with one fault. Opening never blocks (a FIFO)
+    and never follows a link as last component.
     """
     shown = name if name is not None else str(path)
     try:
         handle = os.open(
-            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            path,
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
+            dir_fd=folder,
         )
     except OSError as error:
         code = _REFUSALS.get(error.errno or 0, "document.unreadable")

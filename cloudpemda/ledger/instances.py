@@ -260,6 +260,17 @@ class Instances:
             found = _nics(connection, [row.uid for row in rows])
         return tuple(_build(row, found.get(row.uid, ())) for row in rows)
 
+    def keys(self, opd: str) -> tuple[str, ...]:
+        """The keys of an OPD's instances, purged ones aside: what `list` would name, in a third
+        of its time."""
+        query = (
+            select(instances.c.key)
+            .where(instances.c.opd == opd, instances.c.state != InstanceState.PURGED.value)
+            .order_by(instances.c.key)
+        )
+        with self._store.read() as connection:
+            return tuple(connection.scalars(query))
+
 
 # -- identity --------------------------------------------------------------------------------
 def _request(connection: Connection, key: str) -> _Row:

@@ -31,6 +31,31 @@ TEXTS = {
         next_en="Name a file in it.",
         next_id="Sebutkan berkas di dalamnya.",
     ),
+    "document.no-folder": Text(
+        en="this is no directory that can be read, or a link to one",
+        id="ini bukan direktori yang dapat dibaca, atau hanya tautan ke direktori",
+        next_en="Make a real directory here, and let cloudpemda's account read and write in it.",
+        next_id="Buat direktori sungguhan di sini, dan izinkan akun cloudpemda membaca dan "
+        "menulisnya.",
+    ),
+    "document.crowded": Text(
+        en="more than {most} files stand here; none of them was read",
+        id="ada lebih dari {most} berkas di sini; tidak satu pun dibaca",
+        next_en="Move away what is no longer needed.",
+        next_id="Pindahkan yang tidak diperlukan lagi.",
+    ),
+    "document.second-name": Text(
+        en="this file has a second name somewhere else (a hard link)",
+        id="berkas ini punya nama kedua di tempat lain (tautan keras)",
+        next_en="Copy it, and put the copy in its place.",
+        next_id="Salin berkasnya, lalu taruh salinan itu di tempatnya.",
+    ),
+    "document.not-written": Text(
+        en="{file} could not be written: {cause}",
+        id="{file} tidak dapat ditulis: {cause}",
+        next_en="Let cloudpemda's account write in that directory, and remove what is in the way.",
+        next_id="Izinkan akun cloudpemda menulis di direktori itu, dan singkirkan penghalangnya.",
+    ),
     "document.not-a-file": Text(
         en="this is no regular file (a pipe, a socket or a device)",
         id="ini bukan berkas biasa (pipa, soket, atau perangkat)",

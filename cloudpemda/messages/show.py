@@ -130,8 +130,8 @@ TEXTS = {
         en="{count} entries, the chain is whole", id="{count} catatan, rantainya utuh"
     ),
     "show.units": Text(
-        en="wrote {files}; enable with: systemctl enable --now cloudpemda-nightly@SITE.timer",
-        id="menulis {files}; aktifkan: systemctl enable --now cloudpemda-nightly@SITE.timer",
+        en="wrote {files}; enable with: systemctl enable --now cloudpemda-{name}@SITE.timer",
+        id="menulis {files}; aktifkan: systemctl enable --now cloudpemda-{name}@SITE.timer",
     ),
     "show.site-made": Text(
         en="a site was made in {directory}; read its files, then: cloudpemda --site {directory} "

@@ -91,6 +91,4 @@ def quota_verdict(desk: Desk, spec: WorkloadSpec) -> Verdict:
 def _other_vms(desk: Desk, spec: WorkloadSpec) -> int:
     """How many VMs the OPD has beside this workload."""
     own = f"{spec.key}/"
-    return sum(
-        not record.key.startswith(own) for record in desk.ledger.instances.list(opd=spec.opd)
-    )
+    return sum(not key.startswith(own) for key in desk.ledger.instances.keys(spec.opd))

@@ -1,0 +1,192 @@
+"""Texts of the inbox: what is wrong with a folder, and what replies say to OPD staff."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "inbox.no-opd": Text(
+        en="this folder is called like no OPD; the documents in it were not read",
+        id="folder ini tidak bernama seperti OPD mana pun; dokumen di dalamnya tidak dibaca",
+        next_en="Rename it to the OPD's code, one of: {known}.",
+        next_id="Ganti namanya dengan kode OPD, salah satu dari: {known}.",
+    ),
+    "inbox.no-folder": Text(
+        en="this document lies in no OPD's folder and was not read",
+        id="dokumen ini tidak berada di folder OPD mana pun dan tidak dibaca",
+        next_en="Move it into the folder of its OPD, one of: {known}.",
+        next_id="Pindahkan ke folder OPD-nya, salah satu dari: {known}.",
+    ),
+    "inbox.file-name": Text(
+        en="the name of this file has signs that cannot be shown, or more than {most} bytes",
+        id="nama berkas ini memuat tanda yang tidak dapat ditampilkan, atau lebih dari {most} bita",
+        next_en="Rename it: letters, digits, points and hyphens are enough.",
+        next_id="Ganti namanya: huruf, angka, titik, dan tanda hubung sudah cukup.",
+    ),
+    "inbox.other-opd": Text(
+        en="the document asks for {claimed}, but lies in the folder of {folder}",
+        id="dokumen ini meminta untuk {claimed}, padahal berada di folder {folder}",
+        next_en="Write `opd: {folder}`, or have {claimed} put it into their own folder.",
+        next_id="Tulis `opd: {folder}`, atau minta {claimed} menaruhnya di folder mereka sendiri.",
+    ),
+    "inbox.same-request": Text(
+        en="the request {name} stands in another file as well: {others}",
+        id="permintaan {name} ada juga di berkas lain: {others}",
+        next_en="Keep one of the files, or give one of the requests another name.",
+        next_id="Simpan satu berkas saja, atau beri salah satu permintaan nama lain.",
+    ),
+    "inbox.taken": Text(
+        en="{file}: {key} is taken in as {number}", id="{file}: {key} diterima sebagai {number}"
+    ),
+    "inbox.waiting": Text(
+        en="{file}: is still being written; the next run takes it",
+        id="{file}: masih ditulis; diambil pada giliran berikutnya",
+    ),
+    "inbox.counted": Text(
+        en="{files} files: {taken} taken in, {known} known, {faulty} with faults, {waiting} still "
+        "being written; {replies} replies written",
+        id="{files} berkas: {taken} diterima, {known} sudah dikenal, {faulty} ada kesalahan, "
+        "{waiting} masih ditulis; {replies} balasan ditulis",
+    ),
+    # -- the reply -------------------------------------------------------------------------
+    "reply.by": Text(
+        en="For {opd}. Written by cloudpemda; what you change here is not read.",
+        id="Untuk {opd}. Ditulis oleh cloudpemda; perubahan di berkas ini tidak dibaca.",
+    ),
+    "reply.taken": Text(
+        en="TAKEN IN: {key} has the number {number}, revision {revision}.",
+        id="DITERIMA: {key} bernomor {number}, revisi {revision}.",
+    ),
+    "reply.invalid": Text(
+        en="NOT TAKEN IN: {file} has faults.",
+        id="BELUM DITERIMA: ada kesalahan di {file}.",
+        next_en="Correct the points below and save the file; it is read again by itself.",
+        next_id="Perbaiki butir-butir berikut lalu simpan; berkas dibaca lagi dengan sendirinya.",
+    ),
+    "reply.refused": Text(
+        en="NOT TAKEN IN: {file} can be read, but is not allowed as it is.",
+        id="TIDAK DITERIMA: {file} terbaca, tetapi tidak diperbolehkan seperti ini.",
+        next_en="Correct the points below and save the file; it is read again by itself.",
+        next_id="Perbaiki butir-butir berikut lalu simpan; berkas dibaca lagi dengan sendirinya.",
+    ),
+    "reply.place": Text(en="line {line}", id="baris {line}"),
+    "reply.place-column": Text(
+        en="line {line}, column {column}", id="baris {line}, kolom {column}"
+    ),
+    "reply.before": Text(
+        en="What was taken in before stands: {key}, number {number}, revision {revision}.",
+        id="Yang diterima sebelumnya tetap berlaku: {key}, nomor {number}, revisi {revision}.",
+    ),
+    "reply.submitted": Text(
+        en="State: taken in, not in the queue yet.",
+        id="Keadaan: diterima, belum masuk antrean.",
+        next_en="You need not do anything; this reply is renewed.",
+        next_id="Anda tidak perlu melakukan apa pun; balasan ini diperbarui.",
+    ),
+    "reply.pending": Text(
+        en="State: waits for a decision. Nothing is held yet.",
+        id="Keadaan: menunggu keputusan. Belum ada kuota yang ditahan.",
+        next_en="You need not do anything; this reply is renewed when it is decided.",
+        next_id="Anda tidak perlu melakukan apa pun; balasan ini diperbarui bila sudah diputuskan.",
+    ),
+    "reply.approved": Text(
+        en="State: APPROVED by {name} at {at}. Quota and room are held until {until}.",
+        id="Keadaan: DISETUJUI oleh {name} pada {at}. Kuota dan tempat ditahan sampai {until}.",
+        next_en="Diskominfo makes the VMs next. A change to the document now needs a new decision.",
+        next_id="Berikutnya Diskominfo membuat VM. Bila dokumen diubah sekarang, keputusan diambil "
+        "lagi.",
+    ),
+    "reply.denied": Text(
+        en="State: DENIED. Reason: {reason}",
+        id="Keadaan: DITOLAK. Alasan: {reason}",
+        next_en="Change {file} as the reason asks and save it: that is a new revision.",
+        next_id="Ubah {file} sesuai alasan itu lalu simpan: itu menjadi revisi baru.",
+    ),
+    "reply.applying": Text(
+        en="State: being made.",
+        id="Keadaan: sedang dibuat.",
+        next_en="Do not change {file} until the VMs are active.",
+        next_id="Jangan ubah {file} sampai VM aktif.",
+    ),
+    "reply.active": Text(en="State: ACTIVE.", id="Keadaan: AKTIF."),
+    "reply.stuck": Text(
+        en="State: making it has stopped half way; Diskominfo sees to it.",
+        id="Keadaan: pembuatan macet di tengah jalan; Diskominfo sedang menanganinya.",
+        next_en="You need not do anything; ask Diskominfo if it lasts.",
+        next_id="Anda tidak perlu melakukan apa pun; tanyakan kepada Diskominfo bila lama.",
+    ),
+    "reply.failed": Text(
+        en="State: making it failed and was taken back. Reason: {reason}",
+        id="Keadaan: pembuatan gagal dan dibatalkan. Alasan: {reason}",
+        next_en="To ask again, write the letter's new number or date in {file} and save it.",
+        next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
+        "simpan.",
+    ),
+    "reply.expired": Text(
+        en="State: EXPIRED. The time for which it was held ran out.",
+        id="Keadaan: KEDALUWARSA. Masa penahanannya habis.",
+        next_en="To ask again, write the letter's new number or date in {file} and save it.",
+        next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
+        "simpan.",
+    ),
+    "reply.withdrawn": Text(
+        en="State: withdrawn. Reason: {reason}",
+        id="Keadaan: ditarik kembali. Alasan: {reason}",
+        next_en="To ask again, write the letter's new number or date in {file} and save it.",
+        next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
+        "simpan.",
+    ),
+    "reply.hold-soon": Text(
+        en="ENDS SOON: what is held for it is free again after {until}.",
+        id="SEGERA BERAKHIR: penahanannya dilepas setelah {until}.",
+        next_en="Ask Diskominfo when the VMs will be made.",
+        next_id="Tanyakan kepada Diskominfo kapan VM dibuat.",
+    ),
+    "reply.lease-soon": Text(
+        en="ENDS SOON: the VMs were asked for until {until}.",
+        id="SEGERA BERAKHIR: VM diminta sampai {until}.",
+        next_en="If they are still needed, write to Diskominfo before that day.",
+        next_id="Bila masih diperlukan, bersuratlah kepada Diskominfo sebelum tanggal itu.",
+    ),
+    "reply.lease-over": Text(
+        en="ENDED: the VMs were asked for until {until}.",
+        id="SUDAH BERAKHIR: VM diminta sampai {until}.",
+        next_en="Write to Diskominfo whether they are still needed.",
+        next_id="Bersuratlah kepada Diskominfo apakah masih diperlukan.",
+    ),
+    "reply.access": Text(
+        en="VM, address, public address, how to log in:",
+        id="VM, alamat, alamat publik, cara masuk:",
+        next_en="Use the private key that belongs to a public key in the document.",
+        next_id="Pakai kunci privat pasangan kunci publik yang tertulis di dokumen.",
+    ),
+    # -- the index -------------------------------------------------------------------------
+    "reply.index": Text(en="REQUESTS OF {opd}", id="DAFTAR PERMINTAAN {opd}"),
+    "reply.index-empty": Text(en="No requests yet.", id="Belum ada permintaan."),
+    "reply.index-refused": Text(
+        en="Not taken in; the reply beside each says why:",
+        id="Belum diterima; balasan di sebelahnya menjelaskan sebabnya:",
+    ),
+    "reply.index-strange": Text(
+        en="Not read, since their names do not end in .yaml or .yml:",
+        id="Tidak dibaca, karena namanya tidak berakhir dengan .yaml atau .yml:",
+    ),
+    "reply.column-file": Text(en="file", id="berkas"),
+    "reply.no-file": Text(en="(not here)", id="(tidak ada di sini)"),
+    "reply.deletion": Text(
+        en="Removing or renaming a file withdraws nothing: what was taken in stands.",
+        id="Menghapus atau mengganti nama berkas tidak menarik permintaan: yang sudah diterima "
+        "tetap berlaku.",
+        next_en="To withdraw a request, or to give VMs back, write to Diskominfo with its number.",
+        next_id="Untuk menarik permintaan atau mengembalikan VM, bersuratlah kepada Diskominfo "
+        "dengan menyebut nomornya.",
+    ),
+    "reply.state-submitted": Text(en="taken in", id="diterima"),
+    "reply.state-pending": Text(en="waits for a decision", id="menunggu keputusan"),
+    "reply.state-approved": Text(en="approved", id="disetujui"),
+    "reply.state-applying": Text(en="being made", id="sedang dibuat"),
+    "reply.state-active": Text(en="active", id="aktif"),
+    "reply.state-denied": Text(en="denied", id="ditolak"),
+    "reply.state-withdrawn": Text(en="withdrawn", id="ditarik kembali"),
+    "reply.state-expired": Text(en="expired", id="kedaluwarsa"),
+    "reply.state-failed": Text(en="failed", id="gagal"),
+    "reply.state-stuck": Text(en="stuck", id="macet"),
+}

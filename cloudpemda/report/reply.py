@@ -1,0 +1,229 @@
+"""What the inbox answers: a reply beside each document, and an index for each folder.
+
+Replies are read by OPD staff with whatever shows text, so they are in Indonesian whatever the
+site speaks, say what happens next, and name no moment of their own: a reply changes when what it
+tells has changed. Values are data; the pages are laid out by templates.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from cloudpemda.errors import Fault
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.messages import explain, harmless, say
+from cloudpemda.render import render
+from cloudpemda.site.models import Catalogue
+from cloudpemda.units import Instant, show_local
+
+REPLY = ".balasan.txt"
+INDEX = "DAFTAR.txt"
+OPENING = "BALASAN CLOUDPEMDA"
+"""How every reply begins: what begins otherwise is not ours to remove."""
+
+HOLD_SOON = timedelta(days=3)
+LEASE_SOON = timedelta(days=30)
+"""How long before its end something ends soon."""
+
+_ENDINGS = (".yaml", ".yml")
+_HELD = frozenset({RequestState.APPROVED})
+_LIVE = frozenset({RequestState.ACTIVE, RequestState.APPLYING, RequestState.STUCK})
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach one VM."""
+
+    name: str  # in PVE, and the VM's own host name
+    addresses: tuple[str, ...]
+    public_addresses: tuple[str, ...]
+    user: str | None  # None: the catalogue has lost the image
+
+    @property
+    def command(self) -> str:
+        """For a terminal; `-` where no address is known."""
+        reached = (*self.addresses, *self.public_addresses)
+        if not reached:
+            return "-"
+        return f"ssh {reached[0]}" if self.user is None else f"ssh {self.user}@{reached[0]}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is to be said about one document."""
+
+    file: str
+    opd: str  # as people call it: Dinas Kesehatan
+    refused: bool  # by a rule, though it can be read
+    faults: tuple[Fault, ...]
+    record: RequestRecord | None  # the request that it is about, as it stands
+    vms: tuple[Access, ...]
+    now: Instant
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True)
+class Line:
+    """One request of the index; `file` None: no document of the folder is about it."""
+
+    record: RequestRecord
+    file: str | None
+
+
+def reply_name(document: str) -> str:
+    """`simrs.yaml` → `simrs.balasan.txt`; of any other ending the whole name is kept, so that two
+    documents never share a reply."""
+    stem = document.removesuffix(_ENDINGS[0])
+    whole = stem == document or stem.lower().endswith(_ENDINGS)
+    return f"{document if whole else stem}{REPLY}"
+
+
+def accesses(
+    record: RequestRecord, instances: Iterable[InstanceRecord], catalogue: Catalogue
+) -> tuple[Access, ...]:
+    """How to reach the active VMs of a request, by name."""
+    images = {member: vm.image for vm in record.spec.vms for member in vm.members}
+    found = []
+    for one in instances:
+        if one.state is not InstanceState.ACTIVE:
+            continue
+        clusters = catalogue.images.get(images.get(one.member, ""), {})
+        image = clusters.get(one.cluster)
+        found.append(
+            Access(
+                name=one.name,
+                addresses=tuple(nic.address for nic in one.nics if nic.address),
+                public_addresses=tuple(
+                    nic.public_address for nic in one.nics if nic.public_address is not None
+                ),
+                user=image.user if image is not None else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda access: access.name))
+
+
+def reply_text(answer: Answer) -> str:
+    """The whole reply."""
+    values = {
+        "opening": OPENING,
+        "file": harmless(answer.file),
+        "by": _said("reply.by", opd=answer.opd),
+        "verdict": _verdict(answer),
+        "faults": [_fault(fault) for fault in answer.faults],
+        "standing": _standing(answer),
+        "access_title": _said("reply.access")[0],
+        "access": _columns([_access(vm) for vm in answer.vms]),
+        "access_hint": _said("reply.access")[1],
+    }
+    return render("inbox/balasan.txt.j2", values)
+
+
+def index_text(
+    code: str,
+    name: str,
+    lines: Sequence[Line],
+    refused: Sequence[str],
+    strange: Sequence[str],
+) -> str:
+    """The index of one OPD's folder; `refused` and `strange` are names of files that were not
+    taken, for what they say and for how they are called."""
+    header = [
+        _said(f"column.{column}")[0] for column in ("number", "request", "rev", "state", "until")
+    ]
+    rows = [[*header, _said("reply.column-file")[0]], *(_row(line) for line in lines)]
+    values = {
+        "title": _said("reply.index", opd=f"{name} ({code})")[0],
+        "rows": _columns(rows) if lines else [_said("reply.index-empty")[0]],
+        "refused_title": _said("reply.index-refused")[0],
+        "refused": [harmless(one) for one in refused],
+        "strange_title": _said("reply.index-strange")[0],
+        "strange": [harmless(one) for one in strange],
+        "deletion": _said("reply.deletion"),
+    }
+    return render("inbox/daftar.txt.j2", values)
+
+
+# -- parts ---------------------------------------------------------------------------------------
+def _said(code: str, **values: object) -> tuple[str, str]:
+    return explain(code, "id", values)
+
+
+def _verdict(answer: Answer) -> tuple[str, str]:
+    if answer.faults:
+        code = "reply.refused" if answer.refused else "reply.invalid"
+        return _said(code, file=answer.file)
+    record = answer.record
+    assert record is not None  # noqa: S101 - a document without faults was taken
+    return _said("reply.taken", number=record.number, revision=record.revision, key=record.key)
+
+
+def _fault(fault: Fault) -> Mapping[str, str]:
+    what, then = _said(fault.code, **fault.values)
+    place = "" if fault.line is None else _said("reply.place", line=fault.line)[0]
+    if fault.line is not None and fault.column is not None:
+        place = _said("reply.place-column", line=fault.line, column=fault.column)[0]
+    path = harmless(fault.path or "") if fault.line is not None else ""
+    return {"place": place, "path": path, "what": what, "then": then, "code": fault.code}
+
+
+def _standing(answer: Answer) -> list[tuple[str, str]]:
+    """How the request stands, sentence by sentence, each with what to do; nothing for none."""
+    record = answer.record
+    if record is None:
+        return []
+    said: list[tuple[str, str]] = []
+    if answer.faults:
+        said.append(
+            _said("reply.before", number=record.number, revision=record.revision, key=record.key)
+        )
+    values: dict[str, object] = {"reason": record.reason or "-", "file": answer.file}
+    if record.approval is not None:
+        values |= {
+            "name": record.approval.actor.name,
+            "at": show_local(record.approval.at, answer.zone),
+            "until": show_local(record.approval.hold_until, answer.zone),
+        }
+    said.append(_said(f"reply.{record.state.value}", **values))
+    said.extend(_ending(answer, record))
+    return said
+
+
+def _ending(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:
+    """What ends soon, or ended: the hold of an approval, the time for which VMs were asked."""
+    if record.approval is not None and record.state in _HELD:
+        until = record.approval.hold_until
+        if until - answer.now <= HOLD_SOON:
+            yield _said("reply.hold-soon", until=show_local(until, answer.zone))
+    if record.state in _LIVE:
+        today, until_day = answer.now.astimezone(answer.zone).date(), record.spec.until
+        if until_day < today:
+            yield _said("reply.lease-over", until=until_day)
+        elif until_day - today <= LEASE_SOON:
+            yield _said("reply.lease-soon", until=until_day)
+
+
+def _access(vm: Access) -> list[str]:
+    public = ", ".join(vm.public_addresses)
+    return [vm.name, ", ".join(vm.addresses), public or "-", vm.command]
+
+
+def _row(line: Line) -> list[str]:
+    record = line.record
+    return [
+        record.number,
+        record.spec.name,
+        str(record.revision),
+        say(f"reply.state-{record.state.value}", "id"),
+        str(record.spec.until),
+        harmless(line.file) if line.file is not None else _said("reply.no-file")[0],
+    ]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, each column as wide as its widest cell."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,393 @@
+"""Inbox: take in what OPD staff put into their folders, and answer beside each file.
+
+One folder per OPD decides whose a document is, so nobody needs an account: who may write into the
+folder may ask for its OPD. A run does what `request submit` does, for each document that says
+something new; what says nothing new is left alone, however often it is looked at. Then each reply
+tells how things stand now, and is written only where that differs from what stands there.
+
+Everything in the folders is from outside: names, links, pipes, content. A file that is still being
+written is left for the next run. Nothing is withdrawn because its file is gone.
+"""
+
+import pwd
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from cloudpemda.apply.locks import exclusive
+from cloudpemda.document import shown
+from cloudpemda.document.folder import Folder, Look
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, Refused
+from cloudpemda.ledger import SYSTEM, Actor, Paper, RequestRecord, RequestState, Taken
+from cloudpemda.report.reply import (
+    INDEX,
+    OPENING,
+    REPLY,
+    Access,
+    Answer,
+    Line,
+    accesses,
+    index_text,
+    reply_name,
+    reply_text,
+)
+from cloudpemda.request import WorkloadSpec, placed, read_bytes
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.submit import hand_in
+
+SETTLE = 5
+"""Seconds, by the site's clock, for which a file must stay as it is to be taken."""
+
+MOST_FILES = 5000
+"""In one folder. More is a mistake, or meant to keep us busy."""
+
+LONGEST_NAME = 200
+"""Bytes of a file's name: its reply's is longer, and file systems end at 255."""
+
+Tell = Callable[[int, int, str], None]
+"""Progress: files done, files in all, the file."""
+
+
+class Outcome(StrEnum):
+    """What became of one file."""
+
+    TAKEN = "taken"  # a new request, or a new revision of one
+    KNOWN = "known"  # says what was taken before
+    WAITING = "waiting"  # is still being written
+    INVALID = "invalid"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Handled:
+    """One file of the inbox, and what is to be said about it."""
+
+    opd: str
+    file: str  # dinkes/simrs.yaml
+    outcome: Outcome
+    key: str | None = None  # the request, where it is known which
+    number: str | None = None
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Intake:
+    """One run: every file, and what was wrong with folders and replies."""
+
+    directory: str
+    files: tuple[Handled, ...]
+    replies: tuple[str, ...]  # written in this run: new ones, and those that say something else
+    findings: tuple[Fault, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return (*self.findings, *(fault for one in self.files for fault in one.faults))
+
+    @property
+    def code(self) -> ExitCode:
+        return ExitCode.FINDINGS if self.faults else ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A document in a folder, as it was seen."""
+
+    name: str
+    seen: Look
+
+    @property
+    def nameable(self) -> bool:
+        """Whether its name may stand in the ledger and a reply be named after it."""
+        return self.name.isprintable() and len(self.name.encode()) <= LONGEST_NAME
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """One OPD's folder."""
+
+    opd: str
+    folder: Folder
+    sheets: tuple[_Sheet, ...]
+    replies: tuple[str, ...]  # files called like a reply
+    strange: tuple[str, ...]  # names that are not taken for documents
+
+    def called(self, name: str) -> str:
+        """A file as people are told of it; its name is text from outside."""
+        return f"{self.opd}/{shown(name)}"
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A document that could be read, or why not."""
+
+    sheet: _Sheet
+    data: bytes = b""
+    spec: WorkloadSpec | None = None
+    faults: tuple[Fault, ...] = ()
+    moving: bool = False
+
+
+def take_inbox(
+    desk: Desk, directory: Path, *, settle: int = SETTLE, tell: Tell = lambda *_: None
+) -> Intake:
+    """Hand in every document of `directory` that says something new, and bring the replies up.
+
+    For operators and the timer. A faulty file stops no other. Where there is news, waits `settle`
+    seconds of the site's clock and leaves what moved meanwhile for the next run; waits for another
+    run to end.
+    Raises Refused by role, InvalidInput where `directory` is none, Unreachable where the ledger or
+    the clock cannot be reached: what was taken until then is taken, and the next run goes on.
+    """
+    desk.act_or_system("operator")
+    locks = desk.site.path("var/locks")
+    with exclusive(locks, "inbox"), ExitStack() as held:
+        root = held.enter_context(Folder.open(directory))
+        findings: list[Fault] = []
+        shelves = tuple(_shelves(desk, root, held, findings))
+        desk.ledger.requests.expire_holds(desk.clock.now())
+        known = desk.ledger.intake.taken()
+        handled = _Run(desk, known, tell).handle(shelves, settle)
+        replies = _Replies(desk, known, findings)
+        written = [name for shelf in shelves for name in replies.write(shelf, handled[shelf.opd])]
+    return Intake(
+        str(directory),
+        tuple(one for found in handled.values() for one in found),
+        tuple(written),
+        tuple(findings),
+    )
+
+
+# -- what is there -------------------------------------------------------------------------------
+def _shelves(desk: Desk, root: Folder, held: ExitStack, findings: list[Fault]) -> Iterator[_Shelf]:
+    """The OPDs' folders; what lies beside them and looks like a document is a finding."""
+    known = MappingProxyType({"known": ", ".join(sorted(desk.site.opds))})
+    for name in root.names(MOST_FILES):
+        if name.startswith("."):
+            continue
+        try:
+            if name in desk.site.opds:
+                yield _shelf(name, held.enter_context(root.below(name)))
+            elif _is_document(name):
+                findings.append(Fault("inbox.no-folder", known, file=shown(name)))
+            elif root.is_folder(name):
+                with root.below(name) as folder:
+                    lost = any(_is_document(one) for one in folder.names(MOST_FILES))
+                if lost:
+                    findings.append(Fault("inbox.no-opd", known, file=shown(name)))
+        except InvalidInput as error:
+            findings.extend(error.faults)
+
+
+def _shelf(opd: str, folder: Folder) -> _Shelf:
+    sheets, replies, strange = list[_Sheet](), list[str](), list[str]()
+    for name in folder.names(MOST_FILES):
+        seen = folder.look(name)
+        if name.startswith((".", "#", "~")) or name.endswith("~") or name == INDEX or seen is None:
+            continue  # editors' temporary files, and our own index
+        if name.endswith(REPLY):
+            replies.append(name)
+        elif _is_document(name):
+            sheets.append(_Sheet(name, seen))
+        else:
+            strange.append(name)
+    return _Shelf(opd, folder, tuple(sheets), tuple(replies), tuple(strange))
+
+
+def _is_document(name: str) -> bool:
+    """By its name; staff with Windows save .YAML too."""
+    return not name.startswith((".", "#", "~")) and name.lower().endswith((".yaml", ".yml"))
+
+
+# -- taking in -----------------------------------------------------------------------------------
+class _Run:
+    """Reads and hands in, folder by folder."""
+
+    def __init__(self, desk: Desk, known: Mapping[str, Taken], tell: Tell) -> None:
+        self._desk = desk
+        self._known = known
+        self._tell = tell
+        self._givers: dict[int, Actor] = {}
+
+    def handle(self, shelves: Sequence[_Shelf], settle: int) -> Mapping[str, Sequence[Handled]]:
+        """What became of each file, by OPD, in the order of its folder."""
+        found = {shelf.opd: [self._read(shelf, one) for one in shelf.sheets] for shelf in shelves}
+        total, done = sum(map(len, found.values())), 0
+        if settle and any(self._is_news(one) for reads in found.values() for one in reads):
+            self._desk.clock.sleep(settle)
+        handled = {}
+        for shelf in shelves:
+            reads = [self._settled(shelf, one) for one in found[shelf.opd]]
+            claims = defaultdict(list)
+            for one in reads:
+                if one.spec is not None:
+                    claims[one.spec.key].append(one.sheet.name)
+            handled[shelf.opd] = list[Handled]()
+            for one in reads:
+                self._tell(done, total, shelf.called(one.sheet.name))
+                handled[shelf.opd].append(self._handled(shelf, one, claims))
+                done += 1
+        self._tell(done, total, "")
+        return handled
+
+    def _is_news(self, one: _Read) -> bool:
+        """Whether it says anything that was not taken before, or nothing that can be taken."""
+        if one.spec is None:
+            return not one.moving
+        taken = self._known.get(one.spec.key)
+        return taken is None or taken.spec_hash != one.spec.spec_hash
+
+    def _settled(self, shelf: _Shelf, one: _Read) -> _Read:
+        """The same, or that it moved since it was read. News alone is looked at again: no clock
+        is compared with the file's, which may be another machine's."""
+        if not self._is_news(one) or shelf.folder.look(one.sheet.name) == one.sheet.seen:
+            return one
+        return _Read(one.sheet, moving=True)
+
+    def _read(self, shelf: _Shelf, sheet: _Sheet) -> _Read:
+        called = shelf.called(sheet.name)
+        if not sheet.nameable:
+            values = MappingProxyType({"most": LONGEST_NAME})
+            return _Read(sheet, faults=(Fault("inbox.file-name", values, file=called),))
+        try:
+            data = shelf.folder.read(sheet.name, sheet.seen, called)
+            if data is None:
+                return _Read(sheet, moving=True)
+            spec = read_bytes(data, called, self._desk.site.catalogue.flavors)
+        except InvalidInput as error:
+            return _Read(sheet, faults=error.faults)
+        if spec.opd != shelf.opd:
+            claim = MappingProxyType({"claimed": spec.opd, "folder": shelf.opd})
+            fault = Fault("inbox.other-opd", claim, path="metadata.opd")
+            return _Read(sheet, faults=placed([fault], data, called))
+        return _Read(sheet, data, spec)
+
+    def _handled(self, shelf: _Shelf, one: _Read, claims: Mapping[str, Sequence[str]]) -> Handled:
+        called = shelf.called(one.sheet.name)
+        if one.moving:
+            return Handled(shelf.opd, called, Outcome.WAITING)
+        if one.spec is None:
+            return Handled(shelf.opd, called, Outcome.INVALID, faults=one.faults)
+        key = one.spec.key
+        twins = [name for name in claims[key] if name != one.sheet.name]
+        if twins:
+            values = MappingProxyType({"name": one.spec.name, "others": _listed(twins)})
+            fault = Fault("inbox.same-request", values, path="metadata.name")
+            faults = placed([fault], one.data, called)
+            return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
+        if not self._is_news(one):
+            return Handled(shelf.opd, called, Outcome.KNOWN, key, self._known[key].number)
+        owner = one.sheet.seen.owner
+        paper = Paper(one.sheet.name, owner)
+        try:
+            done = hand_in(self._desk, one.spec, one.data, called, self._giver(owner), paper)
+        except Refused as error:
+            faults = tuple(replace(fault, file=fault.file or called) for fault in error.faults)
+            return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
+        outcome = Outcome.TAKEN if done.submission.changed else Outcome.KNOWN
+        number = done.submission.number
+        return Handled(shelf.opd, called, outcome, key, number, warnings=done.warnings)
+
+    def _giver(self, owner: int) -> Actor:
+        """Who hands in: the file's owner where people.yaml knows them, so that they never decide
+        on it; else the program, for the requester whom the document names."""
+        if owner not in self._givers:
+            try:
+                login = pwd.getpwuid(owner).pw_name
+            except KeyError:
+                login = None
+            person = next((one for one in self._desk.site.people if one.login == login), None)
+            who = (SYSTEM.login, SYSTEM.name) if person is None else (person.login, person.name)
+            self._givers[owner] = Actor(*who, "requester")
+        return self._givers[owner]
+
+
+# -- answering -----------------------------------------------------------------------------------
+class _Replies:
+    """Writes what the folders' owners read: a reply beside each document, and an index."""
+
+    def __init__(self, desk: Desk, known: Mapping[str, Taken], findings: list[Fault]) -> None:
+        self._desk = desk
+        self._findings = findings
+        self._now = desk.clock.now()
+        self._records = {record.key: record for record in desk.ledger.requests.list()}
+        self._instances = defaultdict(list)
+        for instance in desk.ledger.instances.list():
+            self._instances[instance.number].append(instance)
+        self._by_file = {(key.partition("/")[0], taken.file): key for key, taken in known.items()}
+
+    def write(self, shelf: _Shelf, handled: Sequence[Handled]) -> Iterator[str]:
+        """The names of the replies that were written anew."""
+        own = {reply_name(sheet.name) for sheet in shelf.sheets}
+        lines, refused = [], []
+        for sheet, one in zip(shelf.sheets, handled, strict=True):
+            key = one.key or self._by_file.get((shelf.opd, sheet.name))
+            record = self._records.get(key) if key is not None else None
+            if record is not None:
+                lines.append(Line(record, shown(sheet.name)))
+            if one.faults:
+                refused.append(shown(sheet.name))
+            if one.outcome is not Outcome.WAITING and sheet.nameable:
+                answer = self._answer(shelf, sheet, one, record)
+                yield from self._put(shelf, reply_name(sheet.name), reply_text(answer))
+        for name in shelf.replies:
+            if name not in own:
+                self._clear(shelf, name)
+        yield from self._put(shelf, INDEX, self._index(shelf, lines, refused))
+
+    def _answer(
+        self, shelf: _Shelf, sheet: _Sheet, one: Handled, record: RequestRecord | None
+    ) -> Answer:
+        site = self._desk.site
+        vms: tuple[Access, ...] = ()
+        if record is not None and record.state is RequestState.ACTIVE:
+            vms = accesses(record, self._instances[record.number], site.catalogue)
+        return Answer(
+            file=shown(sheet.name),
+            opd=site.opds[shelf.opd].opd.name,
+            refused=one.outcome is Outcome.REFUSED,
+            faults=one.faults,
+            record=record,
+            vms=vms,
+            now=self._now,
+            zone=site.zone,
+        )
+
+    def _index(self, shelf: _Shelf, lines: Sequence[Line], refused: Sequence[str]) -> str:
+        listed = {line.record.key for line in lines}
+        others = [
+            Line(record, None)
+            for record in self._records.values()
+            if record.opd == shelf.opd and record.key not in listed
+        ]
+        return index_text(
+            shelf.opd,
+            self._desk.site.opds[shelf.opd].opd.name,
+            sorted([*lines, *others], key=lambda line: line.record.number),
+            refused,
+            [shown(name) for name in shelf.strange],
+        )
+
+    def _put(self, shelf: _Shelf, name: str, text: str) -> Iterator[str]:
+        try:
+            if shelf.folder.write(name, text):
+                yield f"{shelf.opd}/{name}"
+        except Refused as error:
+            self._findings.extend(error.faults)
+
+    def _clear(self, shelf: _Shelf, name: str) -> None:
+        """A reply whose document is gone would tell what is not so any more."""
+        try:
+            shelf.folder.remove(name, OPENING)
+        except CloudpemdaError as error:
+            self._findings.extend(error.faults)
+
+
+def _listed(names: Sequence[str]) -> str:
+    most = 3
+    told = ", ".join(shown(name) for name in names[:most])
+    return told if len(names) <= most else f"{told} …"
