@@ -38,7 +38,7 @@ def inbox(frame: "Frame", directory: Path | None, settle: int, units: Path | Non
     if units is not None:
         write_units(frame, "inbox", units)
     if directory is None:
-        raise click.UsageError("Missing argument 'DIRECTORY'.")
+        raise click.BadArgumentUsage("Missing argument 'DIRECTORY'.")
     with frame.desk() as desk, counting(frame) as tell:
         run = take_inbox(desk, directory, settle=settle, tell=tell)
     frame.finish(run, lambda out: _page(out, frame, run), run.faults, run.code)

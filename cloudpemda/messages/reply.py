@@ -134,6 +134,10 @@ TEXTS = {
         next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
         "simpan.",
     ),
+    "reply.change": Text(
+        en="A change to it was asked for, revision {revision}:",
+        id="Ada permintaan perubahan, revisi {revision}:",
+    ),
     "reply.hold-soon": Text(
         en="ENDS SOON: what is held for it is free again after {until}.",
         id="SEGERA BERAKHIR: penahanannya dilepas setelah {until}.",
@@ -180,6 +184,7 @@ TEXTS = {
         "dengan menyebut nomornya.",
     ),
     "reply.state-submitted": Text(en="taken in", id="diterima"),
+    "reply.state-change": Text(en="{state} (change: {change})", id="{state} (perubahan: {change})"),
     "reply.state-pending": Text(en="waits for a decision", id="menunggu keputusan"),
     "reply.state-approved": Text(en="approved", id="disetujui"),
     "reply.state-applying": Text(en="being made", id="sedang dibuat"),

@@ -11,7 +11,14 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.ledger import (
+    Approval,
+    InstanceRecord,
+    InstanceState,
+    ProposalState,
+    RequestRecord,
+    RequestState,
+)
 from cloudpemda.messages import explain, harmless, say
 from cloudpemda.render import render
 from cloudpemda.site.models import Catalogue
@@ -27,7 +34,6 @@ LEASE_SOON = timedelta(days=30)
 """How long before its end something ends soon."""
 
 _ENDINGS = (".yaml", ".yml")
-_HELD = frozenset({RequestState.APPROVED})
 _LIVE = frozenset({RequestState.ACTIVE, RequestState.APPLYING, RequestState.STUCK})
 
 
@@ -155,7 +161,9 @@ def _verdict(answer: Answer) -> tuple[str, str]:
         return _said(code, file=answer.file)
     record = answer.record
     assert record is not None  # noqa: S101 - a document without faults was taken
-    return _said("reply.taken", number=record.number, revision=record.revision, key=record.key)
+    change = record.proposal
+    told = change if change is not None and change.state is not ProposalState.WITHDRAWN else record
+    return _said("reply.taken", number=record.number, revision=told.revision, key=record.key)
 
 
 def _fault(fault: Fault) -> Mapping[str, str]:
@@ -177,30 +185,46 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
         said.append(
             _said("reply.before", number=record.number, revision=record.revision, key=record.key)
         )
-    values: dict[str, object] = {"reason": record.reason or "-", "file": answer.file}
-    if record.approval is not None:
-        values |= {
-            "name": record.approval.actor.name,
-            "at": show_local(record.approval.at, answer.zone),
-            "until": show_local(record.approval.hold_until, answer.zone),
-        }
-    said.append(_said(f"reply.{record.state.value}", **values))
-    said.extend(_ending(answer, record))
+    said.append(_state(answer, record.state.value, record.reason, record.approval))
+    said.extend(_lease(answer, record))
+    change = record.proposal
+    if change is None:
+        said.extend(_hold(answer, record.approval, held=record.state is RequestState.APPROVED))
+    else:
+        said.append(_said("reply.change", revision=change.revision))
+        said.append(_state(answer, change.state.value, change.reason, change.approval))
+        said.extend(_hold(answer, change.approval, held=change.state is ProposalState.APPROVED))
     return said
 
 
-def _ending(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:
-    """What ends soon, or ended: the hold of an approval, the time for which VMs were asked."""
-    if record.approval is not None and record.state in _HELD:
-        until = record.approval.hold_until
-        if until - answer.now <= HOLD_SOON:
-            yield _said("reply.hold-soon", until=show_local(until, answer.zone))
-    if record.state in _LIVE:
-        today, until_day = answer.now.astimezone(answer.zone).date(), record.spec.until
-        if until_day < today:
-            yield _said("reply.lease-over", until=until_day)
-        elif until_day - today <= LEASE_SOON:
-            yield _said("reply.lease-soon", until=until_day)
+def _state(
+    answer: Answer, state: str, reason: str | None, approval: Approval | None
+) -> tuple[str, str]:
+    values: dict[str, object] = {"reason": reason or "-", "file": answer.file}
+    if approval is not None:
+        values |= {
+            "name": approval.actor.name,
+            "at": show_local(approval.at, answer.zone),
+            "until": show_local(approval.hold_until, answer.zone),
+        }
+    return _said(f"reply.{state}", **values)
+
+
+def _hold(answer: Answer, approval: Approval | None, *, held: bool) -> Iterable[tuple[str, str]]:
+    """That what is held for an approval is free again soon."""
+    if held and approval is not None and approval.hold_until - answer.now <= HOLD_SOON:
+        yield _said("reply.hold-soon", until=show_local(approval.hold_until, answer.zone))
+
+
+def _lease(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:
+    """That the time for which VMs were asked ends soon, or has ended."""
+    if record.state not in _LIVE:
+        return
+    today, until = answer.now.astimezone(answer.zone).date(), record.spec.until
+    if until < today:
+        yield _said("reply.lease-over", until=until)
+    elif until - today <= LEASE_SOON:
+        yield _said("reply.lease-soon", until=until)
 
 
 def _access(vm: Access) -> list[str]:
@@ -210,11 +234,15 @@ def _access(vm: Access) -> list[str]:
 
 def _row(line: Line) -> list[str]:
     record = line.record
+    state = say(f"reply.state-{record.state.value}", "id")
+    if record.proposal is not None and record.proposal.open:
+        change = say(f"reply.state-{record.proposal.state.value}", "id")
+        state = say("reply.state-change", "id", {"state": state, "change": change})
     return [
         record.number,
         record.spec.name,
         str(record.revision),
-        say(f"reply.state-{record.state.value}", "id"),
+        state,
         str(record.spec.until),
         harmless(line.file) if line.file is not None else _said("reply.no-file")[0],
     ]

@@ -177,6 +177,31 @@ def test_formatting_comments_and_another_name_are_no_news(box: Box) -> None:
     assert names == ["DAFTAR.txt", "simrs-final.yml", "simrs-final.yml.balasan.txt"]
 
 
+def test_a_change_to_what_lives_is_answered_beside_it(box: Box) -> None:
+    file = box.put("bkad", "simkeu.yaml")
+    box.run()
+    assert box.office.run("request", "approve", "bkad/simkeu", actor=APPROVER).code == 0
+    assert box.office.run("apply", "bkad/simkeu").code == 0
+
+    def larger(document: dict[str, Any]) -> None:
+        document["spec"]["vms"][0]["disks"][0]["size"] = "60 GiB"
+
+    box.change(file, larger)
+    assert box.outcomes(box.run()) == {"bkad/simkeu.yaml": "taken"}
+    said = box.reply(file)
+    assert "DITERIMA: bkad/simkeu bernomor R-2026-0001, revisi 2." in said
+    assert said.index("Keadaan: AKTIF.") < said.index("Ada permintaan perubahan, revisi 2:")
+    assert "menunggu keputusan" in said
+    assert "ssh debian@" in said
+    assert "aktif (perubahan: menunggu keputusan)" in box.index("bkad")
+
+    reason = "Cukup dengan yang ada"
+    box.office.run("request", "deny", "bkad/simkeu", "--reason", reason, actor="dewi")
+    box.run()
+    assert f"DITOLAK. Alasan: {reason}" in box.reply(file)
+    assert "Keadaan: AKTIF." in box.reply(file)
+
+
 def test_what_ends_soon_is_said(box: Box) -> None:
     file = box.put("bkad", "simkeu.yaml")
     box.run()
