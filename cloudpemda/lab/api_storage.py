@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import failed, found, invalid, refuse_if
+from cloudpemda.lab.qemu.drives import kind_and_owner
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
 from cloudpemda.lab.state import MIB, SHARED, Section, Storage, Task, Volume
@@ -183,13 +184,18 @@ def allocate(call: Call) -> SlowCall:
     storage = storages.usable_on(call.cluster, call["storage"], call.node)
     name, vmid, size = call["filename"], call.whole("vmid"), call["size"]
     stem, dot, suffix = name.rpartition(".")
-    form = call.get("format", suffix if dot else "raw")
-    if dot and form != suffix:
+    told = suffix in ("raw", "qcow2", "vmdk")
+    form = call.get("format", suffix if told else "raw")
+    if told and form != suffix:
         raise invalid({"format": f"different storage formats ({form} != {suffix})"})
     refuse_if(form not in storages.formats(storage), f"unsupported format '{form}'")
-    by_name = storage.type in storages.FILE_BASED or name.startswith(f"vm-{vmid}-")
-    refuse_if(not by_name, f"illegal name '{name}' - should be 'vm-{vmid}-*'")
-    volid = storages.full_name(storage, vmid, stem or name, form)
+    if storage.type in storages.FILE_BASED:
+        readable = dot and suffix in storages.formats(storage) and not re.search(r"[/\s]", name)
+        refuse_if(not readable, f"unable to parse volume filename '{name}'")
+    elif not name.startswith(f"vm-{vmid}-"):
+        raise failed(f"illegal name '{name}' - should be 'vm-{vmid}-*'")
+    stem = stem if told else name.removesuffix(".subvol")
+    volid = storages.full_name(storage, vmid, stem, form)
     yield storages.lock(storage, call.node)
     yield call.world.duration("allocate")
     many = int(size) * 1024 if size.isdigit() else storages.parse_size(size)
@@ -248,6 +254,8 @@ def free(call: Call) -> object:
     owner = re.search(r"(?::|(?:vm|base|qemu)[-/])(\d+)[-/]", volid)
     subject = f"{owner[1]}@{storage.name}" if owner else storage.name
     backup = name.startswith("backup/")
+    if not backup:
+        kind_and_owner(call.cluster, volid)
     for path, what in _rights(volid, "backup" if backup else "", backup and owner and owner[1]):
         call.require(path, what)
 

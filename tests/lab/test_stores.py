@@ -243,3 +243,33 @@ def test_a_stopped_backup_unlocks_its_vm(root: Client) -> None:
     root("DELETE", f"/nodes/pve1/tasks/{upid}")
     assert root.finish(upid) == "job errors"
     assert "lock" not in root("GET", "/nodes/pve1/qemu/10000/config")
+
+
+@pytest.mark.parametrize(
+    ("storage", "name", "refusal"),
+    [
+        ("local", "vm-100-disk-7", "unable to parse volume filename 'vm-100-disk-7'"),
+        ("local", "vm-100-a.b", "unable to parse volume filename 'vm-100-a.b'"),
+        ("local", "../x.raw", "unable to parse volume filename '../x.raw'"),
+        ("local-zfs", "disk.a", "illegal name 'disk.a' - should be 'vm-100-*'"),
+    ],
+)
+def test_a_volume_has_a_name_that_its_storage_can_read(
+    root: Client, storage: str, name: str, refusal: str
+) -> None:
+    path = f"/nodes/pve1/storage/{storage}/content"
+    assert root.send("POST", path, filename=name, vmid=100, size="1G").reason == refusal
+    assert volumes(root, storage) == []
+
+
+def test_what_no_storage_can_read_is_not_removed(root: Client) -> None:
+    words = {"local": "directory", "local-zfs": "zfs"}
+    for storage, kind in words.items():
+        answer = root.send("DELETE", f"/nodes/pve1/storage/{storage}/content/nonsense")
+        assert answer.reason == f"unable to parse {kind} volume name 'nonsense'"
+    name = root(
+        "POST", "/nodes/pve1/storage/local-zfs/content", filename="vm-100-a.b", vmid=100, size="1G"
+    )
+    assert name == "local-zfs:vm-100-a.b"
+    assert root.task("DELETE", f"/nodes/pve1/storage/local-zfs/content/{name}") == "OK"
+    assert volumes(root, "local-zfs") == []

@@ -12,7 +12,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import Refused, failed, found, invalid, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu.config import Drive, drives, parse_drive
-from cloudpemda.lab.state import GIB, MIB, Storage, Vm, Volume
+from cloudpemda.lab.state import GIB, MIB, Cluster, Storage, Vm, Volume
 from cloudpemda.lab.tables import vm_settings
 from cloudpemda.lab.world import Call, World
 
@@ -57,7 +57,7 @@ def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) ->
         if not call.is_root:
             raise storages.refuse_path(call.cluster)
         return
-    kind, owner = _kind_and_owner(call, drive)
+    kind, owner = kind_and_owner(call.cluster, drive.volid)
     path, wrong = f"/storage/{drive.storage}", "content type needs to be 'images' or 'iso'"
     if "import" in kinds:
         wrong = f"{drive.volid} has wrong type '{kind}' - needs to be 'images' or 'import'"
@@ -72,9 +72,10 @@ def _check_volume(call: Call, key: str, drive: Drive, kinds: tuple[str, str]) ->
         call.require(f"/vms/{owner}", "VM.Config.Disk")
 
 
-def _kind_and_owner(call: Call, drive: Drive) -> tuple[str, int]:
+def kind_and_owner(cluster: Cluster, volid: str) -> tuple[str, int]:
     """What a volume's name tells of it; a name that cannot be read is refused."""
-    storage, name = storages.storage_of(call.cluster, drive.storage), storages.split(drive.volid)[1]
+    sid, name = storages.split(volid)
+    storage = storages.storage_of(cluster, sid)
     if storage.type not in storages.FILE_BASED:
         family = storage.type.removesuffix("pool").removesuffix("thin")
         refuse_if(not cfg.owner_of(name), f"unable to parse {family} volume name '{name}'")
