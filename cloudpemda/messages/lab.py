@@ -12,6 +12,8 @@ TEXTS = {
     "lab.bad-request": Text(
         en="The lab's control port did not understand the request: {reason}",
         id="Port kendali lab tidak memahami permintaan: {reason}",
+        next_en="Compare the call with the control port's list in docs/lab.md.",
+        next_id="Bandingkan panggilan itu dengan daftar port kendali di docs/lab.md.",
     ),
     "lab.cannot-listen": Text(
         en="The lab cannot listen on {where}: {error}",
@@ -34,6 +36,8 @@ TEXTS = {
     "lab.instant": Text(
         en="{value} is not an instant such as 2026-11-20T01:00:00Z.",
         id="{value} bukan waktu seperti 2026-11-20T01:00:00Z.",
+        next_en="Write date, time and zone: 2026-11-20T01:00:00Z.",
+        next_id="Tulis tanggal, jam, dan zona: 2026-11-20T01:00:00Z.",
     ),
     "lab.layout-invalid": Text(
         en="The lab's layout is wrong at {where}: {error}",
@@ -74,6 +78,8 @@ TEXTS = {
     "lab.no-such-vm": Text(
         en="The lab has no VM {vmid} in this cluster.",
         id="Lab tidak memiliki VM {vmid} di klaster ini.",
+        next_en="`cloudpemda vm list` shows the VMIDs there are.",
+        next_id="`cloudpemda vm list` menampilkan VMID yang ada.",
     ),
     "lab.rate": Text(
         en="{value} is no rate of a clock.",
@@ -96,5 +102,7 @@ TEXTS = {
     "lab.vm-exists": Text(
         en="The lab already has a VM {vmid} in this cluster.",
         id="Lab sudah memiliki VM {vmid} di klaster ini.",
+        next_en="Choose a VMID that is free: `cloudpemda vm list` shows those taken by requests.",
+        next_id="Pilih VMID yang bebas: `cloudpemda vm list` menampilkan yang dipakai permintaan.",
     ),
 }
