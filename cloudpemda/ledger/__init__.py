@@ -39,7 +39,7 @@ from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
-from cloudpemda.ledger.requests import Requests, Submission
+from cloudpemda.ledger.requests import Document, Requests, Submission
 from cloudpemda.ledger.soundness import Soundness
 from cloudpemda.ledger.states import (
     InstanceState,
@@ -55,6 +55,7 @@ __all__ = [
     "Approval",
     "Audit",
     "Backups",
+    "Document",
     "Entry",
     "Finding",
     "FoundBook",

@@ -60,6 +60,17 @@ class Submission:
     proposal: ProposalState | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is handed in. `paper` is the inbox file that it lay in; `allow_retire` that it may
+    take VMs or disks away from a workload that lives."""
+
+    spec: WorkloadSpec
+    source_text: str
+    paper: intake.Paper | None = None
+    allow_retire: bool = False
+
+
 class Requests:
     """The life of requests. Every method is one transaction."""
 
@@ -85,18 +96,30 @@ class Requests:
         Refused `request.change-not-yet` for a change to a workload that is being made,
         `request.change-refused` with the faults of `request.change.refusals`.
         """
+        document = Document(spec, source_text, paper, allow_retire=allow_retire)
+        return self.submit_all([document], actor)[0]
+
+    def submit_all(self, documents: Sequence[Document], actor: Actor) -> tuple[Submission, ...]:
+        """Take in several documents of one giver in one deed, in order: all of them, or none.
+
+        Raises as `submit` does, for the first that is refused.
+        """
         with self._audit.deed(actor) as deed:
-            row = _find(deed.connection, spec.key)
-            if row is None:
-                done = self._first(deed, spec, source_text)
-            elif row.state == RequestState.ACTIVE:
-                about = matter(deed.connection, row)
-                done = self._change(deed, about, spec, source_text, allow_retire)
-            else:
-                done = self._revise(deed, itself(row), spec, source_text)
-            if paper is not None:
-                intake.remember(deed, done.number, done.revision, spec, paper)
-            return done
+            return tuple(self._submitted(deed, one) for one in documents)
+
+    def _submitted(self, deed: Deed, document: Document) -> Submission:
+        spec, source_text = document.spec, document.source_text
+        row = _find(deed.connection, spec.key)
+        if row is None:
+            done = self._first(deed, spec, source_text)
+        elif row.state == RequestState.ACTIVE:
+            about = matter(deed.connection, row)
+            done = self._change(deed, about, spec, source_text, document.allow_retire)
+        else:
+            done = self._revise(deed, itself(row), spec, source_text)
+        if document.paper is not None:
+            intake.remember(deed, done.number, done.revision, spec, document.paper)
+        return done
 
     def _revise(
         self, deed: Deed, about: Matter, spec: WorkloadSpec, source_text: str

@@ -22,7 +22,7 @@ from cloudpemda.apply.locks import exclusive
 from cloudpemda.document import shown
 from cloudpemda.document.folder import Folder, Look
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, Refused
-from cloudpemda.ledger import SYSTEM, Actor, Paper, RequestRecord, RequestState, Taken
+from cloudpemda.ledger import SYSTEM, Actor, Document, Paper, RequestRecord, RequestState, Taken
 from cloudpemda.report.reply import (
     INDEX,
     OPENING,
@@ -37,7 +37,7 @@ from cloudpemda.report.reply import (
 )
 from cloudpemda.request import WorkloadSpec, placed, read_bytes
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.submit import hand_in
+from cloudpemda.usecases.submit import Submitted, hand_in, judged
 
 SETTLE = 5
 """Seconds, by the site's clock, for which a file must stay as it is to be taken."""
@@ -45,11 +45,14 @@ SETTLE = 5
 MOST_FILES = 5000
 """In one folder. More is a mistake, or meant to keep us busy."""
 
+AT_ONCE = 20
+"""Documents of one giver in one deed: others wait for the ledger that long."""
+
 LONGEST_NAME = 200
 """Bytes of a file's name: its reply's is longer, and file systems end at 255."""
 
 Tell = Callable[[int, int, str], None]
-"""Progress: files done, files in all, the file."""
+"""Progress: files done, files in all, the OPD."""
 
 
 class Outcome(StrEnum):
@@ -211,28 +214,45 @@ class _Run:
         self._desk = desk
         self._known = known
         self._tell = tell
+        self._total = self._done = 0
         self._givers: dict[int, Actor] = {}
 
     def handle(self, shelves: Sequence[_Shelf], settle: int) -> Mapping[str, Sequence[Handled]]:
         """What became of each file, by OPD, in the order of its folder."""
         found = {shelf.opd: [self._read(shelf, one) for one in shelf.sheets] for shelf in shelves}
-        total, done = sum(map(len, found.values())), 0
         if settle and any(self._is_news(one) for reads in found.values() for one in reads):
             self._desk.clock.sleep(settle)
+        self._total = sum(map(len, found.values()))
+        return {
+            shelf.opd: self._emptied(shelf, [self._settled(shelf, one) for one in found[shelf.opd]])
+            for shelf in shelves
+        }
+
+    def _emptied(self, shelf: _Shelf, reads: Sequence[_Read]) -> Sequence[Handled]:
+        claims = defaultdict(list)
+        for one in reads:
+            if one.spec is not None:
+                claims[one.spec.key].append(one.sheet.name)
         handled = {}
-        for shelf in shelves:
-            reads = [self._settled(shelf, one) for one in found[shelf.opd]]
-            claims = defaultdict(list)
-            for one in reads:
-                if one.spec is not None:
-                    claims[one.spec.key].append(one.sheet.name)
-            handled[shelf.opd] = list[Handled]()
-            for one in reads:
-                self._tell(done, total, shelf.called(one.sheet.name))
-                handled[shelf.opd].append(self._handled(shelf, one, claims))
-                done += 1
-        self._tell(done, total, "")
-        return handled
+        waiting = defaultdict(list)
+        for one in reads:
+            clear = self._without_handing_in(shelf, one, claims)
+            if clear is None:
+                waiting[self._giver(one.sheet.seen.owner)].append(one)
+            else:
+                handled[one.sheet.name] = clear
+        self._progress(shelf, len(handled))
+        for giver, papers in waiting.items():
+            for start in range(0, len(papers), AT_ONCE):
+                some = papers[start : start + AT_ONCE]
+                done = self._handed_in(shelf, some, giver)
+                handled |= zip((one.sheet.name for one in some), done, strict=True)
+                self._progress(shelf, len(some))
+        return [handled[one.sheet.name] for one in reads]
+
+    def _progress(self, shelf: _Shelf, files: int) -> None:
+        self._done += files
+        self._tell(self._done, self._total, shelf.opd)
 
     def _is_news(self, one: _Read) -> bool:
         """Whether it says anything that was not taken before, or nothing that can be taken."""
@@ -266,7 +286,10 @@ class _Run:
             return _Read(sheet, faults=placed([fault], data, called))
         return _Read(sheet, data, spec)
 
-    def _handled(self, shelf: _Shelf, one: _Read, claims: Mapping[str, Sequence[str]]) -> Handled:
+    def _without_handing_in(
+        self, shelf: _Shelf, one: _Read, claims: Mapping[str, Sequence[str]]
+    ) -> Handled | None:
+        """What is to be said of a file that is not handed in; None for one that is to be."""
         called = shelf.called(one.sheet.name)
         if one.moving:
             return Handled(shelf.opd, called, Outcome.WAITING)
@@ -281,16 +304,43 @@ class _Run:
             return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
         if not self._is_news(one):
             return Handled(shelf.opd, called, Outcome.KNOWN, key, self._known[key].number)
-        owner = one.sheet.seen.owner
-        paper = Paper(one.sheet.name, owner)
+        return None
+
+    def _handed_in(self, shelf: _Shelf, reads: Sequence[_Read], giver: Actor) -> Sequence[Handled]:
+        """All in one deed; one by one where one of them is refused."""
+        specs = [one.spec for one in reads if one.spec is not None]
+        called = [shelf.called(one.sheet.name) for one in reads]
+        papers = [Paper(one.sheet.name, one.sheet.seen.owner) for one in reads]
         try:
-            done = hand_in(self._desk, one.spec, one.data, called, self._giver(owner), paper)
+            warnings = [
+                judged(self._desk, spec, one.data, name)
+                for one, spec, name in zip(reads, specs, called, strict=True)
+            ]
+            done = self._desk.ledger.requests.submit_all(
+                [
+                    Document(spec, one.data.decode(), paper)
+                    for one, spec, paper in zip(reads, specs, papers, strict=True)
+                ],
+                giver,
+            )
+        except Refused:
+            return [
+                self._alone(shelf.opd, spec, one.data, name, giver, paper)
+                for one, spec, name, paper in zip(reads, specs, called, papers, strict=True)
+            ]
+        return [
+            _accepted(shelf.opd, Submitted(name, spec.key, submission, warned))
+            for name, spec, submission, warned in zip(called, specs, done, warnings, strict=True)
+        ]
+
+    def _alone(
+        self, opd: str, spec: WorkloadSpec, data: bytes, called: str, giver: Actor, paper: Paper
+    ) -> Handled:
+        try:
+            return _accepted(opd, hand_in(self._desk, spec, data, called, giver, paper))
         except Refused as error:
             faults = tuple(replace(fault, file=fault.file or called) for fault in error.faults)
-            return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
-        outcome = Outcome.TAKEN if done.submission.changed else Outcome.KNOWN
-        number = done.submission.number
-        return Handled(shelf.opd, called, outcome, key, number, warnings=done.warnings)
+            return Handled(opd, called, Outcome.REFUSED, spec.key, faults=faults)
 
     def _giver(self, owner: int) -> Actor:
         """Who hands in: the file's owner where people.yaml knows them, so that they never decide
@@ -385,6 +435,12 @@ class _Replies:
             shelf.folder.remove(name, OPENING)
         except CloudpemdaError as error:
             self._findings.extend(error.faults)
+
+
+def _accepted(opd: str, done: Submitted) -> Handled:
+    outcome = Outcome.TAKEN if done.submission.changed else Outcome.KNOWN
+    number = done.submission.number
+    return Handled(opd, done.file, outcome, done.key, number, warnings=done.warnings)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -52,13 +52,7 @@ def hand_in(
     or quota says no, and where a workload that lives cannot be changed so
     (`request.change-refused`): what takes VMs or disks away needs `allow_retire`.
     """
-    verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
-    if not verdict.allowed:
-        faults = placed(verdict.faults, data, name)
-        raise Refused("request.not-allowed", *faults, key=spec.key, file=name)
-    judged = quota_verdict(desk, spec)
-    if not judged.allowed:
-        raise Refused("quota.exceeded", *judged.faults, subject=spec.key, opd=spec.opd)
+    warnings = judged(desk, spec, data, name)
     try:
         submission = desk.ledger.requests.submit(
             spec, data.decode(), actor, allow_retire=allow_retire, paper=paper
@@ -66,7 +60,19 @@ def hand_in(
     except Refused as error:
         head, *points = error.faults
         raise Refused(head.code, *placed(points, data, name), **head.values) from error
-    return Submitted(name, spec.key, submission, (*verdict.warnings, *judged.warnings))
+    return Submitted(name, spec.key, submission, warnings)
+
+
+def judged(desk: Desk, spec: WorkloadSpec, data: bytes, name: str) -> tuple[Fault, ...]:
+    """What policy and quota warn of in a document. Raises Refused where they say no."""
+    verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
+    if not verdict.allowed:
+        faults = placed(verdict.faults, data, name)
+        raise Refused("request.not-allowed", *faults, key=spec.key, file=name)
+    quota = quota_verdict(desk, spec)
+    if not quota.allowed:
+        raise Refused("quota.exceeded", *quota.faults, subject=spec.key, opd=spec.opd)
+    return (*verdict.warnings, *quota.warnings)
 
 
 def quota_verdict(desk: Desk, spec: WorkloadSpec) -> Verdict:

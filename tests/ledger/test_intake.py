@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import Actor, Ledger, Paper
+from cloudpemda.ledger import Actor, Document, Ledger, Paper
 from tests.ledger.makers import SITI, applying, open_at, revised, workload
 
 INBOX = Actor("system", "cloudpemda", "requester")
@@ -56,6 +56,22 @@ def test_a_refused_document_is_not_remembered(ledger: Ledger) -> None:
         ledger.requests.submit(revised(workload()), "more", INBOX, paper=PAPER)
     assert ledger.intake.taken() == {}
     assert ledger.audit.log(action="inbox.take") == ()
+
+
+def test_several_documents_are_taken_in_one_deed_or_none_of_them(ledger: Ledger) -> None:
+    applying(ledger, workload())
+    new, changed = workload(name="siak"), revised(workload())
+    with pytest.raises(Refused, match=r"request\.change-not-yet"):
+        ledger.requests.submit_all([Document(new, "a", PAPER), Document(changed, "b")], INBOX)
+    assert [record.key for record in ledger.requests.list()] == ["dinkes/simrs"]
+    assert ledger.intake.taken() == {}
+
+    done = ledger.requests.submit_all(
+        [Document(new, "a", PAPER), Document(workload(name="web"), "b")], INBOX
+    )
+    assert [one.number for one in done] == ["R-2026-0002", "R-2026-0003"]
+    assert list(ledger.intake.taken()) == ["dinkes/siak"]
+    assert ledger.audit.verify() == ()
 
 
 def test_what_never_lay_in_the_inbox_is_not_in_its_book(ledger: Ledger, tmp_path: Path) -> None:

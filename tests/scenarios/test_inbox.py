@@ -7,6 +7,7 @@ import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -464,6 +465,24 @@ def test_one_bad_file_among_thirty_stops_no_other(box: Box) -> None:
     assert outcomes.pop("dinkes/app13.yaml") == "invalid"
     assert set(outcomes.values()) == {"taken"}
     assert len(box.requests()) == 29
+
+
+def _named(name: str, document: dict[str, Any]) -> None:
+    document["metadata"]["name"] = name
+
+
+def test_what_a_rule_refuses_stops_no_other_of_its_deed(box: Box) -> None:
+    good = [box.put("bkad", "simkeu.yaml", f"{name}.yaml") for name in "abcd"]
+    for file in good:
+        box.change(file, partial(_named, file.stem))
+    box.put("bkad", "too-big.yaml", "bb.yaml")
+    answer = box.run()
+    assert answer.code == 7
+    outcomes = box.outcomes(answer)
+    assert outcomes.pop("bkad/bb.yaml") == "refused"
+    assert outcomes == {f"bkad/{file.name}": "taken" for file in good}
+    assert set(box.requests()) == {f"bkad/{file.stem}" for file in good}
+    assert box.office.run("audit", "verify").code == 0
 
 
 def test_text_in_a_document_does_nothing_in_a_reply(box: Box) -> None:
