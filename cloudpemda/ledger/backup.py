@@ -23,8 +23,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
 
-from cloudpemda.errors import Fault, InvalidInput, Refused, Unreachable
-from cloudpemda.ledger import found, migrations, sealed
+from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused, Unreachable
+from cloudpemda.ledger import found, migrations, numbers, sealed
 from cloudpemda.ledger.audit import Actor, Audit, Deed, Head, newest_entry
 from cloudpemda.ledger.identity import Identity, settle_in
 from cloudpemda.ledger.schema import metadata, moment_text, schema_version
@@ -111,7 +111,8 @@ class Backups:
 
         Raises what `read` raises; Refused `backup.other-site`, `backup.newer` (a copy of tables
         that this program does not know), `backup.audit` (its log is not whole),
-        `ledger.identity`; what `write` raises. Nothing was changed then.
+        `ledger.identity`; what `write` raises. Nothing was changed then. Raises Incomplete
+        `backup.head-behind` where all is done but the head file could not follow.
         """
         header, digest = self._rehearse(file, key, site, identity)
         before = self._audit.head()
@@ -120,6 +121,7 @@ class Backups:
         try:
             with self._store.write() as connection:
                 gone = newest_entry(connection)
+                given = numbers.given(connection)
                 if gone is not None:
                     kept = keep
                     self._export(connection, keep, key, site, program, now, lambda *_: None)
@@ -127,7 +129,8 @@ class Backups:
                 if _pour(connection, _Reading(file, key), now, tell) != digest:
                     raise InvalidInput([Fault("backup.damaged", file=str(file))])
                 settle_in(connection, identity, self._store.place.name)
-                lost = max(0, (gone.seq if gone else 0) - header.newest.seq)
+                last = max(gone.seq if gone else 0, before.seq if before else 0)
+                lost = max(0, last - header.newest.seq)
                 Deed(connection, now, actor).record(
                     "ledger.restore",
                     None,
@@ -140,11 +143,15 @@ class Backups:
                     kept=kept.name if kept else None,
                 )
                 found.begin_reconciling(connection, now)
+                numbers.never_again(connection, given)
         except BaseException:
             if kept is not None:
                 kept.unlink(missing_ok=True)
             raise
-        self._audit.reseal()
+        try:
+            self._audit.reseal()
+        except Incomplete as error:
+            raise Incomplete("backup.head-behind", **error.values) from error
         return Restored(header, kept, lost)
 
     def _rehearse(

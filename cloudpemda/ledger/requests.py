@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import intake, quota
+from cloudpemda.ledger import intake, numbers, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.matters import (
     Matter,
@@ -167,7 +167,7 @@ class Requests:
         return Submission(about.number, revision, True, about.state, reached)
 
     def _first(self, deed: Deed, spec: WorkloadSpec, source_text: str) -> Submission:
-        number = _next_number(deed)
+        number = numbers.next_number(deed.connection, deed.now.year)
         deed.connection.execute(
             insert(requests).values(
                 number=number,
@@ -405,15 +405,6 @@ def _row(connection: Connection, key: str) -> Row[tuple[object, ...]]:
     if row is None:
         raise Refused("ledger.no-request", key=key)
     return row
-
-
-def _next_number(deed: Deed) -> str:
-    """R-<year>-<running number of that year>; the caller holds the write lock."""
-    prefix = f"R-{deed.now.year}-"
-    used = deed.connection.scalar(
-        select(func.count()).where(requests.c.number.startswith(prefix, autoescape=True))
-    )
-    return f"{prefix}{(used or 0) + 1:04d}"
 
 
 def _write_approval(

@@ -41,7 +41,7 @@ schema_version = Table(
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),  # identity: `login`, `asserted`; reconcile: a moment
+    Column("key", Text, primary_key=True),  # identity, reconcile, numbers-2026
     Column("value", Text, nullable=False),
 )
 

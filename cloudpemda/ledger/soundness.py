@@ -87,7 +87,7 @@ def _file(connection: Connection) -> Iterator[Fault]:
         told = list(connection.exec_driver_sql(f"PRAGMA quick_check({_SHOWN})").scalars())
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(_SHOWN)
     except DatabaseError as error:
-        told, broken = [type(error.orig).__name__], []
+        told, broken = [getattr(error.orig, "sqlite_errorname", "?")], []
     for one in told:
         if one != "ok":
             yield Fault("ledger.damaged", {"told": " ".join(str(one).split())})

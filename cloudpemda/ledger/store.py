@@ -24,6 +24,8 @@ from cloudpemda.ledger.databases import Postgres, Sqlite
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
 
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -59,7 +61,8 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """All or nothing, alone. Raises Unreachable `ledger.busy` or `ledger.unavailable`."""
+        """All or nothing, alone. Raises Unreachable `ledger.busy`, `ledger.unavailable` or
+        `ledger.damaged`."""
         with self._turn, self._transaction(self._database.WRITE) as connection:
             yield connection
 
@@ -122,6 +125,8 @@ class Store:
             return Unreachable("ledger.busy", file=self.place.name, cause=cause)
         if not cause:
             return error
+        if cause.startswith(_DAMAGED):
+            return Unreachable("ledger.damaged", told=f"{self.place.name}: {cause}")
         return Unreachable("ledger.unavailable", file=self.place.name, cause=cause)
 
 

@@ -12,6 +12,20 @@ TEXTS = {
         next_id="Tulis `ledgerBackup: {{key: secrets/ledger.key, keep: 14}}` di dalamnya, lalu "
         "jalankan `cloudpemda ledger keygen`.",
     ),
+    "backup.no-key": Text(
+        en="the key that copies of the ledger are sealed with is not there",
+        id="kunci penyegel cadangan buku besar tidak ada",
+        next_en="Put it back; for a new site, make it: `cloudpemda ledger keygen`.",
+        next_id="Kembalikan; untuk situs baru, buat dengan `cloudpemda ledger keygen`.",
+    ),
+    "backup.head-behind": Text(
+        en="the copy is restored, but {file} could not follow: {cause}",
+        id="cadangan sudah dipulihkan, tetapi {file} tidak dapat ditulis: {cause}",
+        next_en="Put the cause right and run the restore again; until then `audit verify` calls "
+        "the log cut off.",
+        next_id="Atasi penyebabnya dan jalankan pemulihan lagi; sebelum itu `audit verify` "
+        "menganggap catatan terpotong.",
+    ),
     "backup.key": Text(
         en="this is no key for copies of the ledger",
         id="ini bukan kunci cadangan buku besar",

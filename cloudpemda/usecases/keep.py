@@ -13,7 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from cloudpemda import __version__
-from cloudpemda.errors import ExitCode, Fault, Refused, Unreachable
+from cloudpemda.errors import ExitCode, Fault, InvalidInput, Refused, Unreachable
 from cloudpemda.ledger import Header, Restored, sealed
 from cloudpemda.report.standing import Finding
 from cloudpemda.site.models import LedgerBackup
@@ -157,6 +157,8 @@ def _settings(desk: Desk) -> LedgerBackup:
 
 
 def _key(desk: Desk, settings: LedgerBackup) -> bytes:
+    if not desk.site.path(settings.key).exists():
+        raise InvalidInput([Fault("backup.no-key", file=str(desk.site.path(settings.key)))])
     return sealed.key_of(desk.site.secret(settings.key), str(desk.site.path(settings.key)))
 
 

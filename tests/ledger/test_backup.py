@@ -12,8 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudpemda.clock import SeededEntropy
-from cloudpemda.errors import InvalidInput, Refused
-from cloudpemda.ledger import FoundVm, Ledger, Restored, SagaEvent, migrations, open_ledger, sealed
+from cloudpemda.errors import Incomplete, InvalidInput, Refused, Unreachable
+from cloudpemda.ledger import (
+    FoundVm,
+    Ledger,
+    Restored,
+    SagaEvent,
+    backup,
+    migrations,
+    open_ledger,
+    sealed,
+)
 from cloudpemda.rules.quota import Balance
 from tests.ledger.databases import SQLITE, rows, tamper
 from tests.ledger.makers import (
@@ -251,6 +260,92 @@ def test_a_copy_goes_from_one_database_to_another_and_back(office: Office, tmp_p
     office.restore(back)
     assert office.content() == before
     assert office.ledger.audit.verify() == ()
+
+
+def test_a_copy_is_of_one_moment_whatever_is_written_meanwhile(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "_BATCH", 1)
+    before = office.content()
+    written: list[str] = []
+
+    def write(done: int, of: int, what: str) -> None:
+        name = f"lain-{done}"
+        if len(written) < 3:
+            written.append(name)
+            office.ledger.requests.submit(workload("bkad", name), "source", SITI)
+
+    file = office.base / "copy.backup"
+    header = office.ledger.backups.write(file, KEY, site="lab", program="0.1.0", tell=write)
+    assert len(written) == 3
+    assert header.rows["requests"] == 1
+    office.restore(file)
+    assert office.content() == before
+
+
+def test_a_number_that_was_given_is_never_given_again(office: Office) -> None:
+    older = office.backup()
+    later = office.ledger.requests.submit(workload("bkad", "simkeu"), "source", SITI)
+    office.restore(older)
+    after = office.ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
+    assert (later.number, after.number) == ("R-2026-0002", "R-2026-0003")
+    # nor after a second one, whose copy knows of neither
+    office.restore(older, keep="kept-again.backup")
+    last = office.ledger.requests.submit(workload("bkad", "lagi"), "source", SITI)
+    assert last.number == "R-2026-0004"
+
+
+def test_a_head_that_cannot_follow_is_said_and_comes_after_with_a_second_restore(
+    office: Office,
+) -> None:
+    older = office.backup()
+    office.ledger.requests.submit(workload("bkad", "simkeu"), "source", SITI)
+    hindrance = office.base / "var/audit.new"
+    hindrance.mkdir()
+    with pytest.raises(Incomplete, match=r"backup\.head-behind"):
+        office.restore(older)
+    hindrance.rmdir()
+    assert [one.key for one in office.ledger.requests.list()] == ["dinkes/simrs"]
+    assert office.ledger.audit.verify() != ()
+    office.restore(older, keep="kept-again.backup")
+    assert office.ledger.audit.verify() == ()
+
+
+def test_a_restore_that_fails_halfway_changes_nothing(office: Office) -> None:
+    older = office.backup()
+    office.ledger.requests.submit(workload("bkad", "simkeu"), "source", SITI)
+    before = office.content()
+
+    def stop(done: int, of: int, what: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        office.ledger.backups.restore(
+            older, KEY, site="lab", program="0.1.0", identity="login",
+            keep=office.base / "kept", actor=OPERATOR, tell=stop,
+        )  # fmt: skip
+    assert office.content() == before
+    assert office.ledger.audit.verify() == ()
+    assert not (office.base / "kept").exists()
+    assert not list((office.base / "var").glob("rehearsal-*"))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("page", [0, 4])
+def test_a_damaged_file_is_called_so(tmp_path: Path, page: int) -> None:
+    with open_at(tmp_path) as ledger:
+        applying(ledger, workload())
+    file = tmp_path / "var/ledger.sqlite3"
+    with file.open("r+b") as raw:
+        raw.seek(4096 * page)
+        raw.write(b"\xff" * 4096)
+    codes = []
+    try:
+        with open_at(tmp_path) as ledger:
+            codes = [one.code for one in ledger.soundness.faults()]
+    except Unreachable as error:
+        codes = [error.code]
+    assert set(codes) == {"ledger.damaged"}
 
 
 # -- whether it agrees with itself --------------------------------------------------------------

@@ -149,6 +149,21 @@ def test_an_older_copy_is_compared_with_the_clusters_by_uid(kept: Office) -> Non
     assert kept.run("ledger", "verify").data["instances"] == 3
 
 
+def test_a_found_vm_that_is_taken_away_counts_no_more(kept: Office) -> None:
+    copy = backup(kept)
+    kept.built("simkeu.yaml", "bkad/simkeu")
+    restored = kept.run("ledger", "restore", copy, "--yes")
+    assert restored.codes == ["reconcile.found"]
+    vmid = restored.document["faults"][0]["values"]["vmid"]
+    assert "survey.nobody" in kept.run("nightly").codes
+    kept.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": vmid})
+    assert kept.run("ledger", "verify").code == 0
+    assert all(line["committed"] == 0 for line in kept.run("quota", "show", "bkad").data)
+    gone = kept.run("audit", "log", "--action", "found.gone").data
+    assert [one["subject"] for one in gone] == ["bkad/simkeu/app-1"]
+    kept.built("simkeu.yaml", "bkad/simkeu")
+
+
 def test_vms_that_went_after_the_copy_are_told_and_stay_charged(kept: Office) -> None:
     kept.built()
     copy = backup(kept)
