@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cloudpemda.cli.chain import chain_page
 from cloudpemda.ledger.states import ProposalState
 from cloudpemda.messages import explain, harmless
 from cloudpemda.plan.ha import Apartness
@@ -122,6 +123,8 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     if record.reason:
         out.print(frame.say("show.reason", reason=record.reason))
     _approved(out, frame, record.approval, zone)
+    if record.pending or view.chain.earlier or view.chain.decided:
+        chain_page(out, frame, view.chain, zone)
     out.print()
     out.print(_asked(frame, record.spec))
     _changes(out, frame, view, zone)
@@ -227,8 +230,19 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
 
 
 def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo") -> None:
-    live = approved.record.as_proposed.approval
-    assert live is not None  # noqa: S101 - it was approved a moment ago
+    live, chain = approved.record.as_proposed.approval, approved.chain
+    if live is None:
+        out.print(
+            frame.say(
+                "show.decided",
+                key=approved.record.key,
+                number=approved.record.number,
+                decided=chain.decided,
+                demanded=chain.demanded,
+                who=", ".join(chain.awaited) or "–",
+            )
+        )
+        return
     out.print(
         frame.say(
             "show.approved" if approved.record.proposal is None else "show.change-approved",

@@ -31,6 +31,7 @@ from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
+from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
@@ -55,6 +56,10 @@ __all__ = [
     "Approval",
     "Audit",
     "Backups",
+    "Ballot",
+    "DayLimit",
+    "Decision",
+    "DecisionBook",
     "Document",
     "Entry",
     "Finding",
@@ -99,6 +104,7 @@ class Ledger:
         self.audit = Audit(database)
         self.requests = Requests(database, self.audit)
         self.intake = Intake(database)
+        self.decisions = DecisionBook(database)
         self.quota = QuotaBook(database)
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)

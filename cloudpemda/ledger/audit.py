@@ -29,6 +29,7 @@ ORIGIN = "0" * 64
 
 Detail = str | int | bool | None
 Details = Mapping[str, Detail]
+NOTHING: Details = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

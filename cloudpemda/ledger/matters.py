@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
-from cloudpemda.ledger.audit import Deed
-from cloudpemda.ledger.schema import approvals, proposals, requests, revisions
+from cloudpemda.ledger.audit import NOTHING, Deed, Detail, Details
+from cloudpemda.ledger.schema import approvals, decisions, proposals, requests, revisions
 from cloudpemda.ledger.states import (
     PROPOSAL,
     REQUEST,
@@ -71,7 +71,8 @@ def move(
     *,
     reason: str | None = None,
     revision: int | None = None,
-    **details: str | int,
+    more: Details = NOTHING,
+    **details: Detail,
 ) -> RequestState | ProposalState:
     """Take what is decided on through its table, and say so in the audit log.
 
@@ -85,7 +86,7 @@ def move(
         .where(table.c.number == about.number)
         .values(state=state.value, revision=kept, reason=reason, updated_at=deed.now)
     )
-    said = {} if reason is None else {"reason": reason}
+    said = more if reason is None else {**more, "reason": reason}
     deed.record(
         f"{kind}.{event.value}",
         about.opd,
@@ -118,16 +119,18 @@ def propose(deed: Deed, about: Matter, revision: int, spec_hash: str) -> Proposa
 
 
 def void(deed: Deed, about: Matter) -> None:
-    """End the live approval of what is decided on, and return what is held under it."""
-    deed.connection.execute(
-        update(approvals)
-        .where(
-            approvals.c.number == about.number,
-            approvals.c.revision == about.revision,
-            approvals.c.voided_at.is_(None),
+    """End the live decisions and the approval of what is decided on, and return what is held
+    under it."""
+    for table in (approvals, decisions):
+        deed.connection.execute(
+            update(table)
+            .where(
+                table.c.number == about.number,
+                table.c.revision == about.revision,
+                table.c.voided_at.is_(None),
+            )
+            .values(voided_at=deed.now)
         )
-        .values(voided_at=deed.now)
-    )
     quota.release_holds(deed, about.opd, about.number)
 
 

@@ -201,5 +201,28 @@ def _v5(connection: Connection) -> None:
     _run(connection, _V5)
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5)
+_V6 = (
+    """CREATE TABLE decisions (
+        number TEXT NOT NULL REFERENCES requests (number), seq INTEGER NOT NULL,
+        revision INTEGER NOT NULL, stage INTEGER NOT NULL, verdict TEXT NOT NULL,
+        policy TEXT NOT NULL, offer_digest TEXT, authority TEXT NOT NULL, login TEXT NOT NULL,
+        person TEXT NOT NULL, role TEXT NOT NULL, behalf_login TEXT, behalf_person TEXT,
+        letter TEXT, rule TEXT, takes TEXT NOT NULL, at TEXT NOT NULL, voided_at TEXT,
+        PRIMARY KEY (number, seq),
+        FOREIGN KEY (number, revision) REFERENCES revisions (number, revision))""",
+    """CREATE UNIQUE INDEX decisions_live ON decisions (number, revision, login)
+        WHERE voided_at IS NULL""",
+    """INSERT INTO decisions (number, seq, revision, stage, verdict, policy, offer_digest,
+            authority, login, person, role, takes, at)
+        SELECT number, 1, revision, 0, 'approve', '-', offer_digest, '', login, person, role,
+            '{}', at FROM approvals WHERE voided_at IS NULL""",
+)
+
+
+def _v6(connection: Connection) -> None:
+    """Decisions of their own: an approval may take several. One live approval was one decision."""
+    _run(connection, _V6)
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6)
 NEWEST = len(_MIGRATIONS)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import intake, numbers, quota
+from cloudpemda.ledger import decisions, intake, numbers, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
+from cloudpemda.ledger.decisions import ALONE, Ballot
 from cloudpemda.ledger.matters import (
     Matter,
     itself,
@@ -195,17 +196,22 @@ class Requests:
         warn_at: int,
         actor: Actor,
         hold_until: Instant,
+        ballot: Ballot = ALONE,
     ) -> tuple[Fault, ...]:
-        """Check and hold in one transaction; answers with quota's warnings.
+        """Check, record the decision, and hold where it completes the chain: one transaction.
 
-        `amounts` is what each member (`db-1`) shall be charged in all; only what exceeds its
-        present charge is judged and held. `chain` is the OPD and its parents. Whether the actor
-        may approve is the caller's question (`rules.policy`). Raises Refused: `ledger.transition`,
-        `ledger.revision-moved`, or `quota.exceeded` with a fault per exceeded dimension and OPD.
+        Answers with quota's warnings. `amounts` is what each member (`db-1`) shall be charged in
+        all; only what exceeds its present charge is judged and held. `chain` is the OPD and its
+        parents. Whether the actor may approve, and in which stage, is the caller's question
+        (`rules.approvals`); whoever comes too late for the transition is recorded too, unless
+        they decide alone. Raises Refused: `ledger.transition`, `ledger.revision-moved`, what
+        `decisions.take` refuses, or `quota.exceeded` with a fault per dimension and OPD.
         """
         self.expire_holds(self._store.clock.now())
         with self._audit.deed(actor) as deed:
             about = matter(deed.connection, _row(deed.connection, key))
+            if decisions.concur(deed, about, offer_digest, ballot):
+                return ()
             about.next(RequestEvent.APPROVE)
             require_hash(deed.connection, about.number, about.revision, spec_hash)
             wanted = {f"{about.key}/{member}": usage for member, usage in amounts.items()}
@@ -225,6 +231,9 @@ class Requests:
                 raise Refused(
                     "quota.exceeded", *verdict.faults, subject=about.number, opd=about.opd
                 )
+            wants = total(more.values())
+            if not decisions.take(deed, about, offer_digest, ballot, wants):
+                return verdict.warnings
             for instance, usage in more.items():
                 quota.hold(deed, about.opd, about.number, instance, usage)
             _write_approval(deed, about, offer_digest, offer_json, hold_until)
@@ -234,19 +243,24 @@ class Requests:
                 RequestEvent.APPROVE,
                 spec_hash=spec_hash,
                 offer_digest=offer_digest,
-                hold=json.dumps(dict(total(more.values())), sort_keys=True),
+                hold=json.dumps(dict(wants), sort_keys=True),
+                more=ballot.details,
             )
             return verdict.warnings
 
-    def deny(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
-        """Decide against the revision that was seen. Raises Refused `ledger.reason-missing`,
-        `ledger.revision-moved`, `ledger.transition`."""
+    def deny(
+        self, key: str, *, spec_hash: str, reason: str, actor: Actor, ballot: Ballot = ALONE
+    ) -> None:
+        """Decide against the revision that was seen, in any stage. Raises Refused
+        `ledger.reason-missing`, `ledger.revision-moved`, `ledger.transition`,
+        `ledger.mandate-ended`."""
         if not reason.strip():
             raise Refused("ledger.reason-missing", subject=key)
         with self._audit.deed(actor) as deed:
             about = matter(deed.connection, _row(deed.connection, key))
             require_hash(deed.connection, about.number, about.revision, spec_hash)
-            move(deed, about, RequestEvent.DENY, reason=reason)
+            move(deed, about, RequestEvent.DENY, reason=reason, more=ballot.details)
+            decisions.refuse(deed, about, ballot)
 
     def withdraw(self, key: str, *, actor: Actor, reason: str | None = None) -> None:
         """Take a request, or the proposal for one that lives, back before it is applied; its hold
@@ -256,6 +270,17 @@ class Requests:
             about.next(RequestEvent.WITHDRAW)
             void(deed, about)
             move(deed, about, RequestEvent.WITHDRAW, reason=reason)
+
+    def void(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
+        """End the approval of what is not begun; its hold returns, and the request waits again.
+
+        Raises Refused `ledger.transition`, `ledger.revision-moved`.
+        """
+        with self._audit.deed(actor) as deed:
+            about = itself(_row(deed.connection, key))
+            require_hash(deed.connection, about.number, about.revision, spec_hash)
+            void(deed, about)
+            move(deed, about, RequestEvent.VOID, reason=reason)
 
     def expire_holds(self, now: Instant) -> tuple[str, ...]:
         """End the approvals whose hold has run out at `now`; answers with their numbers."""

@@ -106,6 +106,29 @@ approvals = Table(
     Column("voided_at", Moment),
 )
 
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),  # within the request, from 1
+    Column("revision", Integer, nullable=False),
+    Column("stage", Integer, nullable=False),  # of its chain, from 0
+    Column("verdict", Text, nullable=False),  # approve or deny
+    Column("policy", Text, nullable=False),  # the chain in words
+    Column("offer_digest", Text),  # none for a denial
+    Column("authority", Text, nullable=False),  # opd-head, diskominfo, executive; empty: not known
+    Column("login", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("behalf_login", Text),  # for whom they stood in
+    Column("behalf_person", Text),
+    Column("letter", Text),  # of the delegation
+    Column("rule", Text),  # of an automatic decision
+    Column("takes", Text, nullable=False),  # JSON: dimension → growth that was decided on
+    Column("at", Moment, nullable=False),
+    Column("voided_at", Moment),
+)
+
 postings = Table(
     "postings",
     metadata,

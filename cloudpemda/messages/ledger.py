@@ -40,6 +40,38 @@ TEXTS: dict[str, Text] = {
         next_en="The approval is void and its hold returned. Have {number} approved again.",
         next_id="Persetujuan batal dan kuotanya dikembalikan. Mintakan lagi persetujuan {number}.",
     ),
+    "ledger.approver-removed": Text(
+        en="{who} approved {key} and, by people.yaml, is not entitled to: the approval is void and "
+        "its hold returned",
+        id="{who} menyetujui {key} tetapi menurut people.yaml tidak berwenang: persetujuan batal "
+        "dan kuotanya dikembalikan",
+        next_en="Have {key} approved again; removedApprover in site.yaml is the rule for this.",
+        next_id="Mintakan lagi persetujuan {key}; aturannya removedApprover di site.yaml.",
+    ),
+    "ledger.mandate-ended": Text(
+        en="the delegation by which {login} decides on {number} has ended",
+        id="pelimpahan yang dipakai {login} untuk memutus {number} sudah berakhir",
+        next_en="Whoever holds the post decides; `cloudpemda request show {number}` names them.",
+        next_id="Pemegang jabatan yang memutus; lihat `cloudpemda request show {number}`.",
+    ),
+    "ledger.decided-already": Text(
+        en="{login}, or whoever they stand in for, has decided on {number} already",
+        id="{login}, atau yang diwakilinya, sudah memutus {number}",
+        next_en="`cloudpemda request show {number}` says who is awaited.",
+        next_id="`cloudpemda request show {number}` menyebutkan siapa yang ditunggu.",
+    ),
+    "ledger.stage-moved": Text(
+        en="the decisions on {number} moved while this one was made",
+        id="keputusan atas {number} berubah saat keputusan ini dibuat",
+        next_en="Read `cloudpemda request show {number}`, then decide again.",
+        next_id="Baca `cloudpemda request show {number}`, lalu putuskan kembali.",
+    ),
+    "ledger.day-spent": Text(
+        en="rule {rule} has given {opd} its amount of today; {number} waits for people",
+        id="aturan {rule} sudah memberi {opd} jatah hari ini; {number} menunggu keputusan orang",
+        next_en="`cloudpemda request show {number}` says who decides.",
+        next_id="`cloudpemda request show {number}` menyebutkan siapa yang memutus.",
+    ),
     "ledger.reason-missing": Text(
         en="a denial of {subject} needs a reason",
         id="penolakan {subject} memerlukan alasan",

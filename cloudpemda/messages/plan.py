@@ -3,6 +3,13 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "plan.approver-removed": Text(
+        en="{who} approved {key} and, by people.yaml, is not entitled to",
+        id="{who} menyetujui {key} tetapi menurut people.yaml tidak berwenang",
+        next_en="`apply` voids the approval and returns the hold; have {key} approved again.",
+        next_id="`apply` membatalkan persetujuannya dan mengembalikan kuotanya; mintakan lagi "
+        "persetujuan {key}.",
+    ),
     "plan.class": Text(
         en="the catalogue has no service class {service_class}",
         id="katalog tidak memiliki kelas layanan {service_class}",

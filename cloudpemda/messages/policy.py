@@ -81,14 +81,40 @@ TEXTS: dict[str, Text] = {
         "may not decide on it",
         id="{login} memiliki login, NIP, atau nama yang sama dengan yang meminta atau mengajukan "
         "{key}, sehingga tidak boleh memutusnya",
-        next_en="Another approver has to decide.",
-        next_id="Harus diputus oleh penyetuju lain.",
+        next_en="May decide: {who}.",
+        next_id="Yang boleh memutus: {who}.",
+    ),
+    "policy.own-delegation": Text(
+        en="{login} stands in for somebody who asked for {key} or handed it in, and so may not "
+        "decide on it",
+        id="{login} mewakili orang yang meminta atau mengajukan {key}, sehingga tidak boleh "
+        "memutusnya",
+        next_en="May decide: {who}.",
+        next_id="Yang boleh memutus: {who}.",
     ),
     "policy.no-role": Text(
-        en="{login} may not decide on class {service_class} for {opd} (decided by: {approval})",
-        id="{login} tidak berwenang memutus kelas {service_class} untuk {opd} "
-        "(diputus oleh: {approval})",
-        next_en="An approver named in people.yaml has to decide.",
-        next_id="Harus diputus oleh penyetuju yang tercantum di people.yaml.",
+        en="{login} may not decide on {key} (decided by: {approval} of {opd})",
+        id="{login} tidak berwenang memutus {key} (diputus oleh: {approval}, {opd})",
+        next_en="May decide: {who}.",
+        next_id="Yang boleh memutus: {who}.",
+    ),
+    "policy.not-awaited": Text(
+        en="{key} is not before {login} yet: first decides {approval} of {opd}",
+        id="{key} belum sampai pada {login}: yang memutus lebih dulu {approval}, {opd}",
+        next_en="Awaited now: {who}.",
+        next_id="Yang ditunggu sekarang: {who}.",
+    ),
+    "policy.decided-already": Text(
+        en="{login}, or whoever they stand in for, has decided on {key} already",
+        id="{login}, atau yang diwakilinya, sudah memutus {key}",
+        next_en="Nobody counts twice. Awaited now: {who}.",
+        next_id="Tidak ada yang dihitung dua kali. Yang ditunggu sekarang: {who}.",
+    ),
+    "policy.nobody-left": Text(
+        en="nobody in people.yaml may decide on {key} now (awaited: {approval} of {opd})",
+        id="tidak ada orang di people.yaml yang boleh memutus {key} sekarang "
+        "(ditunggu: {approval}, {opd})",
+        next_en="Grant somebody the role, or have it delegated by letter, in people.yaml.",
+        next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml.",
     ),
 }

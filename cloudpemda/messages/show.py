@@ -61,6 +61,39 @@ TEXTS = {
         en="approved by {name} ({role}) at {at}; the hold lasts until {until}",
         id="disetujui oleh {name} ({role}) pada {at}; penahanan berlaku sampai {until}",
     ),
+    "show.decided": Text(
+        en="{key} ({number}): {decided} of {demanded} decided; awaited: {who}",
+        id="{key} ({number}): {decided} dari {demanded} sudah memutus; ditunggu: {who}",
+    ),
+    "show.chain": Text(
+        en="Decision by {rule}: {decided} of {demanded}",
+        id="Keputusan menurut {rule}: {decided} dari {demanded}",
+    ),
+    "show.chain-class": Text(en="its service class", id="kelas layanannya"),
+    "show.chain-or": Text(en=" or ", id=" atau "),
+    "show.chain-stage": Text(
+        en="{number}. {who}: {have} of {of}", id="{number}. {who}: {have} dari {of}"
+    ),
+    "show.authority-opd-head": Text(en="head of the OPD", id="kepala OPD"),
+    "show.authority-diskominfo": Text(en="Diskominfo", id="Diskominfo"),
+    "show.authority-executive": Text(en="leadership", id="pimpinan"),
+    "show.chain-awaited": Text(en="awaited: {who}", id="ditunggu: {who}"),
+    "show.chain-earlier": Text(en="counts no more:", id="tidak berlaku lagi:"),
+    "show.decision-approve": Text(
+        en="approved by {name} ({role}) at {at}, revision {revision}",
+        id="disetujui {name} ({role}) pada {at}, revisi {revision}",
+    ),
+    "show.decision-deny": Text(
+        en="denied by {name} ({role}) at {at}, revision {revision}",
+        id="ditolak {name} ({role}) pada {at}, revisi {revision}",
+    ),
+    "show.decision-rule": Text(
+        en="approved by rule {rule} at {at}, revision {revision}",
+        id="disetujui oleh aturan {rule} pada {at}, revisi {revision}",
+    ),
+    "show.decision-behalf": Text(
+        en=", on behalf of {name} (letter {letter})", id=", atas nama {name} (surat {letter})"
+    ),
     "show.offer": Text(en="Offer on cluster {cluster}", id="Tawaran pada klaster {cluster}"),
     "show.n-plus-one": Text(
         en="N+1 holds: after the loss of any one node all HA VMs still fit",

@@ -176,6 +176,50 @@ TEXTS = {
         next_en="Keep one entry, with all roles of the person.",
         next_id="Pertahankan satu entri, dengan semua peran orang itu.",
     ),
+    "site.minute": Text(
+        en="{value} is no minute of a day",
+        id="{value} bukan menit pada suatu hari",
+        next_en="Write date and time of the site's zone, e.g. 2026-11-20 08:00.",
+        next_id="Tulis tanggal dan jam menurut zona situs, misalnya 2026-11-20 08:00.",
+    ),
+    "site.delegation-order": Text(
+        en="the delegation ends before it begins",
+        id="pelimpahan berakhir sebelum dimulai",
+        next_en="Write in `until` a minute after `since`.",
+        next_id="Tulis di `until` menit sesudah `since`.",
+    ),
+    "site.delegation-self": Text(
+        en="{login} cannot stand in for themself",
+        id="{login} tidak dapat mewakili dirinya sendiri",
+        next_en="Name somebody else in `to`, or take the delegation out.",
+        next_id="Sebutkan orang lain di `to`, atau hapus pelimpahan ini.",
+    ),
+    "site.delegation-role": Text(
+        en="{login} is no {role} for {opd} and has nothing to delegate",
+        id="{login} bukan {role} untuk {opd} sehingga tidak ada yang dapat dilimpahkan",
+        next_en="Name in `from` whoever holds the post; a vacant post (Plt) keeps its entry in "
+        "`people` while somebody stands in for it.",
+        next_id="Sebutkan di `from` pemegang jabatannya; jabatan kosong (Plt) tetap tercantum di "
+        "`people` selama ada yang mewakilinya.",
+    ),
+    "site.delegation-passed-on": Text(
+        en="{login} only stands in as {role} and cannot pass that on",
+        id="{login} hanya mewakili sebagai {role} dan tidak dapat melimpahkannya lagi",
+        next_en="Let whoever holds the post delegate to the third person directly, by letter.",
+        next_id="Mintalah pemegang jabatan melimpahkan langsung kepada orang itu, dengan surat.",
+    ),
+    "site.equal-rules": Text(
+        en="there are two approval rules named {name}",
+        id="ada dua aturan persetujuan bernama {name}",
+        next_en="Name each rule once: decisions are recorded under it.",
+        next_id="Beri tiap aturan nama sendiri: keputusan dicatat dengan nama itu.",
+    ),
+    "site.unknown-login": Text(
+        en="nobody in `people` has the login {name}",
+        id="tidak ada orang di `people` dengan login {name}",
+        next_en=_ONE_OF_EN,
+        next_id=_ONE_OF_ID,
+    ),
     "site.equal-nips": Text(
         en="the NIP of {login} stands already on line {line}",
         id="NIP milik {login} sudah ada di baris {line}",

@@ -1,11 +1,11 @@
-"""Who may ask for what, and who may decide it.
+"""Who may ask for what, and when two are the same person. Who decides stands in `approvals`.
 
-A request is measured against what its OPD is allowed, the catalogue and the production clusters;
-a decision against the roles of the person and against who asked. All reasons are given at once.
+A request is measured against what its OPD is allowed, the catalogue and the production clusters.
+All reasons are given at once.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from cloudpemda.errors import Fault
 from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.rules.verdict import Verdict
 from cloudpemda.site.load import Site
-from cloudpemda.site.models import ClusterSettings, OpdFile, Person, Role, ServiceClass
+from cloudpemda.site.models import ClusterSettings, OpdFile
 from cloudpemda.units import Instant
 
 LONGEST_LEASE_YEARS = 5
@@ -64,59 +64,6 @@ def may_ask(spec: WorkloadSpec, site: Site, *, now: Instant, others: int) -> Ver
             *_vmid_faults(spec, opd, others),
         )
     )
-
-
-def has_role(person: Person, role: Role, opd: str) -> bool:
-    """Whether the person has the role for this OPD, or for all."""
-    return any(grant.role == role and grant.opd in {None, opd} for grant in person.roles)
-
-
-def deciding_role(person: Person, opd: str, service_class: ServiceClass | None) -> Role | None:
-    """The role in which the person may decide on a request of this class; None: they may not.
-
-    An approver decides on every class, and alone on one that the catalogue has lost (None); a
-    reviewer where the class leaves it to Diskominfo.
-    """
-    if has_role(person, "approver", opd):
-        return "approver"
-    if service_class is None:
-        return None
-    if service_class.approval == "diskominfo" and has_role(person, "reviewer", opd):
-        return "reviewer"
-    return None
-
-
-def may_decide(
-    person: Person,
-    spec: WorkloadSpec,
-    *,
-    submitted_by: Collection[Party],
-    service_class: ServiceClass | None,
-) -> Verdict:
-    """May this person decide on this request? `submitted_by` is who handed it in, in each way in
-    which they are known.
-
-    Never one's own, neither as the requester that the document names nor as the one who handed it
-    in. Login, NIP and name each suffice: an account can be borrowed, a digit mistyped and a name
-    respelled, so whoever shares one of them lets somebody else decide.
-    """
-    faults: list[Fault] = []
-    requester = Party(None, spec.requester.nip, spec.requester.name)
-    decider = Party(person.login, person.nip, person.name)
-    if decider.is_one_of(requester, *submitted_by):
-        faults.append(_fault("policy.own-request", None, login=person.login, key=spec.key))
-    if deciding_role(person, spec.opd, service_class) is None:
-        faults.append(
-            _fault(
-                "policy.no-role",
-                None,
-                login=person.login,
-                opd=spec.opd,
-                service_class=spec.service_class,
-                approval="approver" if service_class is None else service_class.approval,
-            )
-        )
-    return Verdict(tuple(faults))
 
 
 # -- what is asked for -----------------------------------------------------------------------

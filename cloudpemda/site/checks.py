@@ -13,7 +13,16 @@ from typing import Generic, TypeVar
 from cloudpemda.document import DocumentPath, Source
 from cloudpemda.document.fields import Strict
 from cloudpemda.errors import Fault
-from cloudpemda.site.models import Catalogue, Network, OpdFile, PeopleFile, Quota, SiteFile
+from cloudpemda.site.approvals import ApprovalRule, AutomaticRule, Delegation
+from cloudpemda.site.models import (
+    Catalogue,
+    Network,
+    OpdFile,
+    PeopleFile,
+    Person,
+    Quota,
+    SiteFile,
+)
 
 M = TypeVar("M", bound=Strict)
 
@@ -57,6 +66,7 @@ def compare(files: Files) -> Iterator[Fault]:
         return
     source, site = files.site.source, files.site.model
     yield from _clusters(source, site)
+    yield from _approvals(source, site, files)
     yield from _quotas(files, source, site)
     yield from _networks(source, site, files)
     if files.catalogue.model is not None:
@@ -141,6 +151,63 @@ def _people(files: Files) -> Iterator[Fault]:
             if grant.opd is not None and grant.opd not in files.opds:
                 place = ("people", index, "roles", number, "opd")
                 yield _unknown(source, place, "opd", grant.opd, files.opds)
+    yield from _delegations(source, files.people.model, files.opds)
+
+
+def _delegations(source: Source, file: PeopleFile, opds: Iterable[str]) -> Iterator[Fault]:
+    people = {person.login: person for person in file.people}
+    for index, one in enumerate(file.delegations):
+        here: DocumentPath = ("delegations", index)
+        for key, login in (("from", one.from_), ("to", one.to)):
+            if login not in people:
+                yield _unknown(source, (*here, key), "login", login, people)
+        if one.opd is not None and one.opd not in opds:
+            yield _unknown(source, (*here, "opd"), "opd", one.opd, opds)
+        if one.from_ == one.to:
+            yield source.fault("site.delegation-self", (*here, "to"), login=one.to)
+        elif one.from_ in people and not _holds(people[one.from_], one):
+            # Whoever only stands in for somebody cannot pass that on.
+            passed_on = any(
+                (other.to, other.role) == (one.from_, one.role) for other in file.delegations
+            )
+            yield source.fault(
+                "site.delegation-passed-on" if passed_on else "site.delegation-role",
+                (*here, "from"),
+                login=one.from_,
+                role=one.role,
+                opd=one.opd or "*",
+            )
+
+
+def _holds(person: Person, delegation: Delegation) -> bool:
+    """Whether the person has, in their own right, the role that is passed on."""
+    return any(
+        grant.role == delegation.role and (grant.opd is None or delegation.opd in (None, grant.opd))
+        for grant in person.roles
+    )
+
+
+# -- approvals -------------------------------------------------------------------------------
+def _approvals(source: Source, site: SiteFile, files: Files) -> Iterator[Fault]:
+    approvals, seen = site.approvals, set[str]()
+    named: Mapping[str, Iterable[ApprovalRule | AutomaticRule]] = {
+        "rules": approvals.rules,
+        "automatic": approvals.automatic,
+    }
+    for kind, rules in named.items():
+        for index, rule in enumerate(rules):
+            here: DocumentPath = ("approvals", kind, index)
+            if rule.name in seen:
+                yield source.fault("site.equal-rules", (*here, "name"), name=rule.name)
+            seen.add(rule.name)
+            for number, opd in enumerate(rule.when.opd or ()):
+                if opd not in files.opds:
+                    yield _unknown(source, (*here, "when", "opd", number), "opd", opd, files.opds)
+            known = files.catalogue.model.service_classes if files.catalogue.model else None
+            for number, name in enumerate(rule.when.service_class or ()):
+                if known is not None and name not in known:
+                    place = (*here, "when", "serviceClass", number)
+                    yield _unknown(source, place, "service-class", name, known)
 
 
 # -- clusters and quotas ---------------------------------------------------------------------

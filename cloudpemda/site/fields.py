@@ -5,6 +5,7 @@ Formats of PVE's names are those of its API schema (pve-storage-id, pve-poolid, 
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -80,6 +81,21 @@ def _is_endpoint(url: str) -> bool:
     return parts.scheme == "https" and bool(parts.hostname) and port is not None and bare
 
 
+def _minute(value: object) -> datetime:
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("site.minute", "", {"value": str(value)})
+
+
+LocalMinute = Annotated[
+    datetime,
+    BeforeValidator(_minute),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d$"}),
+]
+"""A minute of the site's zone, without its offset: `2026-11-20 08:00`."""
 Zone = Annotated[str, _parsed_by(ZoneInfo, "site.zone")]
 Cidr = Annotated[str, _parsed_by(IPv4Network, "site.cidr")]
 Address = Annotated[str, _parsed_by(IPv4Address, "site.address")]

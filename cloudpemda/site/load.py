@@ -12,6 +12,7 @@ from cloudpemda.document.fields import Strict
 from cloudpemda.document.files import read_regular
 from cloudpemda.document.source import in_order
 from cloudpemda.errors import Fault, InvalidInput
+from cloudpemda.site.approvals import Delegation
 from cloudpemda.site.checks import Files, Read, compare
 from cloudpemda.site.models import (
     Catalogue,
@@ -36,6 +37,7 @@ class Site:
     opds: Mapping[str, OpdFile]  # by code
     catalogue: Catalogue
     people: tuple[Person, ...]
+    delegations: tuple[Delegation, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -115,6 +117,7 @@ def load_site(directory: Path) -> Site:
         opds=MappingProxyType({code: read.sound for code, read in files.opds.items()}),
         catalogue=files.catalogue.sound,
         people=files.people.sound.people,
+        delegations=files.people.sound.delegations,
     )
 
 

@@ -24,6 +24,7 @@ from cloudpemda.document.fields import (
     SizeLimit,
     Strict,
 )
+from cloudpemda.site.approvals import Approvals, Authority, Delegation
 from cloudpemda.site.fields import (
     Account,
     Address,
@@ -166,6 +167,7 @@ class SiteFile(Strict):
     public_addresses: PublicAddresses | None = None
     textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
+    approvals: Approvals = Approvals()
 
     @property
     def storage_classes(self) -> tuple[str, ...]:
@@ -278,7 +280,7 @@ class ServiceClass(Strict):
     drc: Drc | None = None
     rpo: Rpo = Rpo()
     rto: Duration | None = None
-    approval: Literal["opd-head", "diskominfo", "executive"] = "diskominfo"
+    approval: Authority = "diskominfo"  # who decides where no rule of site.yaml says so
 
 
 class Catalogue(Strict):
@@ -302,6 +304,7 @@ class Person(Strict):
 
 class PeopleFile(Strict):
     people: tuple[Person, ...]
+    delegations: tuple[Delegation, ...] = ()
 
 
 FILES: Mapping[str, type[Strict]] = {

@@ -26,6 +26,7 @@ from cloudpemda.ledger import (
 from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.plan.model import DesiredVm
+from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import (
     Planned,
@@ -123,6 +124,7 @@ class _Run:
     # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
         require_no_change(self._record)
+        self._require_approvers()
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,
@@ -148,6 +150,20 @@ class _Run:
             result = apply_workload(planned.desired, self._tools(journal))
             self._record_result(result, journal)
         return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
+
+    def _require_approvers(self) -> None:
+        """Void an approval that somebody gave who has lost the role; raises Refused then."""
+        try:
+            require_approvers(self._desk, self._record)
+        except Refused as error:
+            requests = self._desk.ledger.requests
+            requests.void(
+                self._record.key,
+                spec_hash=self._record.spec_hash,
+                reason="approver",
+                actor=self._actor,
+            )
+            raise Refused("ledger.approver-removed", **error.values) from error
 
     def _was_done_by_another(self) -> bool:
         """Whether another apply came to the end between our reading and our turn: what we read

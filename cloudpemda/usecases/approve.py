@@ -1,14 +1,17 @@
-"""Approve: a named person decides for one revision and one offer, and the hold is taken."""
+"""Approve: a named person decides for one revision and one offer; the last one takes the hold."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import Actor, RequestRecord
+from cloudpemda.ledger import Actor, Ballot, RequestRecord
 from cloudpemda.plan.offer import Offer
-from cloudpemda.rules.policy import Party, deciding_role, may_ask, may_decide
+from cloudpemda.rules.approvals import Matter, chosen, objecting, refusal
+from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import chain_of
+from cloudpemda.site.models import Person
 from cloudpemda.units import Instant
+from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer
 from cloudpemda.usecases.workload import Workload
@@ -16,72 +19,92 @@ from cloudpemda.usecases.workload import Workload
 
 @dataclass(frozen=True)
 class Approved:
-    """The decision with what it was decided on, and what comes near a limit by it."""
+    """The decision with what it was decided on, what comes near a limit by it, and how far the
+    chain is: the request is approved once the last stage is complete."""
 
     record: RequestRecord
     offer: Offer
     warnings: tuple[Fault, ...]
+    chain: ChainView
 
 
 def approve(desk: Desk, key: str) -> Approved:
-    """Check everything again, make the offer afresh, and take the hold in one transaction.
+    """Check everything again, make the offer afresh, record the decision, and take the hold where
+    it completes the chain, in one transaction.
 
     Of a workload that lives the open proposal is decided on, and only what grows is held.
 
-    Raises Refused: by role, own request, policy, `offer.no-place`, or quota with a fault for each
-    exceeded dimension; Unreachable where the clusters cannot be read. Nothing is held then.
+    Raises Refused: by role, own request, stage, policy, `offer.no-place`, or quota with a fault for
+    each exceeded dimension; Unreachable where the clusters cannot be read. Nothing is held then.
     """
     record = desk.ledger.requests.get(key).as_proposed
-    actor = deciding_actor(desk, record)
+    person = decider(desk)
+    matter = matter_of(desk, record, None)
+    if objecting(person, matter) is None:
+        raise _not_yours(desk, record, person, matter)
+    if not record.pending:
+        proposal = record.proposal
+        state = proposal.state if proposal is not None and proposal.open else record.state
+        raise Refused(
+            "ledger.transition", subject=record.number, state=state.value, event="approve"
+        )
+    made = checked_offer(desk, record)
+    matter = matter_of(desk, record, made.digest)
+    mandate = chosen(person, matter)
+    if mandate is None:
+        raise _not_yours(desk, record, person, matter)
+    warnings = record_decision(desk, record, made, *cast(desk, matter.chain, matter.stage, mandate))
+    fresh = desk.ledger.requests.get(record.key)
+    return Approved(fresh, made, warnings, chain_view(desk, fresh.as_proposed, made.digest))
+
+
+def checked_offer(desk: Desk, record: RequestRecord) -> Offer:
+    """The offer as it is now, for a request that is still allowed. Raises Refused."""
     now = desk.clock.now()
     verdict = may_ask(record.spec, desk.site, now=now, others=_other_vms(desk, record))
     if not verdict.allowed:
         raise Refused("request.not-allowed", *verdict.faults, key=record.key, file=record.number)
-    made = offer(desk, record)
-    workload = Workload(desk, record, made.cluster)
-    warnings = desk.ledger.requests.approve(
+    return offer(desk, record)
+
+
+def record_decision(
+    desk: Desk, record: RequestRecord, made: Offer, actor: Actor, ballot: Ballot
+) -> tuple[Fault, ...]:
+    """Put a decision for the offer into the ledger; quota's warnings. Raises Refused."""
+    return desk.ledger.requests.approve(
         record.key,
         spec_hash=record.spec_hash,
         offer_digest=made.digest,
         offer_json=made.to_json(),
-        amounts=workload.usage,
+        amounts=Workload(desk, record, made.cluster).usage,
         chain=chain_of(record.opd, desk.site.opds, desk.site.effective_quota),
         warn_at=desk.site.info.defaults.warn_at,
         actor=actor,
-        hold_until=Instant(now + timedelta(seconds=desk.site.info.defaults.hold)),
+        hold_until=Instant(desk.clock.now() + timedelta(seconds=desk.site.info.defaults.hold)),
+        ballot=ballot,
     )
-    return Approved(desk.ledger.requests.get(record.key), made, warnings)
 
 
-def deciding_actor(desk: Desk, record: RequestRecord) -> Actor:
-    """The person as decider on this request. Raises Refused where they may not decide."""
+def objection(desk: Desk, record: RequestRecord) -> tuple[Actor, Ballot]:
+    """The person as somebody who may deny: whoever has a say in any stage. Raises Refused."""
+    person = decider(desk)
+    matter = matter_of(desk, record, None)
+    mandate = objecting(person, matter)
+    if mandate is None:
+        raise _not_yours(desk, record, person, matter)
+    return cast(desk, matter.chain, matter.stage, mandate)
+
+
+def decider(desk: Desk) -> Person:
+    """Raises Refused `desk.unknown-person`: the timer decides nothing."""
     if desk.person is None:
         raise Refused("desk.unknown-person", login=desk.login)
-    service_class = desk.site.catalogue.service_classes.get(record.spec.service_class)
-    verdict = may_decide(
-        desk.person,
-        record.spec,
-        submitted_by=_submitters(desk, record),
-        service_class=service_class,
-    )
-    if not verdict.allowed:
-        raise Refused("request.not-yours", *verdict.faults, key=record.key, login=desk.login)
-    role = deciding_role(desk.person, record.opd, service_class)
-    assert role is not None  # noqa: S101 - `may_decide` has a fault for it
-    return Actor(desk.person.login, desk.person.name, role)
+    return desk.person
 
 
-def _submitters(desk: Desk, record: RequestRecord) -> tuple[Party, ...]:
-    """Who handed the revision in: as recorded then, and as people.yaml has the login now."""
-    actor = record.submitted_by
-    return (
-        Party(actor.login, None, actor.name),
-        *(
-            Party(one.login, one.nip, one.name)
-            for one in desk.site.people
-            if one.login == actor.login
-        ),
-    )
+def _not_yours(desk: Desk, record: RequestRecord, person: Person, matter: Matter) -> Refused:
+    faults = refusal(person, matter).faults
+    return Refused("request.not-yours", *faults, key=record.key, login=desk.login)
 
 
 def _other_vms(desk: Desk, record: RequestRecord) -> int:

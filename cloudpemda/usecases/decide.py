@@ -3,7 +3,7 @@
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import RequestRecord
 from cloudpemda.messages import harmless
-from cloudpemda.usecases.approve import deciding_actor
+from cloudpemda.usecases.approve import objection
 from cloudpemda.usecases.desk import Desk
 
 LONGEST_REASON = 500
@@ -11,14 +11,16 @@ LONGEST_REASON = 500
 
 
 def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
-    """Decide against the current revision, or the open proposal.
+    """Decide against the current revision, or the open proposal, in any stage.
 
     Raises Refused by role, or without a proper reason.
     """
     record = desk.ledger.requests.get(key).as_proposed
-    actor = deciding_actor(desk, record)
+    actor, ballot = objection(desk, record)
     _require_reason(record, reason)
-    desk.ledger.requests.deny(record.key, spec_hash=record.spec_hash, reason=reason, actor=actor)
+    desk.ledger.requests.deny(
+        record.key, spec_hash=record.spec_hash, reason=reason, actor=actor, ballot=ballot
+    )
     return desk.ledger.requests.get(record.key)
 
 

@@ -12,6 +12,7 @@ from cloudpemda.plan.offer import Offer
 from cloudpemda.request.change import Change, changes
 from cloudpemda.rules.quota import Balance, Limits, Usage, scope_of
 from cloudpemda.site.models import Role
+from cloudpemda.usecases.chain import ChainView, chain_view
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer
 
@@ -48,6 +49,7 @@ class RequestView:
     quota: tuple[QuotaLine, ...]
     faults: tuple[Fault, ...]  # why there is no offer
     code: ExitCode
+    chain: ChainView
 
 
 def requests(
@@ -113,6 +115,7 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
         quota=quota_lines(desk, record.opd),
         faults=faults,
         code=code,
+        chain=chain_view(desk, record.as_proposed, None if made is None else made.digest),
     )
 
 

@@ -17,6 +17,7 @@ from cloudpemda.placement import NoFit, Placement
 from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire
 from cloudpemda.plan.diff import diff
 from cloudpemda.plan.model import DesiredVm, Plan
+from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer_on
 from cloudpemda.usecases.workload import Workload, approved_elsewhere, cluster_settings, opd_info
@@ -80,6 +81,7 @@ def require_no_change(record: RequestRecord) -> None:
 
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
     require_no_change(record)
+    require_approvers(desk, record)
     if offer_digest(desk, record, state) != approved_digest(record):
         raise Refused("plan.offer-changed", key=record.key)
     workload = Workload(desk, record, state.name)

@@ -57,7 +57,7 @@ EXAMPLES: Mapping[str, object] = {
     "path": "var", "percent": 93, "pid": 4711, "pool": "dinkes-app", "privilege": "VM.Allocate",
     "privileges": "VM.Allocate, VM.Audit", "problem": "No such option: --sitte", "range":
     "10.10.111.1-10.10.111.20", "reason": "kuota tahun ini habis", "revision": 2, "role":
-    "approver", "roles": "approver", "row": 3, "rpo": "24 h", "runs": "8 GiB", "saga": "S-1",
+    "approver", "roles": "approver", "row": 3, "rule": "small", "rpo": "24 h", "runs": "8 GiB", "saga": "S-1",
     "seconds": 42, "seq": 57, "service_class": "critical", "shall": "16 GiB", "short":
     Size(4096), "site": "purwakarta", "size": "40 GiB", "slot": "scsi1", "source":
     "backup/vm/10000", "state": "applying", "status": 596, "step": "start", "storage":
@@ -68,7 +68,8 @@ EXAMPLES: Mapping[str, object] = {
     "UPID:pve1:00001234", "url": "https://lab.example:8006", "used": Size(61440), "value": "16",
     "version": "7.4", "vlan": 110, "vm": "dinkes/simrs/db-1", "vmid": 10000, "vmids":
     "10000-10999", "vms": 3, "volume": "local-zfs:vm-10000-disk-0", "wanted": 4, "what":
-    "the memory", "where": "127.0.0.1:8006", "word": "no",
+    "the memory", "where": "127.0.0.1:8006", "who":
+    "Hendra Gunawan (hendra)", "word": "no",
 }  # fmt: skip
 """One value for each name in a template, whatever text it stands in."""
 

@@ -1,4 +1,4 @@
-"""Policy: who may ask for what, and who may decide it."""
+"""Policy: who may ask for what."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -9,12 +9,10 @@ import pytest
 from cloudpemda.messages import Lang, explain
 from cloudpemda.request.spec import DiskSpec, NicSpec, WorkloadSpec
 from cloudpemda.rules import Verdict
-from cloudpemda.rules.policy import Party, deciding_role, has_role, may_ask, may_decide
+from cloudpemda.rules.policy import may_ask
 from cloudpemda.site.load import Site
 from cloudpemda.units import Instant, MiB
-from tests.rules.makers import NOW, cluster, person, service_class, site, vm, workload
-
-HANDED_IN = Party("asep", "198703142011011003", "Asep Hidayat")
+from tests.rules.makers import NOW, cluster, site, vm, workload
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -121,83 +119,3 @@ def test_all_reasons_are_given_at_once() -> None:
         "policy.no-public",
         "policy.vmids",
     ]
-
-
-# -- who may decide --------------------------------------------------------------------------
-def test_a_role_counts_for_its_opd_or_for_all() -> None:
-    assert has_role(person("a", ("approver", None)), "approver", "dinkes")
-    assert has_role(person("a", ("approver", "dinkes")), "approver", "dinkes")
-    assert not has_role(person("a", ("approver", "bkad")), "approver", "dinkes")
-    assert not has_role(person("a", ("operator", None)), "approver", "dinkes")
-
-
-@pytest.mark.parametrize(
-    ("approval", "role", "deciding"),
-    [
-        ("diskominfo", "reviewer", "reviewer"),
-        ("diskominfo", "approver", "approver"),
-        ("executive", "approver", "approver"),
-        ("executive", "reviewer", None),
-        ("opd-head", "reviewer", None),
-        ("diskominfo", "operator", None),
-        ("diskominfo", "requester", None),
-    ],
-)
-def test_the_class_says_whose_decision_it_is(
-    approval: str, role: str, deciding: str | None
-) -> None:
-    someone = person("rina", (role, None))
-    wanted = service_class(approval=approval)
-    assert deciding_role(someone, "dinkes", wanted) == deciding
-    verdict = may_decide(someone, workload(), submitted_by=(HANDED_IN,), service_class=wanted)
-    assert codes(verdict) == ([] if deciding else ["policy.no-role"])
-
-
-def test_a_class_that_the_catalogue_lost_is_left_to_approvers() -> None:
-    for role, expected in (("approver", []), ("reviewer", ["policy.no-role"])):
-        someone = person("rina", (role, None))
-        verdict = may_decide(someone, workload(), submitted_by=(HANDED_IN,), service_class=None)
-        assert codes(verdict) == expected
-
-
-def test_both_roles_decide_as_approver() -> None:
-    both = person("rina", ("reviewer", None), ("approver", None))
-    assert deciding_role(both, "dinkes", service_class()) == "approver"
-
-
-@pytest.mark.parametrize(
-    ("login", "more"),
-    [
-        ("asep", {}),
-        ("asep", {"nip": "199001012015012009", "name": "Somebody Else"}),
-        ("other", {"nip": "198501012010012001"}),
-        ("other", {"nip": "198703142011011003"}),
-        ("other", {"name": "SITI  rahmawati"}),
-        ("other", {"name": "Siti Rahmawati", "nip": "199001012015012009"}),
-        ("other", {"name": "\uff33iti Rahmawati", "nip": "198501012010012002"}),
-        ("other", {"name": "asep HIDAYAT", "nip": "199001012015012009"}),
-    ],
-)
-def test_nobody_decides_on_what_they_asked_for_or_handed_in(
-    login: str, more: dict[str, str]
-) -> None:
-    """Login, NIP or name of the requester or of whoever handed it in: one of them suffices."""
-    decider = person(login, ("approver", None), **more)
-    verdict = may_decide(
-        decider, workload(), submitted_by=(HANDED_IN,), service_class=service_class()
-    )
-    assert codes(verdict) == ["policy.own-request"]
-
-
-def test_a_nip_counts_by_its_digits() -> None:
-    decider = person("rina", ("approver", None), nip="199001012015012009")
-    spaced = Party(None, "19900101 201501 2 009", "Somebody")
-    verdict = may_decide(decider, workload(), submitted_by=(spaced,), service_class=service_class())
-    assert codes(verdict) == ["policy.own-request"]
-
-
-def test_what_is_not_known_matches_nobody() -> None:
-    decider = person("rina", ("approver", None))
-    nobody = Party(None, None, "Somebody")
-    verdict = may_decide(decider, workload(), submitted_by=(nobody,), service_class=service_class())
-    assert verdict.allowed

@@ -1,0 +1,59 @@
+"""The chain of a request's approval as text."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from cloudpemda.units import show_local
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.ledger import Decision
+    from cloudpemda.usecases.chain import ChainView
+
+
+def chain_page(out: Console, frame: "Frame", chain: "ChainView", zone: "ZoneInfo") -> None:
+    """Each stage with who decided in it, then who is awaited, then what counts no more."""
+    out.print()
+    rule = chain.rule or frame.say("show.chain-class")
+    out.print(
+        Text(
+            frame.say("show.chain", rule=rule, decided=chain.decided, demanded=chain.demanded),
+            style="bold",
+        )
+    )
+    for number, stage in enumerate(chain.stages, start=1):
+        who = frame.say("show.chain-or").join(
+            frame.say(f"show.authority-{authority}") for authority in stage.who
+        )
+        out.print(
+            frame.say(
+                "show.chain-stage", number=number, who=who, have=len(stage.decisions), of=stage.of
+            )
+        )
+        for one in stage.decisions:
+            _decision(out, frame, one, zone)
+    if chain.awaited:
+        out.print(frame.say("show.chain-awaited", who=", ".join(chain.awaited)), soft_wrap=True)
+    if chain.earlier:
+        out.print(Text(frame.say("show.chain-earlier"), style="dim"))
+    for one in chain.earlier:
+        _decision(out, frame, one, zone)
+
+
+def _decision(out: Console, frame: "Frame", one: "Decision", zone: "ZoneInfo") -> None:
+    code = "show.decision-rule" if one.rule else f"show.decision-{one.verdict}"
+    line = frame.say(
+        code,
+        name=one.actor.name,
+        role=one.actor.role,
+        revision=one.revision,
+        rule=one.rule or "",
+        at=show_local(one.at, zone),
+    )
+    if one.behalf is not None:
+        line += frame.say("show.decision-behalf", name=one.behalf.name, letter=one.letter or "-")
+    out.print("  " + line, soft_wrap=True)

@@ -1,0 +1,185 @@
+"""Chain: how far a request's decisions are, who gave them, and who is awaited by name."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import Actor, Ballot, Decision, RequestRecord, RequestState
+from cloudpemda.rules.approvals import (
+    Chain,
+    Given,
+    Mandate,
+    Matter,
+    awaited,
+    awaited_stage,
+    chain_for,
+    mandates,
+    named,
+)
+from cloudpemda.rules.policy import Party
+from cloudpemda.units import Instant
+from cloudpemda.usecases.desk import Desk
+
+
+@dataclass(frozen=True)
+class StageView:
+    """One stage, and the decisions that count in it."""
+
+    who: tuple[str, ...]
+    of: int
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class ChainView:
+    """The decisions on a request as they stand."""
+
+    rule: str | None  # None: its service class says who decides
+    stages: tuple[StageView, ...]
+    awaited: tuple[str, ...]  # names with logins; empty where nothing is to be decided
+    earlier: tuple[Decision, ...]  # what counts no more, and denials
+
+    @property
+    def decided(self) -> int:
+        return sum(min(len(stage.decisions), stage.of) for stage in self.stages)
+
+    @property
+    def demanded(self) -> int:
+        return sum(stage.of for stage in self.stages)
+
+
+def chain_view(desk: Desk, record: RequestRecord, offer_digest: str | None) -> ChainView:
+    """The chain that a request is under. Where no offer is known (`offer_digest` None) decisions
+    on any offer are shown as counting; `approve` compares them."""
+    chain = chain_for(record.spec, desk.site)
+    everything = desk.ledger.decisions.of(record.number)
+    if record.approval is not None:
+        return _complete(everything, record.revision, chain)
+    given = tuple(
+        one for one in everything if one.counts_for(record.revision, offer_digest, chain.words)
+    )
+    people: tuple[str, ...] = ()
+    if record.pending:
+        people = tuple(named([one]) for one in awaited(matter_of(desk, record, offer_digest)))
+    earlier = _earlier(everything, given, record.revision)
+    return ChainView(chain.rule, _stages(chain, given), people, earlier)
+
+
+def _earlier(
+    everything: Collection[Decision], given: Collection[Decision], revision: int
+) -> tuple[Decision, ...]:
+    """What counts no more, and denials; not what a workload lives by while a change is decided."""
+    return tuple(
+        one
+        for one in everything
+        if one not in given and (one.revision == revision or one.voided_at is not None)
+    )
+
+
+def _complete(everything: Collection[Decision], revision: int, chain: Chain) -> ChainView:
+    """The decisions of a live approval, under the policy of their day."""
+    given = tuple(one for one in everything if one.counts_for(revision, None, one.policy))
+    earlier = _earlier(everything, given, revision)
+    if all(one.policy == chain.words for one in given):
+        return ChainView(chain.rule, _stages(chain, given), (), earlier)
+    rule = given[0].policy.partition(":")[0].removeprefix("-") or None
+    stages = []
+    for number in sorted({one.stage for one in given}):
+        those = tuple(one for one in given if one.stage == number)
+        who = tuple(sorted({one.authority for one in those} - {""}))
+        stages.append(StageView(who, len(those), those))
+    return ChainView(rule, tuple(stages), (), earlier)
+
+
+def _stages(chain: Chain, given: Collection[Decision]) -> tuple[StageView, ...]:
+    return tuple(
+        StageView(stage.who, stage.of, tuple(one for one in given if one.stage == index))
+        for index, stage in enumerate(chain.stages)
+    )
+
+
+def matter_of(desk: Desk, record: RequestRecord, offer_digest: str | None) -> Matter:
+    """What is decided on now, under the chain of the site's files as they are now."""
+    chain = chain_for(record.spec, desk.site)
+    given = tuple(
+        Given(one.stage, one.parties)
+        for one in desk.ledger.decisions.of(record.number)
+        if one.counts_for(record.revision, offer_digest, chain.words)
+    )
+    stage = awaited_stage(chain.counts, (one.stage for one in given))
+    return Matter(
+        spec=record.spec,
+        submitted_by=_submitters(desk, record),
+        chain=chain,
+        given=given,
+        stage=len(chain.stages) - 1 if stage is None else stage,
+        site=desk.site,
+        at=desk.clock.now(),
+    )
+
+
+def cast(desk: Desk, chain: Chain, stage: int, mandate: Mandate) -> tuple[Actor, Ballot]:
+    """The mandate in the ledger's words."""
+    person, principal, delegation = mandate.person, mandate.principal, mandate.delegation
+    actor = Actor(person.login, person.name, mandate.role)
+    behalf = letter = until = None
+    if principal is not None and delegation is not None:
+        behalf = Actor(principal.login, principal.name, mandate.role)
+        letter = f"{delegation.letter.number} ({delegation.letter.date}, {delegation.as_})"
+        until = Instant(delegation.until.replace(tzinfo=desk.site.zone).astimezone(UTC))
+    ballot = Ballot(stage, chain.counts, chain.words, mandate.authority, behalf, letter, until)
+    return actor, ballot
+
+
+def removed_approvers(desk: Desk, record: RequestRecord) -> tuple[str, ...]:
+    """Who of those who approved a request has, by the site's files as they are now, not had the
+    role by which they decided, at the moment when they did.
+
+    A delegation that ran out since was good when it was used; one that is gone from the files is
+    not. Rules decide without a person, and are not asked.
+    """
+    if desk.site.info.approvals.removed_approver == "keep":
+        return ()
+    people = {person.login: person for person in desk.site.people}
+    found = []
+    for one in desk.ledger.decisions.of(record.number):
+        if not one.counts_for(record.revision, None, one.policy) or one.rule is not None:
+            continue
+        person = people.get(one.actor.login)
+        held = () if person is None else mandates(person, record.opd, desk.site, one.at)
+        if not any(_is_of(mandate, one) for mandate in held):
+            found.append(f"{one.actor.name} ({one.actor.login})")
+    return tuple(found)
+
+
+def require_approvers(desk: Desk, record: RequestRecord) -> None:
+    """Raises Refused `plan.approver-removed` for an approval that is not applied yet and that
+    somebody gave who has lost the role."""
+    removed = removed_approvers(desk, record) if record.state is RequestState.APPROVED else ()
+    if removed:
+        raise Refused("plan.approver-removed", key=record.key, who=", ".join(removed))
+
+
+def _is_of(mandate: Mandate, decision: Decision) -> bool:
+    """Whether a decision was made by this; ledgers of the first release know the role alone."""
+    behalf = None if decision.behalf is None else decision.behalf.login
+    principal = None if mandate.principal is None else mandate.principal.login
+    return (
+        mandate.role == decision.actor.role
+        and decision.authority in ("", mandate.authority)
+        and principal == behalf
+    )
+
+
+def _submitters(desk: Desk, record: RequestRecord) -> tuple[Party, ...]:
+    """Who handed the revision in: as recorded then, and as people.yaml has the login now."""
+    actor = record.submitted_by
+    return (
+        Party(actor.login, None, actor.name),
+        *(
+            Party(one.login, one.nip, one.name)
+            for one in desk.site.people
+            if one.login == actor.login
+        ),
+    )

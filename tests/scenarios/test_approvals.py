@@ -1,0 +1,198 @@
+"""Approval chains through the command line: rules, delegations, who is awaited, what voids."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.scenarios.conftest import Office
+
+KEY = "dinkes/simrs"
+
+HEADS = """\
+  - {login: head, name: Kepala Dinkes, roles: [{role: approver, opd: dinkes}]}
+  - {login: agus, name: Agus Permana, roles: [{role: approver}]}
+"""
+RULES = """
+approvals:
+  rules:
+    - name: hospital
+      when: {opd: [dinkes]}
+      stages: [{who: opd-head}, {who: diskominfo}, {who: executive, of: 2}]
+"""
+
+
+@pytest.fixture
+def write(office: Office) -> Iterator[Callable[[str, str], None]]:
+    """Add to the site's files for one test."""
+    before: dict[Path, str] = {}
+
+    def add(name: str, more: str) -> None:
+        file = office.directory / name
+        before.setdefault(file, file.read_text())
+        file.write_text(file.read_text() + more)
+
+    yield add
+    for file, text in before.items():
+        file.write_text(text)
+
+
+@pytest.fixture
+def chained(office: Office, write: Callable[[str, str], None]) -> Office:
+    write("people.yaml", HEADS)
+    write("site.yaml", RULES)
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    return office
+
+
+def approve(office: Office, actor: str) -> tuple[int, list[str]]:
+    answer = office.run("request", "approve", KEY, actor=actor)
+    return answer.code, answer.codes
+
+
+def state(office: Office) -> str:
+    return str(office.run("request", "show", "--offline", KEY).data["record"]["state"])
+
+
+def held(office: Office) -> set[int]:
+    return {line["held"] for line in office.run("quota", "show", "dinkes").data}
+
+
+def test_a_chain_decides_in_its_order_and_the_last_one_takes_the_hold(chained: Office) -> None:
+    first = chained.text("request", "approve", KEY, actor="head")
+    assert first.code == 0
+    assert "1 of 4 decided; awaited: Dewi Lestari (dewi)" in first.out
+    assert approve(chained, "dewi")[0] == 0
+    assert approve(chained, "hendra")[0] == 0
+    assert held(chained) == {0}
+    assert state(chained) == "pending"
+    assert approve(chained, "agus")[0] == 0
+    assert state(chained) == "approved"
+    assert held(chained) != {0}
+    assert chained.run("apply", KEY).code == 0
+
+
+def test_refusals_name_the_people_who_could(chained: Office) -> None:
+    answer = chained.run("request", "approve", KEY, actor="hendra")
+    assert (answer.code, answer.codes) == (4, ["request.not-yours", "policy.not-awaited"])
+    assert "Kepala Dinkes (head)" in answer.document["faults"][1]["next"]
+    assert approve(chained, "head")[0] == 0
+    answer = chained.run("request", "approve", KEY, actor="rudi")
+    assert answer.codes == ["request.not-yours", "policy.no-role"]
+    assert "Dewi Lestari (dewi)" in answer.document["faults"][1]["next"]
+
+
+def test_show_prints_the_chain(chained: Office) -> None:
+    approve(chained, "head")
+    page = chained.text("request", "show", KEY, actor="dewi").out
+    assert "Decision by hospital: 1 of 4" in page
+    assert "approved by Kepala Dinkes (approver)" in page
+    assert "awaited: Dewi Lestari (dewi)" in page
+    told = chained.run("request", "show", "--offline", KEY).data["chain"]
+    assert [len(stage["decisions"]) for stage in told["stages"]] == [1, 0, 0]
+    assert told["awaited"] == ["Dewi Lestari (dewi)"]
+
+
+def test_whose_stage_comes_later_may_deny_with_a_reason(chained: Office) -> None:
+    approve(chained, "head")
+    assert chained.run("request", "deny", KEY, "--reason", " ", actor="hendra").code == 4
+    assert chained.run("request", "deny", KEY, "--reason", "ganda", actor="rudi").code == 4
+    assert chained.run("request", "deny", KEY, "--reason", "ganda", actor="hendra").code == 0
+    assert state(chained) == "denied"
+
+
+def test_another_policy_between_stages_begins_anew(
+    chained: Office, write: Callable[[str, str], None]
+) -> None:
+    approve(chained, "head")
+    file = chained.directory / "site.yaml"
+    write("site.yaml", "")
+    file.write_text(file.read_text().replace(", of: 2}", "}"))
+    answer = chained.run("request", "approve", KEY, actor="dewi")
+    assert answer.codes == ["request.not-yours", "policy.not-awaited"]
+    assert approve(chained, "head")[0] == 0
+    assert approve(chained, "dewi")[0] == 0
+    assert approve(chained, "hendra")[0] == 0
+    assert state(chained) == "approved"
+
+
+def test_an_edit_between_stages_begins_anew(chained: Office) -> None:
+    approve(chained, "head")
+
+    def more(document: dict[str, dict[str, object]]) -> None:
+        document["spec"]["purpose"] = "Sistem lain"
+
+    file = chained.edited("simrs.yaml", more)
+    assert chained.run("request", "submit", file, actor="siti").code == 0
+    told = chained.run("request", "show", "--offline", KEY).data["chain"]
+    assert told["awaited"] == ["Kepala Dinkes (head)"]
+    assert len(told["earlier"]) == 1
+
+
+DELEGATED = """
+delegations:
+  - from: hendra
+    to: {to}
+    as: plh
+    role: approver
+    letter: {{number: "800/77/2026", date: "2026-11-19"}}
+    since: {since}
+    until: {until}
+"""
+
+
+def delegated(office: Office, to: str) -> str:
+    """For the two hours from this minute on, which the site's zone has seven hours ahead of UTC."""
+    now = datetime.fromtimestamp(office.lab.get("/clock")["now"], ZoneInfo("Asia/Jakarta"))
+    since, until = (f"{now + timedelta(hours=hours):%Y-%m-%d %H:%M}" for hours in (0, 2))
+    return DELEGATED.format(to=to, since=since, until=until)
+
+
+def test_a_stand_in_decides_by_letter_until_its_minute(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    write("people.yaml", delegated(office, "dewi"))
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    assert approve(office, "dewi")[0] == 0
+    told = office.run("request", "show", "--offline", KEY).data["chain"]
+    (decision,) = told["stages"][0]["decisions"]
+    assert decision["behalf"]["login"] == "hendra"
+    assert "800/77/2026" in decision["letter"]
+    office.lab.post("/advance", {"seconds": 2 * 3600})
+    assert office.run("request", "withdraw", KEY, actor="siti").code == 0
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    assert approve(office, "dewi") == (4, ["request.not-yours", "policy.no-role"])
+
+
+def test_nobody_decides_their_own_request_as_a_stand_in(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    write("people.yaml", delegated(office, "siti"))
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    assert approve(office, "siti") == (4, ["request.not-yours", "policy.own-request"])
+    assert approve(office, "hendra")[0] == 0
+
+
+@pytest.mark.parametrize("rule", ["void", "keep"])
+def test_an_approver_who_lost_the_role_before_apply_follows_the_rule(
+    office: Office, write: Callable[[str, str], None], rule: str
+) -> None:
+    write("site.yaml", f"\napprovals: {{removedApprover: {rule}}}\n")
+    office.approved()
+    write("people.yaml", "")
+    people = office.directory / "people.yaml"
+    people.write_text(people.read_text().replace("[{role: approver}]", "[{role: auditor}]"))
+    if rule == "keep":
+        assert office.run("apply", KEY).code == 0
+        return
+    planned = office.run("plan", KEY)
+    assert (planned.code, planned.codes) == (4, ["plan.approver-removed"])
+    before = len(office.requests())
+    applied = office.run("apply", KEY)
+    assert (applied.code, applied.codes) == (4, ["ledger.approver-removed"])
+    assert "Hendra Gunawan (hendra)" in applied.document["faults"][0]["message"]
+    assert office.writes_since(before) == []
+    assert state(office) == "pending"
+    assert held(office) == {0}
