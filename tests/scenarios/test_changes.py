@@ -109,7 +109,7 @@ def test_a_change_is_proposed_offered_approved_and_waits_beside_what_lives(offic
 
 
 @pytest.mark.timeout(240)
-def test_a_second_vm_is_offered_beside_the_first_and_its_room_is_kept(office: Office) -> None:
+def test_a_second_vm_is_offered_beside_the_first(office: Office) -> None:
     office.built(FILE, KEY)
     assert _submit(office, _second_vm).code == 0
 
@@ -118,11 +118,6 @@ def test_a_second_vm_is_offered_beside_the_first_and_its_room_is_kept(office: Of
     assert offer["quota_delta"]["instances"] == 1
     assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
     assert _quota(office)["instances"] == (1, 1)
-
-    # Approved and not made: what comes after it is offered only what is left beside it.
-    answer = office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
-    assert answer.code == 0
-    assert office.run("request", "show", "dinkes/simrs", actor=APPROVER).data["offer"]
 
     # An edit gives back what was held, and handing in what lives ends the change.
     assert _submit(office, _larger).data[0]["submission"]["revision"] == 3
@@ -133,6 +128,33 @@ def test_a_second_vm_is_offered_beside_the_first_and_its_room_is_kept(office: Of
     assert (record["state"], record["revision"]) == ("active", 1)
     again = office.run("request", "submit", office.file(FILE), actor=OPD)
     assert again.data[0]["submission"]["changed"] is False
+
+
+@pytest.mark.timeout(240)
+def test_the_room_for_an_approved_change_is_given_to_nobody_else(office: Office) -> None:
+    """Each node has 56 GiB. 40, 40 and 8 fit after the loss of one node; 40, 40 and 32 do not."""
+
+    def _wide(document: dict[str, Any]) -> None:
+        document["spec"]["vms"] = document["spec"]["vms"][:1]
+        document["spec"]["vms"][0]["memory"] = "40 GiB"
+
+    def _grown(document: dict[str, Any]) -> None:
+        app = document["spec"]["vms"][0]
+        del app["flavor"]
+        app["cpu"], app["memory"] = 4, "32 GiB"
+
+    office.built(FILE, KEY)
+    wide = office.edited("simrs.yaml", _wide)
+    assert office.run("request", "submit", wide, actor="siti").code == 0
+    assert office.run("request", "show", "dinkes/simrs", actor=APPROVER).data["offer"]
+    assert _submit(office, _grown).code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+
+    answer = office.run("request", "approve", "dinkes/simrs", actor=APPROVER)
+
+    assert (answer.code, answer.codes[0]) == (4, "offer.no-place")
+    assert office.run("request", "withdraw", KEY, actor=OPD).code == 0
+    assert office.run("request", "approve", "dinkes/simrs", actor=APPROVER).code == 0
 
 
 @pytest.mark.timeout(240)
