@@ -59,7 +59,8 @@ EXAMPLES: Mapping[str, object] = {
     "10.10.111.1-10.10.111.20", "reason": "kuota tahun ini habis", "revision": 2, "role":
     "approver", "roles": "approver", "row": 3, "rpo": "24 h", "rule": "small",
     "runs": "8 GiB", "saga": "S-1", "seconds": 42, "seq": 57, "service_class":
-    "critical", "shall": "16 GiB", "short": Size(4096), "site": "purwakarta", "size": "40 GiB", "slot": "scsi1", "source":
+    "critical", "shall": "16 GiB", "short": Size(4096), "site": "purwakarta", "size": "40 GiB",
+    "slot": "scsi1", "source":
     "backup/vm/10000", "state": "applying", "status": 596, "step": "start", "storage":
     "local-zfs", "storage_class": "ssd", "storage_classes": "ssd", "subject": "R-2026-0001",
     "table": "nics", "tag": "!!python/object", "text": "connection refused", "today":

@@ -126,8 +126,8 @@ def test_a_file_that_is_no_ledger_is_said_so(tmp_path: Path) -> None:
     (tmp_path / FILE).chmod(0o600)
     with pytest.raises(Unreachable) as refusal:
         open_at(tmp_path)
-    assert refusal.value.code == "ledger.unavailable"
-    assert refusal.value.values["cause"] == "SQLITE_NOTADB"
+    assert refusal.value.code == "ledger.damaged"
+    assert "SQLITE_NOTADB" in str(refusal.value.values["told"])
 
 
 def test_a_writer_that_never_ends_is_unreachable_not_a_crash(
