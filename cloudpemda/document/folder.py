@@ -80,19 +80,14 @@ class Folder:
     def look(self, name: str) -> Look | None:
         """What the name stands for, a link itself included; None where nothing is there."""
         try:
-            seen = os.stat(name, dir_fd=self._handle, follow_symlinks=False)
+            return _look(os.stat(name, dir_fd=self._handle, follow_symlinks=False))
         except OSError:
             return None
-        return Look(
-            seen.st_dev,
-            seen.st_ino,
-            seen.st_mode,
-            seen.st_nlink,
-            seen.st_uid,
-            seen.st_size,
-            seen.st_mtime_ns,
-            seen.st_ctime_ns,
-        )
+
+    @property
+    def itself(self) -> Look:
+        """What the directory itself is."""
+        return _look(os.fstat(self._handle))
 
     def is_folder(self, name: str) -> bool:
         """Whether a real directory stands there."""
@@ -186,6 +181,19 @@ class Folder:
         with os.fdopen(os.open(_DRAFT, flags, 0o600, dir_fd=self._handle), "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), _READABLE)
+
+
+def _look(seen: os.stat_result) -> Look:
+    return Look(
+        seen.st_dev,
+        seen.st_ino,
+        seen.st_mode,
+        seen.st_nlink,
+        seen.st_uid,
+        seen.st_size,
+        seen.st_mtime_ns,
+        seen.st_ctime_ns,
+    )
 
 
 def _refusal(seen: Look) -> str | None:

@@ -9,6 +9,21 @@ TEXTS = {
         next_en="Rename it to the OPD's code, one of: {known}.",
         next_id="Ganti namanya dengan kode OPD, salah satu dari: {known}.",
     ),
+    "inbox.open-root": Text(
+        en="others can put folders into {directory} (mode {mode}, owner uid {owner}), and so ask "
+        "for any OPD",
+        id="pihak lain dapat menaruh folder di {directory} (mode {mode}, pemilik uid {owner}), "
+        "sehingga dapat meminta untuk OPD mana pun",
+        next_en="Give it to cloudpemda's account and take the others' right to write: chmod go-w.",
+        next_id="Jadikan milik akun cloudpemda dan cabut hak tulis pihak lain: chmod go-w.",
+    ),
+    "inbox.open-folder": Text(
+        en="everybody may write into this folder (mode {mode}, owner uid {owner}); it was not read",
+        id="siapa saja dapat menulis di folder ini (mode {mode}, pemilik uid {owner}); folder "
+        "tidak dibaca",
+        next_en="Leave it to the group of its OPD: chmod o-w.",
+        next_id="Sisakan untuk grup OPD-nya saja: chmod o-w.",
+    ),
     "inbox.no-folder": Text(
         en="this document lies in no OPD's folder and was not read",
         id="dokumen ini tidak berada di folder OPD mana pun dan tidak dibaca",

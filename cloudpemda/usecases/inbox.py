@@ -9,7 +9,9 @@ Everything in the folders is from outside: names, links, pipes, content. A file 
 written is left for the next run. Nothing is withdrawn because its file is gone.
 """
 
+import os
 import pwd
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -143,13 +145,15 @@ def take_inbox(
     For operators and the timer. A faulty file stops no other. Where there is news, waits `settle`
     seconds of the site's clock and leaves what moved meanwhile for the next run; waits for another
     run to end.
-    Raises Refused by role, InvalidInput where `directory` is none, Unreachable where the ledger or
-    the clock cannot be reached: what was taken until then is taken, and the next run goes on.
+    Raises Refused by role or `inbox.open-root`, InvalidInput where `directory` is none,
+    Unreachable where the ledger or the clock cannot be reached: what was taken until then is
+    taken, and the next run goes on.
     """
     desk.act_or_system("operator")
     locks = desk.site.path("var/locks")
     with exclusive(locks, "inbox"), ExitStack() as held:
         root = held.enter_context(Folder.open(directory))
+        _require_own_hands(desk, root)
         findings: list[Fault] = []
         shelves = tuple(_shelves(desk, root, held, findings))
         desk.ledger.requests.expire_holds(desk.clock.now())
@@ -165,6 +169,28 @@ def take_inbox(
     )
 
 
+def _names_count(desk: Desk) -> bool:
+    """Whether who may write into a folder is a question of somebody's account."""
+    return desk.site.info.site.identity == "login"
+
+
+def _require_own_hands(desk: Desk, root: Folder) -> None:
+    """Whoever can put a folder into the inbox can call it like any OPD.
+
+    Raises Refused `inbox.open-root` where that is anybody but root and the account that runs.
+    """
+    seen = root.itself
+    foreign = seen.owner not in {0, os.geteuid()}
+    if _names_count(desk) and (foreign or seen.mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        values = _open_to("inbox.open-root", seen, root.name).values
+        raise Refused("inbox.open-root", directory=root.name, **values)
+
+
+def _open_to(code: str, seen: Look, name: str) -> Fault:
+    values = {"mode": f"{stat.S_IMODE(seen.mode):04o}", "owner": seen.owner}
+    return Fault(code, MappingProxyType(values), file=name)
+
+
 # -- what is there -------------------------------------------------------------------------------
 def _shelves(desk: Desk, root: Folder, held: ExitStack, findings: list[Fault]) -> Iterator[_Shelf]:
     """The OPDs' folders; what lies beside them and looks like a document is a finding."""
@@ -174,12 +200,16 @@ def _shelves(desk: Desk, root: Folder, held: ExitStack, findings: list[Fault]) -
             continue
         try:
             if name in desk.site.opds:
-                yield _shelf(name, held.enter_context(root.below(name)))
+                folder = held.enter_context(root.below(name))
+                if _names_count(desk) and folder.itself.mode & stat.S_IWOTH:
+                    findings.append(_open_to("inbox.open-folder", folder.itself, name))
+                else:
+                    yield _shelf(name, folder)
             elif _is_document(name):
                 findings.append(Fault("inbox.no-folder", known, file=shown(name)))
             elif root.is_folder(name):
-                with root.below(name) as folder:
-                    lost = any(_is_document(one) for one in folder.names(MOST_FILES))
+                with root.below(name) as other:
+                    lost = any(_is_document(one) for one in other.names(MOST_FILES))
                 if lost:
                     findings.append(Fault("inbox.no-opd", known, file=shown(name)))
         except InvalidInput as error:

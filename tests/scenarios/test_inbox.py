@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -413,6 +413,41 @@ def test_a_folder_that_is_a_link_or_no_opd_is_not_entered(box: Box, tmp_path: Pa
     assert sorted(path.name for path in elsewhere.iterdir()) == ["simrs.yaml"]
 
 
+@pytest.fixture
+def real(box: Box) -> Iterator[Box]:
+    """The same on a site where accounts count; who runs the tests is nobody there: the timer."""
+    directory = box.office.directory
+    before = (directory / "site.yaml").read_text()
+    assert box.office.run("lab", "reset").code == 0
+    (directory / "site.yaml").write_text(before.replace("identity: asserted", "identity: login"))
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(path.stat().st_mode & ~0o022)
+    yield box
+    (directory / "site.yaml").write_text(before)
+
+
+def _as_oneself(box: Box) -> Answer:
+    site = ("--site", str(box.office.directory), "--output", "json", "--lang", "en")
+    return box.office.call(*site, "request", "inbox", str(box.root), "--settle", "0")
+
+
+def test_where_accounts_count_only_ours_may_name_folders(real: Box) -> None:
+    real.put("dinkes", "simrs.yaml")
+    real.put("bkad", "simkeu.yaml")
+    for mode in (0o775, 0o757, 0o1777):
+        real.root.chmod(mode)
+        answer = _as_oneself(real)
+        assert (answer.code, answer.codes) == (4, ["inbox.open-root"])
+    real.root.chmod(0o755)
+    (real.root / "dinkes").chmod(0o777)
+    (real.root / "bkad").chmod(0o2770)
+    answer = _as_oneself(real)
+    assert (answer.code, answer.codes) == (7, ["inbox.open-folder"])
+    assert answer.document["faults"][0]["file"] == "dinkes"
+    assert real.outcomes(answer) == {"bkad/simkeu.yaml": "taken"}
+    assert not (real.root / "dinkes" / "DAFTAR.txt").exists()
+
+
 def test_temporary_files_are_passed_over_and_strange_names_are_told(box: Box) -> None:
     for name in (".simrs.yaml.swp", ".#simrs.yaml", "#simrs.yaml#", "#simrs.yaml", "~$simrs.yaml",
                  "simrs.yaml~", ".simrs.yaml.Xy12Z"):  # fmt: skip
@@ -565,6 +600,18 @@ def test_an_inbox_that_is_not_there_is_said(box: Box, tmp_path: Path) -> None:
     answer = box.office.run("request", "inbox", str(tmp_path / "nowhere"), actor="timer")
     assert (answer.code, answer.codes) == (3, ["document.no-folder"])
     assert box.office.run("request", "inbox").code == 2
+
+
+def test_the_timers_units_are_written(box: Box, tmp_path: Path) -> None:
+    answer = box.office.run("request", "inbox", "--units", str(tmp_path))
+    assert answer.code == 0
+    service = (tmp_path / "cloudpemda-inbox@.service").read_text()
+    assert "request inbox /srv/cloudpemda/%i\n" in service
+    assert "ReadWritePaths=/etc/cloudpemda/%i/var /srv/cloudpemda/%i\n" in service
+    assert "OnCalendar=" in (tmp_path / "cloudpemda-inbox@.timer").read_text()
+    assert "cloudpemda-inbox@SITE.timer" in box.office.text(
+        "request", "inbox", "--units", str(tmp_path)
+    ).out  # fmt: skip
 
 
 def test_the_page_counts_and_names_what_was_taken(box: Box) -> None:
