@@ -102,6 +102,10 @@ TEXTS = {
         next_en="You need not do anything; this reply is renewed when it is decided.",
         next_id="Anda tidak perlu melakukan apa pun; balasan ini diperbarui bila sudah diputuskan.",
     ),
+    "reply.awaited": Text(
+        en="{decided} of {demanded} decisions are made; awaited: {awaited}.",
+        id="Sudah ada {decided} dari {demanded} keputusan; ditunggu: {awaited}.",
+    ),
     "reply.approved": Text(
         en="State: APPROVED by {name} at {at}. Quota and room are held until {until}.",
         id="Keadaan: DISETUJUI oleh {name} pada {at}. Kuota dan tempat ditahan sampai {until}.",
@@ -136,8 +140,8 @@ TEXTS = {
         "simpan.",
     ),
     "reply.expired": Text(
-        en="State: EXPIRED. The time for which it was held ran out.",
-        id="Keadaan: KEDALUWARSA. Masa penahanannya habis.",
+        en="State: EXPIRED. It was not decided and made in time; what was held is free again.",
+        id="Keadaan: KEDALUWARSA. Tidak diputuskan dan dibuat pada waktunya; penahanannya dilepas.",
         next_en="To ask again, write the letter's new number or date in {file} and save it.",
         next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
         "simpan.",

@@ -29,9 +29,8 @@ INDEX = "DAFTAR.txt"
 OPENING = "BALASAN CLOUDPEMDA"
 """How every reply begins: what begins otherwise is not ours to remove."""
 
-HOLD_SOON = timedelta(days=3)
 LEASE_SOON = timedelta(days=30)
-"""How long before its end something ends soon."""
+"""How long before its end the time for which VMs were asked ends soon."""
 
 _ENDINGS = (".yaml", ".yml")
 _LIVE = frozenset({RequestState.ACTIVE, RequestState.APPLYING, RequestState.STUCK})
@@ -56,6 +55,15 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far the decisions on a request are, and who is awaited."""
+
+    decided: int
+    demanded: int
+    awaited: tuple[str, ...]  # names
+
+
+@dataclass(frozen=True)
 class Answer:
     """What is to be said about one document."""
 
@@ -65,8 +73,10 @@ class Answer:
     faults: tuple[Fault, ...]
     record: RequestRecord | None  # the request that it is about, as it stands
     vms: tuple[Access, ...]
+    progress: Progress | None  # None: nothing is to be decided
     now: Instant
     zone: ZoneInfo
+    warn_before: timedelta  # the end of a hold
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,11 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
         said.append(_said("reply.change", revision=change.revision))
         said.append(_state(answer, change.state.value, change.reason, change.approval))
         said.extend(_hold(answer, change.approval, held=change.state is ProposalState.APPROVED))
+    progress = answer.progress
+    if progress is not None and progress.awaited:
+        awaited = ", ".join(progress.awaited)
+        counted = {"decided": progress.decided, "demanded": progress.demanded}
+        said.append(_said("reply.awaited", awaited=awaited, **counted))
     return said
 
 
@@ -212,7 +227,7 @@ def _state(
 
 def _hold(answer: Answer, approval: Approval | None, *, held: bool) -> Iterable[tuple[str, str]]:
     """That what is held for an approval is free again soon."""
-    if held and approval is not None and approval.hold_until - answer.now <= HOLD_SOON:
+    if held and approval is not None and approval.hold_until - answer.now <= answer.warn_before:
         yield _said("reply.hold-soon", until=show_local(approval.hold_until, answer.zone))
 
 

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -32,12 +33,14 @@ from cloudpemda.report.reply import (
     Access,
     Answer,
     Line,
+    Progress,
     accesses,
     index_text,
     reply_name,
     reply_text,
 )
 from cloudpemda.request import WorkloadSpec, placed, read_bytes
+from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.submit import Submitted, hand_in, judged
 
@@ -433,9 +436,17 @@ class _Replies:
             faults=one.faults,
             record=record,
             vms=vms,
+            progress=self._progress(record),
             now=self._now,
             zone=site.zone,
+            warn_before=timedelta(seconds=site.info.approvals.warn_before),
         )
+
+    def _progress(self, record: RequestRecord | None) -> Progress | None:
+        if record is None or not record.pending:
+            return None
+        chain = chain_view(self._desk, record.as_proposed, None)
+        return Progress(chain.decided, chain.demanded, chain.awaited)
 
     def _index(self, shelf: _Shelf, lines: Sequence[Line], refused: Sequence[str]) -> str:
         listed = {line.record.key for line in lines}

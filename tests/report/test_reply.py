@@ -15,6 +15,7 @@ from cloudpemda.report.reply import (
     Access,
     Answer,
     Line,
+    Progress,
     index_text,
     reply_name,
     reply_text,
@@ -23,6 +24,7 @@ from cloudpemda.units import Instant
 from tests.ledger.makers import SITI, START, workload
 
 WIB = ZoneInfo("Asia/Jakarta")
+PROGRESS = Progress(1, 3, ("Hendra Gunawan (hendra)", "Dewi Lestari (dewi)"))
 
 
 def _approval(days: float = 14) -> Approval:
@@ -46,7 +48,20 @@ def _record(state: RequestState, *, until: date = date(2027, 12, 31)) -> Request
 
 
 def _answer(record: RequestRecord | None, *faults: Fault, now: Instant = START) -> str:
-    return reply_text(Answer("simrs.yaml", "Dinas Kesehatan", True, faults, record, (), now, WIB))
+    return reply_text(
+        Answer(
+            file="simrs.yaml",
+            opd="Dinas Kesehatan",
+            refused=True,
+            faults=faults,
+            record=record,
+            vms=(),
+            progress=PROGRESS,
+            now=now,
+            zone=WIB,
+            warn_before=timedelta(days=3),
+        )
+    )
 
 
 @pytest.mark.parametrize("state", RequestState)
@@ -106,6 +121,12 @@ _NAMES = st.builds(str.__add__, _STEMS, st.sampled_from([".yaml", ".yml", ".YAML
 def test_two_documents_never_share_a_reply(one: str, other: str) -> None:
     assume(one != other)
     assert reply_name(one) != reply_name(other)
+
+
+def test_who_is_awaited_is_named() -> None:
+    said = _answer(_record(RequestState.PENDING))
+    assert "Sudah ada 1 dari 3 keputusan" in said
+    assert "ditunggu: Hendra Gunawan (hendra), Dewi Lestari (dewi)." in said
 
 
 def test_the_usual_name_is_short() -> None:

@@ -87,6 +87,7 @@ def test_a_document_is_taken_and_answered_until_it_is_active(box: Box) -> None:
     assert box.requests() == {"dinkes/simrs": ("pending", 1)}
     assert "DITERIMA: dinkes/simrs bernomor R-2026-0001, revisi 1." in box.reply(file)
     assert "menunggu keputusan" in box.reply(file)
+    assert "ditunggu: Hendra Gunawan (hendra)." in box.reply(file)
     assert stat.S_IMODE(file.with_name("simrs.balasan.txt").stat().st_mode) == 0o644
 
     assert box.office.run("request", "approve", "dinkes/simrs", actor=APPROVER).code == 0
