@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pwd
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -165,8 +166,9 @@ def lab_ledger(directory: Path) -> Path:
 
 def forget_ledger(file: Path) -> None:
     """Remove a ledger: it describes VMs that the reset lab no longer has."""
-    for path in (file, *file.parent.glob(file.name + "-*"), *file.parent.glob("audit.head*")):
+    for path in (file, *file.parent.glob(file.name + "-*"), file.with_name("audit.head")):
         path.unlink(missing_ok=True)
+    shutil.rmtree(file.with_name("audit.heads"), ignore_errors=True)
 
 
 def configure_log(*, debug: bool) -> None:

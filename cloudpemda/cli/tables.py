@@ -397,7 +397,7 @@ def audit_entries(
         shown.add_row(
             str(entry.seq),
             show_local(entry.at, zone),
-            entry.actor.login,
+            harmless(" / ".join(filter(None, (entry.actor.login, entry.actor.behalf)))),
             entry.actor.role,
             entry.action,
             entry.subject,

@@ -11,8 +11,8 @@ What always holds here:
 - Quota is a book of postings that are only added; balances are their sums.
 - A state changes only along a table (`states`), and an undefined pair is refused.
 - Identity is recorded before anything is written to a cluster, and never given twice.
-- Every deed adds an audit entry in its own transaction; entries are chained, and cannot be
-  changed or deleted through the database.
+- Every deed adds an audit entry in its own transaction; entries are chained and signed, name the
+  digests of what the deed wrote, and cannot be changed or deleted through the database.
 - A copy is one moment's whole ledger, sealed; a restore replaces all or nothing, keeps what was
   there, and promises nothing before the clusters were read (`backup`, `found`).
 - Where logins count once, asserted names are never believed again (`identity`).
@@ -29,7 +29,7 @@ from pathlib import Path
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
-from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Entry, Finding
+from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
@@ -99,9 +99,9 @@ __all__ = [
 class Ledger:
     """One ledger, by its parts. Safe for several threads; a context manager that closes it."""
 
-    def __init__(self, database: store.Store, owner: Owner) -> None:
+    def __init__(self, database: store.Store, owner: Owner, audit: Audit) -> None:
         self._store = database
-        self.audit = Audit(database)
+        self.audit = audit
         self.requests = Requests(database, self.audit)
         self.intake = Intake(database)
         self.decisions = DecisionBook(database)
@@ -130,26 +130,35 @@ def open_ledger(
     *,
     identity: Identity,
     owner: Owner | None = None,
+    audit_key: Path | None = None,
+    keep_heads: int = KEPT_HEADS,
 ) -> Ledger:
     """Open the ledger of a site, making and migrating it where needed.
 
     A relative file in `url` is relative to `base`, the site's directory. `identity` is how the
     site knows who acts. `owner` is the process that sagas are opened for, this one if nothing is
-    said. Raises UsageError `ledger.url`, Refused `ledger.exposed`, `ledger.newer` or
-    `ledger.identity`, Unreachable `ledger.busy` or `ledger.unavailable`.
+    said. `audit_key` signs the audit log, `audit.key` beside the head file if nothing is said;
+    `keep_heads` is of how many days the last head is kept. Raises UsageError `ledger.url`, Refused
+    `ledger.exposed`, `ledger.newer` or `ledger.identity`, Unreachable `ledger.busy` or
+    `ledger.unavailable`.
     """
     place = store.locate(url, base)
     store.prepare(place)
     database = store.Store(place, clock, entropy)
-    ledger = Ledger(database, owner or this_process())
+    log = Audit(database, audit_key, keep_heads)
+    ledger = Ledger(database, owner or this_process(), log)
     with database.read() as connection:
         found = migrations.version_of(connection)
     if found != migrations.NEWEST:
         now = clock.now()
         with database.write() as connection:
-            if migrations.version_of(connection) == 0:
+            found = migrations.version_of(connection)
+            if found == 0:
                 # Before the first entry can be: from here on a missing head is a finding.
-                ledger.audit.begin()
+                log.begin(now)
             migrations.migrate(connection, now)
+            if 0 < found < migrations.SIGNED:
+                log.adopt_present(connection, now)
+        log.seal(now)
     settle(database, identity)
     return ledger

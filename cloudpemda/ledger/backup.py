@@ -25,7 +25,7 @@ from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make
 
 from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused, Unreachable
 from cloudpemda.ledger import found, migrations, numbers, sealed
-from cloudpemda.ledger.audit import Actor, Audit, Deed, Head, newest_entry
+from cloudpemda.ledger.audit import Actor, Audit, Tip, newest_entry
 from cloudpemda.ledger.identity import Identity, settle_in
 from cloudpemda.ledger.schema import metadata, moment_text, schema_version
 from cloudpemda.ledger.store import Place, Store
@@ -47,8 +47,8 @@ class Header:
     site: str
     at: Instant
     rows: Mapping[str, int]  # by table
-    newest: Head  # the last audit entry in it
-    head: Head | None  # the head file beside it; None: it had none
+    newest: Tip  # the last audit entry in it
+    head: Tip | None  # the head file beside it; None: it had none
 
     @property
     def total(self) -> int:
@@ -114,12 +114,12 @@ class Backups:
         `ledger.identity`; what `write` raises. Nothing was changed then. Raises Incomplete
         `backup.head-behind` where all is done but the head file could not follow.
         """
-        header, digest = self._rehearse(file, key, site, identity)
+        header, digest, log_key = self._rehearse(file, key, site, identity)
         before = self._audit.head()
         now = self._store.clock.now()
         kept: Path | None = None
         try:
-            with self._store.write() as connection:
+            with self._audit.under_key(log_key), self._store.write() as connection:
                 gone = newest_entry(connection)
                 given = numbers.given(connection)
                 if gone is not None:
@@ -131,7 +131,9 @@ class Backups:
                 settle_in(connection, identity, self._store.place.name)
                 last = max(gone.seq if gone else 0, before.seq if before else 0)
                 lost = max(0, last - header.newest.seq)
-                Deed(connection, now, actor).record(
+                if header.schema < migrations.SIGNED:
+                    self._audit.adopt(connection, now, head=None)
+                self._audit.within(connection, now, actor).record(
                     "ledger.restore",
                     None,
                     file.name,
@@ -149,15 +151,16 @@ class Backups:
                 kept.unlink(missing_ok=True)
             raise
         try:
-            self._audit.reseal()
+            self._audit.reseal(now)
         except Incomplete as error:
             raise Incomplete("backup.head-behind", **error.values) from error
         return Restored(header, kept, lost)
 
     def _rehearse(
         self, file: Path, key: bytes, site: str, identity: Identity
-    ) -> tuple[Header, str]:
-        """Pour the copy into a ledger that nobody keeps, and verify it there."""
+    ) -> tuple[Header, str, str | None]:
+        """Pour the copy into a ledger that nobody keeps, and verify it there; answers also with
+        its digest and the key of its audit log."""
         reading = _Reading(file, key)
         header = reading.header
         if header.site != site:
@@ -171,18 +174,17 @@ class Backups:
             url = make_url(f"sqlite:///{name}/ledger.sqlite3")
             scratch = Store(Place(url, Path(name)), self._store.clock, self._store.entropy)
             try:
-                audit = Audit(scratch)
-                audit.begin()
                 with scratch.write() as connection:
                     digest = _pour(connection, reading, self._store.clock.now(), lambda *_: None)
                     settle_in(connection, identity, str(file))
                     whole = newest_entry(connection) in {header.newest, None}
-                faults = [one.fault for one in audit.verify()]
+                    log_key = reading.log_key
+                    faults = [one.fault for one in self._audit.examine(connection, log_key)]
             finally:
                 scratch.close()
         if faults or not whole:
             raise Refused("backup.audit", *faults, file=str(file))
-        return header, digest
+        return header, digest, log_key
 
     def _export(
         self,
@@ -207,12 +209,13 @@ class Backups:
                 table.name: connection.scalar(select(func.count()).select_from(table)) or 0
                 for table in tables.sorted_tables
             },
-            newest=newest_entry(connection) or Head(0, ""),
+            newest=newest_entry(connection) or Tip(0, ""),
             head=self._audit.head(),
         )
         # uids are what this program has of randomness that nobody can foresee
         salt = bytes.fromhex(self._store.entropy.uid() + self._store.entropy.uid())
-        _write_new(file, _lines(connection, tables, header, tell), key, salt)
+        log_key = self._audit.copied_key()
+        _write_new(file, _lines(connection, tables, header, log_key, tell), key, salt)
         return header
 
 
@@ -225,7 +228,9 @@ def _tables(connection: Connection) -> MetaData:
 
 
 # -- writing ---------------------------------------------------------------------------------
-def _lines(connection: Connection, tables: MetaData, header: Header, tell: Tell) -> Iterator[bytes]:
+def _lines(
+    connection: Connection, tables: MetaData, header: Header, log_key: str | None, tell: Tell
+) -> Iterator[bytes]:
     digest = hashlib.sha256()
 
     def line(value: object) -> bytes:
@@ -242,6 +247,7 @@ def _lines(connection: Connection, tables: MetaData, header: Header, tell: Tell)
             "rows": dict(header.rows),
             "newest": [header.newest.seq, header.newest.hash],
             "head": [header.head.seq, header.head.hash] if header.head else None,
+            "logKey": log_key,  # without it a restored log could neither be proven nor go on
         }
     )
     done = 0
@@ -290,7 +296,9 @@ class _Reading:
         self._digest = hashlib.sha256()
         self._source = sealed.unseal(file, key)
         with self._sound():
-            self.header = _header(json.loads(self._line()))
+            raw = json.loads(self._line())
+            self.header = _header(raw)
+            self.log_key: str | None = raw.get("logKey")
 
     @property
     def digest(self) -> str:
@@ -347,11 +355,11 @@ def _header(raw: dict[str, object]) -> Header:
     )
 
 
-def _head(raw: object) -> Head:
+def _head(raw: object) -> Tip:
     if not isinstance(raw, list):
         raise TypeError("no head")
     seq, value = raw
-    return Head(int(seq), str(value))
+    return Tip(int(seq), str(value))
 
 
 # -- pouring ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, Select, func, insert, select, true, update
+from sqlalchemy import Row, Select, func, select, true
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Deed, Detail
@@ -171,16 +171,13 @@ def refuse(deed: Deed, about: Matter, ballot: Ballot) -> None:
 def _void_others(deed: Deed, about: Matter, offer_digest: str | None, ballot: Ballot) -> None:
     """End the live decisions on the revision but those for this offer and policy; None: all."""
     same = (decisions.c.offer_digest == offer_digest) & (decisions.c.policy == ballot.policy)
-    deed.connection.execute(
-        update(decisions)
-        .where(
-            decisions.c.number == about.number,
-            decisions.c.revision == about.revision,
-            decisions.c.voided_at.is_(None),
-            true() if offer_digest is None else same.is_not(True),
-        )
-        .values(voided_at=deed.now)
+    others = (
+        (decisions.c.number == about.number)
+        & (decisions.c.revision == about.revision)
+        & decisions.c.voided_at.is_(None)
+        & (true() if offer_digest is None else same.is_not(True))
     )
+    deed.update(decisions, others, voided_at=deed.now)
 
 
 def _live(deed: Deed, about: Matter) -> list[Decision]:
@@ -245,26 +242,27 @@ def _write(
 ) -> None:
     earlier = deed.connection.scalar(select(func.count()).where(decisions.c.number == about.number))
     behalf = ballot.behalf
-    deed.connection.execute(
-        insert(decisions).values(
-            number=about.number,
-            seq=(earlier or 0) + 1,
-            revision=about.revision,
-            stage=ballot.stage,
-            verdict=verdict,
-            policy=ballot.policy,
-            offer_digest=offer_digest,
-            authority=ballot.authority,
-            login=deed.actor.login,
-            person=deed.actor.name,
-            role=deed.actor.role,
-            behalf_login=None if behalf is None else behalf.login,
-            behalf_person=None if behalf is None else behalf.name,
-            letter=ballot.letter,
-            rule=None if ballot.automatic is None else ballot.automatic.rule,
-            takes=json.dumps(dict(wanted), sort_keys=True),
-            at=deed.now,
-        )
+    deed.insert(
+        decisions,
+        {
+            "number": about.number,
+            "seq": (earlier or 0) + 1,
+            "revision": about.revision,
+            "stage": ballot.stage,
+            "verdict": verdict,
+            "policy": ballot.policy,
+            "offer_digest": offer_digest,
+            "authority": ballot.authority,
+            "login": deed.actor.login,
+            "person": deed.actor.name,
+            "role": deed.actor.role,
+            "behalf_login": None if behalf is None else behalf.login,
+            "behalf_person": None if behalf is None else behalf.name,
+            "letter": ballot.letter,
+            "rule": None if ballot.automatic is None else ballot.automatic.rule,
+            "takes": json.dumps(dict(wanted), sort_keys=True),
+            "at": deed.now,
+        },
     )
 
 

@@ -71,5 +71,5 @@ def remember(deed: Deed, number: str, revision: int, spec: WorkloadSpec, paper: 
         spec_hash=spec.spec_hash,
         file=f"{spec.opd}/{paper.file}",
         owner=paper.owner,
-        on_behalf_of=spec.requester.name,
+        behalf=spec.requester.name,
     )

@@ -122,15 +122,12 @@ def void(deed: Deed, about: Matter) -> None:
     """End the live decisions and the approval of what is decided on, and return what is held
     under it."""
     for table in (approvals, decisions):
-        deed.connection.execute(
-            update(table)
-            .where(
-                table.c.number == about.number,
-                table.c.revision == about.revision,
-                table.c.voided_at.is_(None),
-            )
-            .values(voided_at=deed.now)
+        live = (
+            (table.c.number == about.number)
+            & (table.c.revision == about.revision)
+            & table.c.voided_at.is_(None)
         )
+        deed.update(table, live, voided_at=deed.now)
     quota.release_holds(deed, about.opd, about.number)
 
 
@@ -140,18 +137,19 @@ def write_revision(deed: Deed, number: str, spec: WorkloadSpec, source_text: str
         select(func.max(revisions.c.revision)).where(revisions.c.number == number)
     )
     revision: int = (newest or 0) + 1
-    deed.connection.execute(
-        insert(revisions).values(
-            number=number,
-            revision=revision,
-            spec_hash=spec.spec_hash,
-            spec=spec.canonical_json,
-            source=source_text,
-            login=deed.actor.login,
-            person=deed.actor.name,
-            role=deed.actor.role,
-            at=deed.now,
-        )
+    deed.insert(
+        revisions,
+        {
+            "number": number,
+            "revision": revision,
+            "spec_hash": spec.spec_hash,
+            "spec": spec.canonical_json,
+            "source": source_text,
+            "login": deed.actor.login,
+            "person": deed.actor.name,
+            "role": deed.actor.role,
+            "at": deed.now,
+        },
     )
     return revision
 

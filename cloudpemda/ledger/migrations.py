@@ -5,6 +5,8 @@ reading them from `schema`, which moves on. A ledger of a newer program is refus
 would not know what the newer one relies on.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, text
@@ -224,5 +226,54 @@ def _v6(connection: Connection) -> None:
     _run(connection, _V6)
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6)
+_V7 = (
+    "ALTER TABLE audit ADD COLUMN behalf TEXT",
+    "ALTER TABLE audit ADD COLUMN bound TEXT",
+    "ALTER TABLE audit ADD COLUMN opd_seq INTEGER",
+    "ALTER TABLE audit ADD COLUMN opd_previous TEXT",
+    "ALTER TABLE audit ADD COLUMN opd_hash TEXT",
+    "ALTER TABLE audit ADD COLUMN signature TEXT",
+    "DROP INDEX audit_opd",
+    "CREATE UNIQUE INDEX audit_opd ON audit (opd, opd_seq)",
+)
+
+_V7_OPEN = {
+    "sqlite": ("DROP TRIGGER audit_no_update",),
+    "postgresql": ("DROP TRIGGER audit_no_change ON audit",),
+}
+
+_V7_GUARDS = {
+    "sqlite": _V1_GUARDS["sqlite"][:1],
+    "postgresql": _V1_GUARDS["postgresql"][1:2],
+}
+
+
+def _v7(connection: Connection) -> None:
+    """A chain for each OPD: every entry that there is gets its place in it, and nothing else of
+    it changes. The guard is off for as long as the transaction."""
+    _run(connection, _V7)
+    _run(connection, _V7_OPEN[connection.dialect.name])
+    last: dict[str, tuple[int, str]] = {}
+    entries = connection.execute(
+        text("SELECT seq, opd, hash FROM audit WHERE opd IS NOT NULL ORDER BY seq")
+    ).all()
+    for seq, opd, hash_ in entries:
+        number, previous = last.get(opd, (0, "0" * 64))
+        link = json.dumps(
+            [opd, number + 1, previous, hash_], separators=(",", ":"), ensure_ascii=False
+        )
+        last[opd] = (number + 1, hashlib.sha256(link.encode()).hexdigest())
+        connection.execute(
+            text(
+                "UPDATE audit SET opd_seq = :place, opd_previous = :previous, opd_hash = :link "
+                "WHERE seq = :seq"
+            ),
+            {"place": number + 1, "previous": previous, "link": last[opd][1], "seq": seq},
+        )
+    _run(connection, _V7_GUARDS[connection.dialect.name])
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6, _v7)
 NEWEST = len(_MIGRATIONS)
+SIGNED = _MIGRATIONS.index(_v7) + 1
+"""The version from which on every audit entry is signed."""

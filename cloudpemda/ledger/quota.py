@@ -8,7 +8,7 @@ sums, so a balance of any day in the past is a sum over fewer rows.
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.sql.functions import max as sql_max
 
@@ -151,9 +151,9 @@ def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str
     if not changes:
         return
     last = deed.connection.scalar(select(coalesce(sql_max(postings.c.seq), 0))) or 0
-    deed.connection.execute(
-        insert(postings),
-        [
+    deed.insert(
+        postings,
+        *(
             {
                 "seq": seq,
                 "at": deed.now,
@@ -165,5 +165,5 @@ def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str
                 "committed": change.committed,
             }
             for seq, (dimension, change) in enumerate(sorted(changes.items()), start=last + 1)
-        ],
+        ),
     )

@@ -436,19 +436,20 @@ def _write_approval(
     deed: Deed, about: Matter, offer_digest: str, offer_json: str, hold_until: Instant
 ) -> None:
     earlier = deed.connection.scalar(select(func.count()).where(approvals.c.number == about.number))
-    deed.connection.execute(
-        insert(approvals).values(
-            number=about.number,
-            seq=(earlier or 0) + 1,
-            revision=about.revision,
-            offer_digest=offer_digest,
-            offer=offer_json,
-            login=deed.actor.login,
-            person=deed.actor.name,
-            role=deed.actor.role,
-            at=deed.now,
-            hold_until=hold_until,
-        )
+    deed.insert(
+        approvals,
+        {
+            "number": about.number,
+            "seq": (earlier or 0) + 1,
+            "revision": about.revision,
+            "offer_digest": offer_digest,
+            "offer": offer_json,
+            "login": deed.actor.login,
+            "person": deed.actor.name,
+            "role": deed.actor.role,
+            "at": deed.now,
+            "hold_until": hold_until,
+        },
     )
 
 

@@ -234,4 +234,10 @@ audit = Table(
     Column("details", Text, nullable=False),  # canonical JSON
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("behalf", Text),  # whom the person stands in for
+    Column("bound", Text),  # JSON: rows → digest; none in entries of the first release
+    Column("opd_seq", Integer),  # the place in the OPD's own chain, from 1
+    Column("opd_previous", Text),
+    Column("opd_hash", Text),
+    Column("signature", Text),  # hex; none in entries of the first release
 )

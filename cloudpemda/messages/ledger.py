@@ -168,8 +168,97 @@ TEXTS: dict[str, Text] = {
     "audit.head-missing": Text(
         en="the head file of the audit log (audit.head) is gone or unreadable; last entry: {seq}",
         id="berkas kepala catatan audit (audit.head) hilang atau rusak; catatan terakhir: {seq}",
-        next_en="Without it a cut end cannot be seen. Restore it from a backup.",
-        next_id="Tanpa berkas itu, akhir yang terpotong tidak terlihat. Pulihkan dari cadangan.",
+        next_en="Without it a cut end cannot be seen. Copy the newest file of audit.heads, or one "
+        "from a backup, to its place.",
+        next_id="Tanpa berkas itu, akhir yang terpotong tidak terlihat. Salin berkas terbaru dari "
+        "audit.heads, atau dari cadangan, ke tempatnya.",
+    ),
+    "audit.moment": Text(
+        en="{text} is no date or moment",
+        id="{text} bukan tanggal atau waktu",
+        next_en="Write 2026-11-20, or 2026-11-20T08:00 with a time of the site's zone.",
+        next_id="Tulis 2026-11-20, atau 2026-11-20T08:00 dengan jam zona situs.",
+    ),
+    "audit.forged": Text(
+        en="entry {seq} of the audit log was not written by this site's program: its signature is "
+        "wrong",
+        id="catatan audit nomor {seq} tidak ditulis program situs ini: tanda tangannya salah",
+        next_en="Keep the ledger as evidence, and find out who can write into its database.",
+        next_id="Simpan buku besar sebagai bukti, dan cari tahu siapa yang dapat menulis ke basis "
+        "datanya.",
+    ),
+    "audit.opd-missing": Text(
+        en="the audit log of {about} lacks entries from its number {seq} on",
+        id="catatan audit {about} hilang mulai nomor urutnya {seq}",
+        next_en="Ask Diskominfo for a fresh export, and compare the two.",
+        next_id="Minta ekspor baru dari Diskominfo, lalu bandingkan keduanya.",
+    ),
+    "audit.head-forged": Text(
+        en="{about}, a head of the audit log (entry {seq}), was not signed by this site",
+        id="{about}, kepala catatan audit (catatan {seq}), tidak ditandatangani situs ini",
+        next_en="Keep it as evidence, and compare it with a copy kept elsewhere.",
+        next_id="Simpan sebagai bukti, dan bandingkan dengan salinan di tempat lain.",
+    ),
+    "audit.head-rolled-back": Text(
+        en="audit.head was replaced by an older one: {about} knows entry {seq}",
+        id="audit.head diganti dengan yang lebih lama: {about} mengenal catatan {seq}",
+        next_en="Keep both as evidence. If an older ledger was restored, say so: "
+        "`cloudpemda audit reanchor --reason …`.",
+        next_id="Simpan keduanya sebagai bukti. Bila buku besar lama dipulihkan, nyatakan: "
+        "`cloudpemda audit reanchor --reason …`.",
+    ),
+    "audit.row-changed": Text(
+        en="{about} is not what entry {seq} of the audit log says was written",
+        id="{about} tidak sesuai dengan yang ditulis menurut catatan audit nomor {seq}",
+        next_en="Keep the ledger as evidence, and compare these rows with a backup of it.",
+        next_id="Simpan buku besar sebagai bukti, dan bandingkan baris ini dengan cadangannya.",
+    ),
+    "audit.row-forged": Text(
+        en="{about} was put into the ledger past the program: no entry up to {seq} speaks of it",
+        id="{about} dimasukkan ke buku besar tanpa program: tidak ada catatan sampai {seq} yang "
+        "menyebutnya",
+        next_en="Keep the ledger as evidence, and find out who can write into its database.",
+        next_id="Simpan buku besar sebagai bukti, dan cari tahu siapa yang dapat menulis ke basis "
+        "datanya.",
+    ),
+    "audit.key-missing": Text(
+        en="the key that signs the audit log is gone ({file})",
+        id="kunci yang menandatangani catatan audit hilang ({file})",
+        next_en="Nothing was changed. Bring the file back from a backup, or copy it from the "
+        "machine that made this ledger.",
+        next_id="Tidak ada yang diubah. Pulihkan berkas itu dari cadangan, atau salin dari mesin "
+        "yang membuat buku besar ini.",
+    ),
+    "audit.no-key": Text(
+        en="neither the key of the audit log nor its public half is there: no signature up to "
+        "entry {seq} can be proven",
+        id="kunci catatan audit maupun kunci publiknya tidak ada: tanda tangan sampai catatan "
+        "{seq} tidak dapat dibuktikan",
+        next_en="Bring audit.key or audit.pub back from a backup.",
+        next_id="Pulihkan audit.key atau audit.pub dari cadangan.",
+    ),
+    "audit.key-other": Text(
+        en="{file} is not the key that signed this ledger's audit log",
+        id="{file} bukan kunci yang menandatangani catatan audit buku besar ini",
+        next_en="Nothing was changed. Bring the right key back from a backup, or copy it from the "
+        "machine that made this ledger.",
+        next_id="Tidak ada yang diubah. Pulihkan kunci yang benar dari cadangan, atau salin dari "
+        "mesin yang membuat buku besar ini.",
+    ),
+    "audit.key-unusable": Text(
+        en="{file} cannot be used as a key: unreadable, open to others, or no Ed25519 key",
+        id="{file} tidak dapat dipakai sebagai kunci: tak terbaca, terbuka bagi orang lain, atau "
+        "bukan kunci Ed25519",
+        next_en="Nothing was changed. Close it with `chmod 600 {file}`, or bring it back from a "
+        "backup.",
+        next_id="Tidak ada yang diubah. Tutup dengan `chmod 600 {file}`, atau pulihkan dari "
+        "cadangan.",
+    ),
+    "audit.unsound": Text(
+        en="the audit log itself is not whole; a new head would hide that",
+        id="catatan audit sendiri tidak utuh; kepala baru akan menutupinya",
+        next_en="Nothing was changed. Restore a sound ledger first; the faults are named below.",
+        next_id="Tidak ada yang diubah. Pulihkan dulu buku besar yang utuh; kesalahannya di bawah.",
     ),
     "audit.head-unwritable": Text(
         en="what was asked is done and recorded, but {file} could not be written: {cause}",

@@ -159,6 +159,10 @@ TEXTS = {
     "show.night-expired": Text(
         en="holds that ran out: {numbers}", id="penahanan yang berakhir: {numbers}"
     ),
+    "show.audit-reanchored": Text(
+        en="a new head file was begun; the log says who did it, and why",
+        id="berkas kepala baru dimulai; catatan audit memuat siapa dan alasannya",
+    ),
     "show.audit-sound": Text(
         en="{count} entries, the chain is whole", id="{count} catatan, rantainya utuh"
     ),

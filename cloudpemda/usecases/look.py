@@ -1,22 +1,18 @@
-"""Look: what the ledger says of requests, quota and deeds, without changing anything.
+"""Look: what the ledger says of requests and quota, without changing anything.
 
-Everybody in people.yaml sees what concerns their OPDs; the log of deeds is for those who decide,
-operate and audit.
+Everybody in people.yaml sees what concerns their OPDs.
 """
 
 from dataclasses import dataclass
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError
-from cloudpemda.ledger import Entry, Finding, InstanceRecord, RequestRecord, RequestState
+from cloudpemda.ledger import Entry, InstanceRecord, RequestRecord, RequestState
 from cloudpemda.plan.offer import Offer
 from cloudpemda.request.change import Change, changes
 from cloudpemda.rules.quota import Balance, Limits, Usage, scope_of
-from cloudpemda.site.models import Role
 from cloudpemda.usecases.chain import ChainView, chain_view
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer
-
-_AUDIT_READERS: tuple[Role, ...] = ("auditor", "reviewer", "approver", "operator")
 
 
 @dataclass(frozen=True)
@@ -156,38 +152,6 @@ def quota_lines(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
         for opd in (opds or tuple(sorted(desk.site.opds)))
         for line in _lines(desk, opd, desk.site.effective_quota(opd))
     )
-
-
-def deeds(
-    desk: Desk,
-    *,
-    opd: str | None = None,
-    subject: str | None = None,
-    login: str | None = None,
-    action: str | None = None,
-    limit: int | None = None,
-) -> tuple[Entry, ...]:
-    """The newest audit entries that match and that the person may see, oldest first.
-
-    For auditors, deciders and operators; those of an OPD see its entries. Raises Refused
-    `desk.role` or `desk.scope`.
-    """
-    scope = desk.scope(*_AUDIT_READERS)
-    if opd is not None:
-        scope.require(opd)
-        require_opd(desk, opd)
-    opds = scope.opds if opd is None else frozenset({opd})
-    return desk.ledger.audit.log(
-        opds=opds, subject=subject, login=login, action=action, limit=limit
-    )
-
-
-def verify_deeds(desk: Desk) -> tuple[int, tuple[Finding, ...]]:
-    """The newest entry's number and every break of the log's chain. For those who may read it."""
-    desk.scope(*_AUDIT_READERS)
-    findings = desk.ledger.audit.verify()
-    newest = desk.ledger.audit.log(limit=1)
-    return (newest[0].seq if newest else 0), findings
 
 
 def _lines(desk: Desk, opd: str, limits: Limits) -> tuple[QuotaLine, ...]:

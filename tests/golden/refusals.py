@@ -38,6 +38,7 @@ EXAMPLES: Mapping[str, object] = {
     "argument": "dinkes/simrs", "asked": "dc2", "before": 40960, "best": "12 GiB",
     "bridge": "vmbr0", "byte": "0xff", "call": "GET /nodes", "cause": "No space left on device",
     "character": "U+200B", "choices": "debian-12, ubuntu-24.04", "cidr": "10.10.110.0/24",
+    "about": "postings:12-29",
     "claimed": "bkad", "cluster": "dc", "code": "dinkes", "committed": -4, "commands":
     "\n  qm unlock 10000\n  qm destroy 10000\n", "count": 2, "days": 3650, "deepest": 20, "desired":
     "40 GiB", "detail": "nth must be at least 1", "differences": "memory, tags", "dimension":

@@ -1,6 +1,8 @@
 """Values that the ledger's tests share: people, requests, quota, and a clock that obeys."""
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +30,7 @@ from cloudpemda.site.models import Network, PublicAddresses
 from cloudpemda.units import Cores, Instant, MiB
 from tests.ledger.databases import ledger_url
 
+RELEASED = Path(__file__).parent / "released"
 START = Instant(datetime(2026, 11, 20, 1, tzinfo=UTC))
 SITI = Actor("siti", "Siti Rahmawati", "requester")
 BUDI = Actor("budi", "Budi Santoso", "approver")
@@ -54,6 +57,17 @@ def open_at(
     return open_ledger(
         ledger_url(base), base, clock or ManualClock(), SeededEntropy(seed), identity=identity
     )
+
+
+def released(base: Path, version: str = "version-2") -> None:
+    """Lay down the ledger that an earlier release left behind in `base`, on SQLite."""
+    var = base / "var"
+    var.mkdir(mode=0o700, parents=True)
+    with closing(sqlite3.connect(var / "ledger.sqlite3")) as connection:
+        connection.executescript((RELEASED / f"{version}.sql").read_text())
+    (var / "audit.head").write_text((RELEASED / f"{version}.head").read_text())
+    for file in var.iterdir():
+        file.chmod(0o600)
 
 
 def vm(name: str = "db", count: int = 2, *, public: bool = False, memory: int = 8192) -> VmSpec:

@@ -1,5 +1,6 @@
 """The audit log: every deed has its entry, and no entry can be changed unseen."""
 
+import hashlib
 import json
 import stat
 from collections.abc import Sequence
@@ -7,15 +8,20 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
+from cloudpemda.clock import SeededEntropy
 from cloudpemda.errors import Incomplete, Refused
-from cloudpemda.ledger import Ledger
+from cloudpemda.ledger import Ledger, open_ledger
+from cloudpemda.ledger.schema import moment_text
 from cloudpemda.messages import Lang, explain
-from tests.ledger.databases import SERVER, behind_its_back, rows, tamper
+from tests.ledger.databases import SERVER, behind_its_back, ledger_url, rows, tamper
 from tests.ledger.makers import (
     BUDI,
     OPERATOR,
@@ -33,6 +39,8 @@ from tests.ledger.makers import (
 )
 
 HEAD = Path("var/audit.head")
+HEADS = Path("var/audit.heads")
+KEY = Path("var/audit.key")
 
 
 @pytest.fixture
@@ -196,7 +204,7 @@ def test_an_edit_that_mends_its_own_hash_is_named_by_what_follows(lived: Path, s
 
 def test_an_edit_that_mends_all_hashes_is_found_by_the_head(lived: Path) -> None:
     rehash(lived, 5, only=False)
-    assert found(lived) == [("audit.rewritten", 12)]
+    assert found(lived) == [("audit.forged", 5), ("audit.rewritten", 12)]
 
 
 @pytest.mark.parametrize("seq", [1, 5, 11])
@@ -266,19 +274,25 @@ def test_the_head_is_private_and_follows_each_deed(ledger: Ledger, tmp_path: Pat
     assert json.loads(head.read_text())["seq"] == 0
     ledger.requests.submit(workload(), "", SITI)
     (entry,) = ledger.audit.log()
-    assert json.loads(head.read_text()) == {"seq": 1, "hash": entry.hash}
+    told = json.loads(head.read_text())
+    assert (told["seq"], told["hash"], told["at"]) == (1, entry.hash, moment_text(START))
+    assert told["opds"] == {"dinkes": [1, rows(tmp_path, "SELECT opd_hash FROM audit")[0][0]]}
     assert stat.S_IMODE(head.stat().st_mode) == 0o600
     assert ledger.audit.verify() == ()
 
 
 def test_a_head_that_lags_behind_a_crash_is_sound_and_catches_up(lived: Path) -> None:
     """The process died between the commit and the head file."""
-    older = json.dumps({"seq": 10, "hash": entry_hash(lived, 10)})
-    (lived / HEAD).write_text(older)
+    with open_at(lived) as ledger:
+        ledger.requests.submit(workload(name="before"), "", SITI)
+        older = (lived / HEAD).read_bytes()
+        ledger.requests.submit(workload(name="crash"), "", SITI)
+    (lived / HEAD).write_bytes(older)
+    (lived / HEADS / "2026-11-20.head").write_bytes(older)
     assert found(lived) == []
     with open_at(lived) as ledger:
         ledger.requests.submit(workload(name="later"), "", SITI)
-    assert json.loads((lived / HEAD).read_text())["seq"] == 13
+    assert json.loads((lived / HEAD).read_text())["seq"] == 15
     assert found(lived) == []
 
 
@@ -294,10 +308,256 @@ def test_a_head_that_cannot_be_written_is_said_and_the_deed_stands(
     assert json.loads((tmp_path / HEAD).read_text())["seq"] == 2
 
 
+@pytest.mark.parametrize("what", ["hash", "signature", "opds"])
+def test_a_forged_head_is_named_and_not_moved_on(lived: Path, what: str) -> None:
+    told = json.loads((lived / HEAD).read_text())
+    told[what] = {} if what == "opds" else told[what][:-1] + ("0" if told[what][-1] != "0" else "1")
+    (lived / HEAD).write_text(json.dumps(told))
+    with open_at(lived) as ledger:
+        ledger.requests.submit(workload(name="later"), "", SITI)
+    codes = found(lived)
+    assert codes[0] == ("audit.head-forged", 12)
+    assert [code for code, _ in codes[1:]] == (["audit.rewritten"] if what == "hash" else [])
+
+
+def test_a_head_of_another_key_is_forged(
+    lived: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    with open_at(other) as ledger:
+        ledger.requests.submit(workload(), "", SITI)
+    (lived / HEAD).write_bytes((other / HEAD).read_bytes())
+    assert ("audit.head-forged", 1) in found(lived)
+
+
+def test_a_head_that_was_put_back_is_known_by_its_days_copy(lived: Path) -> None:
+    older = (lived / HEAD).read_bytes()
+    with open_at(lived) as ledger:
+        ledger.requests.submit(workload(name="later"), "", SITI)
+    (lived / HEAD).write_bytes(older)
+    assert found(lived) == [("audit.head-rolled-back", 13)]
+
+
+def test_a_log_and_a_head_of_yesterday_are_known_by_the_days_copy(
+    lived: Path, clock: ManualClock
+) -> None:
+    yesterday = (lived / HEAD).read_bytes()
+    clock.sleep(86400)
+    with open_at(lived, clock) as ledger:
+        ledger.requests.submit(workload(name="today"), "", SITI)
+    (lived / HEAD).write_bytes(yesterday)
+    tamper(lived, "DELETE FROM audit WHERE seq = 13")
+    assert found(lived) == [("audit.head-rolled-back", 13), ("audit.truncated", 13)]
+
+
+def test_the_last_head_of_each_of_the_last_days_is_kept(tmp_path: Path, clock: ManualClock) -> None:
+    with open_ledger(
+        ledger_url(tmp_path), tmp_path, clock, SeededEntropy(1), identity="login", keep_heads=3
+    ) as ledger:
+        for day in range(5):
+            for name in ("a", "b"):
+                ledger.requests.submit(workload(name=f"{name}{day}"), "", SITI)
+            clock.sleep(86400)
+        assert ledger.audit.verify() == ()
+    kept = sorted((tmp_path / HEADS).iterdir())
+    assert [(file.name, json.loads(file.read_text())["seq"]) for file in kept] == [
+        ("2026-11-22.head", 6),
+        ("2026-11-23.head", 8),
+        ("2026-11-24.head", 10),
+    ]
+
+
+def test_an_older_head_proves_an_older_state(lived: Path, clock: ManualClock) -> None:
+    """Whoever writes the log anew, with the key, and its head, is found by the day before."""
+    clock.sleep(86400)
+    with open_at(lived, clock) as ledger:
+        ledger.requests.submit(workload(name="today"), "", SITI)
+    (lived / HEAD).unlink()
+    rehash(lived, 12, only=False)
+    assert ("audit.rewritten", 12) in found(lived)
+
+
+# -- the key -----------------------------------------------------------------------------------
+def test_the_key_is_private_and_its_public_half_lies_beside_it(lived: Path) -> None:
+    assert stat.S_IMODE((lived / KEY).stat().st_mode) == 0o600
+    public = load_pem_public_key((lived / KEY).with_suffix(".pub").read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    for hash_, signature in rows(lived, "SELECT hash, signature FROM audit"):
+        public.verify(bytes.fromhex(str(signature)), f"cloudpemda audit entry\n{hash_}".encode())
+
+
+def test_the_public_half_alone_is_enough_to_verify(lived: Path) -> None:
+    (lived / KEY).unlink()
+    assert found(lived) == []
+    (lived / KEY).with_suffix(".pub").unlink()
+    assert ("audit.no-key", 12) in found(lived)
+
+
+def test_without_its_key_nothing_is_done_and_no_other_is_made(lived: Path) -> None:
+    key = (lived / KEY).read_bytes()
+    (lived / KEY).unlink()
+    with (
+        open_at(lived) as ledger,
+        pytest.raises(Refused, match=r"audit\.key-missing"),
+    ):
+        ledger.requests.submit(workload(name="later"), "", SITI)
+    assert not (lived / KEY).exists()
+    assert count(lived) == 12
+    (lived / KEY).write_bytes(key)
+    (lived / KEY).chmod(0o640)
+    with open_at(lived) as ledger, pytest.raises(Refused, match=r"audit\.key-unusable"):
+        ledger.requests.submit(workload(name="later"), "", SITI)
+
+
+def test_a_key_that_did_not_sign_this_log_is_refused(
+    lived: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    open_at(other).close()
+    (lived / KEY).write_bytes((other / KEY).read_bytes())
+    with open_at(lived) as ledger, pytest.raises(Refused, match=r"audit\.key-other"):
+        ledger.requests.submit(workload(name="later"), "", SITI)
+    assert count(lived) == 12
+
+
+# -- forged entries ----------------------------------------------------------------------------
+@pytest.mark.parametrize("later", [0, 2])
+def test_an_entry_put_at_the_end_past_the_program_is_named(lived: Path, later: int) -> None:
+    """It is chained as it should be; only its signature cannot be had from the database."""
+    with behind_its_back(lived) as connection:
+        connection.execute(
+            sql(
+                "INSERT INTO audit (seq, at, login, person, role, action, opd, subject, details, "
+                "previous, hash, behalf, bound, opd_seq, opd_previous, opd_hash, signature) "
+                "SELECT 13, at, login, person, role, action, opd, subject, details, hash, '', "
+                "behalf, '{}', 13, opd_hash, '', signature FROM audit WHERE seq = 12"
+            )
+        )
+    rehash(lived, 13, only=False)
+    with open_at(lived) as ledger:
+        for number in range(later):
+            ledger.requests.submit(workload(name=f"later-{number}"), "", SITI)
+    assert found(lived) == [("audit.forged", 13)]
+    assert json.loads((lived / HEAD).read_text())["seq"] == 12
+
+
+def test_an_entry_without_a_signature_is_forged_unless_the_first_release_wrote_it(
+    lived: Path,
+) -> None:
+    (lived / HEAD).unlink()
+    tamper(lived, "UPDATE audit SET signature = NULL WHERE seq = 1")
+    assert ("audit.forged", 1) in found(lived)
+
+
+# -- each OPD's chain --------------------------------------------------------------------------
+def test_each_opd_has_a_chain_of_its_own(ledger: Ledger, tmp_path: Path) -> None:
+    for name, opd in (("a", "dinkes"), ("b", "bkad"), ("c", "dinkes"), ("d", "bkad")):
+        ledger.requests.submit(workload(opd, name), "", SITI)
+    assert rows(tmp_path, "SELECT opd, opd_seq FROM audit ORDER BY seq") == [
+        ("dinkes", 1), ("bkad", 1), ("dinkes", 2), ("bkad", 2)
+    ]  # fmt: skip
+    chain_ = "SELECT opd_seq, opd_previous, hash, opd_hash FROM audit WHERE opd = 'bkad' "
+    previous: object = "0" * 64
+    for seq, before, hash_, link in rows(tmp_path, chain_ + "ORDER BY opd_seq"):
+        told = json.dumps(["bkad", seq, previous, hash_], separators=(",", ":"))
+        assert (before, link) == (previous, hashlib.sha256(told.encode()).hexdigest())
+        previous = link
+
+
+@pytest.mark.parametrize("column", ["opd_seq", "opd_previous", "opd_hash"])
+def test_a_place_that_was_changed_in_an_opds_chain_is_named(lived: Path, column: str) -> None:
+    value = "opd_seq + 1000" if column == "opd_seq" else "'x'"
+    tamper(lived, f"UPDATE audit SET {column} = {value} WHERE seq = 5")  # noqa: S608
+    assert ("audit.edited", 5) in found(lived)
+
+
+# -- rows that entries are bound to --------------------------------------------------------------
+@pytest.fixture
+def decided(ledger: Ledger, tmp_path: Path) -> Path:
+    """Two requests that were approved, one of them withdrawn again."""
+    for name in ("a", "b"):
+        spec = workload(name=name)
+        ledger.requests.submit(spec, "source", SITI)
+        approve(ledger, spec, {"db-1": {"memory": 100, "vcpu": 4}}, chain(memory=None, vcpu=None))
+    ledger.requests.withdraw("dinkes/b", actor=SITI)
+    assert ledger.audit.verify() == ()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("forgery", "code", "about"),
+    [
+        ("UPDATE postings SET held = 1 WHERE seq = 2", "audit.row-changed", "postings:1-2"),
+        ("DELETE FROM postings WHERE seq = 4", "audit.row-changed", "postings:3-4"),
+        (
+            "INSERT INTO postings SELECT 7, at, opd, number, instance, dimension, -100, 0 "
+            "FROM postings WHERE seq = 1",
+            "audit.row-forged",
+            "postings:7",
+        ),
+        (
+            "INSERT INTO approvals SELECT number, 2, revision, offer_digest, offer, login, person, "
+            "role, at, hold_until, NULL FROM approvals WHERE number = 'R-2026-0002'",
+            "audit.row-forged",
+            "approvals:R-2026-0002/2",
+        ),
+        (
+            "UPDATE approvals SET login = 'siti' WHERE number = 'R-2026-0001'",
+            "audit.row-changed",
+            "approvals:R-2026-0001/1",
+        ),
+        (
+            "UPDATE approvals SET voided_at = NULL WHERE number = 'R-2026-0002'",
+            "audit.row-changed",
+            "approvals:R-2026-0002/1",
+        ),
+        (
+            "UPDATE revisions SET spec = replace(spec, '8192', '65536') "
+            "WHERE number = 'R-2026-0001'",
+            "audit.row-changed",
+            "revisions:R-2026-0001/1",
+        ),
+    ],
+)
+def test_a_row_that_was_changed_past_the_program_is_named(
+    decided: Path, forgery: str, code: str, about: str
+) -> None:
+    tamper(decided, forgery)
+    with open_at(decided) as ledger:
+        (finding,) = ledger.audit.verify()
+    assert (finding.code, finding.about) == (code, about)
+
+
+# -- a new head ----------------------------------------------------------------------------------
+def test_an_older_ledger_gets_a_new_head_by_a_named_person_only(lived: Path) -> None:
+    """What a restore leaves: fewer entries than the head knows."""
+    tamper(
+        lived,
+        "DELETE FROM audit WHERE seq > 10",
+        "DELETE FROM revisions WHERE number > 'R-2026-0003'",
+    )
+    assert ("audit.truncated", 11) in found(lived)
+    with open_at(lived) as ledger:
+        ledger.audit.reanchor(OPERATOR, "restored from the copy of 19 November")
+        entry = ledger.audit.log()[-1]
+        assert (entry.action, entry.actor, entry.details["head_seq"]) == (
+            "audit.reanchor", OPERATOR, 12
+        )  # fmt: skip
+        ledger.requests.submit(workload(name="later"), "", SITI)
+        assert json.loads((lived / HEAD).read_text())["seq"] == 12
+
+
+def test_a_log_that_is_not_whole_gets_no_new_head(lived: Path) -> None:
+    tamper(lived, "UPDATE audit SET login = 'x' WHERE seq = 5")
+    with open_at(lived) as ledger, pytest.raises(Refused, match=r"audit\.unsound") as refusal:
+        ledger.audit.reanchor(OPERATOR, "x")
+    assert [fault.code for fault in refusal.value.faults] == ["audit.unsound", "audit.edited"]
+    assert count(lived) == 12
+
+
 # -- helpers ---------------------------------------------------------------------------------
-def entry_hash(base: Path, seq: int) -> str:
-    with open_at(base) as ledger:
-        return ledger.audit.log()[seq - 1].hash
+def count(base: Path) -> object:
+    return rows(base, "SELECT count(*) FROM audit")[0][0]
 
 
 def rehash(base: Path, seq: int, *, only: bool) -> None:
@@ -305,25 +565,38 @@ def rehash(base: Path, seq: int, *, only: bool) -> None:
 
     The formula is written out here once more: it is what an auditor has to be told.
     """
-    import hashlib
-
     tamper(base, f"UPDATE audit SET login = 'forged' WHERE seq = {seq}")  # noqa: S608
     entries = rows(
         base,
-        "SELECT seq, at, login, person, role, action, opd, subject, details, previous "  # noqa: S608
-        f"FROM audit WHERE seq >= {seq} ORDER BY seq",
+        "SELECT seq, at, login, person, role, action, opd, subject, details, previous, behalf, "  # noqa: S608
+        f"bound FROM audit WHERE seq >= {seq} ORDER BY seq",
     )
     with behind_its_back(base) as connection:
         previous: str | None = None
         for row in entries:
             content = list(row)
             if previous is not None:
-                content[-1] = previous
+                content[9] = previous
             text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
             previous = hashlib.sha256(text.encode()).hexdigest()
             connection.execute(
                 sql("UPDATE audit SET previous = :previous, hash = :hash WHERE seq = :seq"),
-                {"previous": content[-1], "hash": previous, "seq": row[0]},
+                {"previous": content[9], "hash": previous, "seq": row[0]},
             )
             if only:
                 return
+        mend_places(connection)
+
+
+def mend_places(connection: Connection) -> None:
+    """All is one OPD's here."""
+    link = "0" * 64
+    entries = connection.execute(sql("SELECT seq, opd, opd_seq, hash FROM audit ORDER BY seq"))
+    for seq, opd, place, hash_ in entries.all():
+        text = json.dumps([opd, place, link, hash_], separators=(",", ":"))
+        values = {"previous": link, "seq": seq}
+        link = hashlib.sha256(text.encode()).hexdigest()
+        connection.execute(
+            sql("UPDATE audit SET opd_previous = :previous, opd_hash = :link WHERE seq = :seq"),
+            {**values, "link": link},
+        )

@@ -34,6 +34,7 @@ from tests.ledger.makers import (
     chain,
     open_at,
     pools,
+    released,
     wanted,
     workload,
 )
@@ -235,15 +236,16 @@ def test_a_copy_of_the_first_release_is_brought_to_todays_tables(
     with monkeypatch.context() as release:
         release.setattr(migrations, "_MIGRATIONS", migrations._MIGRATIONS[:2])
         release.setattr(migrations, "NEWEST", 2)
+        released(first)
         with open_ledger(
             SQLITE, first, ManualClock(), SeededEntropy(3), identity="login"
         ) as ledger:
-            ledger.requests.submit(workload(), "source", SITI)
             file = Office(first, ledger).backup()
     with open_at(tmp_path / "new") as ledger:
         Office(tmp_path / "new", ledger).restore(file)
-        assert [one.key for one in ledger.requests.list()] == ["dinkes/simrs"]
+        assert len(ledger.requests.list()) == 5
         assert ledger.audit.verify() == ()
+        assert [one.action for one in ledger.audit.log()[-2:]] == ["audit.adopt", "ledger.restore"]
         versions = rows(tmp_path / "new", "SELECT version FROM schema_version ORDER BY version")
         assert [row[0] for row in versions] == list(range(1, migrations.NEWEST + 1))
 

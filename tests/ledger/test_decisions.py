@@ -192,7 +192,7 @@ def test_a_delegation_that_has_ended_decides_nothing(
     (one,) = ledger.decisions.of("R-2026-0001")
     assert (one.behalf, one.letter) == (HENDRA, "800/1")
     (entry,) = ledger.audit.log(action="request.approve")
-    assert (entry.details["behalf"], entry.details["letter"]) == ("hendra", "800/1")
+    assert (entry.actor.behalf, entry.details["letter"]) == ("hendra", "800/1")
 
 
 def test_each_stage_asks_quota_again(ledger: Ledger, spec: WorkloadSpec) -> None:

@@ -6,24 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from cloudpemda.errors import Refused
 from cloudpemda.ledger import InstanceState, RequestState
 from cloudpemda.rules.quota import Balance
-from tests.ledger.makers import BUDI, OPERATOR, open_at
+from tests.ledger.makers import BUDI, OPERATOR, RELEASED, open_at, released
 
-RELEASED = Path(__file__).parent / "released"
 pytestmark = pytest.mark.sqlite
 
 
 @pytest.fixture(params=sorted(RELEASED.glob("*.sql")), ids=lambda file: file.stem)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A site whose ledger that release left behind."""
-    var = tmp_path / "var"
-    var.mkdir(mode=0o700)
-    with closing(sqlite3.connect(var / "ledger.sqlite3")) as connection:
-        connection.executescript(request.param.read_text())
-    (var / "ledger.sqlite3").chmod(0o600)
-    (var / "audit.head").write_text(request.param.with_suffix(".head").read_text())
-    (var / "audit.head").chmod(0o600)
+    released(tmp_path, request.param.stem)
     return tmp_path
 
 
@@ -62,3 +56,17 @@ def test_its_life_goes_on(site: Path) -> None:
         assert ledger.audit.verify() == ()
     with open_at(site) as ledger:
         assert ledger.requests.get("bkad/baru").state is RequestState.ACTIVE
+
+
+def test_a_ledger_that_remembers_no_identity_takes_its_sites(site: Path) -> None:
+    """Version 1 had nothing to remember it in."""
+    with closing(sqlite3.connect(site / "var" / "ledger.sqlite3")) as connection:
+        connection.executescript(
+            "DROP TABLE meta; DROP TRIGGER audit_no_replace; DROP TRIGGER postings_no_replace; "
+            "DELETE FROM schema_version WHERE version >= 2"
+        )
+    with open_at(site, identity="login") as ledger:
+        assert len(ledger.requests.list()) == 5
+        assert ledger.audit.verify() == ()
+    with pytest.raises(Refused, match=r"ledger\.identity"):
+        open_at(site, identity="asserted")

@@ -295,7 +295,7 @@ def test_the_deed_names_source_owner_and_whom_it_was_done_for(box: Box) -> None:
     assert (taken["actor"]["login"], taken["actor"]["role"]) == ("system", "requester")
     assert taken["details"]["file"] == "dinkes/simrs.yaml"
     assert taken["details"]["owner"] == file.stat().st_uid
-    assert taken["details"]["on_behalf_of"] == "Siti Rahmawati"
+    assert taken["actor"]["behalf"] == "Siti Rahmawati"
 
 
 def test_the_files_owner_does_not_decide_on_it(box: Box) -> None:

@@ -1,0 +1,106 @@
+"""Which rows an entry is bound to: those that its deed wrote into the tables of `BOUND`.
+
+An entry's `bound` names rows with their digests: `approvals:R-2026-0001/1`, or for postings, which
+are numbered and never change, `postings:12-29`. Of several entries that name a row the newest one
+says what the row is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+
+from cloudpemda.ledger.audit.entries import Raw, row_digest, rows_digest
+from cloudpemda.ledger.schema import Moment, approvals, decisions, postings, revisions
+
+BOUND: tuple[Table, ...] = (revisions, decisions, approvals, postings)
+"""What was asked, decided and promised. Rows of these tables are written through a `Deed`."""
+
+_RUNS = frozenset({"postings"})  # only ever added to: consecutive rows have one digest together
+
+Key = tuple[object, ...]
+Claims = Mapping[str, tuple[str, int]]  # label → digest, and the newest entry that says so
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows of one table with their digests."""
+
+    table: Table
+    digests: Mapping[Key, str]
+
+    def labels(self) -> Iterator[tuple[str, str]]:
+        """Each label with its digest."""
+        run: list[Key] = []
+        for key in self.digests:
+            if run and not (self.table.name in _RUNS and key[0] == _number(run[-1]) + 1):
+                yield self._label(run)
+                run = []
+            run.append(key)
+        if run:
+            yield self._label(run)
+
+    def _label(self, run: Sequence[Key]) -> tuple[str, str]:
+        first = "/".join(map(str, run[0]))
+        rows = first if len(run) == 1 else f"{first}-{run[-1][0]}"
+        return f"{self.table.name}:{rows}", rows_digest([self.digests[key] for key in run])
+
+
+def raw(table: Table) -> Select[tuple[object, ...]]:
+    """The table's rows as they are stored, by key."""
+    stored = (
+        type_coerce(column, Text) if isinstance(column.type, Moment) else column
+        for column in table.c
+    )
+    return select(*stored).order_by(*table.primary_key.columns)
+
+
+def key_of(table: Table, row: Raw) -> Key:
+    return tuple(row[column.name] for column in table.primary_key.columns)
+
+
+def read(connection: Connection, table: Table) -> Written:
+    """All rows of a table, by key."""
+    found = (as_raw(row) for row in connection.execute(raw(table)))
+    return Written(table, {key_of(table, one): row_digest(one) for one in found})
+
+
+def as_raw(row: Row[tuple[object, ...]]) -> Raw:
+    return dict(row._mapping)
+
+
+def compare(connection: Connection, claims: Claims) -> Iterator[tuple[str, int | None]]:
+    """The label of everything that is not as its entry says, with that entry; None for rows that
+    no entry speaks of."""
+    for table in BOUND:
+        there = _digests(read(connection, table))
+        spoken: set[str] = set()
+        for label, (digest, seq) in claims.items():
+            name, _, rows = label.partition(":")
+            if name != table.name:
+                continue
+            keys = _keys(name, rows, there)
+            spoken.update(keys)
+            if not keys or rows_digest([there.get(key, "") for key in keys]) != digest:
+                yield label, seq
+        for key in there:
+            if key not in spoken:
+                yield f"{table.name}:{key}", None
+
+
+def _digests(written: Written) -> Mapping[str, str]:
+    return {"/".join(map(str, key)): digest for key, digest in written.digests.items()}
+
+
+def _keys(table: str, rows: str, there: Mapping[str, str]) -> Sequence[str]:
+    """The rows that a label means; none where there are not as many."""
+    first, _, last = rows.partition("-")
+    if table not in _RUNS or not last:
+        return [rows]
+    if not (first.isdecimal() and last.isdecimal()) or int(last) - int(first) >= len(there):
+        return []
+    return [str(number) for number in range(int(first), int(last) + 1)]
+
+
+def _number(key: Key) -> int:
+    return key[0] if isinstance(key[0], int) else -1

@@ -1,0 +1,194 @@
+"""The key that entries and heads are signed with (Ed25519), in a file outside the database.
+
+It is made at first use and never replaced: another key in its place would make every entry look
+forged. The public key lies beside it, for whoever has to verify without being able to sign.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudpemda.document.files import read_regular
+from cloudpemda.errors import InvalidInput, Refused
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+_ENTRY = b"cloudpemda audit entry\n"
+_HEAD = b"cloudpemda audit head\n"
+
+
+class PublicKey:
+    """Tells whether the site signed something."""
+
+    def __init__(self, key: "Ed25519PublicKey") -> None:
+        self._key = key
+
+    @property
+    def pem(self) -> str:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        made = self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return made.decode("ascii")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the raw key: what is compared by telephone."""
+        return hashlib.sha256(self._key.public_bytes_raw()).hexdigest()
+
+    def signed_entry(self, hash_: object, signature: object) -> bool:
+        return self._signed(_ENTRY, hash_, signature)
+
+    def signed_head(self, content: str, signature: object) -> bool:
+        return self._signed(_HEAD, content, signature)
+
+    def _signed(self, kind: bytes, content: object, signature: object) -> bool:
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._key.verify(bytes.fromhex(str(signature)), kind + str(content).encode())
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Signer(PublicKey):
+    """Signs as the site."""
+
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
+        super().__init__(key.public_key())
+        self._private = key
+
+    @property
+    def private_pem(self) -> str:
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+        )
+
+        made = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return made.decode("ascii")
+
+    def sign_entry(self, hash_: str) -> str:
+        return self._private.sign(_ENTRY + hash_.encode()).hex()
+
+    def sign_head(self, content: str) -> str:
+        return self._private.sign(_HEAD + content.encode()).hex()
+
+
+class KeyFile:
+    """The private key (0600) and the public one beside it (`.pub`)."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.public_file = file.with_suffix(".pub")
+
+    def exists(self) -> bool:
+        return self.file.exists()
+
+    def signer(self) -> Signer:
+        """The key of the file. Raises Refused `audit.key-unusable`."""
+        try:
+            return private_key(read_regular(self.file, private=True).decode("ascii"))
+        except (InvalidInput, ValueError) as error:
+            raise Refused("audit.key-unusable", file=str(self.file)) from error
+
+    def make(self) -> Signer:
+        """A new key, unless another process made one just now. Raises OSError."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        # A secret is no dice of a simulated world: it must not repeat, whatever the seed.
+        made = Signer(Ed25519PrivateKey.generate())
+        new = self.file.with_suffix(f".{os.getpid()}.new")
+        write_private(new, made.private_pem.encode())
+        try:
+            os.link(new, self.file)  # never over a key that is there
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+        signer = self.signer()
+        write_private(self.public_file, signer.pem.encode())
+        return signer
+
+    @contextmanager
+    def replaced_by(self, pem: str | None) -> Iterator[None]:
+        """Another key in its place, unless what is done then fails; None: leave it.
+
+        The former key is set aside under its fingerprint. Raises Refused `audit.key-unusable`.
+        """
+        former = self.signer() if self.exists() else None
+        if pem is None or (former is not None and former.private_pem == pem):
+            yield
+            return
+        aside = self.file.with_suffix(f".until-{former.fingerprint[:8] if former else 'none'}")
+        if former is not None:
+            self.file.replace(aside)
+        try:
+            write_private(self.file, pem.encode())
+            write_private(self.public_file, self.signer().pem.encode())
+            yield
+        except BaseException:
+            self.file.unlink(missing_ok=True)
+            if former is not None:
+                aside.replace(self.file)
+                write_private(self.public_file, former.pem.encode())
+            raise
+
+    def public(self) -> PublicKey | None:
+        """The public key, from whichever of the two files can be read; None for neither."""
+        try:
+            return self.signer()
+        except Refused:
+            try:
+                return public_key(read_regular(self.public_file).decode("ascii"))
+            except (InvalidInput, ValueError):
+                return None
+
+
+def private_key(pem: str) -> Signer:
+    """Raises ValueError for what is no Ed25519 private key in PEM."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (UnsupportedAlgorithm, TypeError) as error:
+        raise ValueError("no Ed25519 key") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("no Ed25519 key")
+    return Signer(key)
+
+
+def public_key(pem: str) -> PublicKey:
+    """Raises ValueError for what is no Ed25519 public key in PEM."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(pem.encode())
+    except UnsupportedAlgorithm as error:
+        raise ValueError("no Ed25519 key") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("no Ed25519 key")
+    return PublicKey(key)
+
+
+def write_private(file: Path, data: bytes, *, durably: bool = True) -> None:
+    """Write, and reach the disk; 0600, and no link is followed."""
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(handle, data)
+        if durably:
+            os.fsync(handle)
+    finally:
+        os.close(handle)

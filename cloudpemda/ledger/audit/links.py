@@ -1,0 +1,41 @@
+"""How a head follows the log: link by link, as far as each was signed here."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Row, Select, select
+
+from cloudpemda.ledger.audit.heads import START, Head, Tip
+from cloudpemda.ledger.audit.keys import PublicKey
+from cloudpemda.ledger.schema import audit
+
+LINKS: Select[tuple[object, ...]] = select(
+    audit.c.seq, audit.c.previous, audit.c.hash, audit.c.opd, audit.c.opd_seq,
+    audit.c.opd_previous, audit.c.opd_hash, audit.c.signature,
+).order_by(audit.c.seq)  # fmt: skip
+
+
+def agrees(connection: Connection, head: Head) -> bool:
+    """Whether the entry that the head names is there as it was."""
+    if not head.seq:
+        return True
+    found = connection.scalar(select(audit.c.hash).where(audit.c.seq == head.seq))
+    return bool(found == head.hash)
+
+
+def followed(
+    head: Head, links: Sequence[Row[tuple[object, ...]]], key: PublicKey, *, unsigned_until: int
+) -> Head | None:
+    """The head moved on along the links, up to the first that was not signed here."""
+    seq, hash_, opds = head.seq, head.hash, dict(head.opds)
+    for link in links:
+        signed = link.signature is None and link.seq <= unsigned_until
+        signed = signed or key.signed_entry(link.hash, link.signature)
+        if link.seq != seq + 1 or link.previous != hash_ or not signed:
+            break
+        if link.opd is not None:
+            tip = opds.get(link.opd, START)
+            if (link.opd_seq, link.opd_previous) != (tip.seq + 1, tip.hash):
+                break
+            opds[link.opd] = Tip(link.opd_seq, link.opd_hash)
+        seq, hash_ = link.seq, link.hash
+    return Head(seq, hash_, head.at, opds) if seq > head.seq else None

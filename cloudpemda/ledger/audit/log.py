@@ -1,0 +1,475 @@
+"""The log: `Deed` writes entries, `Audit` seals, reads and verifies them."""
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, Table, insert, select, update
+
+from cloudpemda.errors import Incomplete, Refused, Unreachable
+from cloudpemda.ledger.audit import bound
+from cloudpemda.ledger.audit.bound import BOUND, Key, Written
+from cloudpemda.ledger.audit.entries import (
+    ORIGIN,
+    SYSTEM,
+    Actor,
+    Detail,
+    Entry,
+    Raw,
+    canonical,
+    entry_of,
+    hash_of,
+    opd_link,
+    row_digest,
+)
+from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
+from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, private_key
+from cloudpemda.ledger.audit.links import LINKS, agrees, followed
+from cloudpemda.ledger.audit.verify import (
+    Finding,
+    Walk,
+    judge_head,
+    judge_kept,
+    judge_rows,
+)
+from cloudpemda.ledger.schema import audit, moment_text
+from cloudpemda.ledger.store import Store
+from cloudpemda.units import Instant
+
+ADOPTED = "audit.adopt"
+"""The entry that takes over what the first release wrote: unsigned, and bound to no rows."""
+
+KEPT_HEADS = 90
+
+
+class Deed:
+    """A write transaction with the one who acts in it, and the moment.
+
+    Rows of the tables in `BOUND` are written through it, and stand with their digests in the next
+    entry that it records.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        now: Instant,
+        actor: Actor,
+        signer: Callable[[Connection], Signer] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self.actor = actor
+        self.recorded = False
+        self._signer = signer  # None: a rehearsal, which is never committed
+        self._written: dict[Table, dict[Key, str]] = {}
+
+    def insert(self, table: Table, *rows: Raw) -> None:
+        """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
+        self.connection.execute(insert(table), [dict(row) for row in rows])
+        for row in rows:
+            self._bind(table, row)
+
+    def update(
+        self, table: Table, where: ColumnElement[bool], **values: str | int | datetime | None
+    ) -> None:
+        """Change the rows of a table of `BOUND` that match."""
+        keys = self.connection.execute(select(*table.primary_key.columns).where(where)).all()
+        if not keys:
+            return
+        self.connection.execute(update(table).where(where).values(**values))
+        for key in keys:
+            same = (column == part for column, part in zip(table.primary_key, key, strict=True))
+            changed = self.connection.execute(bound.raw(table).where(*same)).one()
+            self._bind(table, bound.as_raw(changed))
+
+    def _bind(self, table: Table, row: Raw) -> None:
+        if table not in BOUND:
+            raise ValueError(f"no entry is bound to rows of {table.name}")
+        self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
+
+    def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
+        """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`.
+
+        The detail `behalf` is for whom the actor did it, where that is not themselves.
+        """
+        behalf = details.pop("behalf", self.actor.behalf)
+        last = self.connection.execute(_NEWEST).first()
+        seq, previous = (last.seq + 1, last.hash) if last else (1, ORIGIN)
+        content: dict[str, str | int | None] = {
+            "seq": seq,
+            "at": moment_text(self.now),
+            "login": self.actor.login,
+            "person": self.actor.name,
+            "role": self.actor.role,
+            "action": action,
+            "opd": opd,
+            "subject": subject,
+            "details": json.dumps(details, sort_keys=True, ensure_ascii=False),
+            "previous": previous,
+            "behalf": None if behalf is None else str(behalf),
+            "bound": canonical(dict(self._labels())),
+        }
+        hash_ = hash_of(content)
+        signature = None if self._signer is None else self._signer(self.connection)
+        self.connection.execute(
+            insert(audit).values(
+                {
+                    **content,
+                    "at": self.now,
+                    "hash": hash_,
+                    **_place(self.connection, opd, hash_),
+                    "signature": None if signature is None else signature.sign_entry(hash_),
+                }
+            )
+        )
+        self.recorded = True
+        self._written.clear()
+
+    def finish(self) -> None:
+        """Say in general terms what was written and is in no entry yet."""
+        if self._written:
+            self.record("ledger.write", None, "-")
+
+    def _labels(self) -> Iterator[tuple[str, str]]:
+        for table, digests in self._written.items():
+            yield from Written(table, digests).labels()
+
+    def bind_everything(self) -> None:
+        """Bind the next entry to every row that there is."""
+        for table in BOUND:
+            self._written[table] = dict(bound.read(self.connection, table).digests)
+
+
+class Audit:
+    """The log: `deed` writes, `log` and `verify` read."""
+
+    def __init__(self, store: Store, key: Path | None = None, keep_heads: int = KEPT_HEADS) -> None:
+        self._store = store
+        self._head = HeadFile(store.place.directory / "audit.head", keep_heads)
+        self._keys = KeyFile(key or store.place.directory / "audit.key")
+        self._signer: Signer | None = None
+
+    # -- writing -------------------------------------------------------------------------------
+    @contextmanager
+    def deed(self, actor: Actor) -> Iterator[Deed]:
+        """A durable write transaction whose entries are sealed into the head file after it.
+
+        Raises Refused `audit.key-missing`, `audit.key-other` or `audit.key-unusable` where its
+        entry cannot be signed, and Incomplete `audit.head-unwritable` where the deed is done but
+        the head file cannot follow; the next deed tries again.
+        """
+        now = self._store.clock.now()  # before the lock: the lab's time is a network call away
+        with self._store.write() as connection:
+            deed = Deed(connection, now, actor, self._signing)
+            yield deed
+            deed.finish()
+        if deed.recorded:
+            self.seal(now)
+
+    def within(self, connection: Connection, now: Instant, actor: Actor) -> Deed:
+        """A deed in a write transaction of the caller's, who seals after it."""
+        return Deed(connection, now, actor, self._signing)
+
+    def note(
+        self, actor: Actor, action: str, opd: str | None, subject: str, **details: Detail
+    ) -> None:
+        """Record what was done elsewhere. Raises like `deed`."""
+        with self.deed(actor) as deed:
+            deed.record(action, opd, subject, **details)
+
+    def seal(self, now: Instant) -> None:
+        """Move the head file on to the newest entry. Raises Incomplete `audit.head-unwritable`.
+
+        Who finds another process at it leaves it to that one, which looks again when it is done.
+        """
+        try:
+            while True:
+                with self._head.locked(wait=False) as ours:
+                    sealed = self._advance(now) if ours else None
+                if sealed is None or self._newest() <= sealed:
+                    return
+        except OSError as error:
+            raise Incomplete(
+                "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
+            ) from error
+
+    def _advance(self, now: Instant) -> int | None:
+        """The number that the head has come to; None where it stays as it is: at the newest, or,
+        for `verify` to find, before a log that was cut, rewritten or added to by others."""
+        head = self._head.read()
+        if head is None:
+            return None
+        with self._store.read() as connection:
+            if not self._is_genuine(head, connection) or not agrees(connection, head):
+                return None
+            signer = self._signing(connection)
+            # A head of the first release knows no OPD: the chains are followed from their start.
+            base = head if head.at is not None else Head(0, ORIGIN)
+            links = tuple(connection.execute(LINKS.where(audit.c.seq > base.seq)))
+        ahead = followed(base, links, signer, unsigned_until=head.seq)
+        if ahead is None or (ahead.seq == head.seq and head.at is not None):
+            return None
+        self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
+        return ahead.seq
+
+    def _newest(self) -> int:
+        with self._store.read() as connection:
+            newest = connection.execute(_NEWEST).first()
+        return newest.seq if newest else 0
+
+    # -- the key -------------------------------------------------------------------------------
+    def _signing(self, connection: Connection) -> Signer:
+        """The site's key, made where nothing was signed yet.
+
+        Raises Refused `audit.key-missing` where something was and the key is gone,
+        `audit.key-other` where another key signed it, `audit.key-unusable`; Unreachable
+        `ledger.unavailable` where none can be made.
+        """
+        if self._signer is None:
+            signed = connection.execute(_NEWEST_SIGNED).first()
+            if self._keys.exists():
+                found = self._keys.signer()
+                head = self._head.read()
+                known = head is not None and head.is_signed(found)
+                if signed and not known and not found.signed_entry(signed.hash, signed.signature):
+                    raise Refused("audit.key-other", file=str(self._keys.file))
+                self._signer = found
+            elif signed:
+                raise Refused("audit.key-missing", file=str(self._keys.file))
+            else:
+                self._signer = self._made_key()
+        return self._signer
+
+    def _made_key(self) -> Signer:
+        try:
+            return self._keys.make()
+        except OSError as error:
+            raise Unreachable(
+                "ledger.unavailable",
+                file=str(self._keys.file),
+                cause=os.strerror(error.errno or 0),
+            ) from error
+
+    def public(self) -> PublicKey | None:
+        """The key that proves the site's signatures; None where both of its files are gone."""
+        return self._signer or self._keys.public()
+
+    def copied_key(self) -> str | None:
+        """The private key, for a copy of the ledger that is sealed; None where there is none."""
+        return self._keys.signer().private_pem if self._keys.exists() else None
+
+    @contextmanager
+    def under_key(self, pem: str | None) -> Iterator[None]:
+        """Sign with the key that a copy of the ledger brought along, for good unless what is done
+        fails; the present one is set aside. Raises Refused `audit.key-unusable`."""
+        self._signer = None
+        with self._keys.replaced_by(pem):
+            try:
+                yield
+            finally:
+                self._signer = None
+
+    # -- beginnings ----------------------------------------------------------------------------
+    def begin(self, now: Instant) -> None:
+        """Write the head of an empty log, before the first entry can be.
+
+        Raises Unreachable `ledger.unavailable` where it cannot be written, Refused
+        `audit.key-unusable`.
+        """
+        signer = self._keys.signer() if self._keys.exists() else self._made_key()
+        try:
+            with self._head.locked():
+                self._head.write(Head(0, ORIGIN, now).signed(signer))
+        except OSError as error:
+            raise Unreachable(
+                "ledger.unavailable", file=self._head.name, cause=os.strerror(error.errno or 0)
+            ) from error
+
+    def adopt_present(self, connection: Connection, now: Instant) -> None:
+        """`adopt` in the migration's transaction, with the head that lies beside the log."""
+        self.adopt(connection, now, head=self._head.read())
+
+    def adopt(self, connection: Connection, now: Instant, *, head: Head | None) -> None:
+        """Take over the log of the first release: one signed entry that says where the chain and
+        its head stood, bound to every row that is there.
+
+        A head that did not agree is not made good by this: `verify` goes on finding it.
+        """
+        last = connection.execute(_NEWEST).first()
+        sound = head is not None and head.at is None and agrees(connection, head)
+        deed = self.within(connection, now, SYSTEM)
+        deed.bind_everything()
+        deed.record(
+            ADOPTED,
+            None,
+            "-",
+            entries=last.seq if last else 0,
+            head_seq=head.seq if head and sound else None,
+            head_hash=head.hash if head and sound else None,
+        )
+
+    def reanchor(self, actor: Actor, reason: str) -> None:
+        """Begin a new head file, because the old one is lost or the ledger is an older copy.
+
+        The entry says who did it, why, and where the old head stood; the old head and the kept
+        ones are set aside. Raises Refused `audit.unsound` where the log itself is not whole.
+        """
+        with self._store.read() as connection:
+            walk = Walk(self.public())
+            walk.site(map(bound.as_raw, connection.execute(_RAW)))
+        if walk.findings:
+            raise Refused("audit.unsound", *(one.fault for one in walk.findings))
+        old = self._head.read()
+        with self.deed(actor) as deed:
+            deed.record(
+                "audit.reanchor",
+                None,
+                "-",
+                reason=reason,
+                head_seq=old.seq if old else None,
+                head_hash=old.hash if old else None,
+            )
+        self.reseal(deed.now)
+
+    def reseal(self, now: Instant) -> None:
+        """A new head for a log that was put in the place of another one; former heads are set
+        aside. Raises Incomplete `audit.head-unwritable`; until it can be written `verify` says so.
+        """
+        with self._store.read() as connection:
+            links = tuple(connection.execute(LINKS))
+            signer = self._signing(connection)
+        first = next((link.seq for link in links if link.signature is not None), 0)
+        fresh = followed(Head(0, ORIGIN), links, signer, unsigned_until=first - 1)
+        fresh = fresh or Head(0, ORIGIN)
+        try:
+            with self._head.locked():
+                self._head.set_aside(f"until-{moment_text(now)}")
+                self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer))
+        except OSError as error:
+            raise Incomplete(
+                "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
+            ) from error
+
+    # -- reading -------------------------------------------------------------------------------
+    def log(
+        self,
+        *,
+        opds: Collection[str] | None = None,
+        subject: str | None = None,
+        login: str | None = None,
+        role: str | None = None,
+        action: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        limit: int | None = None,
+    ) -> tuple[Entry, ...]:
+        """The entries that match all that is given, oldest first; of more than `limit` the
+        newest. `until` is excluded; `opds` None is all, those that concern no OPD included."""
+        query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+        if opds is not None:
+            query = query.where(audit.c.opd.in_(sorted(opds)))
+        for column, value in (
+            (audit.c.subject, subject),
+            (audit.c.login, login),
+            (audit.c.role, role),
+            (audit.c.action, action),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if since is not None:
+            query = query.where(audit.c.at >= since)
+        if until is not None:
+            query = query.where(audit.c.at < until)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(entry_of(row) for row in reversed(rows))
+
+    def verify(self) -> tuple[Finding, ...]:
+        """Every break of the log, its chain's first; nothing found is a sound log.
+
+        `audit.missing` names the first missing entry, `audit.edited` an entry that is not what
+        was written or was not written after its predecessor, `audit.forged` the first of entries
+        that were not signed here. Of the heads: `audit.truncated` names the newest entry that one
+        knows and the log has lost, `audit.rewritten` an entry that one knows with another content,
+        `audit.head-missing`, `audit.head-forged` and `audit.head-rolled-back` a head file that is
+        gone, not signed here, or older than a kept one; `audit.no-key` says that there is no
+        key to prove any signature. Of the rows: `audit.row-changed` names the entry whose rows are
+        not as it says, `audit.row-forged` rows that no entry speaks of.
+        """
+        # The heads first: entries may be added while we look, but only behind them. The kept ones
+        # before the current one, which else could look older than its own copy.
+        kept = list(self._head.kept())
+        head, key = self._head.read(), self.public()
+        with self._store.read() as connection:
+            genuine = head is not None and self._is_genuine(head, connection)
+            proven = head.seq if head and genuine and agrees(connection, head) else 0
+            walk = Walk(key, proven)
+            walk.site(map(bound.as_raw, connection.execute(_RAW)))
+            rows = tuple(bound.compare(connection, walk.claims))
+        findings = list(walk.findings)
+        findings += [Finding("audit.no-key", walk.newest)] if key is None else []
+        findings += judge_head(head, walk, genuine=genuine or key is None)
+        findings += judge_kept(kept, head, walk, key)
+        findings += judge_rows(rows, walk, findings)
+        return tuple(dict.fromkeys(findings))
+
+    def examine(self, connection: Connection, pem: str | None) -> tuple[Finding, ...]:
+        """Every break of a log whose heads are elsewhere, as in a copy; `pem` is the private key
+        that came with it, the site's own if none did."""
+        walk = Walk(private_key(pem) if pem else self.public())
+        walk.site(map(bound.as_raw, connection.execute(_RAW)))
+        rows = tuple(bound.compare(connection, walk.claims)) if walk.any_signed else ()
+        return tuple(dict.fromkeys([*walk.findings, *judge_rows(rows, walk, walk.findings)]))
+
+    def head(self) -> Tip | None:
+        """What the head file says of the site's chain; None where it is gone or is not one."""
+        head = self._head.read()
+        return None if head is None else Tip(head.seq, head.hash)
+
+    def _is_genuine(self, head: Head, connection: Connection) -> bool:
+        """Whether we wrote it: it is signed, or is what the first release left when `adopt` came
+        and found that it agreed."""
+        key = self.public()
+        if head.at is not None:
+            return head.is_signed(key)
+        taken = connection.execute(_ADOPTION).first()
+        if taken is None or key is None or not key.signed_entry(taken.hash, taken.signature):
+            return False
+        told = json.loads(taken.details)
+        return (head.seq, head.hash) == (told["head_seq"], told["head_hash"])
+
+
+def newest_entry(connection: Connection) -> Tip | None:
+    """Sequence number and hash of the newest entry; None for an empty log."""
+    row = connection.execute(_NEWEST).first()
+    return None if row is None else Tip(row.seq, row.hash)
+
+
+def _place(connection: Connection, opd: str | None, hash_: str) -> dict[str, str | int | None]:
+    """The entry's place in its OPD's chain."""
+    if opd is None:
+        return {"opd_seq": None, "opd_previous": None, "opd_hash": None}
+    last = connection.execute(_NEWEST_OF_OPD.where(audit.c.opd == opd)).first()
+    seq, previous = (last.opd_seq + 1, last.opd_hash) if last else (1, ORIGIN)
+    link = opd_link(opd, seq, previous, hash_)
+    return {"opd_seq": seq, "opd_previous": previous, "opd_hash": link}
+
+
+_NEWEST = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_NEWEST_OF_OPD = select(audit.c.opd_seq, audit.c.opd_hash).order_by(audit.c.opd_seq.desc()).limit(1)
+_NEWEST_SIGNED = (
+    select(audit.c.hash, audit.c.signature)
+    .where(audit.c.signature.is_not(None))
+    .order_by(audit.c.seq.desc())
+    .limit(1)
+)
+_ADOPTION = (
+    select(audit.c.details, audit.c.hash, audit.c.signature)
+    .where(audit.c.action == ADOPTED)
+    .order_by(audit.c.seq)
+    .limit(1)
+)
+_RAW = bound.raw(audit)
