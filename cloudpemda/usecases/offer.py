@@ -9,7 +9,7 @@ from cloudpemda.placement import NoFit
 from cloudpemda.plan.offer import Offer, make_offer
 from cloudpemda.rules.quota import growth, total
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.workload import Workload, approved_elsewhere
+from cloudpemda.usecases.workload import Workload, approved_elsewhere, cluster_settings
 
 
 def offer(desk: Desk, record: RequestRecord) -> Offer:
@@ -24,6 +24,7 @@ def offer(desk: Desk, record: RequestRecord) -> Offer:
     unread: CloudpemdaError | None = None
     for cluster, vmids in _candidates(desk, record).items():
         try:
+            cluster_settings(desk, cluster)
             state = desk.cluster(cluster).snapshot(configs_for=vmids)
             return offer_on(desk, record, cluster, state)
         except Refused as error:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cloudpemda.ledger import RequestState, migrations
 from cloudpemda.rules.quota import Balance
 from tests.ledger import workers
 from tests.ledger.databases import rows
-from tests.ledger.makers import SITI, applying, approve, chain, open_at, vm, workload
+from tests.ledger.makers import SITI, applying, approve, chain, living, open_at, vm, workload
 from tests.ledger.workers import CROWD, DONE, at_once
 
 
@@ -50,6 +51,26 @@ def test_one_of_twenty_approvers_decides(crowd: ProcessPoolExecutor, tmp_path: P
     assert answers == {DONE: 1, "ledger.transition": CROWD - 1}
     with open_at(tmp_path) as ledger:
         assert ledger.quota.balances({"dinkes"})["memory"] == Balance(0, 100)
+    sound(tmp_path)
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_a_change_that_all_meddle_with_holds_what_its_state_says(
+    crowd: ProcessPoolExecutor, tmp_path: Path, round_: int
+) -> None:
+    with open_at(tmp_path) as ledger:
+        before = living(ledger, workload())
+        ledger.requests.submit(workload(purpose=f"first {round_}"), "", SITI)
+    answers = Counter(at_once(crowd, workers.meddle_with_a_change, tmp_path))
+    assert answers.keys() <= {"pending", DONE, "ledger.transition", "ledger.revision-moved"}
+    assert answers["pending"] == CROWD // 4
+    with open_at(tmp_path) as ledger:
+        record = ledger.requests.get("dinkes/simrs")
+        assert replace(record, proposal=None) == before
+        held = 50 if record.change_approved else 0
+        assert ledger.quota.balances({"dinkes"})["memory"] == Balance(200, held)
+        assert record.proposal is not None
+        assert (record.proposal.approval is not None) is record.change_approved
     sound(tmp_path)
 
 

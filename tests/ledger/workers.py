@@ -78,6 +78,25 @@ def submit_same(base: Path, number: int) -> str:
         return str(ledger.requests.submit(workload(), "", SITI).changed)
 
 
+def meddle_with_a_change(base: Path, number: int) -> str:
+    """One edits, one approves, one withdraws, one denies: what each has read is soon old."""
+    with open_at(base, seed=number) as ledger:
+        asked = ledger.requests.get("dinkes/simrs").as_proposed
+        match number % 4:
+            case 0:
+                variant = workload(purpose=f"variant {number}")
+                return str(ledger.requests.submit(variant, "", SITI).proposal)
+            case 1:
+                more = {"db-1": {"instances": 1, "memory": 150}}
+                links = (Link("dinkes", {"memory": 10**6}, frozenset({"dinkes"})),)
+                approve(ledger, asked.spec, more, links)
+            case 2:
+                ledger.requests.withdraw(asked.key, actor=SITI)
+            case _:
+                ledger.requests.deny(asked.key, spec_hash=asked.spec_hash, reason="no", actor=BUDI)
+    return DONE
+
+
 def approve_same(base: Path, number: int) -> str:
     limits = {"memory": 10**6}
     with open_at(base, seed=number) as ledger:
