@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudpemda.cli.chain import chain_page
-from cloudpemda.ledger.states import ProposalState
+from cloudpemda.ledger.states import ProposalState, RequestState
 from cloudpemda.messages import explain, harmless
 from cloudpemda.plan.ha import Apartness
 from cloudpemda.plan.model import Aspect, PlannedVm
@@ -122,12 +122,13 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     out.print(frame.say("show.requester", name=who.name, nip=who.nip, position=who.position))
     if record.reason:
         out.print(frame.say("show.reason", reason=record.reason))
-    _approved(out, frame, record.approval, zone)
-    if record.pending or view.chain.earlier or view.chain.decided:
-        chain_page(out, frame, view.chain, zone)
+    built = record.state is RequestState.ACTIVE
+    _approved(out, frame, record.approval, zone, held=not built)
     out.print()
     out.print(_asked(frame, record.spec))
     _changes(out, frame, view, zone)
+    if record.pending or view.chain.earlier or view.chain.decided:
+        chain_page(out, frame, view.chain, zone)
     if view.offer is not None:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
@@ -144,17 +145,19 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     audit_entries(out, frame, view.history, zone)
 
 
-def _approved(out: Console, frame: "Frame", live: "Approval | None", zone: "ZoneInfo") -> None:
-    if live is not None:
-        out.print(
-            frame.say(
-                "show.approval",
-                name=live.actor.name,
-                role=live.actor.role,
-                at=show_local(live.at, zone),
-                until=show_local(live.hold_until, zone),
-            )
-        )
+def _approved(
+    out: Console, frame: "Frame", live: "Approval | None", zone: "ZoneInfo", *, held: bool
+) -> None:
+    """Who approved it, and while it is not built until when its hold lasts."""
+    if live is None:
+        return
+    actor, at = live.actor, show_local(live.at, zone)
+    if held:
+        until = show_local(live.hold_until, zone)
+        said = frame.say("show.approval", name=actor.name, role=actor.role, at=at, until=until)
+    else:
+        said = frame.say("show.approval-built", name=actor.name, role=actor.role, at=at)
+    out.print(said)
 
 
 def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
@@ -181,7 +184,7 @@ def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") 
     if proposal is not None:
         if proposal.reason:
             out.print(frame.say("show.reason", reason=proposal.reason))
-        _approved(out, frame, proposal.approval, zone)
+        _approved(out, frame, proposal.approval, zone, held=True)
     if view.held:
         held = ", ".join(f"{name} {_amount(name, value)}" for name, value in view.held.items())
         out.print(frame.say("show.held", what=held))
@@ -209,7 +212,7 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
     out.print(Text(frame.say("show.offer", cluster=made.cluster), style="bold"))
     trial = table(frame, "VM", "node", "replicas", "why there")
     for vm in made.trial:
-        trial.add_row(vm.key, vm.node, ", ".join(vm.targets) or "-", vm.reason)
+        trial.add_row(vm.key, vm.node, ", ".join(vm.targets) or "-", vm.reason or "-")
     out.print(trial)
     out.print(frame.say("show.n-plus-one" if made.n_plus_one else "show.no-n-plus-one"))
     for key, why in made.exposed:

@@ -94,6 +94,10 @@ TEXTS = {
     "show.decision-behalf": Text(
         en=", on behalf of {name} (letter {letter})", id=", atas nama {name} (surat {letter})"
     ),
+    "show.approval-built": Text(
+        en="approved by {name} ({role}) at {at}",
+        id="disetujui oleh {name} ({role}) pada {at}",
+    ),
     "show.offer": Text(en="Offer on cluster {cluster}", id="Tawaran pada klaster {cluster}"),
     "show.n-plus-one": Text(
         en="N+1 holds: after the loss of any one node all HA VMs still fit",

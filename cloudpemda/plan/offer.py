@@ -134,7 +134,11 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
             for exposed in placement.n_plus_one.exposed
             if exposed.key in keys
         ),
-        trial=tuple(Trial(vm.key, vm.node, vm.targets, vm.score.words) for vm in placed),
+        trial=tuple(
+            # where it lives already nothing was chosen
+            Trial(vm.key, vm.node, vm.targets, vm.score.words if vm.score.candidates else "")
+            for vm in placed
+        ),
     )
 
 

@@ -75,11 +75,14 @@ def test_a_change_is_proposed_offered_approved_and_waits_beside_what_lives(offic
         "backup": 36 * GIB,
     }
     assert view["offer"]["quota_delta"] == delta
-    assert {one["key"]: one["node"] for one in view["offer"]["trial"]} == {
-        f"{KEY}/app-1": next(iter(vms.values()))["node"]
+    assert {one["key"]: (one["node"], one["reason"]) for one in view["offer"]["trial"]} == {
+        f"{KEY}/app-1": (next(iter(vms.values()))["node"], "")
     }
     found = office.run("request", "list", "--state", "pending").data
     assert [(one["key"], one["state"]) for one in found] == [(KEY, "active")]
+    page = office.text("request", "show", KEY, "--offline").out
+    assert page.index("Changes of revision 2 against 1 (pending)") < page.index("awaited: ")
+    assert "the hold lasts" not in page
     assert "active (rev 2 pending)" in office.text("request", "list").out
 
     answer = office.run("request", "approve", KEY, actor=APPROVER)
