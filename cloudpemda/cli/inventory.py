@@ -10,14 +10,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--opd", help="Only this OPD's.")
+@click.option("--offline", is_flag=True, help="From the ledger alone: no cluster is asked.")
 @click.pass_obj
-def status(frame: "Frame", opd: str | None) -> None:
+def status(frame: "Frame", opd: str | None, offline: bool) -> None:
     """Each VM with node, address, HA, replication, backup; quota used of limit."""
     from cloudpemda.cli import tables
     from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
-        found = use_case(desk, opd=opd)
+        found = use_case(desk, opd=opd, offline=offline)
         zone = desk.site.zone
     frame.finish(
         found, lambda out: tables.status(out, frame, found, zone), found.faults, found.code

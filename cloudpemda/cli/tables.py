@@ -320,7 +320,8 @@ def status(out: Console, frame: "Frame", found: "Status | Survey", zone: "ZoneIn
     out.print()
     quota(out, frame, [line for line in found.quota if line.used])
     out.print()
-    out.print(Text(frame.say("show.as-of", at=show_local(found.at, zone)), style="dim"))
+    said = "show.offline" if found.offline else "show.as-of"
+    out.print(Text(frame.say(said, at=show_local(found.at, zone)), style="dim"))
 
 
 def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> None:

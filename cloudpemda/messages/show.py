@@ -137,6 +137,10 @@ TEXTS = {
     ),
     "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
     "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),
+    "show.offline": Text(
+        en="from the ledger alone, at {at}: no cluster was asked",
+        id="hanya dari buku besar, pada {at}: klaster tidak ditanya",
+    ),
     "show.no-instances": Text(en="no VMs", id="tidak ada VM"),
     "show.differs": Text(en="{vm} differs: {what}", id="{vm} berbeda: {what}"),
     "show.no-quota": Text(en="no quota lines", id="tidak ada baris kuota"),

@@ -23,10 +23,12 @@ class Status:
     faults: tuple[Fault, ...]
     unread: tuple[str, ...]  # clusters of which something could not be read
     code: ExitCode
+    offline: bool  # no cluster was asked: what they would say is unknown
 
 
-def status(desk: Desk, *, opd: str | None = None) -> Status:
-    """How everything stands that the person may see, or what of it is this OPD's.
+def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Status:
+    """How everything stands that the person may see, or what of it is this OPD's; `offline`,
+    from the ledger alone.
 
     Each OPD of somebody who may not see all is read by itself, so that nothing of another one
     comes into it. Raises Refused `desk.scope`, UsageError `look.opd`.
@@ -35,10 +37,10 @@ def status(desk: Desk, *, opd: str | None = None) -> Status:
     if opd is not None:
         scope.require(opd)
         require_opd(desk, opd)
-        return _joined([survey(desk, opd=opd)])
+        return _joined([survey(desk, opd=opd, offline=offline)])
     if scope.opds is None:
-        return _joined([survey(desk)])
-    return _joined([survey(desk, opd=one) for one in sorted(scope.opds)])
+        return _joined([survey(desk, offline=offline)])
+    return _joined([survey(desk, opd=one, offline=offline) for one in sorted(scope.opds)])
 
 
 def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
@@ -69,4 +71,5 @@ def _joined(parts: Sequence[Survey]) -> Status:
         faults=tuple(faults),
         unread=tuple(sorted({name for part in parts for name in part.unread})),
         code=worst(part.code for part in parts),
+        offline=any(part.offline for part in parts),
     )

@@ -26,6 +26,9 @@ _BUILT = frozenset(
 )
 
 
+_UNASKED = Reading(None, {}, {}, (), unread=False)
+
+
 @dataclass(frozen=True)
 class Survey:
     """Every instance and quota line at one moment, and what could not be read."""
@@ -36,6 +39,7 @@ class Survey:
     quota: tuple[QuotaLine, ...]
     findings: tuple[Finding, ...]
     unread: tuple[str, ...]  # clusters of which something could not be read
+    offline: bool = False  # no cluster was asked
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -50,9 +54,12 @@ class Survey:
         return ExitCode.FINDINGS if self.findings else ExitCode.DONE
 
 
-def survey(desk: Desk, *, opd: str | None = None, everywhere: bool = False) -> Survey:
+def survey(
+    desk: Desk, *, opd: str | None = None, everywhere: bool = False, offline: bool = False
+) -> Survey:
     """Read everything and change nothing. A cluster that cannot be read makes its instances
-    `unknown` and stands in `findings`; it never raises for it.
+    `unknown` and stands in `findings`; it never raises for it. `offline` asks no cluster: all
+    that they would say is unknown, and that is no finding.
 
     The clusters that instances are on are read; `everywhere`, all of the site: a copy of a VM may
     stand where none of ours shall be.
@@ -68,7 +75,7 @@ def survey(desk: Desk, *, opd: str | None = None, everywhere: bool = False) -> S
     unread: list[str] = []
     for cluster in sorted(clusters):
         own = tuple(record for record in records if record.cluster == cluster)
-        reading = _read(desk, cluster, own, requests, now)
+        reading = _UNASKED if offline else _read(desk, cluster, own, requests, now)
         findings.extend(one for one in reading.strays if opd in (None, one.opd))
         findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
@@ -82,6 +89,7 @@ def survey(desk: Desk, *, opd: str | None = None, everywhere: bool = False) -> S
         quota=tuple(line for one in shown for line in quota_lines(desk, one)),
         findings=tuple(findings),
         unread=tuple(unread),
+        offline=offline,
     )
 
 

@@ -133,3 +133,21 @@ def test_in_a_lab_nobody_named_is_its_first_operator(office: Office, output: str
     assert answer.err == "acting as rudi, the lab's operator; name somebody else with --actor\n"
     if output == "json":
         assert answer.data["instances"] == []
+
+
+def test_offline_status_asks_no_cluster_and_claims_nothing_of_it(office: Office) -> None:
+    office.built()
+    before = len(office.requests())
+    answer = office.run("status", "--offline")
+    assert len(office.requests()) == before
+    assert answer.code == 0
+    assert answer.data["offline"] is True
+    assert {one["state"] for one in answer.data["instances"]} == {"active"}
+    assert {one["running"] for one in answer.data["instances"]} == {"unknown"}
+    promised = {
+        one[cover]["guard"] for one in answer.data["instances"] for cover in ("ha", "backup")
+    }
+    assert promised == {"unknown"}
+    assert all(one["addresses"] and one["node"] is None for one in answer.data["instances"])
+    assert any(line["committed"] for line in answer.data["quota"])
+    assert "no cluster was asked" in office.text("status", "--offline").out

@@ -1,0 +1,278 @@
+"""What the ledger must do, said plainly: words in dictionaries, no database, no transactions.
+
+The tables are written out once more here, from the design: a slip in `states` must not be copied.
+Every deed answers with the code of its refusal, or with None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+PARENTS: Mapping[str, str | None] = {
+    "rsud": "dinkes", "puskesmas": "dinkes", "dinkes": None, "bkad": None,
+}  # fmt: skip
+DIMENSIONS = ("memory", "vcpu")
+MEMBERS = ("db-1", "db-2")
+
+REQUEST = {
+    "approve": {"pending": "approved"},
+    "deny": {"pending": "denied"},
+    "withdraw": {"pending": "withdrawn", "approved": "withdrawn"},
+    "begin": {
+        "approved": "applying", "applying": "applying", "stuck": "applying", "active": "active",
+    },
+    "finish": {"applying": "active"},
+    "fail": {"applying": "failed", "stuck": "failed"},
+    "stick": {"applying": "stuck", "stuck": "stuck"},
+}  # fmt: skip
+PROPOSAL = {name: REQUEST[name] for name in ("approve", "deny", "withdraw")}
+INSTANCE = {
+    "creating": {
+        "planned": "creating", "creating": "creating", "failed": "creating", "stuck": "creating",
+    },
+    "active": {"creating": "active", "active": "active"},
+    "failed": {"creating": "failed", "failed": "failed"},
+    "stuck": {"creating": "stuck", "active": "stuck", "retiring": "stuck", "stuck": "stuck"},
+    "retiring": {"active": "retiring", "retiring": "retiring", "stuck": "retiring"},
+    "release": {
+        "planned": "purged", "creating": "purged", "retiring": "purged", "failed": "purged",
+        "stuck": "purged", "purged": "purged",
+    },
+}  # fmt: skip
+
+
+@dataclass
+class Matter:
+    """A request, or the proposal for one that lives."""
+
+    state: str
+    variant: int
+    until: datetime | None = None  # of the live approval
+
+
+@dataclass
+class Workload:
+    """One request with its proposal."""
+
+    itself: Matter
+    proposal: Matter | None = None
+
+    @property
+    def decided_on(self) -> Matter:
+        return self.proposal or self.itself
+
+
+@dataclass
+class Vm:
+    key: str
+    state: str = "planned"
+    was_active: bool = False
+
+
+@dataclass
+class Model:
+    """The whole ledger. Keys are `opd/name`, instances `opd/name/member`."""
+
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    workloads: dict[str, Workload] = field(default_factory=dict)
+    vms: dict[str, Vm] = field(default_factory=dict)  # by uid
+    held: dict[tuple[str, str], int] = field(default_factory=dict)  # (instance, dimension)
+    committed: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    # -- handing in and deciding ---------------------------------------------------------------
+    def submit(self, key: str, variant: int) -> tuple[str | None, bool]:
+        """The refusal, and whether anything changed."""
+        found = self.workloads.get(key)
+        if found is None:
+            self.workloads[key] = Workload(Matter("pending", variant))
+            return None, True
+        if found.itself.state == "active":
+            return None, self._change(key, found, variant)
+        about = found.itself
+        anew = about.state in {"withdrawn", "expired", "failed"}
+        if variant == about.variant and not anew:
+            return None, False
+        if about.state in {"applying", "stuck"}:
+            return "request.change-not-yet", False
+        self._void(key)
+        found.itself = Matter("pending", variant)
+        return None, True
+
+    def _change(self, key: str, found: Workload, variant: int) -> bool:
+        asked = found.proposal
+        if variant == found.itself.variant:
+            if asked is None or asked.state not in {"pending", "approved"}:
+                return False
+            self._void(key)
+            found.proposal = Matter("withdrawn", asked.variant)
+            return True
+        anew = asked is None or asked.state in {"withdrawn", "expired"}
+        if asked is not None and asked.variant == variant and not anew:
+            return False
+        self._void(key)
+        found.proposal = Matter("pending", variant)
+        return True
+
+    def approve(
+        self, key: str, variant: int, each: Mapping[str, int], until: datetime
+    ) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        about = found.decided_on
+        if about.state not in REQUEST["approve"]:
+            return "ledger.transition"
+        if about.variant != variant:
+            return "ledger.revision-moved"
+        more = {
+            (f"{key}/{member}", dim): max(0, each[dim] - self._charge(f"{key}/{member}", dim))
+            for member in MEMBERS
+            for dim in DIMENSIONS
+        }
+        for opd in chain(key.partition("/")[0]):
+            for dim in DIMENSIONS:
+                growth = sum(amount for (_, of), amount in more.items() if of == dim)
+                if growth and self.charged(opd, dim) + growth > self.limits[opd][dim]:
+                    return "quota.exceeded"
+        for place, amount in more.items():
+            self.held[place] = self.held.get(place, 0) + amount
+        about.state, about.until = "approved", until
+        return None
+
+    def deny(self, key: str, variant: int) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        if found.decided_on.variant != variant:
+            return "ledger.revision-moved"
+        return _go(found.decided_on, PROPOSAL["deny"])
+
+    def withdraw(self, key: str) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        refused = _go(found.decided_on, REQUEST["withdraw"])
+        if refused is None:
+            self._void(key)
+        return refused
+
+    def expire(self, now: datetime) -> list[str]:
+        """The keys whose hold ran out."""
+        ended = []
+        for key, found in self.workloads.items():
+            about = found.decided_on
+            if about.state == "approved" and about.until is not None and about.until <= now:
+                about.state = "expired"
+                self._void(key)
+                ended.append(key)
+        return ended
+
+    # -- applying ------------------------------------------------------------------------------
+    def begin(self, key: str, variant: int, *, same_offer: bool) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        if found.itself.variant != variant:
+            return "ledger.revision-moved"
+        if found.itself.state == "approved" and not same_offer:
+            found.itself.state = "pending"
+            self._void(key)
+            return "ledger.offer-changed"
+        return _go(found.itself, REQUEST["begin"])
+
+    def finish(self, key: str) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        if any(self._held(f"{key}/{member}", dim) for member in MEMBERS for dim in DIMENSIONS):
+            return "ledger.unfinished"
+        return _go(found.itself, REQUEST["finish"])
+
+    def fail(self, key: str) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        if any(self.living(f"{key}/{member}") for member in MEMBERS):
+            return "ledger.instances-left"
+        refused = _go(found.itself, REQUEST["fail"])
+        if refused is None:
+            self._void(key)
+        return refused
+
+    def stick(self, key: str) -> str | None:
+        found = self.workloads.get(key)
+        return "ledger.no-request" if found is None else _go(found.itself, REQUEST["stick"])
+
+    def may_claim(self, key: str) -> str | None:
+        found = self.workloads.get(key)
+        if found is None:
+            return "ledger.no-request"
+        return None if found.itself.state == "applying" else "ledger.transition"
+
+    # -- VMs -----------------------------------------------------------------------------------
+    def living(self, instance: str) -> str | None:
+        """The uid of the one that is not purged."""
+        of = (uid for uid, vm in self.vms.items() if vm.key == instance and vm.state != "purged")
+        return next(of, None)
+
+    def happen(self, uid: str, event: str) -> str | None:
+        vm = self.vms[uid]
+        before = vm.state
+        state = INSTANCE[event].get(before)
+        if state is None:
+            return "ledger.transition"
+        vm.state = state
+        if event == "active" and not vm.was_active:
+            vm.was_active = True
+            for dim in DIMENSIONS:
+                held = self.held.pop((vm.key, dim), 0)
+                self.committed[vm.key, dim] = self.committed.get((vm.key, dim), 0) + held
+        if event == "release" and before != "purged":
+            for dim in DIMENSIONS:
+                self.held.pop((vm.key, dim), None)
+                self.committed.pop((vm.key, dim), None)
+        return None
+
+    # -- quota ---------------------------------------------------------------------------------
+    def balance(self, opd: str, dim: str) -> tuple[int, int]:
+        """Committed and held, of an OPD and all below it."""
+        within = scope(opd)
+        committed, held = (
+            sum(
+                amount
+                for (instance, of), amount in book.items()
+                if of == dim and instance.partition("/")[0] in within
+            )
+            for book in (self.committed, self.held)
+        )
+        return committed, held
+
+    def charged(self, opd: str, dim: str) -> int:
+        return sum(self.balance(opd, dim))
+
+    def _charge(self, instance: str, dim: str) -> int:
+        return self._held(instance, dim) + self.committed.get((instance, dim), 0)
+
+    def _held(self, instance: str, dim: str) -> int:
+        return self.held.get((instance, dim), 0)
+
+    def _void(self, key: str) -> None:
+        for member in MEMBERS:
+            for dim in DIMENSIONS:
+                self.held.pop((f"{key}/{member}", dim), None)
+
+
+def _go(about: Matter, table: Mapping[str, str]) -> str | None:
+    if about.state not in table:
+        return "ledger.transition"
+    about.state = table[about.state]
+    return None
+
+
+def scope(opd: str) -> frozenset[str]:
+    return frozenset({opd} | {child for child, parent in PARENTS.items() if parent == opd})
+
+
+def chain(opd: str) -> tuple[str, ...]:
+    parent = PARENTS[opd]
+    return (opd,) if parent is None else (opd, *chain(parent))
