@@ -8,11 +8,14 @@ from rich.text import Text
 from cloudpemda.units import show_local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
     from cloudpemda.cli.frame import Frame
     from cloudpemda.ledger import Decision
+    from cloudpemda.usecases.by_rule import ByRule
     from cloudpemda.usecases.chain import ChainView
+    from cloudpemda.usecases.expiring import Expiring
 
 
 def chain_page(out: Console, frame: "Frame", chain: "ChainView", zone: "ZoneInfo") -> None:
@@ -42,6 +45,28 @@ def chain_page(out: Console, frame: "Frame", chain: "ChainView", zone: "ZoneInfo
         out.print(Text(frame.say("show.chain-earlier"), style="dim"))
     for one in chain.earlier:
         _decision(out, frame, one, zone)
+
+
+def expiring_lines(
+    out: Console, frame: "Frame", found: "Iterable[Expiring]", zone: "ZoneInfo"
+) -> None:
+    """What ends soon, and what to do about it."""
+    for one in found:
+        text = frame.say(
+            f"show.expiring-{one.what}",
+            key=one.key,
+            number=one.number,
+            at=show_local(one.at, zone),
+        )
+        out.print(Text(text, style="yellow"), soft_wrap=True)
+
+
+def rule_lines(out: Console, frame: "Frame", found: "Iterable[ByRule]") -> None:
+    """What rules decided, or why they did not."""
+    for one in found:
+        code = "show.by-rule" if one.approved else "show.not-by-rule"
+        why = one.faults[0].code if one.faults else ""
+        out.print(frame.say(code, key=one.key, rule=one.rule, why=why), soft_wrap=True)
 
 
 def _decision(out: Console, frame: "Frame", one: "Decision", zone: "ZoneInfo") -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cloudpemda.cli.frame import Frame
 
 
@@ -15,14 +17,18 @@ if TYPE_CHECKING:
 def status(frame: "Frame", opd: str | None, offline: bool) -> None:
     """Each VM with node, address, HA, replication, backup; quota used of limit."""
     from cloudpemda.cli import tables
+    from cloudpemda.cli.chain import expiring_lines
     from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
         found = use_case(desk, opd=opd, offline=offline)
         zone = desk.site.zone
-    frame.finish(
-        found, lambda out: tables.status(out, frame, found, zone), found.faults, found.code
-    )
+
+    def shown(out: "Console") -> None:
+        tables.status(out, frame, found, zone)
+        expiring_lines(out, frame, found.expiring, zone)
+
+    frame.finish(found, shown, found.faults, found.code)
 
 
 @click.group()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def nightly(frame: "Frame", units: Path | None) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
+    from cloudpemda.cli.chain import expiring_lines, rule_lines
     from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
 
@@ -30,7 +31,14 @@ def nightly(frame: "Frame", units: Path | None) -> None:
         write_units(frame, "nightly", units)
     with frame.desk() as desk:
         night = use_case(desk)
-    frame.finish(night, lambda out: page(out, frame, night), _by_opd(night), night.code)
+        zone = desk.site.zone
+
+    def shown(out: "Console") -> None:
+        expiring_lines(out, frame, night.expiring, zone)
+        rule_lines(out, frame, night.by_rule)
+        page(out, frame, night)
+
+    frame.finish(night, shown, _by_opd(night), night.code)
 
 
 def _by_opd(night: "Night") -> list[Fault]:

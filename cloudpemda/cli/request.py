@@ -9,6 +9,8 @@ from cloudpemda.cli.inbox import inbox
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cloudpemda.cli.frame import Frame
 
 
@@ -45,6 +47,7 @@ def check(frame: "Frame", files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
     """Check FILES and hand them in; holds nothing. A faulty one stops no other."""
+    from cloudpemda.cli.chain import rule_lines
     from cloudpemda.cli.tables import submissions
     from cloudpemda.usecases.submit import submit_file
 
@@ -56,7 +59,12 @@ def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
             except CloudpemdaError as error:
                 faults.extend(error.faults)
                 codes.append(error.exit_code)
-    frame.finish(done, lambda out: submissions(out, frame, done), faults, worst(codes))
+
+    def shown(out: "Console") -> None:
+        submissions(out, frame, done)
+        rule_lines(out, frame, [one.by_rule for one in done if one.by_rule is not None])
+
+    frame.finish(done, shown, faults, worst(codes))
 
 
 @request.command("list")

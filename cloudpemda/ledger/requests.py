@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import decisions, intake, numbers, quota
@@ -302,11 +302,34 @@ class Requests:
             )
             .order_by(approvals.c.number)
         )
+        return self._expire(overdue)
+
+    def expire_pending(self, since: Instant) -> tuple[str, ...]:
+        """End what has waited for a decision since `since` or longer; answers with the numbers."""
+        overdue = (
+            select(requests.c.number)
+            .outerjoin(proposals, proposals.c.number == requests.c.number)
+            .where(
+                (
+                    (requests.c.state == RequestState.PENDING.value)
+                    & (requests.c.updated_at <= since)
+                )
+                | (
+                    (proposals.c.state == ProposalState.PENDING.value)
+                    & (proposals.c.updated_at <= since)
+                )
+            )
+            .order_by(requests.c.number)
+        )
+        return self._expire(overdue)
+
+    def _expire(self, overdue: Select[str]) -> tuple[str, ...]:
+        """End what the query finds, by a look first: most often there is nothing to write."""
         with self._store.read() as connection:
             if connection.execute(overdue.limit(1)).first() is None:
                 return ()
         with self._audit.deed(SYSTEM) as deed:
-            numbers = tuple(deed.connection.scalars(overdue))
+            numbers = tuple(str(number) for number in deed.connection.scalars(overdue))
             for number in numbers:
                 about = matter(deed.connection, _row(deed.connection, number))
                 void(deed, about)

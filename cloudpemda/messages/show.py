@@ -98,6 +98,21 @@ TEXTS = {
         en="approved by {name} ({role}) at {at}",
         id="disetujui oleh {name} ({role}) pada {at}",
     ),
+    "show.expiring-hold": Text(
+        en="the hold of {key} ({number}) ends at {at}: `cloudpemda apply {key}` before",
+        id="penahanan {key} ({number}) berakhir {at}: jalankan `cloudpemda apply {key}` sebelumnya",
+    ),
+    "show.expiring-pending": Text(
+        en="{key} ({number}) waits for a decision and expires at {at}",
+        id="{key} ({number}) menunggu keputusan dan kedaluwarsa {at}",
+    ),
+    "show.by-rule": Text(
+        en="{key} is approved by rule {rule}", id="{key} disetujui oleh aturan {rule}"
+    ),
+    "show.not-by-rule": Text(
+        en="{key} waits for people: rule {rule} did not decide ({why})",
+        id="{key} menunggu keputusan orang: aturan {rule} tidak memutus ({why})",
+    ),
     "show.offer": Text(en="Offer on cluster {cluster}", id="Tawaran pada klaster {cluster}"),
     "show.n-plus-one": Text(
         en="N+1 holds: after the loss of any one node all HA VMs still fit",
@@ -164,13 +179,11 @@ TEXTS = {
     "show.night-findings": Text(en="{count} findings", id="{count} temuan"),
     "show.night-opd": Text(en="{opd}:", id="{opd}:"),
     "show.night-site": Text(en="site", id="situs"),
-    "show.night-expired": Text(
-        en="holds that ran out: {numbers}", id="penahanan yang berakhir: {numbers}"
-    ),
     "show.audit-reanchored": Text(
         en="a new head file was begun; the log says who did it, and why",
         id="berkas kepala baru dimulai; catatan audit memuat siapa dan alasannya",
     ),
+    "show.night-expired": Text(en="expired: {numbers}", id="kedaluwarsa: {numbers}"),
     "show.audit-sound": Text(
         en="{count} entries, the chain is whole", id="{count} catatan, rantainya utuh"
     ),

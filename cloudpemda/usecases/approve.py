@@ -13,6 +13,7 @@ from cloudpemda.site.models import Person
 from cloudpemda.units import Instant
 from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.expiring import expire
 from cloudpemda.usecases.offer import offer
 from cloudpemda.usecases.workload import Workload
 
@@ -37,6 +38,7 @@ def approve(desk: Desk, key: str) -> Approved:
     Raises Refused: by role, own request, stage, policy, `offer.no-place`, or quota with a fault for
     each exceeded dimension; Unreachable where the clusters cannot be read. Nothing is held then.
     """
+    expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
     person = decider(desk)
     matter = matter_of(desk, record, None)

@@ -5,6 +5,7 @@ from cloudpemda.ledger import RequestRecord
 from cloudpemda.messages import harmless
 from cloudpemda.usecases.approve import objection
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.expiring import expire
 
 LONGEST_REASON = 500
 """Characters. A reason is read in a table, in a letter and in the audit log."""
@@ -15,6 +16,7 @@ def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
 
     Raises Refused by role, or without a proper reason.
     """
+    expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
     actor, ballot = objection(desk, record)
     _require_reason(record, reason)

@@ -40,8 +40,10 @@ from cloudpemda.report.reply import (
     reply_text,
 )
 from cloudpemda.request import WorkloadSpec, placed, read_bytes
+from cloudpemda.usecases.by_rule import decide_all_by_rule
 from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.expiring import expire
 from cloudpemda.usecases.submit import Submitted, hand_in, judged
 
 SETTLE = 5
@@ -159,9 +161,10 @@ def take_inbox(
         _require_own_hands(desk, root)
         findings: list[Fault] = []
         shelves = tuple(_shelves(desk, root, held, findings))
-        desk.ledger.requests.expire_holds(desk.clock.now())
+        expire(desk)
         known = desk.ledger.intake.taken()
         handled = _Run(desk, known, tell).handle(shelves, settle)
+        decide_all_by_rule(desk)
         replies = _Replies(desk, known, findings)
         written = [name for shelf in shelves for name in replies.write(shelf, handled[shelf.opd])]
     return Intake(

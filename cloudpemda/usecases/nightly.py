@@ -1,7 +1,8 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
-It changes no cluster. Of the ledger it changes only what time itself ends: holds that ran out. Its
-last step is a sealed copy of the ledger, where site.yaml asks for copies.
+It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
+nobody decided, and what a rule of the site approves without a person. Its last step is a sealed
+copy of the ledger, where site.yaml asks for copies.
 """
 
 import fcntl
@@ -15,7 +16,9 @@ from cloudpemda.ledger import InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
+from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.expiring import Expiring, expire, expiring
 from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.survey import Survey, survey
 
@@ -26,7 +29,9 @@ class Night:
 
     at: Instant
     survey: Survey
-    expired: tuple[str, ...]  # requests whose hold ran out
+    expired: tuple[str, ...]  # requests whose hold or time of waiting ran out
+    expiring: tuple[Expiring, ...]  # what will, soon: said before, and no finding
+    by_rule: tuple[ByRule, ...]  # what the site's automatic rules decided, or left to people
     findings: tuple[Finding, ...]
     copy: str | None  # the file of the night's copy of the ledger
 
@@ -40,12 +45,13 @@ def nightly(desk: Desk) -> Night:
     person who is no operator; the timer's login is `system`."""
     desk.act_or_system("operator")
     with _alone(desk.site.path("var/locks")):
-        expired = desk.ledger.requests.expire_holds(desk.clock.now())
+        expired = expire(desk)
+        by_rule = decide_all_by_rule(desk)
         found = survey(desk, everywhere=True)
         copy, failed = _copy(desk)
         findings = (*_findings(desk, found), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
-        return Night(found.at, found, expired, findings, copy)
+        return Night(found.at, found, expired, expiring(desk), by_rule, findings, copy)
 
 
 @contextmanager

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
 from cloudpemda.recovery import Judgement
 from cloudpemda.report.standing import InstanceView
+from cloudpemda.rules.quota import scope_of
 from cloudpemda.units import Instant
-from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.desk import Desk, Scope
+from cloudpemda.usecases.expiring import Expiring, expiring
 from cloudpemda.usecases.look import QuotaLine, require_opd
 from cloudpemda.usecases.survey import Survey, survey
 
@@ -20,6 +22,7 @@ class Status:
     instances: tuple[InstanceView, ...]
     judgements: tuple[Judgement, ...]
     quota: tuple[QuotaLine, ...]
+    expiring: tuple[Expiring, ...]  # holds and waiting requests that end soon
     faults: tuple[Fault, ...]
     unread: tuple[str, ...]  # clusters of which something could not be read
     code: ExitCode
@@ -37,10 +40,13 @@ def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Stat
     if opd is not None:
         scope.require(opd)
         require_opd(desk, opd)
-        return _joined([survey(desk, opd=opd, offline=offline)])
+        own = Scope(scope.login, scope_of(opd, desk.site.opds))
+        return _joined([survey(desk, opd=opd, offline=offline)], expiring(desk, own))
+    soon = expiring(desk, scope)
     if scope.opds is None:
-        return _joined([survey(desk, offline=offline)])
-    return _joined([survey(desk, opd=one, offline=offline) for one in sorted(scope.opds)])
+        return _joined([survey(desk, offline=offline)], soon)
+    parts = [survey(desk, opd=one, offline=offline) for one in sorted(scope.opds)]
+    return _joined(parts, soon)
 
 
 def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
@@ -57,7 +63,7 @@ def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
     return one, found
 
 
-def _joined(parts: Sequence[Survey]) -> Status:
+def _joined(parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> Status:
     """Several surveys as one; what concerns the whole site stands in each, and is said once."""
     faults: list[Fault] = []
     for fault in (fault for part in parts for fault in part.faults):
@@ -68,6 +74,7 @@ def _joined(parts: Sequence[Survey]) -> Status:
         instances=tuple(one for part in parts for one in part.instances),
         judgements=tuple(one for part in parts for one in part.judgements),
         quota=tuple(line for part in parts for line in part.quota),
+        expiring=soon,
         faults=tuple(faults),
         unread=tuple(sorted({name for part in parts for name in part.unread})),
         code=worst(part.code for part in parts),

@@ -1,6 +1,6 @@
-"""Submit: take in an OPD's document. Checks everything, holds nothing."""
+"""Submit: take in an OPD's document. Checks everything, holds nothing: that is for approvals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cloudpemda.document.files import read_regular
@@ -10,6 +10,7 @@ from cloudpemda.request import WorkloadSpec, placed, read_bytes
 from cloudpemda.rules import Verdict
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import Standing, chain_of, growth, judge, total, usage_of
+from cloudpemda.usecases.by_rule import ByRule, decide_by_rule
 from cloudpemda.usecases.desk import Desk
 
 
@@ -21,19 +22,21 @@ class Submitted:
     key: str
     submission: Submission
     warnings: tuple[Fault, ...]
+    by_rule: ByRule | None = None  # a rule of the site that is about it, and what came of it
 
 
 def submit_file(desk: Desk, file: Path, *, allow_retire: bool = False) -> Submitted:
     """Read, judge and record one request file.
 
     Only what was read is recorded: the file is opened once. Quota is judged as it stands now;
-    nothing is held, and `approve` judges again. Raises InvalidInput with all faults, Refused where
-    the actor's role, policy or quota says no.
+    nothing is held, and `approve` judges again; a rule of the site may do so at once. Raises
+    InvalidInput with all faults, Refused where the actor's role, policy or quota says no.
     """
     data = read_regular(file)
     spec = read_bytes(data, str(file), desk.site.catalogue.flavors)
     actor = desk.act("requester", "operator", opd=spec.opd)
-    return hand_in(desk, spec, data, str(file), actor, allow_retire=allow_retire)
+    done = hand_in(desk, spec, data, str(file), actor, allow_retire=allow_retire)
+    return replace(done, by_rule=decide_by_rule(desk, spec.key))
 
 
 def hand_in(

@@ -221,3 +221,18 @@ def test_a_rule_gives_its_amount_once_a_day(ledger: Ledger, clock: ManualClock) 
     clock.sleep(86400)
     assert by_rule("d", Instant(START + timedelta(days=1))) is RequestState.APPROVED
     assert [one.rule for one in ledger.decisions.of("R-2026-0002")] == ["small"]
+
+
+def test_a_request_waits_for_decisions_for_a_time(
+    ledger: Ledger, spec: WorkloadSpec, clock: ManualClock
+) -> None:
+    """What was decided so far goes with it; asked for anew it waits anew."""
+    decide(ledger, spec, HEAD, at(0))
+    assert ledger.requests.expire_pending(Instant(START - timedelta(microseconds=1))) == ()
+    assert ledger.requests.expire_pending(START) == ("R-2026-0001",)
+    assert ledger.requests.get(spec.key).state is RequestState.EXPIRED
+    assert live(ledger, spec) == []
+    clock.sleep(60)
+    ledger.requests.submit(spec, "", SITI)
+    assert ledger.requests.expire_pending(START) == ()
+    assert ledger.requests.get(spec.key).state is RequestState.PENDING

@@ -196,3 +196,80 @@ def test_an_approver_who_lost_the_role_before_apply_follows_the_rule(
     assert office.writes_since(before) == []
     assert state(office) == "pending"
     assert held(office) == {0}
+
+
+DAY = 86400
+
+
+def test_a_request_that_nobody_decides_expires_and_says_so_before(office: Office) -> None:
+    """By default after thirty days, and for three days it is told."""
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    office.lab.post("/advance", {"seconds": 26 * DAY})
+    assert office.run("status").data["expiring"] == []
+    office.lab.post("/advance", {"seconds": 2 * DAY})
+    (told,) = office.run("status").data["expiring"]
+    assert (told["key"], told["what"]) == (KEY, "pending")
+    assert office.run("status", actor="asep").data["expiring"] == []  # another OPD's
+    assert "waits for a decision and expires" in office.text("status").out
+    night = office.run("nightly").data
+    assert ([one["what"] for one in night["expiring"]], night["expired"]) == (["pending"], [])
+    office.lab.post("/advance", {"seconds": 2 * DAY})
+    assert approve(office, "hendra") == (4, ["ledger.transition"])
+    assert state(office) == "expired"
+
+
+def test_a_hold_that_ends_soon_is_told(office: Office) -> None:
+    office.approved()
+    assert office.run("status").data["expiring"] == []
+    office.lab.post("/advance", {"seconds": 12 * DAY})
+    (told,) = office.run("status").data["expiring"]
+    assert (told["key"], told["what"]) == (KEY, "hold")
+    office.lab.post("/advance", {"seconds": 2 * DAY})
+    assert len(office.run("nightly").data["expired"]) == 1
+    assert office.run("status").data["expiring"] == []
+
+
+AUTOMATIC = """
+approvals:
+  automatic:
+    - name: small
+      when: {{serviceClass: [critical], upTo: {{vcpu: 64}}}}
+      perDay: {{instances: {instances}, vcpu: 64, memory: 256 GiB, disk: 8 TiB, publicIp: 4}}
+"""
+
+
+def test_a_rule_approves_by_itself_what_it_names(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    write("site.yaml", AUTOMATIC.format(instances=9))
+    done = office.text("request", "submit", office.file("simrs.yaml"), actor="siti")
+    assert done.code == 0
+    assert "dinkes/simrs is approved by rule small" in done.out
+    shown = office.run("request", "show", "--offline", KEY).data
+    assert shown["record"]["state"] == "approved"
+    assert shown["record"]["approval"]["actor"]["login"] == "system"
+    (entry,) = [one for one in shown["history"] if one["action"] == "request.approve"]
+    assert entry["details"]["rule"] == "small"
+    assert office.run("apply", KEY).code == 0
+
+
+def test_what_a_rule_does_not_give_waits_for_people(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    write("site.yaml", AUTOMATIC.format(instances=1))
+    done = office.text("request", "submit", office.file("simrs.yaml"), actor="siti")
+    assert done.code == 0
+    assert "rule small did not decide (ledger.day-spent)" in done.out
+    assert state(office) == "pending"
+    assert held(office) == {0}
+    assert approve(office, "hendra")[0] == 0
+
+
+def test_the_night_decides_by_rule_what_could_not_be_decided_at_once(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    write("site.yaml", AUTOMATIC.format(instances=9))
+    night = office.run("nightly", actor="timer-account")
+    assert [(one["key"], one["approved"]) for one in night.data["by_rule"]] == [(KEY, True)]
+    assert state(office) == "approved"
