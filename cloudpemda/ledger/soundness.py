@@ -14,8 +14,8 @@ from cloudpemda.errors import Fault
 from cloudpemda.ledger import migrations
 from cloudpemda.ledger.audit import Audit
 from cloudpemda.ledger.owner import Owner, is_dead, owner_from_text
-from cloudpemda.ledger.schema import instances, postings, requests, sagas
-from cloudpemda.ledger.states import InstanceState, RequestState, SagaState
+from cloudpemda.ledger.schema import instances, postings, proposals, requests, sagas
+from cloudpemda.ledger.states import InstanceState, ProposalState, RequestState, SagaState
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import INSTANCES
 from cloudpemda.units import Instant
@@ -128,11 +128,15 @@ def _charges(connection: Connection) -> Iterator[Fault]:
 
 
 def _held(connection: Connection) -> Iterator[Fault]:
+    """Holds of what has ended, or of what lives without an approved change."""
     held = func.sum(postings.c.held)
+    lives = requests.c.state == RequestState.ACTIVE.value
+    changed = func.coalesce(proposals.c.state, "") == ProposalState.APPROVED.value
     query = (
         select(requests.c.opd, requests.c.name, requests.c.state, postings.c.dimension, held)
         .join(requests, requests.c.number == postings.c.number)
-        .where(requests.c.state.in_(_NOTHING_HELD))
+        .outerjoin(proposals, proposals.c.number == requests.c.number)
+        .where(requests.c.state.in_(_NOTHING_HELD) | (lives & ~changed))
         .group_by(requests.c.opd, requests.c.name, requests.c.state, postings.c.dimension)
         .having(held != 0)
         .order_by(requests.c.opd, requests.c.name, postings.c.dimension)

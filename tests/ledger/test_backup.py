@@ -381,6 +381,11 @@ def test_a_sound_ledger_has_no_faults(office: Office) -> None:
             "ledger.held-ended",
             {"key": "dinkes/simrs", "state": "withdrawn", "dimension": "instances", "held": 2},
         ),
+        (
+            "UPDATE requests SET state = 'active'",
+            "ledger.held-ended",
+            {"key": "dinkes/simrs", "state": "active", "dimension": "instances", "held": 2},
+        ),
     ],
 )
 def test_books_that_disagree_are_named(

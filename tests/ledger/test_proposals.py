@@ -76,6 +76,7 @@ def test_only_what_grows_is_held(ledger: Ledger) -> None:
     assert record.change_approved
     assert record.approval is not None
     assert (record.approval.revision, record.as_proposed.approval) != (2, None)
+    assert ledger.soundness.faults() == ()
 
 
 def test_growth_over_a_limit_is_refused_and_the_proposal_waits_on(ledger: Ledger) -> None:
