@@ -99,7 +99,9 @@ TEXTS = {
     "request.retires": Text(
         en="this removes {gone}, with the data",
         id="ini menghapus {gone} beserta datanya",
-        next_en="If that is meant, hand it in with --allow-retire; if not, write it again.",
-        next_id="Bila memang demikian, serahkan dengan --allow-retire; bila tidak, tulis kembali.",
+        next_en="If it is not meant, write it again. If it is: `cloudpemda request submit "
+        "--allow-retire FILE`; for a file in the inbox Diskominfo does it.",
+        next_id="Bila tidak dimaksud, tulis kembali. Bila dimaksud: `cloudpemda request submit "
+        "--allow-retire BERKAS`; untuk berkas di kotak masuk, Diskominfo yang melakukannya.",
     ),
 }
