@@ -12,9 +12,11 @@ itself kept as a copy, so that no deed can fall between the two. The audit log t
 the copy's last entry with one that says what was set aside; the head file follows.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +37,7 @@ Tell = Callable[[int, int, str], None]
 """Rows done, of how many, of which table."""
 
 _BATCH = 500
+_REHEARSAL = "rehearsal-"
 _Value = str | int | None
 
 
@@ -170,7 +173,10 @@ class Backups:
                 "backup.newer", file=str(file), found=header.schema, known=migrations.NEWEST
             )
         directory = self._store.place.directory
-        with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=directory) as name:
+        with (
+            _alone(directory),
+            tempfile.TemporaryDirectory(prefix=_REHEARSAL, dir=directory) as name,
+        ):
             url = make_url(f"sqlite:///{name}/ledger.sqlite3")
             scratch = Store(Place(url, Path(name)), self._store.clock, self._store.entropy)
             try:
@@ -217,6 +223,24 @@ class Backups:
         log_key = self._audit.copied_key()
         _write_new(file, _lines(connection, tables, header, log_key, tell), key, salt)
         return header
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One rehearsal at a time; what one left that was killed is not left lying about open.
+
+    Raises Refused `backup.restoring`.
+    """
+    handle = os.open(directory / "restore.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in directory.glob(f"{_REHEARSAL}*"):
+            shutil.rmtree(left)
+        yield
+    except BlockingIOError as error:
+        raise Refused("backup.restoring") from error
+    finally:
+        os.close(handle)
 
 
 def _tables(connection: Connection) -> MetaData:

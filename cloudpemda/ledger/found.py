@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, literal, null, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit
@@ -95,8 +95,8 @@ class FoundBook:
 
     def require_reconciled(self) -> None:
         """Raises Refused `ledger.unreconciled` while it is pending."""
-        with self._store.read() as connection:
-            require_reconciled(connection)
+        if self.pending:
+            raise Refused("ledger.unreconciled")
 
     def reconciled(self, actor: Actor) -> None:
         """Every cluster was read whole, and what stands there is noted."""
@@ -127,17 +127,19 @@ def begin_reconciling(connection: Connection, now: Instant) -> None:
     connection.execute(insert(meta).values(key=_KEY, value=moment_text(now)))
 
 
-def require_reconciled(connection: Connection) -> None:
-    """Raises Refused `ledger.unreconciled`."""
-    if _pending(connection):
-        raise Refused("ledger.unreconciled")
+def require_free(connection: Connection, keys: Collection[str]) -> None:
+    """Whether these instances may be promised or made.
 
-
-def require_unmade(connection: Connection, key: str) -> None:
-    """Raises Refused `ledger.made-already` where a VM says that it is this instance."""
-    row = connection.execute(select(found).where(found.c.key == key)).first()
-    if row is not None:
-        raise Refused("ledger.made-already", vm=key, cluster=row.cluster, vmid=row.vmid)
+    Raises Refused `ledger.unreconciled` after a restore whose clusters were not read yet,
+    `ledger.made-already` where a VM that the ledger does not know says that it is one of them.
+    """
+    query = select(null().label("key"), null().label("cluster"), literal(0).label("vmid"))
+    query = query.where(exists().where(meta.c.key == _KEY))
+    known = select(found.c.key, found.c.cluster, found.c.vmid).where(found.c.key.in_(sorted(keys)))
+    for row in connection.execute(query.union_all(known)):
+        if row.key is None:
+            raise Refused("ledger.unreconciled")
+        raise Refused("ledger.made-already", vm=row.key, cluster=row.cluster, vmid=row.vmid)
 
 
 def usage(connection: Connection, scope: Collection[str]) -> Usage:

@@ -296,12 +296,12 @@ class _Naming:
         self, request: _Row, wanted: Sequence[Wanted], taken_vmids: Mapping[str, Collection[int]]
     ) -> tuple[InstanceRecord, ...]:
         connection, workload = self.deed.connection, f"{request.opd}/{request.name}"
-        found.require_reconciled(connection)
+        found.require_free(connection, [])
         for want in wanted:
             own = _find(connection, f"{workload}/{want.member}")
             taken = frozenset(taken_vmids.get(want.cluster, ()))
             if own is None:
-                found.require_unmade(connection, f"{workload}/{want.member}")
+                found.require_free(connection, [f"{workload}/{want.member}"])
                 self._create(request, want, taken)
             elif own.cluster != want.cluster and own.state == InstanceState.PLANNED:
                 _give_vmid(self.deed, own, want.cluster, self.vmid_range, taken)

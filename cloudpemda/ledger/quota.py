@@ -96,13 +96,8 @@ def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
 
 
 def hold(deed: Deed, opd: str, number: str, instance: str, usage: Usage) -> None:
-    """Promise `usage` to an instance. Whoever calls has judged it, in the same transaction.
-
-    Raises Refused `ledger.unreconciled` after a restore whose clusters were not read yet,
-    `ledger.made-already` where a VM that the ledger does not know is this instance.
-    """
-    found.require_reconciled(deed.connection)
-    found.require_unmade(deed.connection, instance)
+    """Promise `usage` to an instance. Whoever calls has judged it, and asked whether anything may
+    be promised (`found.require_free`), in the same transaction."""
     changes = {dimension: Balance(0, value) for dimension, value in usage.items() if value}
     _post(deed, opd, number, instance, changes)
 

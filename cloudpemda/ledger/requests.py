@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import decisions, intake, numbers, quota
+from cloudpemda.ledger import decisions, found, intake, numbers, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.decisions import ALONE, Ballot
 from cloudpemda.ledger.matters import (
@@ -234,6 +234,7 @@ class Requests:
             wants = total(more.values())
             if not decisions.take(deed, about, offer_digest, ballot, wants):
                 return verdict.warnings
+            found.require_free(deed.connection, more)
             for instance, usage in more.items():
                 quota.hold(deed, about.opd, about.number, instance, usage)
             _write_approval(deed, about, offer_digest, offer_json, hold_until)

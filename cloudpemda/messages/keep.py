@@ -114,6 +114,12 @@ TEXTS = {
         next_id="Tidak ada yang diubah. Pakai cadangan yang lebih lama, simpan yang ini sebagai "
         "bukti.",
     ),
+    "backup.restoring": Text(
+        en="another restore of this ledger is running",
+        id="pemulihan lain atas buku besar ini sedang berjalan",
+        next_en="Wait until it has ended, then look with `cloudpemda ledger verify`.",
+        next_id="Tunggu sampai selesai, lalu periksa dengan `cloudpemda ledger verify`.",
+    ),
     "backup.present": Text(
         en="there is a ledger here with {entries} audit entries; {file} would take its place",
         id="di sini ada buku besar dengan {entries} catatan audit; {file} akan menggantikannya",

@@ -1,5 +1,6 @@
 """Copies of the ledger: whole, sealed, restored on either database, and nothing half."""
 
+import fcntl
 import sqlite3
 import stat
 from collections.abc import Callable, Sequence
@@ -330,6 +331,23 @@ def test_a_restore_that_fails_halfway_changes_nothing(office: Office) -> None:
     assert office.ledger.audit.verify() == ()
     assert not (office.base / "kept").exists()
     assert not list((office.base / "var").glob("rehearsal-*"))
+
+
+def test_what_a_killed_restore_left_open_is_removed_by_the_next(office: Office) -> None:
+    left = office.base / "var/rehearsal-1"
+    left.mkdir(mode=0o700)
+    (left / "ledger.sqlite3").write_text("half")
+    office.restore(office.backup())
+    assert not left.exists()
+
+
+def test_two_restores_do_not_meet(office: Office) -> None:
+    file = office.backup()
+    with (office.base / "var/restore.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match=r"backup\.restoring"):
+            office.restore(file)
+    office.restore(file)
 
 
 @pytest.mark.sqlite
