@@ -20,7 +20,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
@@ -67,6 +67,18 @@ class Restored:
     lost: int  # audit entries of what was there before that the copy has not
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A copy to be made."""
+
+    file: Path
+    key: bytes = field(repr=False)
+    site: str
+    program: str
+    at: Instant
+    log_key: str | None = field(repr=False)  # what the audit log is signed with
+
+
 class Backups:
     """Makes copies of the ledger, and puts one in its place."""
 
@@ -81,8 +93,9 @@ class Backups:
         `backup.not-written` where it cannot be written.
         """
         now = self._store.clock.now()
+        target = _Target(file, key, site, program, now, self._audit.copied_key())
         with self._store.read() as connection:
-            header = self._export(connection, file, key, site, program, now, tell)
+            header = self._export(connection, target, tell)
         if self.read(file, key) != header:
             raise InvalidInput([Fault("backup.damaged", file=str(file))])
         return header
@@ -120,6 +133,7 @@ class Backups:
         header, digest, log_key = self._rehearse(file, key, site, identity)
         before = self._audit.head()
         now = self._store.clock.now()
+        present = _Target(keep, key, site, program, now, self._audit.copied_key())
         kept: Path | None = None
         try:
             with self._audit.under_key(log_key), self._store.write() as connection:
@@ -127,7 +141,7 @@ class Backups:
                 given = numbers.given(connection)
                 if gone is not None:
                     kept = keep
-                    self._export(connection, keep, key, site, program, now, lambda *_: None)
+                    self._export(connection, present, lambda *_: None)
                 _drop(connection)
                 if _pour(connection, _Reading(file, key), now, tell) != digest:
                     raise InvalidInput([Fault("backup.damaged", file=str(file))])
@@ -192,25 +206,16 @@ class Backups:
             raise Refused("backup.audit", *faults, file=str(file))
         return header, digest, log_key
 
-    def _export(
-        self,
-        connection: Connection,
-        file: Path,
-        key: bytes,
-        site: str,
-        program: str,
-        now: Instant,
-        tell: Tell,
-    ) -> Header:
+    def _export(self, connection: Connection, target: _Target, tell: Tell) -> Header:
         version = migrations.version_of(connection)
         if version != migrations.NEWEST:  # migrated by a newer program since it was opened
             raise Refused("ledger.newer", found=version, known=migrations.NEWEST)
         tables = _tables(connection)
         header = Header(
-            program=program,
+            program=target.program,
             schema=version,
-            site=site,
-            at=now,
+            site=target.site,
+            at=target.at,
             rows={
                 table.name: connection.scalar(select(func.count()).select_from(table)) or 0
                 for table in tables.sorted_tables
@@ -220,8 +225,8 @@ class Backups:
         )
         # uids are what this program has of randomness that nobody can foresee
         salt = bytes.fromhex(self._store.entropy.uid() + self._store.entropy.uid())
-        log_key = self._audit.copied_key()
-        _write_new(file, _lines(connection, tables, header, log_key, tell), key, salt)
+        lines = _lines(connection, tables, header, target.log_key, tell)
+        _write_new(target.file, lines, target.key, salt)
         return header
 
 

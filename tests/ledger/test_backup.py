@@ -1,6 +1,7 @@
 """Copies of the ledger: whole, sealed, restored on either database, and nothing half."""
 
 import fcntl
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Sequence
@@ -148,6 +149,36 @@ def test_what_was_there_is_kept_and_can_be_brought_back(office: Office) -> None:
     office.restore(office.base / "kept.backup", keep="kept-again.backup")
     assert office.content() == newer
     assert office.ledger.audit.verify() == ()
+
+
+def test_a_ledger_with_another_log_key_gives_way_and_comes_back(
+    office: Office, tmp_path: Path
+) -> None:
+    file = office.backup()
+    with open_at(tmp_path / "anew", seed=4) as ledger:  # as after the loss of the whole machine
+        anew = Office(tmp_path / "anew", ledger)
+        ledger.requests.submit(workload("bkad", "simkeu"), "source", SITI)
+        anew.restore(file)
+        assert ledger.audit.verify() == ()
+        ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
+        assert ledger.audit.verify() == ()
+        anew.restore(anew.base / "kept.backup", keep="kept-again.backup")
+        assert [one.key for one in ledger.requests.list()] == ["bkad/simkeu"]
+        assert ledger.audit.verify() == ()
+
+
+def test_the_loss_of_the_database_is_seen_until_a_copy_is_restored(
+    office: Office, tmp_path: Path
+) -> None:
+    file, newest = office.backup(), office.ledger.audit.log()[-1].seq
+    lost = tmp_path / "lost"
+    shutil.copytree(office.base / "var", lost / "var", ignore=shutil.ignore_patterns("ledger*"))
+    with open_at(lost) as ledger:
+        assert [one.code for one in ledger.audit.verify()] == ["audit.truncated"]
+        Office(lost, ledger).restore(file)
+        assert ledger.audit.verify() == ()
+        entry = ledger.audit.log()[-1]
+        assert (entry.action, entry.details["set_aside_head"]) == ("ledger.restore", newest)
 
 
 def test_deeds_go_on_behind_a_restore(office: Office) -> None:

@@ -276,13 +276,15 @@ class Audit:
     def begin(self, now: Instant) -> None:
         """Write the head of an empty log, before the first entry can be.
 
-        Raises Unreachable `ledger.unavailable` where it cannot be written, Refused
-        `audit.key-unusable`.
+        A head that is there stays: a log was here that has vanished, and `verify` says so until
+        a copy is restored. Raises Unreachable `ledger.unavailable` where it cannot be written,
+        Refused `audit.key-unusable`.
         """
         signer = self._keys.signer() if self._keys.exists() else self._made_key()
         try:
             with self._head.locked():
-                self._head.write(Head(0, ORIGIN, now).signed(signer))
+                if self._head.read() is None:
+                    self._head.write(Head(0, ORIGIN, now).signed(signer))
         except OSError as error:
             raise Unreachable(
                 "ledger.unavailable", file=self._head.name, cause=os.strerror(error.errno or 0)
