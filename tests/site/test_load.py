@@ -37,7 +37,98 @@ def faults_of(directory: Path) -> tuple[Fault, ...]:
 
 Change = tuple[str, str, str]  # file, old text, new text
 
+
+def _ruled(approvals: str) -> Change:
+    return ("site.yaml", "\ndefaults:", f"\napprovals: {approvals}\n\ndefaults:")
+
+
+def _delegated(**values: str) -> Change:
+    """Hendra, who approves, is stood in for by dewi, who reviews."""
+    said = {
+        "from": "hendra",
+        "to": "dewi",
+        "as": "plh",
+        "role": "approver",
+        "letter": '{number: "800/77/2026", date: 2026-11-19}',
+        "since": "2026-11-20 08:00",
+        "until": "2026-11-27 16:00",
+        **values,
+    }
+    listed = ", ".join(f"{key}: {value}" for key, value in said.items())
+    return ("people.yaml", "\npeople:", f"\ndelegations: [{{{listed}}}]\n\npeople:")
+
+
 ONE_FAULT: dict[str, tuple[Change, str, str | None]] = {
+    # -- who decides
+    "a rule without stages": (
+        _ruled("{rules: [{name: a, stages: []}]}"),
+        "document.too-few",
+        "approvals.rules[0].stages",
+    ),
+    "a stage of nobody": (
+        _ruled("{rules: [{name: a, stages: [{who: diskominfo, of: 0}]}]}"),
+        "document.too-small",
+        "approvals.rules[0].stages[0].of",
+    ),
+    "a stage of somebody else": (
+        _ruled("{rules: [{name: a, stages: [{who: bupati}]}]}"),
+        "document.choice",
+        "approvals.rules[0].stages[0].who",
+    ),
+    "a rule about an unknown OPD": (
+        _ruled("{rules: [{name: a, when: {opd: [disdik]}, stages: [{who: diskominfo}]}]}"),
+        "site.unknown-opd",
+        "approvals.rules[0].when.opd[0]",
+    ),
+    "a rule about an unknown class": (
+        _ruled("{rules: [{name: a, when: {serviceClass: [gold]}, stages: [{who: diskominfo}]}]}"),
+        "site.unknown-service-class",
+        "approvals.rules[0].when.serviceClass[0]",
+    ),
+    "two rules of one name": (
+        _ruled(
+            "{rules: [{name: a, stages: [{who: diskominfo}]}, "
+            "{name: a, stages: [{who: executive}]}]}"
+        ),
+        "site.equal-rules",
+        "approvals.rules[1].name",
+    ),
+    "an automatic rule without an amount": (
+        _ruled("{automatic: [{name: a, when: {publicIp: false}}]}"),
+        "document.missing",
+        "approvals.automatic[0].perDay",
+    ),
+    "a delegation to nobody": (_delegated(to="budi"), "site.unknown-login", "delegations[0].to"),
+    "a delegation to oneself": (
+        _delegated(to="hendra"),
+        "site.delegation-self",
+        "delegations[0].to",
+    ),
+    "a delegation of what one has not": (
+        _delegated(role="reviewer"),
+        "site.delegation-role",
+        "delegations[0].from",
+    ),
+    "a delegation that ends before it begins": (
+        _delegated(until="2026-11-20 08:00"),
+        "site.delegation-order",
+        "delegations[0]",
+    ),
+    "a delegation until some day": (
+        _delegated(until="2026-11-27"),
+        "site.minute",
+        "delegations[0].until",
+    ),
+    "a delegation without a letter's number": (
+        _delegated(letter="{date: 2026-11-19}"),
+        "document.missing",
+        "delegations[0].letter.number",
+    ),
+    "a delegation for an unknown OPD": (
+        _delegated(opd="disdik"),
+        "site.unknown-opd",
+        "delegations[0].opd",
+    ),
     # -- single values
     "zone": (("site.yaml", "Asia/Jakarta", "Asia/Purwakarta"), "site.zone", "site.zone"),
     "zone that is a path": (("site.yaml", "Asia/Jakarta", "../etc"), "site.zone", "site.zone"),
@@ -359,3 +450,19 @@ def test_a_secret_behind_a_link_or_nowhere_is_refused(directory: Path) -> None:
         with pytest.raises(InvalidInput) as caught:
             site.secret(name)
         assert [fault.code for fault in caught.value.faults] == [code]
+
+
+def test_what_somebody_only_stands_in_for_is_not_delegated_again(directory: Path) -> None:
+    letter = 'letter: {number: "800/77/2026", date: 2026-11-19}'
+    dated = "since: 2026-11-20 08:00, until: 2026-11-27 16:00"
+    text = (directory / "people.yaml").read_text()
+    passed = (
+        f"\ndelegations:\n"
+        f"  - {{from: hendra, to: dewi, as: plh, role: approver, {letter}, {dated}}}\n"
+        f"  - {{from: dewi, to: yanti, as: plt, role: approver, {letter}, {dated}}}\n"
+    )
+    (directory / "people.yaml").write_text(text + passed)
+    (fault,) = faults_of(directory)
+    assert (fault.code, fault.path) == ("site.delegation-passed-on", "delegations[1].from")
+    assert fault.line is not None
+    assert fault.line > text.count("\n")
