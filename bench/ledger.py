@@ -70,7 +70,7 @@ def approve_share(base: Path, share: int, holds: int) -> list[float]:
             ledger.requests.approve(
                 spec.key, spec_hash=spec.spec_hash, offer_digest="offer",
                 offer_json='{"cluster":"dc"}', amounts={"db-1": USAGE, "db-2": USAGE}, chain=chain,
-                warn_at=80, actor=BUDI, hold_until=Instant(START + timedelta(days=14)),
+                warn_at=(80,), actor=BUDI, hold_until=Instant(START + timedelta(days=14)),
             )  # fmt: skip
             taken.append(time.perf_counter() - begun)
     return taken

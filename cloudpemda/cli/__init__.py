@@ -27,7 +27,7 @@ _COMMANDS = {
     "ledger": ("ledger", "ledger", "Sealed copies of the ledger, restoring one, its soundness."),
     "nightly": ("night", "nightly", "Judge every VM's recovery points by age; exit 0 or 7."),
     "plan": ("provision", "plan", "Show what apply would make, where, and why there."),
-    "quota": ("inventory", "quota", "What each OPD may have, holds and uses."),
+    "quota": ("quota", "quota", "What each OPD may have, holds and uses."),
     "request": ("request", "request", "The life of a request: check, submit, approve, deny …"),
     "schema": ("site", "schema", "Print the JSON Schema of requests or site files."),
     "status": ("inventory", "status", "Each VM with node, address, protection; quota used."),

@@ -1,4 +1,4 @@
-"""`cloudpemda status`, `vm …` and `quota …`: what there is."""
+"""`cloudpemda status` and `vm …`: what there is."""
 
 from typing import TYPE_CHECKING
 
@@ -65,21 +65,3 @@ def show(frame: "Frame", key: str) -> None:
     with frame.desk() as desk:
         one, found = instance(desk, key)
     frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, found.code)
-
-
-@click.group()
-def quota() -> None:
-    """What each OPD may have, holds and uses."""
-
-
-@quota.command("show")
-@click.argument("opds", nargs=-1)
-@click.pass_obj
-def show_quota(frame: "Frame", opds: tuple[str, ...]) -> None:
-    """Limits and balances of OPDS (all if none is named); children count for their parents."""
-    from cloudpemda.cli import tables
-    from cloudpemda.usecases.look import quota as use_case
-
-    with frame.desk() as desk:
-        lines = use_case(desk, *opds)
-    frame.finish(lines, lambda out: tables.quota(out, frame, lines))

@@ -87,10 +87,14 @@ def list_(frame: "Frame", opd: str | None, state: str | None) -> None:
 @click.pass_obj
 def show(frame: "Frame", key: str, offline: bool) -> None:
     """One request with what it changes, its history and, while it waits, the offer to decide on."""
+    from cloudpemda.cli import quota as quota_cli
     from cloudpemda.cli.tables import request_page
     from cloudpemda.usecases.look import request_view
+    from cloudpemda.usecases.quota_requests import concerns
 
     with frame.desk() as desk:
+        if concerns(desk, key):
+            quota_cli.show_request(frame, desk, key)
         view = request_view(desk, key, offline=offline)
         zone = desk.site.zone
     frame.finish(view, lambda out: request_page(out, frame, view, zone), view.faults, view.code)
@@ -101,10 +105,14 @@ def show(frame: "Frame", key: str, offline: bool) -> None:
 @click.pass_obj
 def approve(frame: "Frame", key: str) -> None:
     """Decide for the request: checks everything again and takes the hold, at once."""
+    from cloudpemda.cli import quota as quota_cli
     from cloudpemda.cli.tables import approval
     from cloudpemda.usecases.approve import approve as use_case
+    from cloudpemda.usecases.quota_requests import concerns
 
     with frame.desk() as desk:
+        if concerns(desk, key):
+            quota_cli.approve_request(frame, desk, key)
         approved = use_case(desk, key)
         zone = desk.site.zone
     frame.finish(approved, lambda out: approval(out, frame, approved, zone), approved.warnings)
@@ -116,9 +124,13 @@ def approve(frame: "Frame", key: str) -> None:
 @click.pass_obj
 def deny(frame: "Frame", key: str, reason: str) -> None:
     """Decide against the request, with a reason."""
+    from cloudpemda.cli import quota as quota_cli
     from cloudpemda.usecases.decide import deny as use_case
+    from cloudpemda.usecases.quota_requests import concerns
 
     with frame.desk() as desk:
+        if concerns(desk, key):
+            quota_cli.deny_request(frame, desk, key, reason)
         record = use_case(desk, key, reason)
     code = "request.denied" if record.proposal is None else "request.change-denied"
     frame.finish(record, lambda out: out.print(frame.say(code, key=record.key)))
@@ -130,9 +142,13 @@ def deny(frame: "Frame", key: str, reason: str) -> None:
 @click.pass_obj
 def withdraw(frame: "Frame", key: str, reason: str | None) -> None:
     """Take the request back before it is applied; its hold returns."""
+    from cloudpemda.cli import quota as quota_cli
     from cloudpemda.usecases.decide import withdraw as use_case
+    from cloudpemda.usecases.quota_requests import concerns
 
     with frame.desk() as desk:
+        if concerns(desk, key):
+            quota_cli.withdraw_request(frame, desk, key, reason)
         record = use_case(desk, key, reason)
     code = "request.was-withdrawn" if record.proposal is None else "request.change-withdrawn"
     frame.finish(record, lambda out: out.print(frame.say(code, key=record.key)))

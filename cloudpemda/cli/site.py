@@ -65,12 +65,16 @@ def doctor(frame: "Frame") -> None:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["request", "site", "opd", "catalogue", "people"]))
+@click.argument(
+    "kind", type=click.Choice(["request", "quota-request", "site", "opd", "catalogue", "people"])
+)
 @click.pass_obj
 def schema(frame: "Frame", kind: str) -> None:
     """Print the JSON Schema of requests or of one of the site's files, for editors."""
     from cloudpemda.request import json_schema as request_schema
+    from cloudpemda.request import quota_json_schema
     from cloudpemda.site import json_schema as site_schema
 
-    found = request_schema() if kind == "request" else site_schema(kind)
+    of_requests = {"request": request_schema, "quota-request": quota_json_schema}
+    found = of_requests[kind]() if kind in of_requests else site_schema(kind)
     frame.finish(found, lambda out: click.echo(json.dumps(found, indent=2, ensure_ascii=False)))

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudpemda.cli.chain import chain_page
+from cloudpemda.ledger import Submission
 from cloudpemda.ledger.states import ProposalState, RequestState
 from cloudpemda.messages import explain, harmless
 from cloudpemda.plan.ha import Apartness
@@ -17,7 +18,8 @@ from cloudpemda.report.standing import Cover, Guard, InstanceView
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import amount
 from cloudpemda.units import instant, show_duration, show_local, show_size, show_utc
-from cloudpemda.usecases.look import QuotaLine, RequestView
+from cloudpemda.usecases.look import RequestView
+from cloudpemda.usecases.quota import QuotaLine
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -65,6 +67,10 @@ def checked_files(out: Console, frame: "Frame", results: "Sequence[Checked]") ->
         if result.spec is None:
             continue
         spec = result.spec
+        if not isinstance(spec, WorkloadSpec):
+            code = "show.quota-sound" if not result.faults else "show.file-refused"
+            out.print(frame.say(code, file=result.file, key=spec.key))
+            continue
         code = "show.file-sound" if not result.faults else "show.file-refused"
         vms = sum(vm.count for vm in spec.vms)
         out.print(frame.say(code, file=result.file, key=spec.key, vms=vms))
@@ -74,10 +80,11 @@ def submissions(out: Console, frame: "Frame", done: "Sequence[Submitted]") -> No
     for one in done:
         done_ = one.submission
         said = "show.submitted" if done_.changed else "show.unchanged"
-        if done_.proposal is not None and done_.changed:
-            withdrawn = done_.proposal is ProposalState.WITHDRAWN
+        proposal = done_.proposal if isinstance(done_, Submission) else None
+        if proposal is not None and done_.changed:
+            withdrawn = proposal is ProposalState.WITHDRAWN
             said = "show.proposal-dropped" if withdrawn else "show.proposed"
-        state = done_.proposal or done_.state
+        state = proposal or done_.state
         out.print(
             frame.say(
                 said,
@@ -101,7 +108,7 @@ def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]")
             str(sum(vm.count for vm in record.spec.vms)),
             str(record.spec.until),
         )
-    _print_or(out, shown, frame.say("show.no-requests"))
+    print_or(out, shown, frame.say("show.no-requests"))
 
 
 def _state(record: "RequestRecord") -> str:
@@ -113,6 +120,8 @@ def _state(record: "RequestRecord") -> str:
 
 
 def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
+    from cloudpemda.cli.quota_tables import quota_refusals
+
     record = view.record
     out.print(Text(f"{record.key}  {record.number}  ", style="bold"), record.state.value)
     out.print(harmless(record.spec.purpose), soft_wrap=True)
@@ -132,6 +141,7 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     if view.offer is not None:
         out.print()
         offer_page(out, frame, view.offer, view.quota)
+    quota_refusals(out, frame, view.refusals, zone)
     if view.instances:
         out.print()
         shown = table(frame, "VM", "state", "cluster", "VMID", "node", "address")
@@ -180,13 +190,13 @@ def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") 
                 harmless(one.after or "-"),
                 frame.say("show.restart") if one.restart and proposal is not None else "-",
             )
-        _print_or(out, shown, frame.say("show.no-differences"))
+        print_or(out, shown, frame.say("show.no-differences"))
     if proposal is not None:
         if proposal.reason:
             out.print(frame.say("show.reason", reason=proposal.reason))
         _approved(out, frame, proposal.approval, zone, held=True)
     if view.held:
-        held = ", ".join(f"{name} {_amount(name, value)}" for name, value in view.held.items())
+        held = ", ".join(f"{name} {shown_amount(name, value)}" for name, value in view.held.items())
         out.print(frame.say("show.held", what=held))
 
 
@@ -209,6 +219,8 @@ def _asked(frame: "Frame", spec: WorkloadSpec) -> Table:
 
 def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaLine]) -> None:
     """What a reviewer decides on."""
+    from cloudpemda.cli.quota_tables import limit_of
+
     out.print(Text(frame.say("show.offer", cluster=made.cluster), style="bold"))
     trial = table(frame, "VM", "node", "replicas", "why there")
     for vm in made.trial:
@@ -224,9 +236,9 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
         line = by_dimension.get(dimension)
         delta.add_row(
             dimension,
-            _amount(dimension, more),
-            "-" if line is None else _amount(dimension, line.used),
-            "-" if line is None else _limit(line),
+            shown_amount(dimension, more),
+            "-" if line is None else shown_amount(dimension, line.used),
+            "-" if line is None else limit_of(line),
         )
     out.print(delta)
     out.print(Text(f"offer {made.digest[:16]}", style="dim"))
@@ -316,9 +328,11 @@ def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
 
 # -- what there is ---------------------------------------------------------------------------
 def status(out: Console, frame: "Frame", found: "Status | Survey", zone: "ZoneInfo") -> None:
+    from cloudpemda.cli.quota_tables import quota_table
+
     instances(out, frame, found.instances)
     out.print()
-    quota(out, frame, [line for line in found.quota if line.used])
+    quota_table(out, frame, [line for line in found.quota if line.used])
     out.print()
     said = "show.offline" if found.offline else "show.as-of"
     out.print(Text(frame.say(said, at=show_local(found.at, zone)), style="dim"))
@@ -341,7 +355,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             _cover(one.replication),
             _cover(one.backup),
         )
-    _print_or(out, shown, frame.say("show.no-instances"))
+    print_or(out, shown, frame.say("show.no-instances"))
     for one in found:
         if one.differences:
             out.print(
@@ -378,21 +392,6 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
     out.print(shown)
 
 
-def quota(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
-    shown = table(frame, "OPD", "dimension", "committed", "held", "limit", "used")
-    for line in lines:
-        share = "-" if not line.limit else f"{line.used * 100 // line.limit} %"
-        shown.add_row(
-            line.opd,
-            line.dimension,
-            _amount(line.dimension, line.committed),
-            _amount(line.dimension, line.held),
-            _limit(line),
-            Text(share, style="yellow" if line.warn else ""),
-        )
-    _print_or(out, shown, frame.say("show.no-quota"))
-
-
 def audit_entries(
     out: Console, frame: "Frame", entries: "Iterable[Entry]", zone: "ZoneInfo"
 ) -> None:
@@ -407,7 +406,7 @@ def audit_entries(
             entry.subject,
             harmless(", ".join(f"{name}={value}" for name, value in entry.details.items())),
         )
-    _print_or(out, shown, frame.say("show.no-entries"))
+    print_or(out, shown, frame.say("show.no-entries"))
 
 
 # -- the lab ---------------------------------------------------------------------------------
@@ -439,7 +438,7 @@ def lab_faults(out: Console, frame: "Frame", told: Sequence[Mapping[str, Any]]) 
     for one in told:
         fault = {key: value for key, value in one.items() if key not in ("seen", "fired")}
         shown.add_row(_flow(fault)[1:-1], str(one.get("fired", 0)))
-    _print_or(out, shown, frame.say("show.no-faults"))
+    print_or(out, shown, frame.say("show.no-faults"))
 
 
 def _flow(value: object) -> str:
@@ -451,7 +450,8 @@ def _flow(value: object) -> str:
 
 
 # -- small things ----------------------------------------------------------------------------
-def _print_or(out: Console, shown: Table, nothing: str) -> None:
+def print_or(out: Console, shown: Table, nothing: str) -> None:
+    """The table, or a line where it has no rows."""
     out.print(shown if shown.row_count else nothing)
 
 
@@ -465,12 +465,9 @@ def _evidence(cover: Cover) -> Text:
     return _cover(cover) + Text(f"  {cover.source}" if cover.source else "", style="dim")
 
 
-def _amount(dimension: str, value: int) -> str:
+def shown_amount(dimension: str, value: int) -> str:
+    """A quota amount with its unit."""
     return f"{amount(dimension, value)}"
-
-
-def _limit(line: QuotaLine) -> str:
-    return "unlimited" if line.limit is None else _amount(line.dimension, line.limit)
 
 
 def doctor_page(out: Console, frame: "Frame", report: "Report") -> None:

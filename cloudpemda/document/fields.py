@@ -71,14 +71,15 @@ def _matching(pattern: re.Pattern[str], code: str) -> Callable[[str], str]:
     return read
 
 
-def _day(value: object) -> date:
+def day(value: object) -> date:
+    """`2027-12-31` as a date. Raises `document.date` as a model does."""
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            day = date.fromisoformat(value)
+            found = date.fromisoformat(value)
         except ValueError:
-            day = None
-        if day is not None and _FIRST_YEAR <= day.year <= _LAST_YEAR:
-            return day
+            found = None
+        if found is not None and _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            return found
     raise PydanticCustomError("document.date", "", {"value": str(value)})
 
 
@@ -140,7 +141,7 @@ ImageName = Annotated[
 ]
 Day = Annotated[
     date,
-    BeforeValidator(_day),
+    BeforeValidator(day),
     WithJsonSchema({"type": "string", "pattern": f"^{_DATE.pattern}$"}),
 ]
 Email = Annotated[

@@ -8,7 +8,8 @@ What always holds here:
 
 - Check and hold are one transaction that has the write lock before it reads, so no number of
   processes can promise more than a limit, of an OPD or of its parents.
-- Quota is a book of postings that are only added; balances are their sums.
+- Quota is a book of postings that are only added; balances are their sums. Limits are raised by
+  grants for their time; the limits that were seen and the refusals are kept with their numbers.
 - A state changes only along a table (`states`), and an undefined pair is refused.
 - Identity is recorded before anything is written to a cluster, and never given twice.
 - Every deed adds an audit entry in its own transaction; entries are chained and signed, name the
@@ -33,6 +34,7 @@ from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Fin
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
+from cloudpemda.ledger.grants import Grant, Grants, QuotaRecord, QuotaSubmission
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.intake import Intake, Paper, Taken
@@ -45,6 +47,7 @@ from cloudpemda.ledger.soundness import Soundness
 from cloudpemda.ledger.states import (
     InstanceState,
     ProposalState,
+    QuotaState,
     RequestState,
     SagaEvent,
     SagaState,
@@ -65,6 +68,8 @@ __all__ = [
     "Finding",
     "FoundBook",
     "FoundVm",
+    "Grant",
+    "Grants",
     "Header",
     "Identity",
     "InstanceRecord",
@@ -80,6 +85,9 @@ __all__ = [
     "Proposal",
     "ProposalState",
     "QuotaBook",
+    "QuotaRecord",
+    "QuotaState",
+    "QuotaSubmission",
     "RequestRecord",
     "RequestState",
     "Requests",
@@ -105,7 +113,8 @@ class Ledger:
         self.requests = Requests(database, self.audit)
         self.intake = Intake(database)
         self.decisions = DecisionBook(database)
-        self.quota = QuotaBook(database)
+        self.quota = QuotaBook(database, self.audit)
+        self.grants = Grants(database, self.audit)
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 
-from cloudpemda.ledger.states import INSTANCE, PROPOSAL, REQUEST, SAGA
+from cloudpemda.ledger.states import INSTANCE, PROPOSAL, QUOTA, REQUEST, SAGA
 from cloudpemda.saga import TRANSITIONS
 
 _DOCUMENTED: tuple[tuple[str, str, Iterable[tuple[str, str, str]]], ...] = (
@@ -13,6 +13,7 @@ _DOCUMENTED: tuple[tuple[str, str, Iterable[tuple[str, str, str]]], ...] = (
         "pending",
         [(a, e, b) for (a, e), b in PROPOSAL.items()],
     ),
+    ("Requests for quota", "pending", [(a, e, b) for (a, e), b in QUOTA.items()]),
     ("Instances", "planned", [(a, e, b) for (a, e), b in INSTANCE.items()]),
     ("Sagas", "open", [(a, e, b) for (a, e), b in SAGA.items()]),
     ("Steps of a saga", "planned", [(a, e, b) for (a, e), b in TRANSITIONS.items()]),

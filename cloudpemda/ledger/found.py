@@ -142,13 +142,15 @@ def require_free(connection: Connection, keys: Collection[str]) -> None:
         raise Refused("ledger.made-already", vm=row.key, cluster=row.cluster, vmid=row.vmid)
 
 
-def usage(connection: Connection, scope: Collection[str]) -> Usage:
-    """What they use together, of the OPDs of `scope`."""
-    summed: dict[str, int] = {}
-    for text in connection.scalars(select(found.c.usage).where(found.c.opd.in_(sorted(scope)))):
+def usage_by_opd(connection: Connection, opds: Collection[str]) -> Mapping[str, Usage]:
+    """OPD → what they use together, of these OPDs."""
+    summed: dict[str, dict[str, int]] = {}
+    query = select(found.c.opd, found.c.usage).where(found.c.opd.in_(sorted(opds)))
+    for opd, text in connection.execute(query):
+        own = summed.setdefault(opd, {})
         amounts: Mapping[str, int] = json.loads(text)
         for dimension, amount in amounts.items():
-            summed[dimension] = summed.get(dimension, 0) + amount
+            own[dimension] = own.get(dimension, 0) + amount
     return MappingProxyType(summed)
 
 

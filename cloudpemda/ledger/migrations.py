@@ -273,7 +273,59 @@ def _v7(connection: Connection) -> None:
     _run(connection, _V7_GUARDS[connection.dialect.name])
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6, _v7)
+_V8 = (
+    """CREATE TABLE limits (
+        seq INTEGER NOT NULL PRIMARY KEY, at TEXT NOT NULL, opd TEXT NOT NULL,
+        dimension TEXT NOT NULL, amount INTEGER)""",
+    "CREATE INDEX limits_opd ON limits (opd, seq)",
+    """CREATE TABLE quota_requests (
+        number TEXT NOT NULL PRIMARY KEY, opd TEXT NOT NULL, name TEXT NOT NULL,
+        revision INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, updated_at TEXT NOT NULL,
+        UNIQUE (opd, name))""",
+    """CREATE TABLE quota_revisions (
+        number TEXT NOT NULL REFERENCES quota_requests (number), revision INTEGER NOT NULL,
+        spec_hash TEXT NOT NULL, spec TEXT NOT NULL, source TEXT NOT NULL,
+        login TEXT NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (number, revision))""",
+    """CREATE TABLE grants (
+        number TEXT NOT NULL, revision INTEGER NOT NULL, dimension TEXT NOT NULL,
+        opd TEXT NOT NULL, amount INTEGER NOT NULL,
+        starts_at TEXT NOT NULL, ends_at TEXT, ended_at TEXT,
+        letter_number TEXT NOT NULL, letter_date TEXT NOT NULL,
+        login TEXT NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (number, revision, dimension),
+        FOREIGN KEY (number, revision) REFERENCES quota_revisions (number, revision))""",
+    "CREATE INDEX grants_opd ON grants (opd)",
+)
+
+_V8_GUARDS = {
+    "sqlite": (
+        """CREATE TRIGGER limits_no_update BEFORE UPDATE ON limits
+            BEGIN SELECT RAISE(ABORT, 'limits are append-only'); END""",
+        """CREATE TRIGGER limits_no_delete BEFORE DELETE ON limits
+            BEGIN SELECT RAISE(ABORT, 'limits are append-only'); END""",
+        """CREATE TRIGGER limits_no_replace BEFORE INSERT ON limits
+            WHEN EXISTS (SELECT 1 FROM limits WHERE seq = NEW.seq)
+            BEGIN SELECT RAISE(ABORT, 'limits are append-only'); END""",
+        """CREATE TRIGGER grants_no_delete BEFORE DELETE ON grants
+            BEGIN SELECT RAISE(ABORT, 'grants are kept'); END""",
+    ),
+    "postgresql": (
+        """CREATE TRIGGER limits_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON limits
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
+        """CREATE TRIGGER grants_no_delete BEFORE DELETE OR TRUNCATE ON grants
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
+    ),
+}
+
+
+def _v8(connection: Connection) -> None:
+    """Limits as they were seen, and what was granted on top of them."""
+    _run(connection, _V8)
+    _run(connection, _V8_GUARDS[connection.dialect.name])
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8)
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1
 """The version from which on every audit entry is signed."""

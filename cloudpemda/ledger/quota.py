@@ -1,37 +1,72 @@
-"""Promises and use per OPD: postings that are only ever added, and the sums over them.
+"""Promises and use per OPD: postings that are only ever added, the sums over them, and the limits.
 
 Each posting changes, for one instance and one dimension, what is held or what is committed:
 a hold (+held), a commitment (−held, +committed) and a release (−held, −committed). Balances are
 sums, so a balance of any day in the past is a sum over fewer rows.
+
+The limits are the site's; what was seen of them by a deed is kept, so that the past can be told
+with the limits of its day. A refusal leaves an audit entry with the numbers that it rested on.
 """
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.sql.functions import max as sql_max
 
+from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import found
-from cloudpemda.ledger.audit import Deed
-from cloudpemda.ledger.schema import postings
+from cloudpemda.ledger.audit import Actor, Audit, Deed, Entry
+from cloudpemda.ledger.grants import granted
+from cloudpemda.ledger.schema import limits, postings
 from cloudpemda.ledger.store import Store
-from cloudpemda.rules.quota import Balance, Usage
+from cloudpemda.rules.quota import Balance, Limits, Link, Standing, Usage, amount, raised
+from cloudpemda.units import Instant
 
 _HELD = func.sum(postings.c.held)
 _COMMITTED = func.sum(postings.c.committed)
 
 
+EXCEEDED = "quota.exceeded"
+"""The code of a refusal by quota; its further faults have the numbers."""
+
+REFUSED = "quota.refuse"
+"""The audit action of a refusal by quota."""
+
+
 class QuotaBook:
-    """Reads balances. Postings are made by approvals and by the life of instances."""
+    """Reads balances and limits. Postings are made by approvals and by the life of instances."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, audit: Audit) -> None:
         self._store = store
+        self._audit = audit
 
-    def balances(self, scope: Collection[str]) -> Mapping[str, Balance]:
-        """Dimension → balance over the OPDs of `scope` (an OPD alone, or with all below it)."""
+    def balances(self, scope: Collection[str], at: Instant | None = None) -> Mapping[str, Balance]:
+        """Dimension → balance over the OPDs of `scope` (an OPD alone, or with all below it); with
+        `at`, as it was at that moment."""
         with self._store.read() as connection:
-            return balances(connection, scope)
+            return balances(connection, scope, at)
+
+    def standings(self, chain: Sequence[Link]) -> tuple[Standing, ...]:
+        """The chain with the grants that are in force now, and what is charged now."""
+        now = self._store.clock.now()
+        with self._store.read() as connection:
+            return standings(connection, chain, now)
+
+    def standings_at(self, chain: Sequence[Link], at: Instant) -> tuple[Standing, ...]:
+        """The chain as it was: its limits are those that were known then, raised by what was in
+        force. A dimension of which no limit was seen by then is absent."""
+        with self._store.read() as connection:
+            known = _limits(connection, [link.opd for link in chain], at)
+            past = [Link(one.opd, known.get(one.opd, {}), one.scope) for one in chain]
+            return tuple(
+                replace(one, limits={name: one.limits[name] for name in known.get(one.opd, {})})
+                for one in standings(connection, past, at, at)
+            )
 
     def of_instance(self, instance: str) -> Mapping[str, Balance]:
         """Dimension → what one instance (`dinkes/simrs/db-1`) is charged now."""
@@ -50,22 +85,195 @@ class QuotaBook:
         with self._store.read() as connection:
             return MappingProxyType({row.dimension: row.held for row in connection.execute(query)})
 
+    def by_instance(self, opds: Collection[str]) -> Mapping[str, Mapping[str, Balance]]:
+        """Instance → dimension → what it is charged now, of all that these OPDs have."""
+        query = (
+            select(postings.c.instance, postings.c.dimension, _COMMITTED, _HELD)
+            .where(postings.c.opd.in_(sorted(opds)))
+            .group_by(postings.c.instance, postings.c.dimension)
+        )
+        charged: dict[str, dict[str, Balance]] = {}
+        with self._store.read() as connection:
+            for instance, dimension, committed, held in connection.execute(query):
+                if committed or held:
+                    charged.setdefault(instance, {})[dimension] = Balance(committed, held)
+        return MappingProxyType(charged)
 
-def balances(connection: Connection, scope: Collection[str]) -> Mapping[str, Balance]:
-    """What the postings sum up to, and what own VMs use that the ledger does not know."""
-    query = (
-        select(postings.c.dimension, _COMMITTED, _HELD)
-        .where(postings.c.opd.in_(sorted(scope)))
-        .group_by(postings.c.dimension)
+    def note_limits(self, seen: Mapping[str, Limits], actor: Actor) -> None:
+        """Keep the limits of a site's files where they are others than those seen last."""
+        with self._store.read() as connection:
+            if not _news(connection, seen):
+                return
+        with self._audit.deed(actor) as deed:
+            note_limits(deed, seen)
+            if not deed.recorded:  # nothing changed: they were never seen before
+                deed.record("quota.limits", None, "site", opds=", ".join(sorted(seen)))
+
+    def refuse(self, opd: str, subject: str, faults: Sequence[Fault], actor: Actor) -> None:
+        """Keep a refusal with its numbers; the same one again, with the same numbers, is not told
+        twice. `subject` is a request's number, or its key before it has one."""
+        last = self._audit.log(subject=subject, action=REFUSED, limit=1)
+        if last and refusal_of(last[0]) == tuple(_plain(fault) for fault in faults):
+            return
+        with self._audit.deed(actor) as deed:
+            _note_refusal(deed, opd, subject, faults)
+
+
+def balances(
+    connection: Connection, scope: Collection[str], at: Instant | None = None
+) -> Mapping[str, Balance]:
+    return _summed(_balances_by_opd(connection, scope, at).values())
+
+
+def standings(
+    connection: Connection, chain: Sequence[Link], moment: Instant, at: Instant | None = None
+) -> tuple[Standing, ...]:
+    """Each OPD of the chain: its limits raised by the grants in force at `moment`, and what its
+    scope is charged (with `at`, as it was then). Whoever decides calls it in the transaction in
+    which it then holds."""
+    more = granted(connection, [link.opd for link in chain], moment)
+    own = _balances_by_opd(connection, frozenset().union(*(link.scope for link in chain)), at)
+    return tuple(
+        Standing(
+            link.opd,
+            raised(link.limits, more.get(link.opd, {})),
+            _summed(own.get(opd, {}) for opd in link.scope),
+        )
+        for link in chain
     )
-    charged = {
-        dimension: Balance(committed, held)
-        for dimension, committed, held in connection.execute(query)
-    }
-    for dimension, amount in found.usage(connection, scope).items():
-        balance = charged.get(dimension, Balance())
-        charged[dimension] = Balance(balance.committed + amount, balance.held)
-    return MappingProxyType(charged)
+
+
+def _balances_by_opd(
+    connection: Connection, opds: Collection[str], at: Instant | None
+) -> Mapping[str, Mapping[str, Balance]]:
+    """What the postings sum up to, and (now) what own VMs use that the ledger does not know."""
+    query = (
+        select(postings.c.opd, postings.c.dimension, _COMMITTED, _HELD)
+        .where(postings.c.opd.in_(sorted(opds)))
+        .group_by(postings.c.opd, postings.c.dimension)
+    )
+    if at is not None:
+        query = query.where(postings.c.at <= at)
+    own: dict[str, dict[str, Balance]] = {}
+    for opd, dimension, committed, held in connection.execute(query):
+        own.setdefault(opd, {})[dimension] = Balance(committed, held)
+    if at is None:
+        for opd, usage in found.usage_by_opd(connection, opds).items():
+            unknown = {dimension: Balance(committed=value) for dimension, value in usage.items()}
+            own[opd] = dict(_summed([own.get(opd, {}), unknown]))
+    return own
+
+
+def _summed(parts: Iterable[Mapping[str, Balance]]) -> Mapping[str, Balance]:
+    summed: dict[str, Balance] = {}
+    for part in parts:
+        for dimension, one in part.items():
+            before = summed.get(dimension, Balance())
+            summed[dimension] = Balance(before.committed + one.committed, before.held + one.held)
+    return MappingProxyType(summed)
+
+
+def note_limits(deed: Deed, seen: Mapping[str, Limits]) -> None:
+    """Keep the limits that are others than those seen last. A change has an audit entry of its own;
+    the first sight of an OPD's limits changes nothing, and is bound to the deed's next entry."""
+    news = _news(deed.connection, seen)
+    if not news:
+        return
+    before = _limits(deed.connection, news)
+    last = deed.connection.scalar(select(coalesce(sql_max(limits.c.seq), 0))) or 0
+    rows = (
+        {"at": deed.now, "opd": opd, "dimension": dimension, "amount": limit}
+        for opd, changed in sorted(news.items())
+        for dimension, limit in sorted(changed.items())
+    )
+    deed.insert(limits, *({"seq": seq, **row} for seq, row in enumerate(rows, start=last + 1)))
+    for opd, changed in sorted(news.items()):
+        if opd in before:
+            known = before[opd]
+            said = {
+                dimension: f"{_shown(known.get(dimension, 0))} → {_shown(limit)}"
+                for dimension, limit in changed.items()
+            }
+            deed.record("quota.limits", opd, opd, **said)
+
+
+@contextmanager
+def refusals_kept(audit: Audit, actor: Actor) -> Iterator[None]:
+    """Around a deed that quota may refuse: the deed then never was, and its refusal is told."""
+    try:
+        yield
+    except Refused as error:
+        if error.code == EXCEEDED:
+            values, (_, *faults) = error.values, error.faults
+            with audit.deed(actor) as deed:
+                _note_refusal(deed, str(values["opd"]), str(values["subject"]), faults)
+        raise
+
+
+def _note_refusal(deed: Deed, opd: str, subject: str, faults: Sequence[Fault]) -> None:
+    """Tell in the audit log what quota refused, with the numbers of this moment."""
+    told = json.dumps([_plain(fault) for fault in faults], sort_keys=True)
+    deed.record(REFUSED, opd, subject, faults=told)
+
+
+def refusal_of(entry: Entry) -> tuple[Mapping[str, object], ...]:
+    """What `_note_refusal` wrote: code and values of each fault."""
+    return tuple(json.loads(str(entry.details["faults"])))
+
+
+def refusal_faults(entry: Entry) -> tuple[Fault, ...]:
+    """The faults of a refusal as they were told then."""
+    faults = []
+    for one in refusal_of(entry):
+        values = {name: value for name, value in one.items() if name != "code"}
+        dimension = str(values["dimension"])
+        for name in ("needed", "left", "used", "limit", "short"):
+            values[name] = amount(dimension, int(str(values[name])))
+        faults.append(Fault(str(one["code"]), MappingProxyType(values), path=dimension))
+    return tuple(faults)
+
+
+def _plain(fault: Fault) -> Mapping[str, object]:
+    return {"code": fault.code, **fault.values}
+
+
+def _shown(limit: int | None) -> str:
+    return "unlimited" if limit is None else str(limit)
+
+
+def _limits(
+    connection: Connection, opds: Collection[str], at: Instant | None = None
+) -> dict[str, dict[str, int | None]]:
+    """OPD → dimension → the limit seen last, at `at` or by now; what was never seen is absent."""
+    query = (
+        select(limits.c.opd, limits.c.dimension, limits.c.amount)
+        .where(limits.c.opd.in_(sorted(opds)))
+        .order_by(limits.c.seq)
+    )
+    if at is not None:
+        query = query.where(limits.c.at <= at)
+    seen: dict[str, dict[str, int | None]] = {}
+    for opd, dimension, limit in connection.execute(query):
+        seen.setdefault(opd, {})[dimension] = limit
+    return seen
+
+
+def _news(connection: Connection, seen: Mapping[str, Limits]) -> dict[str, dict[str, int | None]]:
+    """OPD → dimension → limit, where it is another than the one seen last. What a file says no
+    more is none."""
+    before = _limits(connection, seen)
+    news: dict[str, dict[str, int | None]] = {}
+    for opd, said in seen.items():
+        known = before.get(opd, {})
+        now = {**dict.fromkeys(known, 0), **said}
+        changed = {
+            dimension: limit
+            for dimension, limit in now.items()
+            if dimension not in known or known[dimension] != limit
+        }
+        if changed:
+            news[opd] = changed
+    return news
 
 
 def charges(connection: Connection, instance: str) -> Mapping[str, Balance]:

@@ -16,6 +16,7 @@ from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import decisions, found, intake, numbers, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.decisions import ALONE, Ballot
+from cloudpemda.ledger.grants import refuse_taken_name
 from cloudpemda.ledger.matters import (
     Matter,
     itself,
@@ -33,7 +34,7 @@ from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent,
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
-from cloudpemda.rules.quota import Link, Standing, Usage, growth, judge, total
+from cloudpemda.rules.quota import Link, Thresholds, Usage, growth, judge, total
 from cloudpemda.units import Instant
 
 _ASKED_ANEW = frozenset(
@@ -168,6 +169,7 @@ class Requests:
         return Submission(about.number, revision, True, about.state, reached)
 
     def _first(self, deed: Deed, spec: WorkloadSpec, source_text: str) -> Submission:
+        refuse_taken_name(deed.connection, spec.opd, spec.name)
         number = numbers.next_number(deed.connection, deed.now.year)
         deed.connection.execute(
             insert(requests).values(
@@ -193,7 +195,7 @@ class Requests:
         offer_json: str,
         amounts: Mapping[str, Usage],
         chain: Sequence[Link],
-        warn_at: int,
+        warn_at: Thresholds,
         actor: Actor,
         hold_until: Instant,
         ballot: Ballot = ALONE,
@@ -208,7 +210,7 @@ class Requests:
         `decisions.take` refuses, or `quota.exceeded` with a fault per dimension and OPD.
         """
         self.expire_holds(self._store.clock.now())
-        with self._audit.deed(actor) as deed:
+        with quota.refusals_kept(self._audit, actor), self._audit.deed(actor) as deed:
             about = matter(deed.connection, _row(deed.connection, key))
             if decisions.concur(deed, about, offer_digest, ballot):
                 return ()
@@ -219,18 +221,13 @@ class Requests:
                 instance: growth(_charged(deed.connection, instance), usage)
                 for instance, usage in wanted.items()
             }
-            verdict = judge(
-                [
-                    Standing(link.opd, link.limits, quota.balances(deed.connection, link.scope))
-                    for link in chain
-                ],
-                total(more.values()),
-                warn_at,
-            )
+            standings = quota.standings(deed.connection, chain, deed.now)
+            verdict = judge(standings, total(more.values()), warn_at)
             if not verdict.allowed:
                 raise Refused(
                     "quota.exceeded", *verdict.faults, subject=about.number, opd=about.opd
                 )
+            quota.note_limits(deed, {link.opd: link.limits for link in chain})
             wants = total(more.values())
             if not decisions.take(deed, about, offer_digest, ballot, wants):
                 return verdict.warnings

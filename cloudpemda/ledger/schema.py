@@ -142,6 +142,61 @@ postings = Table(
     Column("committed", Integer, nullable=False),
 )
 
+limits = Table(
+    "limits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),  # when it was first seen
+    Column("opd", Text, nullable=False),
+    Column("dimension", Text, nullable=False),
+    Column("amount", Integer),  # none: unlimited
+)
+
+quota_requests = Table(
+    "quota_requests",
+    metadata,
+    Column("number", Text, primary_key=True),  # Q-2026-0001
+    Column("opd", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("revision", Integer, nullable=False),  # the current one
+    Column("state", Text, nullable=False),
+    Column("reason", Text),  # of the denial, the withdrawal or the ending
+    Column("updated_at", Moment, nullable=False),
+)
+
+quota_revisions = Table(
+    "quota_revisions",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("spec_hash", Text, nullable=False),
+    Column("spec", Text, nullable=False),  # canonical JSON
+    Column("source", Text, nullable=False),  # as it was handed in
+    Column("login", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("number", Text, primary_key=True),  # of the quota request that it was decided on
+    Column("revision", Integer, primary_key=True),
+    Column("dimension", Text, primary_key=True),
+    Column("opd", Text, nullable=False),
+    Column("amount", Integer, nullable=False),  # on top of the limit
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment),  # excluded; none: permanent
+    Column("ended_at", Moment),  # taken back before its time
+    Column("letter_number", Text, nullable=False),
+    Column("letter_date", Text, nullable=False),
+    Column("login", Text, nullable=False),  # who decided
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 instances = Table(
     "instances",
     metadata,

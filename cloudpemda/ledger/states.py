@@ -53,6 +53,24 @@ class ProposalEvent(StrEnum):
     EXPIRE = "expire"
 
 
+class QuotaState(StrEnum):
+    """Of a request for quota. A grant that ends by its date changes no state."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"  # its grants were taken back, or ran out before it was handed in anew
+
+
+class QuotaEvent(StrEnum):
+    REVISE = "revise"
+    GRANT = "grant"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+    END = "end"
+
+
 class InstanceState(StrEnum):
     PLANNED = "planned"  # has its identity; nothing is there yet
     CREATING = "creating"
@@ -132,6 +150,19 @@ PROPOSAL: Mapping[tuple[ProposalState, ProposalEvent], ProposalState] = MappingP
         (ProposalState.DENIED, ProposalEvent.REVISE): ProposalState.PENDING,
         (ProposalState.WITHDRAWN, ProposalEvent.REVISE): ProposalState.PENDING,
         (ProposalState.EXPIRED, ProposalEvent.REVISE): ProposalState.PENDING,
+    }
+)
+
+QUOTA: Mapping[tuple[QuotaState, QuotaEvent], QuotaState] = MappingProxyType(
+    {
+        (QuotaState.PENDING, QuotaEvent.REVISE): QuotaState.PENDING,
+        (QuotaState.PENDING, QuotaEvent.GRANT): QuotaState.GRANTED,
+        (QuotaState.PENDING, QuotaEvent.DENY): QuotaState.DENIED,
+        (QuotaState.PENDING, QuotaEvent.WITHDRAW): QuotaState.WITHDRAWN,
+        (QuotaState.GRANTED, QuotaEvent.END): QuotaState.ENDED,
+        (QuotaState.DENIED, QuotaEvent.REVISE): QuotaState.PENDING,
+        (QuotaState.WITHDRAWN, QuotaEvent.REVISE): QuotaState.PENDING,
+        (QuotaState.ENDED, QuotaEvent.REVISE): QuotaState.PENDING,
     }
 )
 

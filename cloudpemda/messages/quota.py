@@ -3,12 +3,12 @@
 from cloudpemda.messages import Text
 
 _NEXT_EN = (
-    "Ask for at most {left}, release what {opd} no longer needs, or ask Diskominfo by letter "
-    "to raise the limit by {short}."
+    "Ask for at most {left}, release what {opd} no longer needs, or hand in a QuotaRequest for "
+    "{short} more, with its letter."
 )
 _NEXT_ID = (
-    "Minta paling banyak {left}, lepaskan yang tidak lagi dipakai {opd}, atau ajukan surat ke "
-    "Diskominfo untuk menaikkan batas sebesar {short}."
+    "Minta paling banyak {left}, lepaskan yang tidak lagi dipakai {opd}, atau ajukan QuotaRequest "
+    "sebesar {short} beserta suratnya."
 )
 
 
@@ -42,5 +42,56 @@ TEXTS: dict[str, Text] = {
         id="{dimension} milik {opd} akan mencapai {percent} % dari batas: {used} dari {limit}",
         next_en="Plan for more, or release what is no longer needed.",
         next_id="Rencanakan penambahan, atau lepaskan yang tidak lagi diperlukan.",
+    ),
+    "quota.moment": Text(
+        en="{text} is no day and no moment",
+        id="{text} bukan tanggal atau waktu",
+        next_en='Write a day, 2026-12-31, or a moment, "2026-12-31 14:00".',
+        next_id='Tulis tanggal, 2026-12-31, atau waktu, "2026-12-31 14:00".',
+    ),
+    "quota.future": Text(
+        en="{text} is still to come; it is {now}",
+        id="{text} belum terjadi; sekarang {now}",
+        next_en="Name a moment of the past; `cloudpemda quota grants` shows what is to come.",
+        next_id="Sebut waktu yang sudah lewat; `cloudpemda quota grants` menampilkan yang akan "
+        "datang.",
+    ),
+    "quota-request.nothing": Text(
+        en="nothing is asked for",
+        id="tidak ada yang diminta",
+        next_en="Write what shall be added, e.g. {{vcpu: 8, memory: 16 GiB}}.",
+        next_id="Tulis yang hendak ditambah, misalnya {{vcpu: 8, memory: 16 GiB}}.",
+    ),
+    "quota-request.backwards": Text(
+        en="the last day ({until}) lies before the first ({start})",
+        id="hari terakhir ({until}) mendahului hari pertama ({start})",
+        next_en="Write a last day after the first, or permanent.",
+        next_id="Tulis hari terakhir setelah hari pertama, atau permanent.",
+    ),
+    "quota-request.unlimited": Text(
+        en="{dimension} of {opd} is unlimited already",
+        id="{dimension} milik {opd} sudah tidak dibatasi",
+        next_en="Leave it out.",
+        next_id="Hapus dari permohonan.",
+    ),
+    "quota-request.decider": Text(
+        en="{login} may not decide on more quota for {opd}",
+        id="{login} tidak berwenang memutuskan tambahan kuota untuk {opd}",
+        next_en="An approver of Diskominfo's decides: a role approver without an OPD.",
+        next_id="Yang memutuskan: pemegang peran approver Diskominfo (tanpa OPD).",
+    ),
+    "quota-request.granted": Text(
+        en="{key} ({number}) is granted and in force; it cannot be changed",
+        id="{key} ({number}) sudah disetujui dan berlaku; tidak dapat diubah",
+        next_en="Hand in a further request under another name, or have this one ended first: "
+        "`cloudpemda request withdraw {number} --reason …`.",
+        next_id="Ajukan permohonan lain dengan nama lain, atau akhiri dulu yang ini: "
+        "`cloudpemda request withdraw {number} --reason …`.",
+    ),
+    "quota-request.name-taken": Text(
+        en="the name of {key} belongs to {number}, which is a request of the other kind",
+        id="nama {key} sudah dipakai {number}, permohonan jenis lain",
+        next_en="Choose another name.",
+        next_id="Pilih nama lain.",
     ),
 }

@@ -159,6 +159,35 @@ TEXTS = {
     "show.no-instances": Text(en="no VMs", id="tidak ada VM"),
     "show.differs": Text(en="{vm} differs: {what}", id="{vm} berbeda: {what}"),
     "show.no-quota": Text(en="no quota lines", id="tidak ada baris kuota"),
+    "show.overage": Text(
+        en="{opd} stands {more} above its limit of {dimension}: nothing is taken away, and it may "
+        "not grow there",
+        id="{opd} melebihi batas {dimension} sebesar {more}: tidak ada yang diambil, tetapi tidak "
+        "boleh bertambah",
+    ),
+    "show.limit-unknown": Text(
+        en="?: no deed had seen this limit by then",
+        id="?: batas ini belum tercatat pada saat itu",
+    ),
+    "show.quota-sound": Text(
+        en="{file}: {key} is in order, a request for quota",
+        id="{file}: {key} sudah benar, permohonan kuota",
+    ),
+    "show.quota-period": Text(en="from {start} until {until}", id="mulai {start} sampai {until}"),
+    "show.quota-withdrawn": Text(
+        en="{key} is withdrawn; nothing was granted",
+        id="{key} ditarik kembali; tidak ada yang diberikan",
+    ),
+    "show.quota-ended": Text(
+        en="{key} is ended: its grants are in force no more; what is in use stays",
+        id="{key} diakhiri: tambahan kuotanya tidak berlaku lagi; yang terpakai tetap berjalan",
+    ),
+    "show.no-grants": Text(en="nothing was granted", id="belum ada tambahan kuota"),
+    "show.permanent": Text(en="permanent", id="tetap"),
+    "show.refused-by-quota": Text(
+        en="refused by quota at {at}, asked by {name}; the numbers of that moment:",
+        id="ditolak karena kuota pada {at}, diminta {name}; angka pada saat itu:",
+    ),
     "show.no-entries": Text(en="no entries", id="tidak ada catatan"),
     "show.lab-clock": Text(
         en="lab time {now} (rate {rate})", id="waktu lab {now} (kecepatan {rate})"

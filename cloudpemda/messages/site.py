@@ -75,6 +75,12 @@ TEXTS = {
         next_en='Write a list of addresses like "https://pve1.example.go.id:8006", or lab.',
         next_id='Tulis daftar alamat seperti "https://pve1.example.go.id:8006", atau lab.',
     ),
+    "site.thresholds": Text(
+        en="{value} is no threshold",
+        id="{value} bukan ambang",
+        next_en="Write a percentage from 1 to 100, or several in rising order: [80, 95].",
+        next_id="Tulis persentase 1 sampai 100, atau beberapa dari kecil ke besar: [80, 95].",
+    ),
     "site.storage-id": Text(
         en="{value} is no storage id of PVE",
         id="{value} bukan ID penyimpanan PVE",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from cloudpemda.document import DocumentPath, Source, shown
 from cloudpemda.errors import Fault
 
-NOT_YET_KINDS = frozenset({"QuotaRequest"})
 NOT_YET_KEYS = ("keepTogether", "startAfter", "roles", "expose", "checks")
 
 LONGEST_PVE_NAME = 63
@@ -33,11 +32,6 @@ class Complaints:
 def complain(source: Source, flavors: Collection[str]) -> Complaints:
     """Every fault of the document's meaning; `flavors` are those that the catalogue knows."""
     found = Complaints(source)
-    kind = source.get("kind")
-    if isinstance(kind, str) and kind in NOT_YET_KINDS:
-        found.add("request.not-yet", ("kind",), key=f"kind: {kind}")
-        found.silent_at.add(())
-        return found
     _equal_names(found, ("spec", "vms"))
     for index, vm in _mappings(source, ("spec", "vms")):
         here: DocumentPath = ("spec", "vms", index)

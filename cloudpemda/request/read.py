@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from cloudpemda.document import Source, examine, load, load_bytes
+from cloudpemda.document import Source, examine, load, load_bytes, shown
 from cloudpemda.document.source import first_of
 from cloudpemda.errors import InvalidInput
 from cloudpemda.request.meaning import complain
+from cloudpemda.request.quota_request import KIND, QuotaRequest, QuotaSpec, meaning_of
 from cloudpemda.request.schema import DiskModel, VmModel, VmRequest
 from cloudpemda.request.spec import (
     DiskSpec,
@@ -18,6 +19,8 @@ from cloudpemda.request.spec import (
     WorkloadSpec,
 )
 from cloudpemda.units import Cores, MiB
+
+VM_KIND = "VMRequest"
 
 
 class FlavorLike(Protocol):
@@ -41,8 +44,24 @@ def read_bytes(data: bytes, name: str, flavors: Mapping[str, FlavorLike]) -> Wor
     return _spec(load_bytes(data, name), flavors)
 
 
+def read_any(data: bytes, name: str, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec | QuotaSpec:
+    """Read a request of whichever kind it says it is. Raises InvalidInput with all faults."""
+    source = load_bytes(data, name)
+    if source.get("kind") != KIND:
+        return _spec(source, flavors)
+    examined = examine(source, QuotaRequest, ())
+    if examined.model is None:
+        raise InvalidInput(first_of(examined.faults))
+    return meaning_of(examined.model)
+
+
 def _spec(source: Source, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
     complaints = complain(source, flavors)
+    kind = source.get("kind")
+    if isinstance(kind, str) and kind != VM_KIND:
+        choices = f"{VM_KIND}, {KIND}"
+        complaints.add("document.choice", ("kind",), value=shown(kind), choices=choices)
+        complaints.silent_at.add(("kind",))
     examined = examine(source, VmRequest, complaints.silent_at)
     if examined.model is None or complaints.faults:
         raise InvalidInput(first_of([*examined.faults, *complaints.faults]))

@@ -1,7 +1,8 @@
 """The one formula from a VM to quota, and the one judgement over an OPD and its parents.
 
 Dimensions are `instances`, `vcpu`, `memory` (MiB), `disk.<storage class>` (MiB), `backup` (MiB)
-and `public_ip`. Amounts are whole numbers; an absent dimension is 0.
+and `public_ip`. Amounts are whole numbers; an absent dimension is 0. What an OPD may have at a
+moment is the limit of the site's files raised by the grants that are in force then.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,9 @@ Usage = Mapping[str, int]
 
 Limits = Mapping[str, int | None]
 """Dimension → limit; None is unlimited, 0 is none, and absent is none."""
+
+Thresholds = Sequence[int]
+"""Percentages of a limit from which it is said that it comes near."""
 
 INSTANCES = "instances"
 VCPU = "vcpu"
@@ -86,6 +90,28 @@ def growth(before: Usage, after: Usage) -> Usage:
     return MappingProxyType({name: value for name, value in more.items() if value > 0})
 
 
+def raised(limits: Limits, granted: Usage) -> Limits:
+    """The limits with what is granted on top of them; what is unlimited stays so."""
+    found = dict(limits)
+    for dimension, more in granted.items():
+        limit = found.get(dimension, 0)
+        found[dimension] = None if limit is None else limit + more
+    return MappingProxyType(found)
+
+
+def reached(charged: int, limit: int | None, warn_at: Thresholds) -> int | None:
+    """The highest threshold (percent) that `charged` has come to; None for none of them."""
+    if limit is None or charged <= 0:
+        return None
+    return max((at for at in warn_at if charged * 100 >= limit * at), default=None)
+
+
+def overage(charged: int, limit: int | None) -> int:
+    """By how much `charged` stands above the limit: never by admitted growth, but after a limit
+    was cut or a grant has ended."""
+    return 0 if limit is None else max(0, charged - limit)
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """What is promised (held) and what is there (committed), in one dimension."""
@@ -103,7 +129,7 @@ class Link:
     """One OPD of a chain: its limits, and the OPDs whose use counts against them."""
 
     opd: str
-    limits: Limits
+    limits: Limits  # of the site's files, without grants
     scope: frozenset[str]  # itself and everything below it
 
 
@@ -112,7 +138,7 @@ class Standing:
     """One OPD of a chain with its limits and what its scope uses now."""
 
     opd: str
-    limits: Limits
+    limits: Limits  # with the grants that are in force
     balances: Mapping[str, Balance]
 
 
@@ -141,11 +167,11 @@ def scope_of(opd: str, opds: Mapping[str, OpdFile]) -> frozenset[str]:
         found |= below
 
 
-def judge(chain: Sequence[Standing], wanted: Usage, warn_at: int) -> Verdict:
+def judge(chain: Sequence[Standing], wanted: Usage, warn_at: Thresholds) -> Verdict:
     """May `wanted` be added for the first OPD of the chain, seen by it and by each parent?
 
-    `wanted` is growth: zero and negative amounts are not judged. `warn_at` is a percentage of the
-    limit; a growth that ends at or above it is allowed with a warning.
+    `wanted` is growth: zero and negative amounts are not judged. A growth that ends at or above
+    one of `warn_at` is allowed with a warning that names the highest.
     """
     growing = {name: value for name, value in sorted(wanted.items()) if value > 0}
     faults: list[Fault] = []
@@ -158,8 +184,8 @@ def judge(chain: Sequence[Standing], wanted: Usage, warn_at: int) -> Verdict:
             used = standing.balances.get(dimension, Balance()).charged
             if used + needed > limit:
                 faults.append(_exceeded(standing.opd, dimension, needed, used, limit))
-            elif (used + needed) * 100 >= limit * warn_at:
-                warnings.append(_near(standing.opd, dimension, used + needed, limit))
+            elif (threshold := reached(used + needed, limit, warn_at)) is not None:
+                warnings.append(_near(standing.opd, dimension, used + needed, limit, threshold))
     return Verdict(tuple(faults), tuple(warnings))
 
 
@@ -190,7 +216,7 @@ def _exceeded(opd: str, dimension: str, needed: int, used: int, limit: int) -> F
     )
 
 
-def _near(opd: str, dimension: str, used: int, limit: int) -> Fault:
+def _near(opd: str, dimension: str, used: int, limit: int, threshold: int) -> Fault:
     return Fault(
         "quota.near",
         MappingProxyType(
@@ -200,6 +226,7 @@ def _near(opd: str, dimension: str, used: int, limit: int) -> Fault:
                 "used": amount(dimension, used),
                 "limit": amount(dimension, limit),
                 "percent": used * 100 // limit,
+                "threshold": threshold,
             }
         ),
         path=dimension,

@@ -71,6 +71,17 @@ def _endpoints(value: object) -> object:
     return value
 
 
+def _thresholds(value: object) -> object:
+    """One percentage, or several in rising order."""
+    several = value if isinstance(value, tuple) else (value,)
+    sound = all(isinstance(one, int) and not isinstance(one, bool) for one in several)
+    if not sound or not several or list(several) != sorted(set(several)):
+        raise PydanticCustomError("site.thresholds", "", {"value": str(value)})
+    if not 1 <= several[0] <= several[-1] <= 100:
+        raise PydanticCustomError("site.thresholds", "", {"value": str(value)})
+    return several
+
+
 def _is_endpoint(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -122,6 +133,23 @@ Endpoints = Annotated[
             "anyOf": [
                 {"const": "lab"},
                 {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+Thresholds = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_thresholds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 100},
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 1, "maximum": 100},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
             ]
         }
     ),

@@ -38,6 +38,7 @@ from cloudpemda.site.fields import (
     Login,
     PoolId,
     StorageId,
+    Thresholds,
     TimeOfDay,
     TokenId,
     VmidRange,
@@ -147,7 +148,7 @@ class Defaults(Strict):
 
     quota: "Quota"
     hold: Duration = 14 * 86400  # type: ignore[assignment]  # an approval's hold expires after it
-    warn_at: Annotated[int, Field(ge=1, le=100)] = 80  # percent of a limit
+    warn_at: Thresholds = (80, 95)  # percent of a limit, one or several
 
 
 class LedgerBackup(Strict):

@@ -9,8 +9,7 @@ from cloudpemda.errors import Refused, UsageError
 from cloudpemda.ledger import Entry, Finding
 from cloudpemda.site.models import Role
 from cloudpemda.units import Instant
-from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.look import require_opd
+from cloudpemda.usecases.desk import Desk, require_opd
 
 READERS: tuple[Role, ...] = ("auditor", "reviewer", "approver", "operator")
 

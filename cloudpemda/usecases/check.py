@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
-from cloudpemda.request import WorkloadSpec, placed, read_bytes
+from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
+from cloudpemda.rules.granting import may_ask_quota
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.site import Site
 from cloudpemda.units import Instant
@@ -16,7 +17,7 @@ class Checked:
     """What is to be said about one file."""
 
     file: str
-    spec: WorkloadSpec | None
+    spec: WorkloadSpec | QuotaSpec | None
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     code: ExitCode
@@ -29,10 +30,13 @@ def check_file(site: Site, file: Path, now: Instant) -> Checked:
     """
     try:
         data = read_regular(file)
-        spec = read_bytes(data, str(file), site.catalogue.flavors)
+        spec = read_any(data, str(file), site.catalogue.flavors)
     except CloudpemdaError as error:
         return Checked(str(file), None, error.faults, (), error.exit_code)
-    verdict = may_ask(spec, site, now=now, others=0)
+    if isinstance(spec, QuotaSpec):
+        verdict = may_ask_quota(spec, site, now=now)
+    else:
+        verdict = may_ask(spec, site, now=now, others=0)
     code = ExitCode.DONE if verdict.allowed else ExitCode.REFUSED
     faults = placed(verdict.faults, data, str(file))
     return Checked(str(file), spec, faults, verdict.warnings, code)

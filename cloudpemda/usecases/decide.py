@@ -19,7 +19,7 @@ def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
     expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
     actor, ballot = objection(desk, record)
-    _require_reason(record, reason)
+    require_reason(record.number, reason)
     desk.ledger.requests.deny(
         record.key, spec_hash=record.spec_hash, reason=reason, actor=actor, ballot=ballot
     )
@@ -34,18 +34,18 @@ def withdraw(desk: Desk, key: str, reason: str | None) -> RequestRecord:
     record = desk.ledger.requests.get(key)
     actor = desk.act("requester", "operator", opd=record.opd)
     if reason is not None:
-        _require_reason(record, reason)
+        require_reason(record.number, reason)
     desk.ledger.requests.withdraw(record.key, actor=actor, reason=reason)
     return desk.ledger.requests.get(record.key)
 
 
-def _require_reason(record: RequestRecord, reason: str) -> None:
+def require_reason(number: str, reason: str) -> None:
     """A reason is one line of words: what does something on a terminal is not kept.
 
     Raises Refused `ledger.reason-missing`, `request.reason-long` or `request.reason-signs`.
     """
     if not reason.strip():
-        raise Refused("ledger.reason-missing", subject=record.number)
+        raise Refused("ledger.reason-missing", subject=number)
     if len(reason) > LONGEST_REASON:
         raise Refused("request.reason-long", length=len(reason), most=LONGEST_REASON)
     if harmless(reason) != reason:

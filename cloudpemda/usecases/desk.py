@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from cloudpemda.clock import Clock, Entropy
-from cloudpemda.errors import Refused
+from cloudpemda.errors import Refused, UsageError
 from cloudpemda.ledger import SYSTEM, Actor, Ledger
 from cloudpemda.proxmox import Pve
 from cloudpemda.rules.quota import scope_of
@@ -105,3 +105,9 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def require_opd(desk: Desk, opd: str) -> None:
+    """Raises UsageError `look.opd` for an OPD that the site has no file of."""
+    if opd not in desk.site.opds:
+        raise UsageError("look.opd", opd=opd, known=", ".join(sorted(desk.site.opds)))

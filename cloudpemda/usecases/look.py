@@ -1,4 +1,4 @@
-"""Look: what the ledger says of requests and quota, without changing anything.
+"""Look: what the ledger says of requests, without changing anything.
 
 Everybody in people.yaml sees what concerns their OPDs.
 """
@@ -9,26 +9,11 @@ from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError
 from cloudpemda.ledger import Entry, InstanceRecord, RequestRecord, RequestState
 from cloudpemda.plan.offer import Offer
 from cloudpemda.request.change import Change, changes
-from cloudpemda.rules.quota import Balance, Limits, Usage, scope_of
+from cloudpemda.rules.quota import Usage
 from cloudpemda.usecases.chain import ChainView, chain_view
-from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.desk import Desk, require_opd
 from cloudpemda.usecases.offer import offer
-
-
-@dataclass(frozen=True)
-class QuotaLine:
-    """One dimension of one OPD: whole numbers, sizes in MiB; limit None is unlimited."""
-
-    opd: str
-    dimension: str
-    limit: int | None
-    committed: int
-    held: int
-    warn: bool
-
-    @property
-    def used(self) -> int:
-        return self.committed + self.held
+from cloudpemda.usecases.quota import QuotaLine, Refusal, quota_lines, refusals
 
 
 @dataclass(frozen=True)
@@ -43,6 +28,7 @@ class RequestView:
     held: Usage  # for this request, or for the change to it
     offer: Offer | None
     quota: tuple[QuotaLine, ...]
+    refusals: tuple[Refusal, ...]  # by quota, with the numbers of their moment
     faults: tuple[Fault, ...]  # why there is no offer
     code: ExitCode
     chain: ChainView
@@ -109,6 +95,7 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
         history=desk.ledger.audit.log(subject=record.number),
         offer=made,
         quota=quota_lines(desk, record.opd),
+        refusals=refusals(desk, record.number, record.key),
         faults=faults,
         code=code,
         chain=chain_view(desk, record.as_proposed, None if made is None else made.digest),
@@ -124,47 +111,3 @@ def _changes(desk: Desk, record: RequestRecord) -> tuple[int | None, tuple[Chang
         return None, ()
     before = record.revision - 1
     return before, changes(desk.ledger.requests.spec(record.number, before), record.spec)
-
-
-def quota(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
-    """Limits and balances of these OPDs; of all that the person may see for none.
-
-    Raises Refused `desk.scope` for another OPD, UsageError `look.opd` for one that does not exist.
-    """
-    scope = desk.scope()
-    for opd in opds:
-        scope.require(opd)
-        require_opd(desk, opd)
-    seen = opds or tuple(opd for opd in sorted(desk.site.opds) if scope.covers(opd))
-    return tuple(line for opd in seen for line in quota_lines(desk, opd))
-
-
-def require_opd(desk: Desk, opd: str) -> None:
-    """Raises UsageError `look.opd` for an OPD that the site has no file of."""
-    if opd not in desk.site.opds:
-        raise UsageError("look.opd", opd=opd, known=", ".join(sorted(desk.site.opds)))
-
-
-def quota_lines(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
-    """Limits and balances of these OPDs, their children's use included; all OPDs for none."""
-    return tuple(
-        line
-        for opd in (opds or tuple(sorted(desk.site.opds)))
-        for line in _lines(desk, opd, desk.site.effective_quota(opd))
-    )
-
-
-def _lines(desk: Desk, opd: str, limits: Limits) -> tuple[QuotaLine, ...]:
-    balances = desk.ledger.quota.balances(scope_of(opd, desk.site.opds))
-    lines = []
-    for dimension, limit in limits.items():
-        balance = balances.get(dimension, Balance())
-        warn = (
-            limit is not None and balance.charged * 100 >= limit * desk.site.info.defaults.warn_at
-        )
-        lines.append(
-            QuotaLine(
-                opd, dimension, limit, balance.committed, balance.held, warn and balance.charged > 0
-            )
-        )
-    return tuple(lines)

@@ -1,8 +1,9 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
 It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
-nobody decided, and what a rule of the site approves without a person. Its last step is a sealed
-copy of the ledger, where site.yaml asks for copies.
+nobody decided, and what a rule of the site approves without a person; and it keeps the limits that
+it sees in the site's files. Its last step is a sealed copy of the ledger, where site.yaml asks for
+copies.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
-from cloudpemda.ledger import InstanceState, RequestState
+from cloudpemda.ledger import SYSTEM, InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
@@ -20,6 +21,7 @@ from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, expire, expiring
 from cloudpemda.usecases.keep import backup
+from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.survey import Survey, survey
 
 
@@ -45,6 +47,7 @@ def nightly(desk: Desk) -> Night:
     person who is no operator; the timer's login is `system`."""
     desk.act_or_system("operator")
     with _alone(desk.site.path("var/locks")):
+        note_limits(desk, SYSTEM)
         expired = expire(desk)
         by_rule = decide_all_by_rule(desk)
         found = survey(desk, everywhere=True)

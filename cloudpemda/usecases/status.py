@@ -8,9 +8,9 @@ from cloudpemda.recovery import Judgement
 from cloudpemda.report.standing import InstanceView
 from cloudpemda.rules.quota import scope_of
 from cloudpemda.units import Instant
-from cloudpemda.usecases.desk import Desk, Scope
+from cloudpemda.usecases.desk import Desk, Scope, require_opd
 from cloudpemda.usecases.expiring import Expiring, expiring
-from cloudpemda.usecases.look import QuotaLine, require_opd
+from cloudpemda.usecases.quota import QuotaLine
 from cloudpemda.usecases.survey import Survey, survey
 
 

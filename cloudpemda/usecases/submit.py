@@ -5,13 +5,15 @@ from pathlib import Path
 
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import Actor, Paper, Submission
-from cloudpemda.request import WorkloadSpec, placed, read_bytes
-from cloudpemda.rules import Verdict
+from cloudpemda.ledger import Actor, Paper, QuotaSubmission, Submission
+from cloudpemda.ledger.quota import EXCEEDED
+from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
 from cloudpemda.rules.policy import may_ask
-from cloudpemda.rules.quota import Standing, chain_of, growth, judge, total, usage_of
+from cloudpemda.rules.quota import Usage, growth, total, usage_of
 from cloudpemda.usecases.by_rule import ByRule, decide_by_rule
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.quota import note_limits, quota_verdict
+from cloudpemda.usecases.quota_requests import submit_quota
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,24 @@ class Submitted:
 
     file: str
     key: str
-    submission: Submission
+    submission: Submission | QuotaSubmission
     warnings: tuple[Fault, ...]
     by_rule: ByRule | None = None  # a rule of the site that is about it, and what came of it
 
 
 def submit_file(desk: Desk, file: Path, *, allow_retire: bool = False) -> Submitted:
-    """Read, judge and record one request file.
+    """Read, judge and record one request file, for VMs or for quota.
 
     Only what was read is recorded: the file is opened once. Quota is judged as it stands now;
     nothing is held, and `approve` judges again; a rule of the site may do so at once. Raises
     InvalidInput with all faults, Refused where the actor's role, policy or quota says no.
     """
     data = read_regular(file)
-    spec = read_bytes(data, str(file), desk.site.catalogue.flavors)
+    spec = read_any(data, str(file), desk.site.catalogue.flavors)
+    if isinstance(spec, QuotaSpec):
+        return Submitted(str(file), spec.key, submit_quota(desk, spec, data, str(file)), ())
     actor = desk.act("requester", "operator", opd=spec.opd)
+    note_limits(desk, actor)
     done = hand_in(desk, spec, data, str(file), actor, allow_retire=allow_retire)
     return replace(done, by_rule=decide_by_rule(desk, spec.key))
 
@@ -55,7 +60,12 @@ def hand_in(
     or quota says no, and where a workload that lives cannot be changed so
     (`request.change-refused`): what takes VMs or disks away needs `allow_retire`.
     """
-    warnings = judged(desk, spec, data, name)
+    try:
+        warnings = judged(desk, spec, data, name)
+    except Refused as error:
+        if error.code == EXCEEDED:
+            desk.ledger.quota.refuse(spec.opd, spec.key, error.faults[1:], actor)
+        raise
     try:
         submission = desk.ledger.requests.submit(
             spec, data.decode(), actor, allow_retire=allow_retire, paper=paper
@@ -72,29 +82,24 @@ def judged(desk: Desk, spec: WorkloadSpec, data: bytes, name: str) -> tuple[Faul
     if not verdict.allowed:
         faults = placed(verdict.faults, data, name)
         raise Refused("request.not-allowed", *faults, key=spec.key, file=name)
-    quota = quota_verdict(desk, spec)
+    quota = quota_verdict(desk, spec.opd, _growth(desk, spec))
     if not quota.allowed:
         raise Refused("quota.exceeded", *quota.faults, subject=spec.key, opd=spec.opd)
     return (*verdict.warnings, *quota.warnings)
 
 
-def quota_verdict(desk: Desk, spec: WorkloadSpec) -> Verdict:
-    """May what this workload would take beyond its present charge be added now?"""
+def _growth(desk: Desk, spec: WorkloadSpec) -> Usage:
+    """What this workload would take beyond its present charge."""
     service_class = desk.site.catalogue.service_classes[spec.service_class]
     charged = desk.ledger.quota.of_instance
-    more = [
+    return total(
         growth(
             {name: one.charged for name, one in charged(f"{spec.key}/{member}").items()},
             usage_of(vm, service_class),
         )
         for vm in spec.vms
         for member in vm.members
-    ]
-    chain = [
-        Standing(link.opd, link.limits, desk.ledger.quota.balances(link.scope))
-        for link in chain_of(spec.opd, desk.site.opds, desk.site.effective_quota)
-    ]
-    return judge(chain, total(more), desk.site.info.defaults.warn_at)
+    )
 
 
 def _other_vms(desk: Desk, spec: WorkloadSpec) -> int:

@@ -14,8 +14,8 @@ from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding, InstanceView, Reading, view
 from cloudpemda.units import Instant, Seconds
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.look import QuotaLine, quota_lines
 from cloudpemda.usecases.plan import desired_of, keys_made
+from cloudpemda.usecases.quota import QuotaLine, quota_lines
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
 TOLERANCE = Seconds(60)
@@ -86,7 +86,7 @@ def survey(
         at=now,
         instances=tuple(sorted(views, key=lambda one: one.key)),
         judgements=tuple(judgements),
-        quota=tuple(line for one in shown for line in quota_lines(desk, one)),
+        quota=quota_lines(desk, *shown),
         findings=tuple(findings),
         unread=tuple(unread),
         offline=offline,

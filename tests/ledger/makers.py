@@ -123,7 +123,7 @@ def approve(
         offer_json='{"cluster":"dc"}',
         amounts=amounts,
         chain=links,
-        warn_at=80,
+        warn_at=(80,),
         actor=BUDI,
         hold_until=hold_until or Instant(START + timedelta(days=14)),
     )

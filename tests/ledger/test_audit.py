@@ -93,15 +93,17 @@ def test_each_deed_says_who_what_when_and_on_which_revision(
     }
 
 
-def test_what_is_refused_leaves_no_entry(ledger: Ledger) -> None:
+def test_what_is_refused_leaves_no_entry_unless_by_quota(ledger: Ledger) -> None:
     spec = workload()
     ledger.requests.submit(spec, "", SITI)
     before = ledger.audit.log()
     with pytest.raises(Refused):
-        approve(ledger, spec, {"db-1": {"memory": 100}}, chain(memory=1))
-    with pytest.raises(Refused):
         ledger.requests.finish(spec.key, actor=OPERATOR)
     assert ledger.audit.log() == before
+    with pytest.raises(Refused):
+        approve(ledger, spec, {"db-1": {"memory": 100}}, chain(memory=1))
+    *same, refusal = ledger.audit.log()
+    assert (tuple(same), refusal.action) == (before, "quota.refuse")
 
 
 def test_the_life_of_an_instance_is_in_the_log(ledger: Ledger) -> None:

@@ -41,7 +41,7 @@ def decide(
         offer_json='{"cluster":"dc"}',
         amounts=TWO,
         chain=chain(memory=memory, instances=None),
-        warn_at=80,
+        warn_at=(80,),
         actor=actor,
         hold_until=Instant(START + timedelta(days=14)),
         ballot=ballot,

@@ -12,12 +12,15 @@ from cloudpemda.ledger.__main__ import as_markdown
 from cloudpemda.ledger.states import (
     INSTANCE,
     PROPOSAL,
+    QUOTA,
     REQUEST,
     SAGA,
     InstanceEvent,
     InstanceState,
     ProposalEvent,
     ProposalState,
+    QuotaEvent,
+    QuotaState,
     RequestEvent,
     RequestState,
     SagaEvent,
@@ -49,6 +52,7 @@ TABLES = (
         InstanceEvent,
         "planned",
     ),
+    (dict[tuple[StrEnum, StrEnum], StrEnum](QUOTA.items()), QuotaState, QuotaEvent, "pending"),
     (dict[tuple[StrEnum, StrEnum], StrEnum](SAGA.items()), SagaState, SagaEvent, "open"),
 )
 
@@ -59,7 +63,9 @@ def test_the_diagrams_are_those_of_the_tables() -> None:
     )
 
 
-@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "s"])
+@pytest.mark.parametrize(
+    ("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "q", "s"]
+)
 def test_a_pair_outside_of_the_table_is_refused_by_name(
     table: Table,
     kinds: type[StrEnum],
@@ -83,7 +89,9 @@ def test_a_pair_outside_of_the_table_is_refused_by_name(
     assert refused
 
 
-@pytest.mark.parametrize(("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "s"])
+@pytest.mark.parametrize(
+    ("table", "kinds", "events", "first"), TABLES, ids=["r", "p", "i", "q", "s"]
+)
 def test_every_state_can_be_reached_and_every_event_leads_somewhere(
     table: Table,
     kinds: type[StrEnum],

@@ -95,7 +95,7 @@ WRONG: list[tuple[str, Change, str, str | None]] = [
     ("other version", lambda t: t.update(apiVersion="v2"), "document.choice", "apiVersion"),
     ("other kind", lambda t: t.update(kind="Pod"), "document.choice", "kind"),
     ("no kind", lambda t: t.pop("kind"), "document.missing", "kind"),
-    ("quota request", lambda t: t.update(kind="QuotaRequest"), "request.not-yet", "kind"),
+    ("another kind", lambda t: t.update(kind="VmRequest"), "document.choice", "kind"),
     ("unknown key", lambda t: t.update(extra=1), "request.unknown-key", "extra"),
     ("inside name", lambda t: t["spec"].update(service_class="x"), "request.unknown-key",
      "spec.service_class"),
@@ -219,15 +219,6 @@ def test_one_wrong_field_hides_no_fault_of_another_kind() -> None:
         ("request.equal-names", "spec.vms[0].disks[1].name"),
         ("request.unknown-flavor", "spec.vms[1].flavor"),
     ]
-
-
-def test_a_quota_request_is_told_once() -> None:
-    (fault,) = faults_of(b"apiVersion: cloudpemda/v1\nkind: QuotaRequest\nspec: {vcpu: 4}\n")
-    assert (fault.code, fault.line, fault.values["key"]) == (
-        "request.not-yet",
-        2,
-        "kind: QuotaRequest",
-    )
 
 
 @pytest.mark.parametrize("kind", ["OPENSSH", "RSA", "EC", "ENCRYPTED"])

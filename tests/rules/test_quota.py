@@ -70,8 +70,8 @@ def standing(name: str = "dinkes", *, used: int = 0, limit: int | None = 100) ->
 
 
 def test_growth_up_to_the_limit_is_allowed_and_one_more_is_not() -> None:
-    assert judge([standing(used=60)], {"memory": 40}, 101).allowed
-    (fault,) = judge([standing(used=60)], {"memory": 41}, 101).faults
+    assert judge([standing(used=60)], {"memory": 40}, (101,)).allowed
+    (fault,) = judge([standing(used=60)], {"memory": 41}, (101,)).faults
     assert fault.code == "quota.memory"
     assert dict(fault.values) == {
         "opd": "dinkes",
@@ -87,20 +87,20 @@ def test_growth_up_to_the_limit_is_allowed_and_one_more_is_not() -> None:
 
 def test_holds_count_like_use() -> None:
     chain = [Standing("dinkes", {"memory": 100}, {"memory": Balance(committed=30, held=70)})]
-    assert not judge(chain, {"memory": 1}, 80).allowed
+    assert not judge(chain, {"memory": 1}, (80,)).allowed
 
 
 def test_none_is_unlimited_zero_is_none_and_absent_is_none() -> None:
-    assert judge([standing(used=10**9, limit=None)], {"memory": 10**9}, 80).allowed
-    assert not judge([standing(limit=0)], {"memory": 1}, 80).allowed
-    assert not judge([Standing("dinkes", {}, {})], {"memory": 1}, 80).allowed
+    assert judge([standing(used=10**9, limit=None)], {"memory": 10**9}, (80,)).allowed
+    assert not judge([standing(limit=0)], {"memory": 1}, (80,)).allowed
+    assert not judge([Standing("dinkes", {}, {})], {"memory": 1}, (80,)).allowed
 
 
 def test_only_what_grows_is_judged() -> None:
     over = [standing(used=150)]
-    assert judge(over, {"memory": 0}, 80).allowed
-    assert judge(over, {"memory": -20}, 80).allowed
-    (fault,) = judge(over, {"memory": 1}, 80).faults
+    assert judge(over, {"memory": 0}, (80,)).allowed
+    assert judge(over, {"memory": -20}, (80,)).allowed
+    (fault,) = judge(over, {"memory": 1}, (80,)).faults
     assert fault.values["left"] == 0
     assert fault.values["short"] == 51
 
@@ -108,7 +108,7 @@ def test_only_what_grows_is_judged() -> None:
 def test_every_dimension_and_every_opd_of_the_chain_is_named_at_once() -> None:
     limits = {"memory": 10, "vcpu": 1, "disk.ssd": 5, "public_ip": None}
     chain = [Standing("rsud", limits, {}), Standing("dinkes", limits, {})]
-    verdict = judge(chain, {"memory": 11, "vcpu": 2, "disk.ssd": 5, "public_ip": 99}, 101)
+    verdict = judge(chain, {"memory": 11, "vcpu": 2, "disk.ssd": 5, "public_ip": 99}, (101,))
     assert [(fault.values["opd"], fault.code) for fault in verdict.faults] == [
         ("rsud", "quota.memory"),
         ("rsud", "quota.vcpu"),
@@ -119,7 +119,7 @@ def test_every_dimension_and_every_opd_of_the_chain_is_named_at_once() -> None:
 
 @pytest.mark.parametrize(("used", "warned"), [(69, False), (70, True), (90, True)])
 def test_a_growth_that_ends_near_the_limit_warns(used: int, warned: bool) -> None:
-    verdict = judge([standing(used=used)], {"memory": 10}, 80)
+    verdict = judge([standing(used=used)], {"memory": 10}, (80,))
     assert verdict.allowed
     assert [fault.code for fault in verdict.warnings] == (["quota.near"] if warned else [])
 
@@ -151,7 +151,7 @@ def test_allowed_means_nobody_in_the_chain_goes_over(
         for i, (used, limit) in enumerate(states)
         if wanted > 0 and limit is not None and used + wanted > limit
     ]
-    assert [fault.values["opd"] for fault in judge(chain, {"memory": wanted}, 80).faults] == over
+    assert [fault.values["opd"] for fault in judge(chain, {"memory": wanted}, (80,)).faults] == over
 
 
 def test_a_chain_is_the_opd_and_its_parents_each_with_all_below_it() -> None:
@@ -173,7 +173,7 @@ def test_every_refusal_tells_the_numbers_readably_and_stays_a_number_in_json() -
     for dimension in ("instances", "vcpu", "memory", "disk.ssd", "backup", "public_ip"):
         assert code_of(dimension) in texts()
         chain = [Standing("dinkes", {dimension: 2048}, {})]
-        (fault,) = judge(chain, {dimension: 4096}, 80).faults
+        (fault,) = judge(chain, {dimension: 4096}, (80,)).faults
         for lang in get_args(Lang):
             what, then = explain(fault.code, lang, fault.values)
             sized = dimension in {"memory", "backup", "disk.ssd"}
@@ -184,7 +184,7 @@ def test_every_refusal_tells_the_numbers_readably_and_stays_a_number_in_json() -
 
 
 def test_a_warning_reads_well() -> None:
-    (warning,) = judge([standing(used=80)], {"memory": 5}, 80).warnings
+    (warning,) = judge([standing(used=80)], {"memory": 5}, (80,)).warnings
     assert isinstance(warning, Fault)
     what, _ = explain(warning.code, "en", warning.values)
     assert what == "memory of dinkes will be at 85 % of its limit: 85 MiB of 100 MiB"

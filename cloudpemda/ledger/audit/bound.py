@@ -11,12 +11,31 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
 
 from cloudpemda.ledger.audit.entries import Raw, row_digest, rows_digest
-from cloudpemda.ledger.schema import Moment, approvals, decisions, postings, revisions
+from cloudpemda.ledger.schema import (
+    Moment,
+    approvals,
+    decisions,
+    grants,
+    limits,
+    postings,
+    quota_revisions,
+    revisions,
+)
 
-BOUND: tuple[Table, ...] = (revisions, decisions, approvals, postings)
+BOUND: tuple[Table, ...] = (
+    revisions,
+    decisions,
+    approvals,
+    postings,
+    quota_revisions,
+    grants,
+    limits,
+)
 """What was asked, decided and promised. Rows of these tables are written through a `Deed`."""
 
-_RUNS = frozenset({"postings"})  # only ever added to: consecutive rows have one digest together
+_RUNS = frozenset(
+    {"postings", "limits"}
+)  # only ever added to: consecutive rows have one digest together
 
 Key = tuple[object, ...]
 Claims = Mapping[str, tuple[str, int]]  # label → digest, and the newest entry that says so

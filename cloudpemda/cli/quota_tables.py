@@ -1,0 +1,126 @@
+"""Quota as text for people: balances, grants, refusals."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from cloudpemda.cli.tables import audit_entries, print_or, shown_amount, table
+from cloudpemda.messages import harmless
+from cloudpemda.units import Instant, show_local
+from cloudpemda.usecases.quota import QuotaLine, Refusal
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.ledger import Grant, QuotaRecord
+    from cloudpemda.usecases.quota_requests import QuotaView
+
+
+def quota_table(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
+    """Balances beside their limits, and what stands above its limit."""
+    shown = table(frame, "OPD", "dimension", "committed", "held", "limit", "used")
+    for line in lines:
+        share = "-" if not line.limit else f"{line.used * 100 // line.limit} %"
+        shown.add_row(
+            line.opd,
+            line.dimension,
+            shown_amount(line.dimension, line.committed),
+            shown_amount(line.dimension, line.held),
+            limit_of(line),
+            Text(share, style="red" if line.over else "yellow" if line.warn else ""),
+        )
+    print_or(out, shown, frame.say("show.no-quota"))
+    for line in lines:
+        if line.over:
+            more = shown_amount(line.dimension, line.over)
+            told = frame.say("show.overage", opd=line.opd, dimension=line.dimension, more=more)
+            out.print(Text(told), style="red", soft_wrap=True)
+    if not all(line.known for line in lines):
+        out.print(Text(frame.say("show.limit-unknown")), style="dim", soft_wrap=True)
+
+
+def grants_table(
+    out: Console, frame: "Frame", found: "Sequence[Grant]", zone: "ZoneInfo", now: Instant
+) -> None:
+    """Each grant with its letter and its time; what is not in force now is dim."""
+    shown = table(frame, "number", "OPD", "dimension", "adds", "from", "until", "letter", "who")
+    for one in found:
+        end = one.ended_at or one.period.end
+        shown.add_row(
+            one.number,
+            one.opd,
+            one.dimension,
+            shown_amount(one.dimension, one.amount),
+            show_local(one.period.start, zone),
+            frame.say("show.permanent") if end is None else show_local(end, zone),
+            f"{one.letter.number}, {one.letter.date}",
+            one.actor.name,
+            style="" if one.covers(now) else "dim",
+        )
+    print_or(out, shown, frame.say("show.no-grants"))
+
+
+def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaRecord]") -> None:
+    shown = table(frame, "number", "request", "rev", "state", "adds", "from", "until")
+    for record in found:
+        spec = record.spec
+        adds = (f"{name} {shown_amount(name, value)}" for name, value in spec.add)
+        shown.add_row(
+            record.number,
+            record.key,
+            str(record.revision),
+            record.state.value,
+            ", ".join(adds),
+            str(spec.start or "-"),
+            str(spec.until or frame.say("show.permanent")),
+        )
+    print_or(out, shown, frame.say("show.no-requests"))
+
+
+def quota_request_page(out: Console, frame: "Frame", view: "QuotaView", zone: "ZoneInfo") -> None:
+    """What who decides needs: who asks for how much on top of what, for how long."""
+    record, spec = view.record, view.record.spec
+    out.print(Text(f"{record.key}  {record.number}  ", style="bold"), record.state.value)
+    out.print(harmless(spec.purpose), soft_wrap=True)
+    out.print(frame.say("show.letter", number=spec.letter.number, date=spec.letter.date))
+    who = spec.requester
+    out.print(frame.say("show.requester", name=who.name, nip=who.nip, position=who.position))
+    if record.reason:
+        out.print(frame.say("show.reason", reason=record.reason))
+    until = spec.until or frame.say("show.permanent")
+    out.print(frame.say("show.quota-period", start=spec.start or "-", until=until))
+    out.print()
+    by_dimension = {line.dimension: line for line in view.quota}
+    shown = table(frame, "dimension", "adds", "used", "limit")
+    for dimension, more in spec.add:
+        line = by_dimension.get(dimension)
+        shown.add_row(
+            dimension,
+            shown_amount(dimension, more),
+            "-" if line is None else shown_amount(dimension, line.used),
+            "-" if line is None else limit_of(line),
+        )
+    out.print(shown)
+    out.print()
+    audit_entries(out, frame, view.history, zone)
+
+
+def quota_refusals(
+    out: Console, frame: "Frame", found: Sequence[Refusal], zone: "ZoneInfo"
+) -> None:
+    """What quota refused, with the numbers of that moment."""
+    for one in found:
+        out.print()
+        told = frame.say("show.refused-by-quota", at=show_local(one.at, zone), name=one.actor.name)
+        out.print(Text(told, style="bold"), soft_wrap=True)
+        frame.faults(one.faults, out)
+
+
+def limit_of(line: QuotaLine) -> str:
+    """The limit in readable units; a question mark where nobody knows what it was."""
+    if not line.known:
+        return "?"
+    return "unlimited" if line.limit is None else shown_amount(line.dimension, line.limit)
