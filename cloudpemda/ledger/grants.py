@@ -140,6 +140,7 @@ class Grants:
         """
         with self._audit.deed(actor) as deed:
             row = _row(deed.connection, key)
+            after(QUOTA, QuotaState(row.state), QuotaEvent.GRANT, row.number)
             _require_hash(deed.connection, row, spec_hash)
             spec = _spec(deed.connection, row)
             ends = None if period.end is None else period.end.isoformat()

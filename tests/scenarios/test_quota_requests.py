@@ -199,7 +199,9 @@ def test_a_limit_that_was_cut_is_told_and_takes_nothing_away(office: Office) -> 
     file.write_text(json.dumps(document))
     try:
         assert office.run("nightly", actor="timer-account").code == 0
-        (entry,) = office.run("audit", "log", "--action", "quota.limits", actor="yanti").data
+        (entry,) = office.run(
+            "audit", "log", "--action", "quota.limits", "--opd", "bkad", actor="yanti"
+        ).data
         assert entry["details"] == {"vcpu": "12 → 1"}
         lines = office.run("quota", "show", "bkad", actor="nina").data
         (vcpu,) = [line for line in lines if line["over"]]
