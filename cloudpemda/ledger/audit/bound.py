@@ -33,9 +33,8 @@ BOUND: tuple[Table, ...] = (
 )
 """What was asked, decided and promised. Rows of these tables are written through a `Deed`."""
 
-_RUNS = frozenset(
-    {"postings", "limits"}
-)  # only ever added to: consecutive rows have one digest together
+_RUNS = frozenset({"postings", "limits"})
+"""Tables that are only ever added to: consecutive rows have one digest together."""
 
 Key = tuple[object, ...]
 Claims = Mapping[str, tuple[str, int]]  # label → digest, and the newest entry that says so
