@@ -53,7 +53,7 @@ def live(ledger: Ledger, number: int) -> None:
         spec.key, spec_hash=spec.spec_hash, offer_digest="offer", offer_json="{}",
         amounts={"db-1": USAGE, "db-2": USAGE},
         chain=(Link(opd, dict.fromkeys(USAGE), frozenset({opd})),),
-        warn_at=80, actor=BUDI, hold_until=Instant(datetime.now(UTC) + timedelta(days=14)),
+        warn_at=(80,), actor=BUDI, hold_until=Instant(datetime.now(UTC) + timedelta(days=14)),
     )  # fmt: skip
     ledger.requests.begin(spec.key, spec_hash=spec.spec_hash, offer_digest="offer", actor=OPERATOR)
     for one in ledger.instances.claim(
