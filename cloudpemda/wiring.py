@@ -50,7 +50,13 @@ def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = Fal
     return Desk(
         site=site,
         ledger=open_ledger(
-            site.info.ledger, site.directory, clock, entropy, identity=site.info.site.identity
+            site.info.ledger,
+            site.directory,
+            clock,
+            entropy,
+            identity=site.info.site.identity,
+            audit_key=site.path(site.info.audit.key) if site.info.audit.key else None,
+            keep_heads=site.info.audit.keep_heads,
         ),
         clock=clock,
         entropy=entropy,

@@ -1,13 +1,17 @@
 """`cloudpemda audit …`: proof of what was done."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from cloudpemda.errors import ExitCode
+from cloudpemda.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
+    from cloudpemda.ledger import Finding
+    from cloudpemda.usecases.audit import Form
 
 
 @click.group()
@@ -51,21 +55,71 @@ def log(
 
 
 @audit.command()
+@click.option("--export", "file", type=click.Path(path_type=Path), help="Check this export.")
+@click.option("--key", type=click.Path(path_type=Path), help="By this public key (audit.pub).")
 @click.pass_obj
-def verify(frame: "Frame") -> None:
-    """Check every chain, signature, head and bound row; exit 7 and say what is wrong."""
+def verify(frame: "Frame", file: Path | None, key: Path | None) -> None:
+    """Check every chain, signature, head and bound row; exit 7 and say what is wrong.
+
+    An export is checked without a site: anybody can, who has it and the site's public key.
+    """
     from cloudpemda.usecases.audit import verify_deeds
 
+    if file is not None:
+        _verify_export(frame, file, key)
+    if key is not None:
+        raise UsageError("audit.key-alone")
     with frame.desk() as desk:
         count, findings = verify_deeds(desk)
+    _judged(
+        frame,
+        {"entries": count, "findings": findings},
+        findings,
+        frame.say("show.audit-sound", count=count),
+    )
+
+
+def _verify_export(frame: "Frame", file: Path, key: Path | None) -> NoReturn:
+    from cloudpemda.usecases.audit import verify_export
+
+    found = verify_export(file, key)
+    sound = frame.say(
+        "show.audit-export-own-key" if found.own_key else "show.audit-export-sound",
+        count=found.entries,
+        site=found.site,
+        fingerprint=found.fingerprint,
+    )
+    _judged(frame, found, found.findings, sound)
+
+
+def _judged(frame: "Frame", data: object, findings: "Sequence[Finding]", sound: str) -> NoReturn:
     faults = [finding.fault for finding in findings]
     code = ExitCode.FINDINGS if findings else ExitCode.DONE
+    frame.finish(data, lambda out: None if findings else out.print(sound), faults, code)
 
-    def text_(out: object) -> None:
-        if not findings:
-            frame.out.print(frame.say("show.audit-sound", count=count))
 
-    frame.finish({"entries": count, "findings": findings}, text_, faults, code)
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Else by FILE's name.")
+@click.option("--opd", help="Only this OPD's chain.")
+@click.pass_obj
+def export(frame: "Frame", file: Path, form: "Form | None", opd: str | None) -> None:
+    """Write the log with its head and public key into FILE, or to `-`, for whoever checks it."""
+    from cloudpemda.usecases.audit import export_deeds
+
+    to = None if str(file) == "-" else file
+    with frame.desk() as desk:
+        made = export_deeds(desk, to, form or ("csv" if file.suffix == ".csv" else "jsonl"), opd)
+    if made.text is not None:
+        click.echo(made.text, nl=False)
+        raise click.exceptions.Exit(0)
+    said = frame.say(
+        "show.audit-exported",
+        count=made.entries,
+        files=", ".join(made.files),
+        fingerprint=made.fingerprint,
+    )
+    frame.finish(made, lambda out: out.print(said, soft_wrap=True))
 
 
 @audit.command()

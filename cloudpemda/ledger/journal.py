@@ -115,6 +115,12 @@ class JournalBook:
                 found.setdefault(row.subject, []).append(_step(row))
         return MappingProxyType({subject: tuple(own) for subject, own in found.items()})
 
+    def tasks(self, saga: str) -> tuple[str, ...]:
+        """The UPIDs of all tasks that a saga's steps have started last, by VM and step."""
+        return tuple(
+            step.upid for own in self.steps(saga).values() for step in own if step.upid is not None
+        )
+
     def _begin(
         self, connection: Connection, number: str, kind: str, plan_digest: str, now: Instant
     ) -> "SagaJournal":

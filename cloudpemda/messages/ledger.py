@@ -173,6 +173,50 @@ TEXTS: dict[str, Text] = {
         next_id="Tanpa berkas itu, akhir yang terpotong tidak terlihat. Salin berkas terbaru dari "
         "audit.heads, atau dari cadangan, ke tempatnya.",
     ),
+    "audit.no-head": Text(
+        en="{file}, or the key that proves it, is gone: an export without them proves nothing",
+        id="{file}, atau kunci pembuktinya, hilang: ekspor tanpa itu tidak membuktikan apa pun",
+        next_en="See `cloudpemda audit verify`, which says what is missing and how to go on.",
+        next_id="Lihat `cloudpemda audit verify`, yang menyebut apa yang hilang dan langkahnya.",
+    ),
+    "audit.export-scope": Text(
+        en="{login} may not read the whole site's log",
+        id="{login} tidak boleh membaca seluruh catatan situs",
+        next_en="Name one of your OPDs: `cloudpemda audit export FILE --opd CODE`.",
+        next_id="Sebutkan salah satu OPD Anda: `cloudpemda audit export FILE --opd CODE`.",
+    ),
+    "audit.export-exists": Text(
+        en="{file} is there already; an export never replaces a file",
+        id="{file} sudah ada; ekspor tidak pernah menimpa berkas",
+        next_en="Name another file.",
+        next_id="Sebutkan berkas lain.",
+    ),
+    "audit.export-unwritten": Text(
+        en="{file} could not be written: {cause}",
+        id="{file} tidak dapat ditulis: {cause}",
+        next_en="Put the cause right, or name another place.",
+        next_id="Atasi penyebabnya, atau sebutkan tempat lain.",
+    ),
+    "audit.no-export": Text(
+        en="this is no export of an audit log, or it was damaged",
+        id="ini bukan ekspor catatan audit, atau berkasnya rusak",
+        next_en="Take a file that `cloudpemda audit export` wrote; a CSV file needs its .proof "
+        "beside it.",
+        next_id="Gunakan berkas dari `cloudpemda audit export`; berkas CSV memerlukan berkas "
+        ".proof di sampingnya.",
+    ),
+    "audit.no-public-key": Text(
+        en="this is no public key",
+        id="ini bukan kunci publik",
+        next_en="Take the site's var/audit.pub.",
+        next_id="Gunakan var/audit.pub milik situs.",
+    ),
+    "audit.key-alone": Text(
+        en="--key is for --export: the site's own log is checked by its own key",
+        id="--key hanya untuk --export: catatan situs diperiksa dengan kuncinya sendiri",
+        next_en="Name the export, too, or leave the key out.",
+        next_id="Sebutkan juga berkas ekspornya, atau jangan sebutkan kunci.",
+    ),
     "audit.moment": Text(
         en="{text} is no date or moment",
         id="{text} bukan tanggal atau waktu",

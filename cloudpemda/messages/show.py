@@ -208,6 +208,20 @@ TEXTS = {
     "show.night-findings": Text(en="{count} findings", id="{count} temuan"),
     "show.night-opd": Text(en="{opd}:", id="{opd}:"),
     "show.night-site": Text(en="site", id="situs"),
+    "show.audit-exported": Text(
+        en="wrote {count} entries into {files}; the key's fingerprint: {fingerprint}",
+        id="menulis {count} catatan ke {files}; sidik jari kunci: {fingerprint}",
+    ),
+    "show.audit-export-sound": Text(
+        en="{count} entries of {site}, whole and signed by the key {fingerprint}",
+        id="{count} catatan {site}, utuh dan ditandatangani kunci {fingerprint}",
+    ),
+    "show.audit-export-own-key": Text(
+        en="{count} entries of {site}, whole; signed by the key that came along: compare its "
+        "fingerprint with the one that Diskominfo tells you: {fingerprint}",
+        id="{count} catatan {site}, utuh; ditandatangani kunci yang disertakan: cocokkan sidik "
+        "jarinya dengan yang diberitahukan Diskominfo: {fingerprint}",
+    ),
     "show.audit-reanchored": Text(
         en="a new head file was begun; the log says who did it, and why",
         id="berkas kepala baru dimulai; catatan audit memuat siapa dan alasannya",

@@ -159,10 +159,18 @@ class LedgerBackup(Strict):
     keep: Annotated[int, Field(ge=1, le=1000)] = 14  # dated copies in the directory
 
 
+class AuditSettings(Strict):
+    """What proves the audit log: the key that signs it, and how many days' heads are kept."""
+
+    key: Line | None = None  # absent: audit.key beside the head file, in var
+    keep_heads: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
     ledger_backup: LedgerBackup | None = None  # None: no copies are made
+    audit: AuditSettings = AuditSettings()
     clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
     networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None

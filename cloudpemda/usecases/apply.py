@@ -148,6 +148,7 @@ class _Run:
                 if one.state is not InstanceState.ACTIVE:
                     self._desk.ledger.instances.creating(one.uid, actor=self._actor)
             result = apply_workload(planned.desired, self._tools(journal))
+            self._say("request.apply", result, journal, plan=planned.plan.digest)
             self._record_result(result, journal)
         return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
 
@@ -259,6 +260,7 @@ class _Run:
                     self._desk.ledger.instances.retiring(one.uid, actor=self._actor)
             if begun:
                 result = undo_workload(self._desired(begun), self._tools(journal))
+                self._say("request.undo", result, journal)
             if result is not None and {vm.ending for vm in result.vms} != {VmEnding.FAILED}:
                 return Applied(self._fresh(), None, result, _faults(result), result.exit_code)
             for one in self._instances():
@@ -324,6 +326,22 @@ class _Run:
             journal.close(SagaEvent.FINISH)
             self._finish()
         # Where some failed the saga stays open: `apply` goes on, `--undo` takes back all.
+
+    def _say(self, action: str, result: ApplyResult, journal: SagaJournal, **details: str) -> None:
+        """What this run has done on the cluster: which revision led to which tasks."""
+        endings = [vm.ending.value for vm in result.vms]
+        self._desk.ledger.audit.note(
+            self._actor,
+            action,
+            self._record.opd,
+            self._record.number,
+            key=self._record.key,
+            revision=self._record.revision,
+            saga=journal.id,
+            ended=", ".join(f"{endings.count(name)} {name}" for name in dict.fromkeys(endings)),
+            upids=self._desk.ledger.journal.tasks(journal.id),
+            **details,
+        )
 
     def _stick(self, result: ApplyResult) -> None:
         stuck = ", ".join(vm.vm.key for vm in result.vms if vm.ending is VmEnding.STUCK)

@@ -25,6 +25,7 @@ from cloudpemda.ledger.audit.entries import (
     opd_link,
     row_digest,
 )
+from cloudpemda.ledger.audit.export import Export
 from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, private_key
 from cloudpemda.ledger.audit.links import LINKS, agrees, followed
@@ -417,6 +418,21 @@ class Audit:
         findings += judge_kept(kept, head, walk, key)
         findings += judge_rows(rows, walk, findings)
         return tuple(dict.fromkeys(findings))
+
+    def export(self, site: str, opd: str | None) -> Export:
+        """The log up to its head, of the site or of one OPD alone, with what proves it.
+
+        Raises Refused `audit.no-head` where the head file is gone, or the key.
+        """
+        head, key = self._head.read(), self.public()
+        if head is None or head.at is None or key is None:
+            raise Refused("audit.no-head", file=self._head.name)
+        query = _RAW.where(audit.c.seq <= head.seq)
+        if opd is not None:
+            query = query.where(audit.c.opd == opd)
+        with self._store.read() as connection:
+            entries = tuple(map(bound.as_raw, connection.execute(query)))
+        return Export(site, opd, head, key.pem, entries)
 
     def examine(self, connection: Connection, pem: str | None) -> tuple[Finding, ...]:
         """Every break of a log whose heads are elsewhere, as in a copy; `pem` is the private key
