@@ -14,7 +14,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import numbers
+from cloudpemda.ledger import intake, numbers
 from cloudpemda.ledger.audit import Actor, Audit, Deed, Detail
 from cloudpemda.ledger.schema import grants, quota_requests, quota_revisions, requests
 from cloudpemda.ledger.states import QUOTA, QuotaEvent, QuotaState, after
@@ -90,31 +90,39 @@ class Grants:
         self._audit = audit
 
     # -- deeds ---------------------------------------------------------------------------------
-    def submit(self, spec: QuotaSpec, source_text: str, actor: Actor) -> QuotaSubmission:
+    def submit(
+        self, spec: QuotaSpec, source_text: str, actor: Actor, *, paper: intake.Paper | None = None
+    ) -> QuotaSubmission:
         """Take in a valid document. The same content again changes nothing; changed content is a
-        new revision.
+        new revision. `paper` is the inbox file that it lay in, remembered in the same transaction.
 
         What is in force is not changed by a document: Refused `quota-request.granted`. Raises
         Refused `quota-request.name-taken` where a request for VMs has the name.
         """
         with self._audit.deed(actor) as deed:
-            row = _find(deed.connection, spec.key)
-            if row is None:
-                _refuse_name_of_vms(deed.connection, spec)
-                return self._first(deed, spec, source_text)
-            state = QuotaState(row.state)
-            same = _spec_hash(deed.connection, row) == spec.spec_hash
-            if state is QuotaState.GRANTED and _ran_out(deed, row):
-                state = _move(deed, row, QuotaEvent.END, reason=None)
-                row = _row(deed.connection, row.number)
-            if same and state not in _ASKED_ANEW:
-                return QuotaSubmission(row.number, row.revision, False, state)
-            if state is QuotaState.GRANTED:
-                raise Refused("quota-request.granted", key=spec.key, number=row.number)
-            revision = row.revision + 1
-            _write_revision(deed, row.number, revision, spec, source_text)
-            reached = _move(deed, row, QuotaEvent.REVISE, revision=revision)
-            return QuotaSubmission(row.number, revision, True, reached)
+            done = self._submitted(deed, spec, source_text)
+            if paper is not None:
+                intake.remember(deed, done.number, done.revision, spec, paper)
+            return done
+
+    def _submitted(self, deed: Deed, spec: QuotaSpec, source_text: str) -> QuotaSubmission:
+        row = _find(deed.connection, spec.key)
+        if row is None:
+            _refuse_name_of_vms(deed.connection, spec)
+            return self._first(deed, spec, source_text)
+        state = QuotaState(row.state)
+        same = _spec_hash(deed.connection, row) == spec.spec_hash
+        if state is QuotaState.GRANTED and _ran_out(deed, row):
+            state = _move(deed, row, QuotaEvent.END, reason=None)
+            row = _row(deed.connection, row.number)
+        if same and state not in _ASKED_ANEW:
+            return QuotaSubmission(row.number, row.revision, False, state)
+        if state is QuotaState.GRANTED:
+            raise Refused("quota-request.granted", key=spec.key, number=row.number)
+        revision = row.revision + 1
+        _write_revision(deed, row.number, revision, spec, source_text)
+        reached = _move(deed, row, QuotaEvent.REVISE, revision=revision)
+        return QuotaSubmission(row.number, revision, True, reached)
 
     def _first(self, deed: Deed, spec: QuotaSpec, source_text: str) -> QuotaSubmission:
         number = numbers.next_quota_number(deed.connection, deed.now.year)

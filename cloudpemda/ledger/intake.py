@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from cloudpemda.ledger.audit import Deed
-from cloudpemda.ledger.schema import intake, requests
+from cloudpemda.ledger.schema import papers
 from cloudpemda.ledger.store import Store
+from cloudpemda.request.quota_request import QuotaSpec
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.units import Instant
 
@@ -37,31 +38,30 @@ class Taken:
 
 
 class Intake:
-    """The book of what was taken. It is written by `Requests.submit`."""
+    """The book of what was taken. It is written by `Requests.submit` and `Grants.submit`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def taken(self) -> Mapping[str, Taken]:
         """By the request's key (`dinkes/simrs`)."""
-        query = select(intake, requests.c.opd, requests.c.name).join(
-            requests, requests.c.number == intake.c.number
-        )
         with self._store.read() as connection:
             return {
-                f"{row.opd}/{row.name}": Taken(row.number, row.file, row.spec_hash, row.at)
-                for row in connection.execute(query)
+                row.key: Taken(row.number, row.file, row.spec_hash, row.at)
+                for row in connection.execute(select(papers))
             }
 
 
-def remember(deed: Deed, number: str, revision: int, spec: WorkloadSpec, paper: Paper) -> None:
+def remember(
+    deed: Deed, number: str, revision: int, spec: WorkloadSpec | QuotaSpec, paper: Paper
+) -> None:
     """That this document was handed in from this file, on behalf of the requester it names."""
-    values = {"file": paper.file, "spec_hash": spec.spec_hash, "at": deed.now}
+    values = {"number": number, "file": paper.file, "spec_hash": spec.spec_hash, "at": deed.now}
     known = deed.connection.execute(
-        update(intake).where(intake.c.number == number).values(values)
+        update(papers).where(papers.c.key == spec.key).values(values)
     ).rowcount
     if not known:
-        deed.connection.execute(insert(intake).values(number=number, **values))
+        deed.connection.execute(insert(papers).values(key=spec.key, **values))
     deed.record(
         "inbox.take",
         spec.opd,

@@ -325,7 +325,26 @@ def _v8(connection: Connection) -> None:
     _run(connection, _V8_GUARDS[connection.dialect.name])
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8)
+_V9 = (
+    """CREATE TABLE papers (
+        key TEXT NOT NULL PRIMARY KEY, number TEXT NOT NULL, file TEXT NOT NULL,
+        spec_hash TEXT NOT NULL, at TEXT NOT NULL)""",
+    """INSERT INTO papers (key, number, file, spec_hash, at)
+        SELECT requests.opd || '/' || requests.name, intake.number, intake.file,
+            intake.spec_hash, intake.at
+        FROM intake JOIN requests ON requests.number = intake.number""",
+    "DROP TABLE intake",
+)
+
+
+def _v9(connection: Connection) -> None:
+    """The inbox takes requests for quota too: what it took is known by key."""
+    _run(connection, _V9)
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9,
+)  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1
 """The version from which on every audit entry is signed."""

@@ -71,10 +71,11 @@ revisions = Table(
     Column("at", Moment, nullable=False),
 )
 
-intake = Table(
-    "intake",
+papers = Table(
+    "papers",
     metadata,
-    Column("number", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # dinkes/simrs
+    Column("number", Text, nullable=False),  # of a request, for VMs or for quota
     Column("file", Text, nullable=False),  # in its OPD's folder, as it was called then
     Column("spec_hash", Text, nullable=False),  # of the last document taken from there
     Column("at", Moment, nullable=False),

@@ -157,6 +157,32 @@ TEXTS = {
         en="A change to it was asked for, revision {revision}:",
         id="Ada permintaan perubahan, revisi {revision}:",
     ),
+    "reply.granted": Text(
+        en="State: GRANTED: {amounts}, until {until}.",
+        id="Keadaan: DIBERIKAN: {amounts}, sampai {until}.",
+        next_en="Requests that need it can be handed in from its first day on.",
+        next_id="Permintaan yang memerlukannya dapat diserahkan sejak hari pertamanya.",
+    ),
+    "reply.ended": Text(
+        en="State: ENDED. What was granted was taken back or ran out. Reason: {reason}",
+        id="Keadaan: BERAKHIR. Yang diberikan ditarik atau habis masanya. Alasan: {reason}",
+        next_en="To ask again, write the letter's new number or date in {file} and save it.",
+        next_id="Untuk meminta lagi, tulis nomor atau tanggal surat yang baru di {file} lalu "
+        "simpan.",
+    ),
+    "reply.grant-soon": Text(
+        en="ENDS SOON: the additional quota is granted until {until}.",
+        id="SEGERA BERAKHIR: tambahan kuota diberikan sampai {until}.",
+        next_en="Give back what needs it, or ask for it anew before that day.",
+        next_id="Kembalikan yang memakainya, atau minta lagi sebelum tanggal itu.",
+    ),
+    "reply.grant-over": Text(
+        en="ENDED: the additional quota was granted until {until}.",
+        id="SUDAH BERAKHIR: tambahan kuota diberikan sampai {until}.",
+        next_en="What runs goes on; nothing may grow until it fits the limit again.",
+        next_id="Yang berjalan tetap berjalan; tidak boleh bertambah sampai sesuai batas lagi.",
+    ),
+    "reply.permanent": Text(en="for good", id="seterusnya"),
     "reply.hold-soon": Text(
         en="ENDS SOON: what is held for it is free again after {until}.",
         id="SEGERA BERAKHIR: penahanannya dilepas setelah {until}.",
@@ -204,6 +230,8 @@ TEXTS = {
     ),
     "reply.state-submitted": Text(en="taken in", id="diterima"),
     "reply.state-change": Text(en="{state} (change: {change})", id="{state} (perubahan: {change})"),
+    "reply.state-granted": Text(en="granted", id="diberikan"),
+    "reply.state-ended": Text(en="ended", id="berakhir"),
     "reply.state-pending": Text(en="waits for a decision", id="menunggu keputusan"),
     "reply.state-approved": Text(en="approved", id="disetujui"),
     "reply.state-applying": Text(en="being made", id="sedang dibuat"),

@@ -7,7 +7,7 @@ tells has changed. Values are data; the pages are laid out by templates.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
@@ -16,11 +16,14 @@ from cloudpemda.ledger import (
     InstanceRecord,
     InstanceState,
     ProposalState,
+    QuotaRecord,
+    QuotaState,
     RequestRecord,
     RequestState,
 )
 from cloudpemda.messages import explain, harmless, say
 from cloudpemda.render import render
+from cloudpemda.rules.quota import amount
 from cloudpemda.site.models import Catalogue
 from cloudpemda.units import Instant, show_local
 
@@ -71,7 +74,7 @@ class Answer:
     opd: str  # as people call it: Dinas Kesehatan
     refused: bool  # by a rule, though it can be read
     faults: tuple[Fault, ...]
-    record: RequestRecord | None  # the request that it is about, as it stands
+    record: RequestRecord | QuotaRecord | None  # what it is about, as it stands
     vms: tuple[Access, ...]
     progress: Progress | None  # None: nothing is to be decided
     now: Instant
@@ -83,7 +86,7 @@ class Answer:
 class Line:
     """One request of the index; `file` None: no document of the folder is about it."""
 
-    record: RequestRecord
+    record: RequestRecord | QuotaRecord
     file: str | None
 
 
@@ -171,7 +174,7 @@ def _verdict(answer: Answer) -> tuple[str, str]:
         return _said(code, file=answer.file)
     record = answer.record
     assert record is not None  # noqa: S101 - a document without faults was taken
-    change = record.proposal
+    change = record.proposal if isinstance(record, RequestRecord) else None
     told = change if change is not None and change.state is not ProposalState.WITHDRAWN else record
     return _said("reply.taken", number=record.number, revision=told.revision, key=record.key)
 
@@ -195,6 +198,8 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
         said.append(
             _said("reply.before", number=record.number, revision=record.revision, key=record.key)
         )
+    if isinstance(record, QuotaRecord):
+        return [*said, *_quota_standing(answer, record)]
     said.append(_state(answer, record.state.value, record.reason, record.approval))
     said.extend(_lease(answer, record))
     change = record.proposal
@@ -210,6 +215,17 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
         counted = {"decided": progress.decided, "demanded": progress.demanded}
         said.append(_said("reply.awaited", awaited=awaited, **counted))
     return said
+
+
+def _quota_standing(answer: Answer, record: QuotaRecord) -> Iterable[tuple[str, str]]:
+    if record.state is not QuotaState.GRANTED:
+        yield _state(answer, record.state.value, record.reason, None)
+        return
+    amounts = ", ".join(f"{name} {amount(name, more)}" for name, more in record.spec.add)
+    until = record.spec.until or _said("reply.permanent")[0]
+    yield _said("reply.granted", amounts=amounts, until=until)
+    if record.spec.until is not None:
+        yield from _ending(answer, record.spec.until, "grant")
 
 
 def _state(
@@ -233,13 +249,17 @@ def _hold(answer: Answer, approval: Approval | None, *, held: bool) -> Iterable[
 
 def _lease(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:
     """That the time for which VMs were asked ends soon, or has ended."""
-    if record.state not in _LIVE:
-        return
-    today, until = answer.now.astimezone(answer.zone).date(), record.spec.until
+    if record.state in _LIVE:
+        yield from _ending(answer, record.spec.until, "lease")
+
+
+def _ending(answer: Answer, until: date, what: str) -> Iterable[tuple[str, str]]:
+    """`what` is a lease or a grant; `until` its last day in the site's zone."""
+    today = answer.now.astimezone(answer.zone).date()
     if until < today:
-        yield _said("reply.lease-over", until=until)
+        yield _said(f"reply.{what}-over", until=until)
     elif until - today <= LEASE_SOON:
-        yield _said("reply.lease-soon", until=until)
+        yield _said(f"reply.{what}-soon", until=until)
 
 
 def _access(vm: Access) -> list[str]:
@@ -250,7 +270,7 @@ def _access(vm: Access) -> list[str]:
 def _row(line: Line) -> list[str]:
     record = line.record
     state = say(f"reply.state-{record.state.value}", "id")
-    if record.proposal is not None and record.proposal.open:
+    if isinstance(record, RequestRecord) and record.proposal is not None and record.proposal.open:
         change = say(f"reply.state-{record.proposal.state.value}", "id")
         state = say("reply.state-change", "id", {"state": state, "change": change})
     return [
@@ -258,7 +278,7 @@ def _row(line: Line) -> list[str]:
         record.spec.name,
         str(record.revision),
         state,
-        str(record.spec.until),
+        str(record.spec.until or _said("reply.permanent")[0]),
         harmless(line.file) if line.file is not None else _said("reply.no-file")[0],
     ]
 

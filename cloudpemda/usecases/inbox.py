@@ -25,7 +25,16 @@ from cloudpemda.apply.locks import exclusive
 from cloudpemda.document import shown
 from cloudpemda.document.folder import Folder, Look
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, Refused
-from cloudpemda.ledger import SYSTEM, Actor, Document, Paper, RequestRecord, RequestState, Taken
+from cloudpemda.ledger import (
+    SYSTEM,
+    Actor,
+    Document,
+    Paper,
+    QuotaRecord,
+    RequestRecord,
+    RequestState,
+    Taken,
+)
 from cloudpemda.report.reply import (
     INDEX,
     OPENING,
@@ -39,11 +48,13 @@ from cloudpemda.report.reply import (
     reply_name,
     reply_text,
 )
-from cloudpemda.request import WorkloadSpec, placed, read_bytes
+from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
 from cloudpemda.usecases.by_rule import decide_all_by_rule
 from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import expire
+from cloudpemda.usecases.quota import note_limits
+from cloudpemda.usecases.quota_requests import hand_in_quota
 from cloudpemda.usecases.submit import Submitted, hand_in, judged
 
 SETTLE = 5
@@ -137,7 +148,7 @@ class _Read:
 
     sheet: _Sheet
     data: bytes = b""
-    spec: WorkloadSpec | None = None
+    spec: WorkloadSpec | QuotaSpec | None = None
     faults: tuple[Fault, ...] = ()
     moving: bool = False
 
@@ -256,7 +267,8 @@ class _Run:
     def handle(self, shelves: Sequence[_Shelf], settle: int) -> Mapping[str, Sequence[Handled]]:
         """What became of each file, by OPD, in the order of its folder."""
         found = {shelf.opd: [self._read(shelf, one) for one in shelf.sheets] for shelf in shelves}
-        if settle and any(self._is_news(one) for reads in found.values() for one in reads):
+        if any(self._is_news(one) for reads in found.values() for one in reads):
+            note_limits(self._desk, SYSTEM)
             self._desk.clock.sleep(settle)
         self._total = sum(map(len, found.values()))
         return {
@@ -273,6 +285,8 @@ class _Run:
         waiting = defaultdict(list)
         for one in reads:
             clear = self._without_handing_in(shelf, one, claims)
+            if isinstance(one.spec, QuotaSpec) and clear is None:
+                clear = self._for_quota(shelf, one.sheet, one.spec, one.data)
             if clear is None:
                 waiting[self._giver(one.sheet.seen.owner)].append(one)
             else:
@@ -313,7 +327,7 @@ class _Run:
             data = shelf.folder.read(sheet.name, sheet.seen, called)
             if data is None:
                 return _Read(sheet, moving=True)
-            spec = read_bytes(data, called, self._desk.site.catalogue.flavors)
+            spec = read_any(data, called, self._desk.site.catalogue.flavors)
         except InvalidInput as error:
             return _Read(sheet, faults=error.faults)
         if spec.opd != shelf.opd:
@@ -344,7 +358,7 @@ class _Run:
 
     def _handed_in(self, shelf: _Shelf, reads: Sequence[_Read], giver: Actor) -> Sequence[Handled]:
         """All in one deed; one by one where one of them is refused."""
-        specs = [one.spec for one in reads if one.spec is not None]
+        specs = [one.spec for one in reads if isinstance(one.spec, WorkloadSpec)]
         called = [shelf.called(one.sheet.name) for one in reads]
         papers = [Paper(one.sheet.name, one.sheet.seen.owner) for one in reads]
         try:
@@ -369,14 +383,22 @@ class _Run:
             for name, spec, submission, warned in zip(called, specs, done, warnings, strict=True)
         ]
 
+    def _for_quota(self, shelf: _Shelf, sheet: _Sheet, spec: QuotaSpec, data: bytes) -> Handled:
+        called, owner = shelf.called(sheet.name), sheet.seen.owner
+        paper = Paper(sheet.name, owner)
+        try:
+            done = hand_in_quota(self._desk, spec, data, called, self._giver(owner), paper)
+        except Refused as error:
+            return _rejected(shelf.opd, called, spec.key, error)
+        return _accepted(shelf.opd, Submitted(called, spec.key, done, ()))
+
     def _alone(
         self, opd: str, spec: WorkloadSpec, data: bytes, called: str, giver: Actor, paper: Paper
     ) -> Handled:
         try:
             return _accepted(opd, hand_in(self._desk, spec, data, called, giver, paper))
         except Refused as error:
-            faults = tuple(replace(fault, file=fault.file or called) for fault in error.faults)
-            return Handled(opd, called, Outcome.REFUSED, spec.key, faults=faults)
+            return _rejected(opd, called, spec.key, error)
 
     def _giver(self, owner: int) -> Actor:
         """Who hands in: the file's owner where people.yaml knows them, so that they never decide
@@ -400,7 +422,10 @@ class _Replies:
         self._desk = desk
         self._findings = findings
         self._now = desk.clock.now()
-        self._records = {record.key: record for record in desk.ledger.requests.list()}
+        self._records: dict[str, RequestRecord | QuotaRecord] = {
+            **{record.key: record for record in desk.ledger.grants.list()},
+            **{record.key: record for record in desk.ledger.requests.list()},
+        }
         self._instances = defaultdict(list)
         for instance in desk.ledger.instances.list():
             self._instances[instance.number].append(instance)
@@ -426,11 +451,15 @@ class _Replies:
         yield from self._put(shelf, INDEX, self._index(shelf, lines, refused))
 
     def _answer(
-        self, shelf: _Shelf, sheet: _Sheet, one: Handled, record: RequestRecord | None
+        self,
+        shelf: _Shelf,
+        sheet: _Sheet,
+        one: Handled,
+        record: RequestRecord | QuotaRecord | None,
     ) -> Answer:
         site = self._desk.site
         vms: tuple[Access, ...] = ()
-        if record is not None and record.state is RequestState.ACTIVE:
+        if isinstance(record, RequestRecord) and record.state is RequestState.ACTIVE:
             vms = accesses(record, self._instances[record.number], site.catalogue)
         return Answer(
             file=shown(sheet.name),
@@ -445,8 +474,8 @@ class _Replies:
             warn_before=timedelta(seconds=site.info.approvals.warn_before),
         )
 
-    def _progress(self, record: RequestRecord | None) -> Progress | None:
-        if record is None or not record.pending:
+    def _progress(self, record: RequestRecord | QuotaRecord | None) -> Progress | None:
+        if not isinstance(record, RequestRecord) or not record.pending:
             return None
         chain = chain_view(self._desk, record.as_proposed, None)
         return Progress(chain.decided, chain.demanded, chain.awaited)
@@ -485,6 +514,11 @@ def _accepted(opd: str, done: Submitted) -> Handled:
     outcome = Outcome.TAKEN if done.submission.changed else Outcome.KNOWN
     number = done.submission.number
     return Handled(opd, done.file, outcome, done.key, number, warnings=done.warnings)
+
+
+def _rejected(opd: str, called: str, key: str, error: Refused) -> Handled:
+    faults = tuple(replace(fault, file=fault.file or called) for fault in error.faults)
+    return Handled(opd, called, Outcome.REFUSED, key, faults=faults)
 
 
 def _listed(names: Sequence[str]) -> str:

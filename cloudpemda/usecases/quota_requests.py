@@ -7,7 +7,7 @@ hand hands the document in like anybody else: there is no way around the decisio
 from dataclasses import dataclass
 
 from cloudpemda.errors import Refused, UsageError
-from cloudpemda.ledger import Actor, Entry, QuotaRecord, QuotaState, QuotaSubmission
+from cloudpemda.ledger import Actor, Entry, Paper, QuotaRecord, QuotaState, QuotaSubmission
 from cloudpemda.request import QuotaSpec, placed
 from cloudpemda.rules.granting import may_ask_quota, may_grant, period_of
 from cloudpemda.rules.policy import Party
@@ -33,11 +33,19 @@ def concerns(desk: Desk, key: str) -> bool:
 def submit_quota(desk: Desk, spec: QuotaSpec, data: bytes, file: str) -> QuotaSubmission:
     """Take in a document that was read. Raises Refused by role or rule, with its places."""
     actor = desk.act("requester", "operator", opd=spec.opd)
+    return hand_in_quota(desk, spec, data, file, actor)
+
+
+def hand_in_quota(
+    desk: Desk, spec: QuotaSpec, data: bytes, file: str, actor: Actor, paper: Paper | None = None
+) -> QuotaSubmission:
+    """Judge and record a document. Whether the actor may ask for this OPD is the caller's
+    question. Raises Refused by rule."""
     verdict = may_ask_quota(spec, desk.site, now=desk.clock.now())
     if not verdict.allowed:
         faults = placed(verdict.faults, data, file)
         raise Refused("request.not-allowed", *faults, key=spec.key, file=file)
-    return desk.ledger.grants.submit(spec, data.decode(), actor)
+    return desk.ledger.grants.submit(spec, data.decode(), actor, paper=paper)
 
 
 def approve_quota(desk: Desk, key: str) -> QuotaRecord:

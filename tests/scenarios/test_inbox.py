@@ -19,6 +19,7 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.inbox import take_inbox
 from cloudpemda.wiring import open_desk
 from tests.scenarios.conftest import APPROVER, Answer, Office
+from tests.scenarios.test_quota_requests import more
 
 OPDS = ("bkad", "dinkes", "disdukcapil", "rsud")
 
@@ -216,6 +217,42 @@ def test_what_ends_soon_is_said(box: Box) -> None:
     box.office.run("lab", "advance", "3d")
     box.run()
     assert "KEDALUWARSA" in box.reply(file)
+
+
+def test_a_request_for_quota_is_taken_and_answered_like_one_for_vms(box: Box) -> None:
+    asked = Path(more(box.office)).rename(box.root / "bkad" / "tambahan.yaml")
+    big = box.put("bkad", "too-big.yaml")
+    answer = box.run()
+    assert answer.code == 7
+    assert box.outcomes(answer) == {"bkad/tambahan.yaml": "taken", "bkad/too-big.yaml": "refused"}
+    assert "DITERIMA: bkad/tambahan bernomor Q-2026-0001" in box.reply(asked)
+    assert "menunggu keputusan" in box.reply(asked)
+
+    assert box.office.run("request", "approve", "bkad/tambahan", actor=APPROVER).code == 0
+    answer = box.run()
+    assert box.outcomes(answer) == {"bkad/tambahan.yaml": "known", "bkad/too-big.yaml": "taken"}
+    said = box.reply(asked)
+    assert "Keadaan: DIBERIKAN:" in said
+    assert "memory 40 GiB" in said
+    assert "DITERIMA: bkad/gudang-data bernomor R-2026-0001" in box.reply(big)
+    assert "diberikan" in box.index("bkad")
+
+    reason = "Tidak diperlukan lagi"
+    ended = ("request", "withdraw", "bkad/tambahan", "--reason", reason)
+    assert box.office.run(*ended, actor=APPROVER).code == 0
+    box.run()
+    box.run()
+    assert "Keadaan: BERAKHIR." in box.reply(asked)
+    assert reason in box.reply(asked)
+
+
+def test_a_quota_refusal_that_lasts_is_recorded_once(box: Box) -> None:
+    box.put("bkad", "too-big.yaml")
+    assert box.run().code == 7
+    entries = len(box.office.run("audit", "log").data)
+    for _ in range(2):
+        assert box.run().data["replies"] == []
+    assert len(box.office.run("audit", "log").data) == entries
 
 
 # -- an old file ---------------------------------------------------------------------------------
