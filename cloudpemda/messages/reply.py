@@ -189,6 +189,12 @@ TEXTS = {
         next_en="Ask Diskominfo when the VMs will be made.",
         next_id="Tanyakan kepada Diskominfo kapan VM dibuat.",
     ),
+    "reply.pending-soon": Text(
+        en="ENDS SOON: who is to decide has time until {until}; then the request expires.",
+        id="SEGERA BERAKHIR: batas waktu keputusan {until}; setelah itu permintaan kedaluwarsa.",
+        next_en="Ask those who are to decide.",
+        next_id="Tanyakan kepada yang berwenang memutuskan.",
+    ),
     "reply.lease-soon": Text(
         en="ENDS SOON: the VMs were asked for until {until}.",
         id="SEGERA BERAKHIR: VM diminta sampai {until}.",

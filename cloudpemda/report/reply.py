@@ -8,6 +8,7 @@ tells has changed. Values are data; the pages are laid out by templates.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
@@ -79,7 +80,7 @@ class Answer:
     progress: Progress | None  # None: nothing is to be decided
     now: Instant
     zone: ZoneInfo
-    warn_before: timedelta  # the end of a hold
+    ends: tuple[Literal["hold", "pending"], Instant] | None  # a hold or waiting that ends soon
 
 
 @dataclass(frozen=True)
@@ -203,12 +204,12 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
     said.append(_state(answer, record.state.value, record.reason, record.approval))
     said.extend(_lease(answer, record))
     change = record.proposal
-    if change is None:
-        said.extend(_hold(answer, record.approval, held=record.state is RequestState.APPROVED))
-    else:
+    if change is not None:
         said.append(_said("reply.change", revision=change.revision))
         said.append(_state(answer, change.state.value, change.reason, change.approval))
-        said.extend(_hold(answer, change.approval, held=change.state is ProposalState.APPROVED))
+    if answer.ends is not None:
+        what, until = answer.ends
+        said.append(_said(f"reply.{what}-soon", until=show_local(until, answer.zone)))
     progress = answer.progress
     if progress is not None and progress.awaited:
         awaited = ", ".join(progress.awaited)
@@ -239,12 +240,6 @@ def _state(
             "until": show_local(approval.hold_until, answer.zone),
         }
     return _said(f"reply.{state}", **values)
-
-
-def _hold(answer: Answer, approval: Approval | None, *, held: bool) -> Iterable[tuple[str, str]]:
-    """That what is held for an approval is free again soon."""
-    if held and approval is not None and approval.hold_until - answer.now <= answer.warn_before:
-        yield _said("reply.hold-soon", until=show_local(approval.hold_until, answer.zone))
 
 
 def _lease(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:

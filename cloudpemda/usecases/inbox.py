@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -52,7 +51,7 @@ from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
 from cloudpemda.usecases.by_rule import decide_all_by_rule
 from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.expiring import expire
+from cloudpemda.usecases.expiring import expire, expiring
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.quota_requests import hand_in_quota
 from cloudpemda.usecases.submit import Submitted, hand_in, judged
@@ -426,6 +425,7 @@ class _Replies:
             **{record.key: record for record in desk.ledger.grants.list()},
             **{record.key: record for record in desk.ledger.requests.list()},
         }
+        self._ends = {one.number: (one.what, one.at) for one in expiring(desk)}
         self._instances = defaultdict(list)
         for instance in desk.ledger.instances.list():
             self._instances[instance.number].append(instance)
@@ -471,7 +471,7 @@ class _Replies:
             progress=self._progress(record),
             now=self._now,
             zone=site.zone,
-            warn_before=timedelta(seconds=site.info.approvals.warn_before),
+            ends=self._ends.get(record.number) if record is not None else None,
         )
 
     def _progress(self, record: RequestRecord | QuotaRecord | None) -> Progress | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -47,7 +48,12 @@ def _record(state: RequestState, *, until: date = date(2027, 12, 31)) -> Request
     )
 
 
-def _answer(record: RequestRecord | None, *faults: Fault, now: Instant = START) -> str:
+def _answer(
+    record: RequestRecord | None,
+    *faults: Fault,
+    now: Instant = START,
+    ends: tuple[Literal["hold", "pending"], Instant] | None = None,
+) -> str:
     return reply_text(
         Answer(
             file="simrs.yaml",
@@ -59,7 +65,7 @@ def _answer(record: RequestRecord | None, *faults: Fault, now: Instant = START) 
             progress=PROGRESS,
             now=now,
             zone=WIB,
-            warn_before=timedelta(days=3),
+            ends=ends,
         )
     )
 
@@ -107,10 +113,14 @@ def test_the_end_of_a_lease_is_said_by_the_sites_day(until: date, word: str) -> 
     assert _answer(_record(RequestState.ACTIVE, until=until), now=late) == said
 
 
-@pytest.mark.parametrize(("days", "soon"), [(3.01, False), (3, True), (0.5, True)])
-def test_the_end_of_a_hold_is_said_three_days_before(days: float, soon: bool) -> None:
-    record = replace(_record(RequestState.APPROVED), approval=_approval(days))
-    assert ("SEGERA BERAKHIR" in _answer(record)) is soon
+def test_what_time_ends_soon_is_said_in_the_sites_zone() -> None:
+    until = Instant(START + timedelta(days=2))
+    approved, pending = _record(RequestState.APPROVED), _record(RequestState.PENDING)
+    assert "SEGERA BERAKHIR" not in _answer(approved)
+    held = _answer(approved, ends=("hold", until))
+    assert "SEGERA BERAKHIR: penahanannya dilepas setelah 2026-11-22 08:00 WIB." in held
+    waited = _answer(pending, ends=("pending", until))
+    assert "SEGERA BERAKHIR: batas waktu keputusan 2026-11-22 08:00 WIB" in waited
 
 
 _STEMS = st.text("ab.YAMLyaml", min_size=1, max_size=12)
