@@ -10,7 +10,8 @@ What always holds here:
 - A growth counts for the OPD that asks and for each of its parents.
 - A dimension without a limit of its own and without a default is 0, which is none; unlimited must
   be said.
-- Nobody approves what they asked for or handed in themselves.
+- Nobody approves what they asked for or handed in themselves, under no second role and no
+  delegation; nobody counts twice in one chain of approval, nor does whoever they stand in for.
 
 The room knows no database, no cluster and no clock: balances, people and the moment are values.
 """

@@ -1,8 +1,10 @@
 """Decisions stage by stage: what counts, what is void, and what two at once lead to."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,16 @@ from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Balance
 from cloudpemda.site.approvals import DayAmount
 from cloudpemda.units import Instant
-from tests.ledger.makers import OPERATOR, SITI, START, ManualClock, chain, revised, workload
+from tests.ledger.makers import (
+    OPERATOR,
+    SITI,
+    START,
+    ManualClock,
+    chain,
+    open_at,
+    revised,
+    workload,
+)
 
 HEAD = Actor("head", "Kepala Dinas", "approver")
 DEWI = Actor("dewi", "Dewi Lestari", "reviewer")
@@ -236,3 +247,23 @@ def test_a_request_waits_for_decisions_for_a_time(
     ledger.requests.submit(spec, "", SITI)
     assert ledger.requests.expire_pending(START) == ()
     assert ledger.requests.get(spec.key).state is RequestState.PENDING
+
+
+def test_ten_at_once_take_one_hold_and_are_all_recorded(
+    ledger: Ledger, spec: WorkloadSpec, tmp_path: Path
+) -> None:
+    """Each with a ledger of their own, all having read the request as pending."""
+    people = [Actor(f"p{number}", f"Person {number}", "approver") for number in range(10)]
+
+    def one(actor: Actor) -> RequestState:
+        with open_at(tmp_path, ManualClock()) as own:
+            return decide(own, spec, actor, at(0, 3))
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        states = list(pool.map(one, people))
+    assert states.count(RequestState.PENDING) <= 2
+    assert held(ledger) == 200
+    assert sorted(live(ledger, spec)) == [actor.login for actor in people]
+    done = actions(ledger)
+    assert [done.count(f"request.{name}") for name in ("decide", "approve", "concur")] == [2, 1, 7]
+    assert ledger.audit.verify() == ()
