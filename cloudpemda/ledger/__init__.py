@@ -10,7 +10,6 @@ What always holds here:
   processes can promise more than a limit, of an OPD or of its parents.
 - Quota is a book of postings that are only added; balances are their sums. Limits are raised by
   grants for their time; the limits that were seen and the refusals are kept with their numbers.
-- Quota is a book of postings that are only added; balances are their sums.
 - An approval takes its hold with the last decision that its chain demands, each of another person,
   on the same revision, offer and policy.
 - A state changes only along a table (`states`), and an undefined pair is refused.
