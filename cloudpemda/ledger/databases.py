@@ -20,8 +20,7 @@ class Database(Protocol):
     """How one kind of database is driven."""
 
     WRITE: tuple[str, ...]  # statements that begin a transaction which is alone
-    READ: tuple[str, ...]  # … and one that sees a single moment
-    LOOK: str  # cheapest statement that needs the lock
+    READ: tuple[str, ...]  # … and one that sees a single moment, from its first look on
 
     def engine(self, busy_seconds: float) -> Engine: ...
 
@@ -36,15 +35,14 @@ class Database(Protocol):
 
 def _begin(connection: Connection) -> None:
     for statement in connection.get_execution_options()["ledger_begin"]:
-        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(statement).close()
 
 
 class Sqlite:
     """One file."""
 
     WRITE = ("BEGIN IMMEDIATE",)
-    READ = ("BEGIN",)
-    LOOK = "SELECT 1 FROM sqlite_schema LIMIT 1"
+    READ = ("BEGIN", "SELECT 1 FROM sqlite_schema LIMIT 1")
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -85,8 +83,7 @@ class Postgres:
     """A database on a server. Its password comes from PGPASSWORD, PGPASSFILE or ~/.pgpass."""
 
     WRITE = ("BEGIN", f"SELECT pg_advisory_xact_lock({WRITERS})")
-    READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
-    LOOK = "SELECT 1"
+    READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1")
 
     def __init__(self, url: URL) -> None:
         self._url = url

@@ -108,7 +108,6 @@ class Store:
                 try:
                     connection.execution_options(ledger_begin=begin)
                     transaction = connection.begin()
-                    connection.exec_driver_sql(self._database.LOOK)
                 except BaseException:
                     connection.close()
                     raise

@@ -198,8 +198,8 @@ class Audit:
             ) from error
 
     def _advance(self, now: Instant) -> int | None:
-        """The number that the head has come to; None where it stays as it is: at the newest, or,
-        for `verify` to find, before a log that was cut, rewritten or added to by others."""
+        """The number that the head has come to, the newest at that look; None where it stays, for
+        `verify` to find, before a log that was cut, rewritten or added to by others."""
         head = self._head.read()
         if head is None:
             return None
@@ -211,6 +211,8 @@ class Audit:
             base = head if head.at is not None else Head(0, ORIGIN)
             links = tuple(connection.execute(LINKS.where(audit.c.seq > base.seq)))
         ahead = followed(base, links, signer, unsigned_until=head.seq)
+        if not links and head.at is not None:
+            return head.seq  # somebody else has sealed it; one who came since left it to us
         if ahead is None or (ahead.seq == head.seq and head.at is not None):
             return None
         self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
