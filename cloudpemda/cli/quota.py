@@ -43,6 +43,21 @@ def grants(frame: "Frame", opds: tuple[str, ...]) -> None:
 
 
 @quota.command()
+@click.argument("opds", nargs=-1)
+@click.pass_obj
+def verify(frame: "Frame", opds: tuple[str, ...]) -> None:
+    """Count again from the clusters, and name each difference with its cause."""
+    from cloudpemda.cli.quota_tables import recount_table
+    from cloudpemda.usecases.quota_verify import verify_quota
+
+    with frame.desk() as desk:
+        found = verify_quota(desk, *opds)
+    frame.finish(
+        found.lines, lambda out: recount_table(out, frame, found.lines), found.faults, found.code
+    )
+
+
+@quota.command()
 @click.option("--opd", help="Only this OPD's.")
 @click.option("--state", help="Only requests in this state, e.g. pending.")
 @click.pass_obj

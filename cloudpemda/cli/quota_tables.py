@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
     from cloudpemda.ledger import Grant, QuotaRecord
     from cloudpemda.usecases.quota_requests import QuotaView
+    from cloudpemda.usecases.quota_verify import RecountLine
 
 
 def quota_table(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> None:
@@ -40,6 +41,20 @@ def quota_table(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> Non
             out.print(Text(told), style="red", soft_wrap=True)
     if not all(line.known for line in lines):
         out.print(Text(frame.say("show.limit-unknown")), style="dim", soft_wrap=True)
+
+
+def recount_table(out: Console, frame: "Frame", lines: "Sequence[RecountLine]") -> None:
+    """What is charged beside what stands there; unknown is a question mark."""
+    shown = table(frame, "OPD", "dimension", "charged", "found")
+    for line in lines:
+        found = "?" if line.found is None else shown_amount(line.dimension, line.found)
+        shown.add_row(
+            line.opd,
+            line.dimension,
+            shown_amount(line.dimension, line.charged),
+            Text(found, style="" if line.found == line.charged else "yellow"),
+        )
+    print_or(out, shown, frame.say("show.no-quota"))
 
 
 def grants_table(

@@ -51,6 +51,8 @@ TEXTS = {
     "column.endpoint": Text(en="endpoint", id="alamat API"),
     "column.fault": Text(en="fault", id="gangguan"),
     "column.fired": Text(en="fired", id="terjadi"),
+    "column.charged": Text(en="charged", id="dibebankan"),
+    "column.found": Text(en="found", id="ditemukan"),
     "column.adds": Text(en="adds", id="menambah"),
     "column.from": Text(en="from", id="mulai"),
     "column.letter": Text(en="letter", id="surat"),

@@ -21,6 +21,15 @@ def _refusal(what_en: str, what_id: str) -> Text:
     )
 
 
+def _difference(what_en: str, what_id: str, next_en: str, next_id: str) -> Text:
+    return Text(
+        en=f"{what_en}: {{dimension}} {{charged}} charged, {{found}} found",
+        id=f"{what_id}: {{dimension}} dibebankan {{charged}}, ditemukan {{found}}",
+        next_en=next_en,
+        next_id=next_id,
+    )
+
+
 TEXTS: dict[str, Text] = {
     "quota.instances": _refusal("number of VMs", "jumlah VM"),
     "quota.vcpu": _refusal("vCPU quota", "kuota vCPU"),
@@ -93,5 +102,60 @@ TEXTS: dict[str, Text] = {
         id="nama {key} sudah dipakai {number}, permohonan jenis lain",
         next_en="Choose another name.",
         next_id="Pilih nama lain.",
+    ),
+    "quota.verify-unread": Text(
+        en="{cluster} could not be read: what is on it is unknown, not nothing",
+        id="{cluster} tidak terbaca: isinya tidak diketahui, bukan kosong",
+        next_en="Repeat when it answers.",
+        next_id="Ulangi bila sudah menjawab.",
+    ),
+    "quota.verify-unknown": Text(
+        en="{vm} on {cluster} could not be read",
+        id="{vm} di {cluster} tidak terbaca",
+        next_en="Repeat when its node answers.",
+        next_id="Ulangi bila nodenya sudah menjawab.",
+    ),
+    "quota.verify-missing": Text(
+        en="{vm} is charged, and is not under VMID {vmid} of {cluster}",
+        id="{vm} dibebankan, tetapi tidak ada pada VMID {vmid} di {cluster}",
+        next_en="Find out who removed it; `cloudpemda audit log --subject {vm}` tells its life.",
+        next_id="Cari tahu siapa yang menghapus; `cloudpemda audit log --subject {vm}` "
+        "menampilkan riwayatnya.",
+    ),
+    "quota.verify-resized": _difference(
+        "{vm} was resized by hand",
+        "{vm} diubah ukurannya dengan tangan",
+        "`cloudpemda plan` shows the difference; or hand in what it shall be.",
+        "`cloudpemda plan` menampilkan bedanya; atau ajukan ukuran yang dikehendaki.",
+    ),
+    "quota.verify-extra-disk": _difference(
+        "{vm} has a disk that nobody asked for",
+        "{vm} punya disk yang tidak diminta",
+        "Take it away, or hand in the request with it.",
+        "Lepaskan disk itu, atau ajukan permintaan yang memuatnya.",
+    ),
+    "quota.verify-copies": _difference(
+        "the copies of {vm} are not those of its class",
+        "salinan {vm} tidak sesuai kelasnya",
+        "`cloudpemda apply` puts replication right.",
+        "`cloudpemda apply` membetulkan replikasi.",
+    ),
+    "quota.verify-disk": _difference(
+        "the disks of {vm} differ",
+        "disk {vm} berbeda",
+        "`cloudpemda plan` shows the difference; a disk is never shrunk.",
+        "`cloudpemda plan` menampilkan bedanya; disk tidak pernah diperkecil.",
+    ),
+    "quota.verify-class": _difference(
+        "the class of {vm} has changed since it was charged",
+        "kelas {vm} berubah sejak dibebankan",
+        "Put the class back, or leave the difference until the VM is changed.",
+        "Kembalikan kelas di catalogue.yaml, atau biarkan sampai VM diubah.",
+    ),
+    "quota.verify-foreign": Text(
+        en="VM {vmid} ({name}) on {cluster} is in pool {pool} of {opd}, and nobody asked for it",
+        id="VM {vmid} ({name}) di {cluster} ada di pool {pool} milik {opd}, tanpa permintaan",
+        next_en="Move it out of the pool, or have {opd} ask for it.",
+        next_id="Keluarkan dari pool, atau minta {opd} mengajukannya.",
     ),
 }

@@ -1,0 +1,158 @@
+"""Quota counted again from what stands on a cluster, beside what the ledger charges.
+
+Each VM is measured as it is: cores and memory as configured, each disk in its class with the copies
+that replication makes of it, backup of what is backed up. PVE knows no public addresses: they are
+the ledger's. What could not be read is unknown, and counts neither as there nor as gone.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from cloudpemda.cluster import ClusterState, Vm, VmStatus
+from cloudpemda.errors import Fault
+from cloudpemda.ledger import InstanceRecord
+from cloudpemda.plan.diff import carries
+from cloudpemda.report.standing import Finding
+from cloudpemda.request.spec import VmSpec
+from cloudpemda.rules.quota import (
+    BACKUP,
+    DISK,
+    INSTANCES,
+    MEMORY,
+    PUBLIC_IP,
+    VCPU,
+    Balance,
+    Usage,
+    amount,
+    disk_dimension,
+    usage_of,
+)
+from cloudpemda.site.models import ServiceClass
+
+
+@dataclass(frozen=True)
+class Charged:
+    """One VM of ours that PVE is known to have had, with what it is charged and why."""
+
+    record: InstanceRecord
+    vm: VmSpec
+    service_class: ServiceClass | None  # None: the catalogue has lost it
+    charge: Usage  # committed
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one cluster showed of one VM; `usage` None: it could not be read."""
+
+    opd: str
+    usage: Usage | None
+    findings: tuple[Finding, ...] = ()
+
+
+def charged_of(balances: Mapping[str, Balance]) -> Usage:
+    """What is committed, without what is only held."""
+    return {name: one.committed for name, one in balances.items() if one.committed}
+
+
+def unread(one: Charged) -> Counted:
+    """A VM whose cluster could not be read."""
+    return Counted(one.record.opd, None, (_finding("unknown", one),))
+
+
+def recount(state: ClusterState, one: Charged, storages: Mapping[str, str]) -> Counted:
+    """One VM as it stands; `storages` is PVE storage id → class. Each dimension that differs is a
+    finding with its cause."""
+    live = state.vms.get(one.record.vmid)
+    if live is None:
+        if not _whole(state):
+            return unread(one)
+        return Counted(one.record.opd, {}, (_finding("missing", one),))
+    if live.config is None or live.status is VmStatus.UNKNOWN:
+        return unread(one)
+    if not carries(live.config, one.record.identity):
+        return Counted(one.record.opd, {}, (_finding("missing", one),))
+    backup = None if one.service_class is None else one.service_class.backup
+    factor = Fraction(0) if backup is None else Fraction(str(backup.factor))
+    found = {**_measured(state, live, storages, factor)}
+    found[PUBLIC_IP] = one.charge.get(PUBLIC_IP, 0)
+    return Counted(one.record.opd, found, tuple(_differences(state, live, one, found)))
+
+
+def foreign(
+    state: ClusterState,
+    records: Collection[InstanceRecord],
+    pools: Mapping[str, str],
+    storages: Mapping[str, str],
+) -> Iterator[Counted]:
+    """VMs in an OPD's pool that the ledger does not know; `pools` is pool → OPD."""
+    ours = {record.vmid for record in records if record.cluster == state.name}
+    for vmid, vm in sorted(state.vms.items()):
+        opd = pools.get(vm.pool or "")
+        if opd is None or vmid in ours or vm.template:
+            continue
+        values = {"vmid": vmid, "name": vm.name, "cluster": state.name, "pool": vm.pool}
+        fault = Fault("quota.verify-foreign", {**values, "opd": opd})
+        usage = _measured(state, vm, storages, Fraction(0))
+        yield Counted(opd, usage, (Finding(opd, fault),))
+
+
+def _whole(state: ClusterState) -> bool:
+    return state.quorate and all(node.answers for node in state.nodes.values())
+
+
+def _measured(state: ClusterState, vm: Vm, storages: Mapping[str, str], factor: Fraction) -> Usage:
+    config = vm.config
+    usage = {
+        INSTANCES: 1,
+        VCPU: vm.cores if config is None else config.cores,
+        MEMORY: vm.memory if config is None else config.memory,
+    }
+    disks = () if config is None else config.disks
+    for disk in disks:
+        dimension = disk_dimension(storages.get(disk.storage, disk.storage))
+        copies = 1 + (_copies(state, vm) if disk.replicate else 0)
+        usage[dimension] = usage.get(dimension, 0) + disk.size * copies
+    usage[BACKUP] = ceil(sum(disk.size for disk in disks if disk.backup) * factor)
+    return usage
+
+
+def _copies(state: ClusterState, vm: Vm) -> int:
+    return sum(job.vmid == vm.vmid and not job.removing for job in state.replication_jobs)
+
+
+def _differences(state: ClusterState, live: Vm, one: Charged, found: Usage) -> Iterator[Finding]:
+    for dimension in sorted({*found, *one.charge}):
+        charged, there = one.charge.get(dimension, 0), found.get(dimension, 0)
+        if charged != there:
+            cause = _cause(state, live, one, dimension)
+            values = {
+                "dimension": dimension,
+                "charged": amount(dimension, charged),
+                "found": amount(dimension, there),
+            }
+            yield _finding(cause, one, **values)
+
+
+def _cause(state: ClusterState, live: Vm, one: Charged, dimension: str) -> str:
+    """Why this dimension differs, as far as it can be told."""
+    promised = {} if one.service_class is None else usage_of(one.vm, one.service_class)
+    if promised.get(dimension, 0) != one.charge.get(dimension, 0):
+        return "class"  # the catalogue's class has changed since it was charged, or is gone
+    if dimension in (VCPU, MEMORY):
+        return "resized"
+    disks = () if live.config is None else live.config.disks
+    if len(disks) > len(one.vm.disks):
+        return "extra-disk"
+    replication = None if one.service_class is None else one.service_class.replication
+    if dimension.startswith(DISK) and _copies(state, live) != (
+        0 if replication is None else replication.targets
+    ):
+        return "copies"
+    return "disk"
+
+
+def _finding(cause: str, one: Charged, **values: object) -> Finding:
+    said = {"vm": one.record.key, "cluster": one.record.cluster, "vmid": one.record.vmid}
+    return Finding(one.record.opd, Fault(f"quota.verify-{cause}", {**said, **values}))

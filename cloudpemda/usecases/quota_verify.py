@@ -1,0 +1,126 @@
+"""Quota verify: what the ledger charges beside what the clusters show, per OPD and dimension."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cloudpemda.cluster import ClusterState, Vm
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
+from cloudpemda.ledger import InstanceRecord
+from cloudpemda.report.recount import Charged, Counted, charged_of, foreign, recount, unread
+from cloudpemda.rules.quota import Balance, total
+from cloudpemda.site.models import Role
+from cloudpemda.usecases.desk import Desk, require_opd
+from cloudpemda.usecases.workload import kind_of
+
+_READERS: tuple[Role, ...] = ("auditor", "operator", "reviewer", "approver")
+
+
+@dataclass(frozen=True)
+class RecountLine:
+    """One dimension of one OPD, its children not included; sizes in MiB."""
+
+    opd: str
+    dimension: str
+    charged: int  # committed in the ledger
+    found: int | None  # None: something of it could not be read
+
+
+@dataclass(frozen=True)
+class QuotaVerified:
+    """Every line, and each difference with its cause."""
+
+    lines: tuple[RecountLine, ...]
+    faults: tuple[Fault, ...]
+    code: ExitCode
+
+
+def verify_quota(desk: Desk, *opds: str) -> QuotaVerified:
+    """Count again from the clusters, each read once. Changes nothing.
+
+    A cluster that cannot be read makes its lines unknown, never zero. Raises Refused by role or
+    scope, UsageError `look.opd`.
+    """
+    scope = desk.scope(*_READERS)
+    for opd in opds:
+        scope.require(opd)
+        require_opd(desk, opd)
+    seen = opds or tuple(opd for opd in sorted(desk.site.opds) if scope.covers(opd))
+    charges = desk.ledger.quota.by_instance(seen)
+    records = desk.ledger.instances.list()
+    ours = tuple(_charged(desk, records, charges, seen))
+    counted: list[Counted] = []
+    faults: list[Fault] = []
+    clusters = {one.record.cluster for one in ours} | set(desk.site.info.clusters)
+    for cluster in sorted(clusters):
+        own = tuple(one for one in ours if one.record.cluster == cluster)
+        try:
+            state, storages = _read(desk, cluster, own, records, seen)
+        except (CloudpemdaError, KeyError) as error:
+            faults.append(Fault("quota.verify-unread", {"cluster": cluster}))
+            faults.extend(error.faults if isinstance(error, CloudpemdaError) else ())
+            counted.extend(unread(one) for one in own)
+            continue
+        counted.extend(recount(state, one, storages) for one in own)
+        counted.extend(foreign(state, records, _pools(desk, seen), storages))
+    findings = [finding.fault for one in counted for finding in one.findings]
+    unknown = faults or any(one.usage is None for one in counted)
+    code = ExitCode.FINDINGS if findings else ExitCode.DONE
+    return QuotaVerified(
+        tuple(_lines(seen, ours, counted)),
+        (*faults, *findings),
+        ExitCode.UNREACHABLE if unknown else code,
+    )
+
+
+def _charged(
+    desk: Desk,
+    records: tuple[InstanceRecord, ...],
+    charges: Mapping[str, Mapping[str, Balance]],
+    opds: tuple[str, ...],
+) -> Iterator[Charged]:
+    """The instances that PVE is known to have had."""
+    specs = {record.number: record.spec for record in desk.ledger.requests.list()}
+    for record in records:
+        if record.opd in opds and record.active_since is not None:
+            spec = specs[record.number]
+            yield Charged(
+                record,
+                kind_of(spec, record.member),
+                desk.site.catalogue.service_classes.get(spec.service_class),
+                charged_of(charges.get(record.key, {})),
+            )
+
+
+def _read(
+    desk: Desk,
+    cluster: str,
+    own: tuple[Charged, ...],
+    records: tuple[InstanceRecord, ...],
+    opds: tuple[str, ...],
+) -> tuple[ClusterState, Mapping[str, str]]:
+    ours = {record.vmid for record in records if record.cluster == cluster}
+    pools = _pools(desk, opds)
+
+    def stranger(vm: Vm) -> bool:
+        return vm.pool in pools and vm.vmid not in ours
+
+    vmids = {one.record.vmid for one in own}
+    state = desk.cluster(cluster).snapshot(vmids, also=stranger, images=False)
+    classes = desk.site.info.clusters[cluster].storages
+    return state, {storage: name for name, storage in classes.items()}
+
+
+def _pools(desk: Desk, opds: tuple[str, ...]) -> Mapping[str, str]:
+    return {desk.site.opds[opd].opd.pool: opd for opd in opds}
+
+
+def _lines(
+    opds: tuple[str, ...], ours: tuple[Charged, ...], counted: list[Counted]
+) -> Iterator[RecountLine]:
+    for opd in opds:
+        charged = total(one.charge for one in ours if one.record.opd == opd)
+        own = [one.usage for one in counted if one.opd == opd]
+        found = total(usage for usage in own if usage is not None)
+        for dimension in sorted({*charged, *(name for name, value in found.items() if value)}):
+            there = None if None in own else found.get(dimension, 0)
+            yield RecountLine(opd, dimension, charged.get(dimension, 0), there)
