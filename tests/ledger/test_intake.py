@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import Actor, Document, Ledger, Paper
+from tests.ledger.databases import behind_its_back
 from tests.ledger.makers import SITI, applying, open_at, revised, workload
 
 INBOX = Actor("system", "cloudpemda", "requester")
@@ -79,3 +81,22 @@ def test_what_never_lay_in_the_inbox_is_not_in_its_book(ledger: Ledger, tmp_path
     ledger.requests.submit(workload(), "text", SITI)
     with open_at(tmp_path) as again:
         assert again.intake.taken() == {}
+
+
+def test_what_an_earlier_ledger_had_taken_stays_taken(tmp_path: Path) -> None:
+    """Until version 8 what was taken was known by number, and requests for VMs alone."""
+    with open_at(tmp_path) as before:
+        done = before.requests.submit(workload(), "text", INBOX, paper=PAPER)
+        known = before.intake.taken()
+    with behind_its_back(tmp_path) as connection:
+        for statement in (
+            "CREATE TABLE intake (number TEXT NOT NULL PRIMARY KEY, file TEXT NOT NULL, "
+            "spec_hash TEXT NOT NULL, at TEXT NOT NULL)",
+            "INSERT INTO intake SELECT number, file, spec_hash, at FROM papers",
+            "DROP TABLE papers",
+            "DELETE FROM schema_version WHERE version > 8",
+        ):
+            connection.execute(text(statement))
+    with open_at(tmp_path) as after:
+        assert after.intake.taken() == known
+        assert after.intake.taken()["dinkes/simrs"].number == done.number
