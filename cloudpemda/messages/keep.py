@@ -208,9 +208,9 @@ TEXTS = {
         en="{cluster} could not be read whole: what stands there is unknown",
         id="{cluster} tidak terbaca seluruhnya: isinya tidak diketahui",
         next_en="`cloudpemda doctor` says what is missing; then run `cloudpemda ledger verify` "
-        "again.",
+        "again. A node that will not come back is taken out of its cluster (`pvecm delnode`).",
         next_id="`cloudpemda doctor` menunjukkan sebabnya; lalu jalankan lagi `cloudpemda ledger "
-        "verify`.",
+        "verify`. Node yang tidak akan kembali dikeluarkan dari klasternya (`pvecm delnode`).",
     ),
     "reconcile.found": Text(
         en="VM {vmid} ({name}) on {cluster}/{node} is ours (uid {uid}, {vm}), and the ledger does "
