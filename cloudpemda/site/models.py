@@ -217,6 +217,9 @@ class Quota(Strict):
     public_ip: CountLimit | None = Field(default=None, alias="public_ip")
 
 
+Defaults.model_rebuild()  # it names Quota before this file has come to it
+
+
 class Allow(Strict):
     """What an OPD may ask for. Empty means none of it."""
 

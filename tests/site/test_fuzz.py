@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudpemda.document import load_bytes
@@ -33,6 +33,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(SPOTS), VALUES)
+@example(("site.yaml", ("defaults", "quota")), {"": None})
 def test_any_value_anywhere_loads_or_is_faults(
     directory: Path, spot: tuple[str, tuple[Any, ...]], value: object
 ) -> None:
