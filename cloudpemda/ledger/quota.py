@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.sql.functions import max as sql_max
 
@@ -29,6 +29,12 @@ from cloudpemda.units import Instant
 
 _HELD = func.sum(postings.c.held)
 _COMMITTED = func.sum(postings.c.committed)
+_LAST = select(coalesce(sql_max(postings.c.seq), 0))
+_CHARGES = (
+    select(postings.c.instance, postings.c.dimension, _COMMITTED, _HELD)
+    .where(postings.c.instance.in_(bindparam("instances", expanding=True)))
+    .group_by(postings.c.instance, postings.c.dimension)
+)
 
 
 EXCEEDED = "quota.exceeded"
@@ -278,16 +284,20 @@ def _news(connection: Connection, seen: Mapping[str, Limits]) -> dict[str, dict[
 
 def charges(connection: Connection, instance: str) -> Mapping[str, Balance]:
     """What one instance is charged, without the dimensions in which it is nothing."""
-    query = (
-        select(postings.c.dimension, _COMMITTED, _HELD)
-        .where(postings.c.instance == instance)
-        .group_by(postings.c.dimension)
-    )
-    summed = {
-        dimension: Balance(committed, held)
-        for dimension, committed, held in connection.execute(query)
-    }
-    return MappingProxyType({name: value for name, value in summed.items() if value != Balance()})
+    return charges_of(connection, [instance])[instance]
+
+
+def charges_of(
+    connection: Connection, instances: Collection[str]
+) -> Mapping[str, Mapping[str, Balance]]:
+    """The same for several: each of `instances` is in the answer."""
+    charged: dict[str, dict[str, Balance]] = {instance: {} for instance in instances}
+    for instance, dimension, committed, held in connection.execute(
+        _CHARGES, {"instances": sorted(charged)}
+    ):
+        if committed or held:
+            charged[instance][dimension] = Balance(committed, held)
+    return MappingProxyType(charged)
 
 
 def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
@@ -303,11 +313,20 @@ def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
     return tuple(connection.scalars(query))
 
 
-def hold(deed: Deed, opd: str, number: str, instance: str, usage: Usage) -> None:
-    """Promise `usage` to an instance. Whoever calls has judged it, and asked whether anything may
-    be promised (`found.require_free`), in the same transaction."""
-    changes = {dimension: Balance(0, value) for dimension, value in usage.items() if value}
-    _post(deed, opd, number, instance, changes)
+def hold(deed: Deed, opd: str, number: str, more: Mapping[str, Usage]) -> None:
+    """Promise each instance of `more` its usage. Whoever calls has judged it, and asked whether
+    anything may be promised (`found.require_free`), in the same transaction."""
+    _post_all(
+        deed,
+        opd,
+        number,
+        [
+            (instance, dimension, Balance(0, value))
+            for instance, usage in more.items()
+            for dimension, value in sorted(usage.items())
+            if value
+        ],
+    )
 
 
 def commit(deed: Deed, opd: str, number: str, instance: str) -> None:
@@ -351,9 +370,16 @@ def release(deed: Deed, opd: str, number: str, instance: str) -> None:
 
 
 def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str, Balance]) -> None:
+    _post_all(deed, opd, number, [(instance, *change) for change in sorted(changes.items())])
+
+
+def _post_all(
+    deed: Deed, opd: str, number: str, changes: Sequence[tuple[str, str, Balance]]
+) -> None:
+    """Instance, dimension and change of each."""
     if not changes:
         return
-    last = deed.connection.scalar(select(coalesce(sql_max(postings.c.seq), 0))) or 0
+    last = deed.connection.scalar(_LAST) or 0
     deed.insert(
         postings,
         *(
@@ -367,6 +393,6 @@ def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str
                 "held": change.held,
                 "committed": change.committed,
             }
-            for seq, (dimension, change) in enumerate(sorted(changes.items()), start=last + 1)
+            for seq, (instance, dimension, change) in enumerate(changes, start=last + 1)
         ),
     )

@@ -34,7 +34,7 @@ from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent,
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
-from cloudpemda.rules.quota import Link, Thresholds, Usage, growth, judge, total
+from cloudpemda.rules.quota import Balance, Link, Thresholds, Usage, growth, judge, total
 from cloudpemda.units import Instant
 
 _ASKED_ANEW = frozenset(
@@ -217,8 +217,9 @@ class Requests:
             about.next(RequestEvent.APPROVE)
             require_hash(deed.connection, about.number, about.revision, spec_hash)
             wanted = {f"{about.key}/{member}": usage for member, usage in amounts.items()}
+            charged = quota.charges_of(deed.connection, wanted)
             more = {
-                instance: growth(_charged(deed.connection, instance), usage)
+                instance: growth(_amounts(charged[instance]), usage)
                 for instance, usage in wanted.items()
             }
             standings = quota.standings(deed.connection, chain, deed.now)
@@ -232,8 +233,7 @@ class Requests:
             if not decisions.take(deed, about, offer_digest, ballot, wants):
                 return verdict.warnings
             found.require_free(deed.connection, more)
-            for instance, usage in more.items():
-                quota.hold(deed, about.opd, about.number, instance, usage)
+            quota.hold(deed, about.opd, about.number, more)
             _write_approval(deed, about, offer_digest, offer_json, hold_until)
             move(
                 deed,
@@ -474,5 +474,5 @@ def _write_approval(
     )
 
 
-def _charged(connection: Connection, instance: str) -> Usage:
-    return {name: charge.charged for name, charge in quota.charges(connection, instance).items()}
+def _amounts(charged: Mapping[str, Balance]) -> Usage:
+    return {name: charge.charged for name, charge in charged.items()}
