@@ -123,6 +123,41 @@ def test_a_hold_runs_out_or_is_applied_but_never_both(
     sound(tmp_path)
 
 
+def test_a_recount_during_approvals_sees_whole_deeds_in_one_order(
+    crowd: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    with open_at(tmp_path) as ledger:
+        for number in range(CROWD):
+            ledger.requests.submit(workload(f"upt{number}"), "", SITI)
+    answers = at_once(crowd, workers.approve_or_recount, tmp_path)
+    assert answers.count(DONE) == CROWD // 2
+    for answer in answers[::2]:
+        seen = [tuple(map(int, one.split(":"))) for one in answer.split()]
+        assert all(memory * 4 == vcpu * 100 for memory, vcpu in seen)
+        assert seen == sorted(seen)
+    with open_at(tmp_path) as ledger:
+        assert ledger.quota.balances(workers.CHILDREN)["memory"] == Balance(0, 100 * CROWD // 2)
+    sound(tmp_path)
+
+
+def test_what_ran_out_makes_room_for_one_whoever_ends_it(
+    crowd: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    with open_at(tmp_path) as ledger:
+        ledger.requests.submit(workload(), "", SITI)
+        approve(ledger, workload(), {"db-1": {"memory": 100}}, chain(memory=100))
+        for number in range(0, CROWD, 2):
+            ledger.requests.submit(workload(name=f"w{number}"), "", SITI)
+    answers = Counter(at_once(crowd, workers.approve_or_expire, tmp_path))
+    assert answers[DONE] == 1
+    assert answers["quota.exceeded"] == CROWD // 2 - 1
+    assert answers["expired"] <= 1
+    with open_at(tmp_path) as ledger:
+        assert ledger.requests.get("dinkes/simrs").state is RequestState.EXPIRED
+        assert ledger.quota.balances({"dinkes"})["memory"] == Balance(0, 100)
+    sound(tmp_path)
+
+
 def test_sixteen_addresses_go_to_sixteen_and_four_are_refused(
     crowd: ProcessPoolExecutor, tmp_path: Path
 ) -> None:

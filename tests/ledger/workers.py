@@ -22,6 +22,7 @@ from tests.ledger.makers import (
     OPERATOR,
     SITI,
     START,
+    ManualClock,
     applying,
     approve,
     network,
@@ -163,6 +164,36 @@ def begin_or_expire(base: Path, number: int) -> str:
             ).state
         later = Instant(START + timedelta(days=365))
         return "expired" if ledger.requests.expire_holds(later) else "nothing"
+
+
+def approve_or_recount(base: Path, number: int) -> str:
+    """Half approve for an OPD of their own, half recount all OPDs together, again and again."""
+    opd = f"upt{number}"
+    with open_at(base, seed=number) as ledger:
+        if number % 2:
+            limits = {"memory": 100, "vcpu": 4}
+            links = (Link(opd, limits, frozenset({opd})),)
+            approve(ledger, workload(opd), {"db-1": limits}, links)
+            return DONE
+        views = [ledger.quota.balances(CHILDREN) for _ in range(10)]
+        seen = [(one["memory"].held, one["vcpu"].held) for one in views if one]
+    return " ".join(f"{memory}:{vcpu}" for memory, vcpu in seen)
+
+
+def approve_or_expire(base: Path, number: int) -> str:
+    """A year later: half end what ran out, half want the room that it took."""
+    later = Instant(START + timedelta(days=365))
+    with open_at(base, ManualClock(later), seed=number) as ledger:
+        if number % 2:
+            return "expired" if ledger.requests.expire_holds(later) else "nothing"
+        approve(
+            ledger,
+            workload(name=f"w{number}"),
+            {"db-1": {"memory": 100}},
+            (Link("dinkes", {"memory": 100}, frozenset({"dinkes"})),),
+            hold_until=Instant(later + timedelta(days=14)),
+        )
+    return DONE
 
 
 def claim_one(base: Path, number: int) -> str:
