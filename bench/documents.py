@@ -12,7 +12,7 @@ import yaml
 
 from cloudpemda.clock import stopwatch
 from cloudpemda.errors import InvalidInput
-from cloudpemda.request import read_bytes
+from cloudpemda.request import read_any
 from cloudpemda.site import load_site
 
 LAB = Path(__file__).parents[1] / "inventories" / "lab"
@@ -41,14 +41,14 @@ def main(seconds: float) -> None:
     lines = len(valid.splitlines())
 
     def check() -> None:
-        read_bytes(valid, "siak.yaml", flavors)
+        read_any(valid, "siak.yaml", flavors)
 
     def check_and_hash() -> None:
-        assert read_bytes(valid, "siak.yaml", flavors).spec_hash
+        assert read_any(valid, "siak.yaml", flavors).spec_hash
 
     def refuse() -> None:
         try:
-            read_bytes(faulty, "faulty.yaml", flavors)
+            read_any(faulty, "faulty.yaml", flavors)
         except InvalidInput:
             return
         raise AssertionError("the faulty example was accepted")

@@ -14,7 +14,7 @@ what day it is.
 
 from cloudpemda.request.places import placed
 from cloudpemda.request.quota_request import QuotaSpec, quota_from_json, quota_json_schema
-from cloudpemda.request.read import FlavorLike, read, read_any, read_bytes
+from cloudpemda.request.read import FlavorLike, read, read_any
 from cloudpemda.request.schema import VmRequest, json_schema
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
 
@@ -30,5 +30,4 @@ __all__ = [
     "quota_json_schema",
     "read",
     "read_any",
-    "read_bytes",
 ]

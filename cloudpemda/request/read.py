@@ -39,11 +39,6 @@ def read(path: Path, flavors: Mapping[str, FlavorLike], name: str | None = None)
     return _spec(load(path, name), flavors)
 
 
-def read_bytes(data: bytes, name: str, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec:
-    """Read a request from memory; `name` is what faults call it. Raises InvalidInput."""
-    return _spec(load_bytes(data, name), flavors)
-
-
 def read_any(data: bytes, name: str, flavors: Mapping[str, FlavorLike]) -> WorkloadSpec | QuotaSpec:
     """Read a request of whichever kind it says it is. Raises InvalidInput with all faults."""
     source = load_bytes(data, name)

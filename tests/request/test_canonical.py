@@ -6,13 +6,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudpemda.request import WorkloadSpec, from_canonical_json, read_bytes
+from cloudpemda.request import WorkloadSpec, from_canonical_json, read_any
 from tests.request.documents import OTHER_KEY, Tree, valid, write, written
 from tests.request.test_read import FLAVORS
 
 
 def spec_of(data: bytes) -> WorkloadSpec:
-    return read_bytes(data, "f.yaml", FLAVORS)
+    spec = read_any(data, "f.yaml", FLAVORS)
+    assert isinstance(spec, WorkloadSpec)
+    return spec
 
 
 BASE = spec_of(write(valid()))

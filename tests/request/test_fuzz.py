@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cloudpemda.errors import InvalidInput
 from cloudpemda.messages import explain
-from cloudpemda.request import from_canonical_json, read_bytes
+from cloudpemda.request import from_canonical_json, read_any
 from tests.request.documents import valid, write
 from tests.request.test_read import FLAVORS
 
@@ -56,7 +56,7 @@ def replaced(place: tuple[Any, ...], value: object) -> object:
 def test_any_value_anywhere_is_a_spec_or_faults(place: tuple[Any, ...], value: object) -> None:
     data = write(replaced(place, value))
     try:
-        spec = read_bytes(data, "f.yaml", FLAVORS)
+        spec = read_any(data, "f.yaml", FLAVORS)
     except InvalidInput as error:
         lines = data.count(b"\n") + 1
         for fault in error.faults:

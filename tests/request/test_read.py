@@ -12,7 +12,7 @@ import pytest
 from cloudpemda.document.source import MOST_FAULTS
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.messages import explain
-from cloudpemda.request import WorkloadSpec, read, read_bytes
+from cloudpemda.request import WorkloadSpec, read, read_any
 from cloudpemda.units import MiB
 from tests.request.documents import ED25519, OTHER_KEY, Tree, valid, write
 
@@ -27,12 +27,14 @@ FLAVORS = {"m4": Flavor(4, MiB(8192)), "s2": Flavor(2, MiB(4096))}
 
 
 def spec_of(tree: object) -> WorkloadSpec:
-    return read_bytes(write(tree), "f.yaml", FLAVORS)
+    spec = read_any(write(tree), "f.yaml", FLAVORS)
+    assert isinstance(spec, WorkloadSpec)
+    return spec
 
 
 def faults_of(data: bytes) -> tuple[Fault, ...]:
     with pytest.raises(InvalidInput) as caught:
-        read_bytes(data, "f.yaml", FLAVORS)
+        read_any(data, "f.yaml", FLAVORS)
     return caught.value.faults
 
 
