@@ -4,8 +4,8 @@ Chains fail alone: what is finished stays. The reading back comes when every cha
 could, since one picture of the cluster then proves all of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ from cloudpemda.plan.model import DesiredVm
 from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work, nothing
 
 _THREADS = 64  # one per VM, so that none waits for another's storage; the gates do the bounding
+_LOOK_SECONDS = 0.5  # Ctrl-C that comes just before a wait is only seen when the wait looks up
 VERIFY = "verify"
 _BACKUP = "backup"
 _MAKING = frozenset({"pool", "create"})
@@ -264,10 +265,10 @@ class Run:
         with ThreadPoolExecutor(min(_THREADS, len(todo)), "apply") as threads:
             running = {maker.vm.key: threads.submit(_contained, run, maker) for maker in todo}
             try:
-                wait(running.values())
+                _wait_for(running.values())
             except KeyboardInterrupt:
                 self._interrupted = True
-                wait(running.values())
+                _wait_for(running.values())
         return {key: future.result() for key, future in running.items()}
 
     def _result(self, outcomes: Mapping[str, Outcome]) -> ApplyResult:
@@ -313,6 +314,11 @@ def _putting_right(step: Step) -> Step:
 def _no(_: Work) -> bool:
     """The verify of a step that can simply be done again."""
     return False
+
+
+def _wait_for(running: Collection[Future[Outcome]]) -> None:
+    while wait(running, timeout=_LOOK_SECONDS).not_done:
+        pass
 
 
 def _contained(run: Callable[[VmMaker], Outcome], maker: VmMaker) -> Outcome:
