@@ -19,7 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused, Unreachable, UsageError
-from cloudpemda.ledger.databases import Postgres, Sqlite
+from cloudpemda.ledger.databases import Database, Postgres, Sqlite
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
@@ -54,7 +54,7 @@ class Store:
         self.place = place
         self.clock = clock
         self.entropy = entropy
-        self._database = Postgres(place.url) if place.file is None else Sqlite(place.file)
+        self._database: Database = Postgres(place.url) if place.file is None else Sqlite(place.file)
         self._engine = self._database.engine(BUSY_SECONDS)
         # Threads of one process queue here: a database's own waiting may poll, and not be fair.
         self._turn = threading.Lock()
