@@ -41,8 +41,8 @@ def _begin(connection: Connection) -> None:
 class Sqlite:
     """One file."""
 
-    WRITE = ("BEGIN IMMEDIATE",)
-    READ = ("BEGIN", "SELECT 1 FROM sqlite_schema LIMIT 1")
+    WRITE: tuple[str, ...] = ("BEGIN IMMEDIATE",)
+    READ: tuple[str, ...] = ("BEGIN", "SELECT 1 FROM sqlite_schema LIMIT 1")
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -82,8 +82,8 @@ def _name(error: BaseException | None) -> str:
 class Postgres:
     """A database on a server. Its password comes from PGPASSWORD, PGPASSFILE or ~/.pgpass."""
 
-    WRITE = ("BEGIN", f"SELECT pg_advisory_xact_lock({WRITERS})")
-    READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1")
+    WRITE: tuple[str, ...] = ("BEGIN", f"SELECT pg_advisory_xact_lock({WRITERS})")
+    READ: tuple[str, ...] = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1")
 
     def __init__(self, url: URL) -> None:
         self._url = url
