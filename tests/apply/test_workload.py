@@ -446,6 +446,15 @@ def test_a_halt_leaves_it_resumable(lab: Rig) -> None:
     assert lab.differences(*vms) == []
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as a terminal's program has it: what runs in the background was told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_it_resumable(lab: Rig) -> None:
     vms = [desired(number) for number in (1, 2, 3)]
     pressed = threading.Event()
