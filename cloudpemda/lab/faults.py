@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import random
 import re
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -103,8 +104,9 @@ class Timed(Strict):
             told["failed"] = str(error)
         world.note("fault", **told)
 
+    @abstractmethod
     def strike(self, world: World) -> None:
-        raise NotImplementedError
+        """Do it. Raises LabError or Refused where there is nothing to strike."""
 
 
 class Power(Timed):
