@@ -48,6 +48,7 @@ class Ballot:
     letter: str | None = None  # of the delegation
     until: Instant | None = None  # the delegation's end, excluded
     automatic: DayLimit | None = None  # decided by a rule
+    revision: int | None = None  # the one whose askers the actor is none of; None: any
 
     @property
     def details(self) -> dict[str, Detail]:
@@ -114,9 +115,9 @@ class DecisionBook:
 def take(deed: Deed, about: Matter, offer_digest: str, ballot: Ballot, wanted: Usage) -> bool:
     """Record the actor's decision for the offer; whether the chain is complete by it.
 
-    `wanted` is what the offer takes beyond the present charge. One that
-    does not complete the chain is a deed by itself; so is one in a stage that others completed
-    meanwhile, which changes nothing. Raises Refused: `ledger.mandate-ended`,
+    `wanted` is what the offer takes beyond the present charge. One that does not complete the
+    chain is a deed by itself; so is one in a stage that others completed meanwhile, which changes
+    nothing. Raises Refused: `ledger.mandate-ended`, `ledger.revision-moved`,
     `ledger.decided-already`, `ledger.stage-moved`, or `ledger.day-spent` where a rule has given
     the OPD its amount.
     """
@@ -161,7 +162,7 @@ def concur(deed: Deed, about: Matter, offer_digest: str, ballot: Ballot) -> bool
 def refuse(deed: Deed, about: Matter, ballot: Ballot) -> None:
     """Record the actor's decision against the revision; what was decided for it is void.
 
-    Raises Refused `ledger.mandate-ended`.
+    Raises Refused `ledger.mandate-ended`, `ledger.revision-moved`.
     """
     _require_mandate(deed, about, ballot)
     _void_others(deed, about, None, ballot)
@@ -202,6 +203,9 @@ def _spent(deed: Deed, ballot: Ballot, given: Sequence[Decision]) -> bool:
 def _require_mandate(deed: Deed, about: Matter, ballot: Ballot) -> None:
     if ballot.until is not None and deed.now >= ballot.until:
         raise Refused("ledger.mandate-ended", number=about.number, login=deed.actor.login)
+    # The same content may have been asked for anew meanwhile, by whoever decides.
+    if ballot.revision not in (None, about.revision):
+        raise Refused("ledger.revision-moved", number=about.number, revision=about.revision)
 
 
 def _require_amount(deed: Deed, about: Matter, limit: DayLimit, wanted: Usage) -> None:

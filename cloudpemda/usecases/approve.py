@@ -55,7 +55,7 @@ def approve(desk: Desk, key: str) -> Approved:
     mandate = chosen(person, matter)
     if mandate is None:
         raise _not_yours(desk, record, person, matter)
-    warnings = record_decision(desk, record, made, *cast(desk, matter.chain, matter.stage, mandate))
+    warnings = record_decision(desk, record, made, *cast(desk, record, matter, mandate))
     fresh = desk.ledger.requests.get(record.key)
     return Approved(fresh, made, warnings, chain_view(desk, fresh.as_proposed, made.digest))
 
@@ -94,7 +94,7 @@ def objection(desk: Desk, record: RequestRecord) -> tuple[Actor, Ballot]:
     mandate = objecting(person, matter)
     if mandate is None:
         raise _not_yours(desk, record, person, matter)
-    return cast(desk, matter.chain, matter.stage, mandate)
+    return cast(desk, record, matter, mandate)
 
 
 def decider(desk: Desk) -> Person:

@@ -119,8 +119,11 @@ def matter_of(desk: Desk, record: RequestRecord, offer_digest: str | None) -> Ma
     )
 
 
-def cast(desk: Desk, chain: Chain, stage: int, mandate: Mandate) -> tuple[Actor, Ballot]:
-    """The mandate in the ledger's words."""
+def cast(
+    desk: Desk, record: RequestRecord, matter: Matter, mandate: Mandate
+) -> tuple[Actor, Ballot]:
+    """The mandate in the ledger's words, for the revision that it was found for."""
+    chain = matter.chain
     person, principal, delegation = mandate.person, mandate.principal, mandate.delegation
     actor = Actor(person.login, person.name, mandate.role)
     behalf = letter = until = None
@@ -128,7 +131,16 @@ def cast(desk: Desk, chain: Chain, stage: int, mandate: Mandate) -> tuple[Actor,
         behalf = Actor(principal.login, principal.name, mandate.role)
         letter = f"{delegation.letter.number} ({delegation.letter.date}, {delegation.as_})"
         until = Instant(delegation.until.replace(tzinfo=desk.site.zone).astimezone(UTC))
-    ballot = Ballot(stage, chain.counts, chain.words, mandate.authority, behalf, letter, until)
+    ballot = Ballot(
+        stage=matter.stage,
+        counts=chain.counts,
+        policy=chain.words,
+        authority=mandate.authority,
+        behalf=behalf,
+        letter=letter,
+        until=until,
+        revision=record.revision,
+    )
     return actor, ballot
 
 
