@@ -32,6 +32,11 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1
 _NIP = re.compile(r"[0-9]{18}")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
+GREATEST_SIZE = MiB(1024 * 1024 * 1024)
+GREATEST_COUNT = 1_000_000
+"""What a limit, or what is added to one, may say at most (1024 TiB): beyond it `unlimited` is
+meant, or a slip. A database's whole number may have no more than 31 bits."""
+
 _SIZE_PATTERN = r"^[0-9]{1,9} ?(MiB|GiB|TiB)$"
 _SIZE_SCHEMA: JsonSchema = {"type": "string", "pattern": _SIZE_PATTERN, "examples": ["8 GiB"]}
 
@@ -103,7 +108,19 @@ def _count(value: object) -> int:
         raise PydanticCustomError("document.limit", "", {"value": str(value)})
     if value < 0:
         raise PydanticCustomError("document.too-small", "", {"value": str(value), "least": "0"})
+    if value > GREATEST_COUNT:
+        raise PydanticCustomError(
+            "document.too-big", "", {"value": str(value), "most": str(GREATEST_COUNT)}
+        )
     return value
+
+
+def _size_limit(value: object) -> int:
+    size = _unit(parse_size)(value)
+    if size > GREATEST_SIZE:
+        values = {"value": show_size(size), "most": show_size(GREATEST_SIZE)}
+        raise PydanticCustomError("document.too-big", "", values)
+    return size
 
 
 def sized(least: MiB, most: MiB) -> AfterValidator:
@@ -160,10 +177,17 @@ Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 CountLimit = Annotated[
     int | Literal["unlimited"],
     BeforeValidator(_limit(_count)),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "unlimited"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": GREATEST_COUNT},
+                {"const": "unlimited"},
+            ]
+        }
+    ),
 ]
 SizeLimit = Annotated[
     MiB | Literal["unlimited"],
-    BeforeValidator(_limit(_unit(parse_size))),
+    BeforeValidator(_limit(_size_limit)),
     WithJsonSchema({"anyOf": [_SIZE_SCHEMA, {"const": "unlimited"}]}),
 ]

@@ -16,7 +16,17 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from cloudpemda.document.fields import Day, JsonSchema, Line, Name, Size, Strict, day, sized
+from cloudpemda.document.fields import (
+    GREATEST_SIZE,
+    Day,
+    JsonSchema,
+    Line,
+    Name,
+    Size,
+    Strict,
+    day,
+    sized,
+)
 from cloudpemda.request.schema import Metadata
 from cloudpemda.request.spec import Letter, Requester
 from cloudpemda.units import MiB
@@ -24,9 +34,8 @@ from cloudpemda.units import MiB
 KIND = "QuotaRequest"
 PERMANENT = "permanent"
 
-_TIB = 1024 * 1024
 _Count = Annotated[int, Field(ge=1, le=10_000)]
-_Size = Annotated[Size, sized(MiB(1), MiB(4096 * _TIB))]
+_Size = Annotated[Size, sized(MiB(1), GREATEST_SIZE)]
 
 
 class _Model(Strict):

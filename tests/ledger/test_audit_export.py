@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudpemda.ledger import Ledger
@@ -117,6 +118,19 @@ def test_an_export_of_another_key_is_forged_by_the_sites(lived: Ledger, tmp_path
 def test_any_text_comes_back_from_a_csv_as_it_was(text: str) -> None:
     raw: dict[str, object] = {**dict.fromkeys(COLUMNS), "seq": 1, "details": text}
     made = Export("lab", None, Head(0, "", START).signed(SIGNER), SIGNER.pem, [raw])
+    (found,) = read_csv(made.csv(), made.proof).entries
+    assert found == raw
+
+
+@given(text=st.text("=+-@;,|'\" \t\na＝", max_size=12))
+@example(text="maaf;=HYPERLINK(0)")
+@example(text='maaf;"=1+1"')
+def test_a_spreadsheet_that_parts_cells_elsewhere_finds_no_formula(text: str) -> None:
+    """Where the decimal sign is a comma, as in Indonesia, a CSV file is parted at ; instead."""
+    raw: dict[str, object] = {**dict.fromkeys(COLUMNS), "seq": 1, "details": text}
+    made = Export("lab", None, Head(0, "", START).signed(SIGNER), SIGNER.pem, [raw])
+    for cell in re.split("[;|\t\r\n]", made.csv()):
+        assert not cell.lstrip(' "').startswith(("=", "+", "-", "@", "＝")), cell
     (found,) = read_csv(made.csv(), made.proof).entries
     assert found == raw
 

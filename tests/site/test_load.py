@@ -382,6 +382,15 @@ def test_a_link_in_the_site_is_not_followed(directory: Path) -> None:
 
 
 # -- quotas ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("said", "beyond"),
+    [("vcpu: 12", "vcpu: 1000001"), ("memory: 32 GiB", "memory: 1025 TiB")],
+)
+def test_a_limit_beyond_all_reason_is_a_slip(directory: Path, said: str, beyond: str) -> None:
+    edit(directory / "opd" / "bkad.yaml", said, beyond)
+    assert [fault.code for fault in faults_of(directory)] == ["document.too-big"]
+
+
 def test_quota_says_none_unlimited_and_default(directory: Path) -> None:
     edit(directory / "opd" / "bkad.yaml", "vcpu: 12", "vcpu: unlimited")
     edit(directory / "opd" / "bkad.yaml", "instances: 5", "instances: 0")

@@ -3,12 +3,14 @@
 What proves it goes along: the public key and the signed head, in the first line of JSON Lines and
 beside a CSV file. An export holds the whole site, or one OPD's chain alone, from its first entry
 to the head, so that nothing can be left out of it unseen. Values stand as they are stored; in CSV
-one that a spreadsheet would take for a formula has a ' before it.
+what a spreadsheet would take for a formula has a ' before it. That may be inside of a value: one
+that parts cells at ; (as in Indonesia) does not know where our cells end.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,11 @@ from cloudpemda.ledger.audit.verify import Finding, Walk
 
 KIND = "cloudpemda-audit"
 _NUMBERS = frozenset({"seq", "opd_seq"})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # the last so that the quote can be undone
+_CELL = r"(^|[;\t\r\n|])"
+"""Where a spreadsheet may begin a cell."""
+_BEGINS = r"[=+\-@'＝＋－＠\t\r]"  # ' so that it can be undone
+_FORMULA = re.compile(_CELL + r"(?=[\s\"]*" + _BEGINS + ")")
+_QUOTED = re.compile(rf"{_CELL}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +134,11 @@ def _shown(value: object) -> str:
     """Nothing for NULL; an empty text is quoted, too."""
     if value is None:
         return ""
-    text = str(value)
-    return f"'{text}" if not text or text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", str(value)) or "'"
 
 
 def _stored(name: str, text: str | None) -> str | int | None:
     if not text:
         return None
-    plain = text.removeprefix("'")
+    plain = _QUOTED.sub(r"\1", text)
     return int(plain) if name in _NUMBERS else plain
