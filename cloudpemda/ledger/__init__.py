@@ -170,6 +170,8 @@ def open_ledger(
             migrations.migrate(connection, now)
             if 0 < found < migrations.SIGNED:
                 log.adopt_present(connection, now)
+            elif 0 < found < migrations.STATES_BOUND:
+                log.bind_later(connection, now)
         log.seal(now)
     settle(database, identity)
     return ledger

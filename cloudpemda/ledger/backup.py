@@ -150,6 +150,8 @@ class Backups:
                 lost = max(0, last - header.newest.seq)
                 if header.schema < migrations.SIGNED:
                     self._audit.adopt(connection, now, head=None)
+                elif header.schema < migrations.STATES_BOUND:
+                    self._audit.bind_later(connection, now)
                 self._audit.within(connection, now, actor).record(
                     "ledger.restore",
                     None,
@@ -199,10 +201,13 @@ class Backups:
                     settle_in(connection, identity, str(file))
                     whole = newest_entry(connection) in {header.newest, None}
                     log_key = reading.log_key
-                    faults = [one.fault for one in self._audit.examine(connection, log_key)]
+                    found_wrong = self._audit.examine(
+                        connection, log_key, states_bound=header.schema >= migrations.STATES_BOUND
+                    )
             finally:
                 scratch.close()
-        if faults or not whole:
+        if found_wrong or not whole:
+            faults = [one.fault for one in found_wrong]
             raise Refused("backup.audit", *faults, file=str(file))
         return header, digest, log_key
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import intake, numbers
@@ -126,15 +126,16 @@ class Grants:
 
     def _first(self, deed: Deed, spec: QuotaSpec, source_text: str) -> QuotaSubmission:
         number = numbers.next_quota_number(deed.connection, deed.now.year)
-        deed.connection.execute(
-            insert(quota_requests).values(
-                number=number,
-                opd=spec.opd,
-                name=spec.name,
-                revision=1,
-                state=QuotaState.PENDING.value,
-                updated_at=deed.now,
-            )
+        deed.insert(
+            quota_requests,
+            {
+                "number": number,
+                "opd": spec.opd,
+                "name": spec.name,
+                "revision": 1,
+                "state": QuotaState.PENDING.value,
+                "updated_at": deed.now,
+            },
         )
         _write_revision(deed, number, 1, spec, source_text)
         _say(deed, _row(deed.connection, number), "submit", 1, QuotaState.PENDING)
@@ -324,10 +325,13 @@ def _move(
     """Take the request through its table, and say so in the audit log."""
     state = after(QUOTA, QuotaState(row.state), event, row.number)
     kept = row.revision if revision is None else revision
-    deed.connection.execute(
-        update(quota_requests)
-        .where(quota_requests.c.number == row.number)
-        .values(state=state.value, revision=kept, reason=reason, updated_at=deed.now)
+    deed.update(
+        quota_requests,
+        quota_requests.c.number == row.number,
+        state=state.value,
+        revision=kept,
+        reason=reason,
+        updated_at=deed.now,
     )
     said = {} if reason is None else {"reason": reason}
     _say(deed, row, event.value, kept, state, {**said, **details})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
@@ -220,10 +220,13 @@ class Instances:
                 deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:
-                deed.connection.execute(
-                    update(instances)
-                    .where(instances.c.uid == uid)
-                    .values(state=state.value, updated_at=deed.now, active_since=since, **changed)
+                deed.update(
+                    instances,
+                    instances.c.uid == uid,
+                    state=state.value,
+                    updated_at=deed.now,
+                    active_since=since,
+                    **changed,
                 )
                 _say(deed, row, event.value, state=state.value, **changed)
             return _record(deed.connection, _row(deed.connection, uid))
@@ -314,22 +317,23 @@ class _Naming:
         uid = self.entropy.uid()
         name = _free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
         vmid = _lowest_vmid(connection, want.cluster, self.vmid_range, taken)
-        connection.execute(
-            insert(instances).values(
-                uid=uid,
-                key=f"{request.opd}/{request.name}/{want.member}",
-                opd=request.opd,
-                number=request.number,
-                member=want.member,
-                name=name,
-                cluster=want.cluster,
-                vmid=vmid,
-                role=PRIMARY,
-                state=InstanceState.PLANNED.value,
-                storages="{}",
-                targets="[]",
-                updated_at=self.deed.now,
-            )
+        self.deed.insert(
+            instances,
+            {
+                "uid": uid,
+                "key": f"{request.opd}/{request.name}/{want.member}",
+                "opd": request.opd,
+                "number": request.number,
+                "member": want.member,
+                "name": name,
+                "cluster": want.cluster,
+                "vmid": vmid,
+                "role": PRIMARY,
+                "state": InstanceState.PLANNED.value,
+                "storages": "{}",
+                "targets": "[]",
+                "updated_at": self.deed.now,
+            },
         )
         for slot, nic in enumerate(want.nics):
             self._give_nic(uid, slot, nic)
@@ -377,10 +381,8 @@ def _give_vmid(
     deed: Deed, row: _Row, cluster: str, vmid_range: range, taken: frozenset[int]
 ) -> None:
     vmid = _lowest_vmid(deed.connection, cluster, vmid_range, taken)
-    deed.connection.execute(
-        update(instances)
-        .where(instances.c.uid == row.uid)
-        .values(cluster=cluster, vmid=vmid, updated_at=deed.now)
+    deed.update(
+        instances, instances.c.uid == row.uid, cluster=cluster, vmid=vmid, updated_at=deed.now
     )
     _say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
 

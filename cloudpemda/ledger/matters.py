@@ -7,7 +7,7 @@ not in its place. There is one proposal per request; handed in anew it takes the
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
@@ -81,10 +81,13 @@ def move(
     state = about.next(event)
     kept = about.revision if revision is None else revision
     table, kind = (requests, "request") if about.proposal is None else (proposals, "proposal")
-    deed.connection.execute(
-        update(table)
-        .where(table.c.number == about.number)
-        .values(state=state.value, revision=kept, reason=reason, updated_at=deed.now)
+    deed.update(
+        table,
+        table.c.number == about.number,
+        state=state.value,
+        revision=kept,
+        reason=reason,
+        updated_at=deed.now,
     )
     said = more if reason is None else {**more, "reason": reason}
     deed.record(
@@ -103,13 +106,14 @@ def move(
 def propose(deed: Deed, about: Matter, revision: int, spec_hash: str) -> ProposalState:
     """Make a written revision the proposal; what was held for the former one returns."""
     if about.proposal is None:
-        deed.connection.execute(
-            insert(proposals).values(
-                number=about.number,
-                revision=revision,
-                state=ProposalState.PENDING.value,
-                updated_at=deed.now,
-            )
+        deed.insert(
+            proposals,
+            {
+                "number": about.number,
+                "revision": revision,
+                "state": ProposalState.PENDING.value,
+                "updated_at": deed.now,
+            },
         )
         about = replace(about, revision=revision, proposal=ProposalState.PENDING)
     else:

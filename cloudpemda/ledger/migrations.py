@@ -342,9 +342,30 @@ def _v9(connection: Connection) -> None:
     _run(connection, _V9)
 
 
+_V10_GUARDS = {
+    "sqlite": tuple(
+        f"""CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
+            BEGIN SELECT RAISE(ABORT, '{table} are kept'); END"""
+        for table in ("requests", "proposals", "instances", "quota_requests")
+    ),
+    "postgresql": tuple(
+        f"""CREATE TRIGGER {table}_no_delete BEFORE DELETE OR TRUNCATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()"""
+        for table in ("requests", "proposals", "instances", "quota_requests")
+    ),
+}
+
+
+def _v10(connection: Connection) -> None:
+    """Rows that tell how far something is are bound to entries, and none is ever deleted."""
+    _run(connection, _V10_GUARDS[connection.dialect.name])
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1
 """The version from which on every audit entry is signed."""
+STATES_BOUND = _MIGRATIONS.index(_v10) + 1
+"""The version from which on entries are bound to the rows of `BOUND_LATER`."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import decisions, found, intake, numbers, quota
@@ -171,15 +171,16 @@ class Requests:
     def _first(self, deed: Deed, spec: WorkloadSpec, source_text: str) -> Submission:
         refuse_taken_name(deed.connection, spec.opd, spec.name)
         number = numbers.next_number(deed.connection, deed.now.year)
-        deed.connection.execute(
-            insert(requests).values(
-                number=number,
-                opd=spec.opd,
-                name=spec.name,
-                revision=1,
-                state=RequestState.SUBMITTED.value,
-                updated_at=deed.now,
-            )
+        deed.insert(
+            requests,
+            {
+                "number": number,
+                "opd": spec.opd,
+                "name": spec.name,
+                "revision": 1,
+                "state": RequestState.SUBMITTED.value,
+                "updated_at": deed.now,
+            },
         )
         write_revision(deed, number, spec, source_text)
         about = itself(_row(deed.connection, number))

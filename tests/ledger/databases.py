@@ -17,7 +17,12 @@ from cloudpemda.ledger.store import locate
 
 SQLITE = "sqlite:///var/ledger.sqlite3"
 SERVER = os.environ.get("CLOUDPEMDA_TEST_POSTGRES")
-GUARDS = (
+LATER_GUARDS = tuple(
+    f"{table}_no_delete" + (f" ON {table}" if SERVER else "")
+    for table in ("requests", "proposals", "instances", "quota_requests")
+)
+"""What version 10 of the tables brought."""
+GUARDS = LATER_GUARDS + (
     ("audit_no_change ON audit", "postings_no_change ON postings")
     if SERVER
     else (

@@ -5,14 +5,12 @@ import json
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
@@ -20,8 +18,8 @@ from cloudpemda.clock import SeededEntropy
 from cloudpemda.errors import Incomplete, Refused
 from cloudpemda.ledger import Ledger, open_ledger
 from cloudpemda.ledger.schema import moment_text
-from cloudpemda.messages import Lang, explain
 from tests.ledger.databases import SERVER, behind_its_back, ledger_url, rows, tamper
+from tests.ledger.forger import HEAD, HEADS, KEY, count, found, rehash
 from tests.ledger.makers import (
     BUDI,
     OPERATOR,
@@ -38,10 +36,6 @@ from tests.ledger.makers import (
     workload,
 )
 
-HEAD = Path("var/audit.head")
-HEADS = Path("var/audit.heads")
-KEY = Path("var/audit.key")
-
 
 @pytest.fixture
 def lived(ledger: Ledger, tmp_path: Path) -> Path:
@@ -54,15 +48,6 @@ def lived(ledger: Ledger, tmp_path: Path) -> Path:
     assert len(ledger.audit.log()) == 12
     assert ledger.audit.verify() == ()
     return tmp_path
-
-
-def found(base: Path) -> list[tuple[str, int]]:
-    with open_at(base) as ledger:
-        findings = ledger.audit.verify()
-    for finding in findings:
-        for lang in get_args(Lang):
-            assert str(finding.seq) in explain(finding.code, lang, finding.fault.values)[0]
-    return [(finding.code, finding.seq) for finding in findings]
 
 
 # -- what is written -------------------------------------------------------------------------
@@ -473,63 +458,6 @@ def test_a_place_that_was_changed_in_an_opds_chain_is_named(lived: Path, column:
     assert ("audit.edited", 5) in found(lived)
 
 
-# -- rows that entries are bound to --------------------------------------------------------------
-@pytest.fixture
-def decided(ledger: Ledger, tmp_path: Path) -> Path:
-    """Two requests that were approved, one of them withdrawn again."""
-    for name in ("a", "b"):
-        spec = workload(name=name)
-        ledger.requests.submit(spec, "source", SITI)
-        approve(ledger, spec, {"db-1": {"memory": 100, "vcpu": 4}}, chain(memory=None, vcpu=None))
-    ledger.requests.withdraw("dinkes/b", actor=SITI)
-    assert ledger.audit.verify() == ()
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("forgery", "code", "about"),
-    [
-        ("UPDATE postings SET held = 1 WHERE seq = 2", "audit.row-changed", "postings:1-2"),
-        ("DELETE FROM postings WHERE seq = 4", "audit.row-changed", "postings:3-4"),
-        (
-            "INSERT INTO postings SELECT 7, at, opd, number, instance, dimension, -100, 0 "
-            "FROM postings WHERE seq = 1",
-            "audit.row-forged",
-            "postings:7",
-        ),
-        (
-            "INSERT INTO approvals SELECT number, 2, revision, offer_digest, offer, login, person, "
-            "role, at, hold_until, NULL FROM approvals WHERE number = 'R-2026-0002'",
-            "audit.row-forged",
-            "approvals:R-2026-0002/2",
-        ),
-        (
-            "UPDATE approvals SET login = 'siti' WHERE number = 'R-2026-0001'",
-            "audit.row-changed",
-            "approvals:R-2026-0001/1",
-        ),
-        (
-            "UPDATE approvals SET voided_at = NULL WHERE number = 'R-2026-0002'",
-            "audit.row-changed",
-            "approvals:R-2026-0002/1",
-        ),
-        (
-            "UPDATE revisions SET spec = replace(spec, '8192', '65536') "
-            "WHERE number = 'R-2026-0001'",
-            "audit.row-changed",
-            "revisions:R-2026-0001/1",
-        ),
-    ],
-)
-def test_a_row_that_was_changed_past_the_program_is_named(
-    decided: Path, forgery: str, code: str, about: str
-) -> None:
-    tamper(decided, forgery)
-    with open_at(decided) as ledger:
-        (finding,) = ledger.audit.verify()
-    assert (finding.code, finding.about) == (code, about)
-
-
 # -- a new head ----------------------------------------------------------------------------------
 def test_an_older_ledger_gets_a_new_head_by_a_named_person_only(lived: Path) -> None:
     """What a restore leaves: fewer entries than the head knows."""
@@ -555,50 +483,3 @@ def test_a_log_that_is_not_whole_gets_no_new_head(lived: Path) -> None:
         ledger.audit.reanchor(OPERATOR, "x")
     assert [fault.code for fault in refusal.value.faults] == ["audit.unsound", "audit.edited"]
     assert count(lived) == 12
-
-
-# -- helpers ---------------------------------------------------------------------------------
-def count(base: Path) -> object:
-    return rows(base, "SELECT count(*) FROM audit")[0][0]
-
-
-def rehash(base: Path, seq: int, *, only: bool) -> None:
-    """Edit an entry and mend its hash as a forger would, or those of all that follow too.
-
-    The formula is written out here once more: it is what an auditor has to be told.
-    """
-    tamper(base, f"UPDATE audit SET login = 'forged' WHERE seq = {seq}")  # noqa: S608
-    entries = rows(
-        base,
-        "SELECT seq, at, login, person, role, action, opd, subject, details, previous, behalf, "  # noqa: S608
-        f"bound FROM audit WHERE seq >= {seq} ORDER BY seq",
-    )
-    with behind_its_back(base) as connection:
-        previous: str | None = None
-        for row in entries:
-            content = list(row)
-            if previous is not None:
-                content[9] = previous
-            text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-            previous = hashlib.sha256(text.encode()).hexdigest()
-            connection.execute(
-                sql("UPDATE audit SET previous = :previous, hash = :hash WHERE seq = :seq"),
-                {"previous": content[9], "hash": previous, "seq": row[0]},
-            )
-            if only:
-                return
-        mend_places(connection)
-
-
-def mend_places(connection: Connection) -> None:
-    """All is one OPD's here."""
-    link = "0" * 64
-    entries = connection.execute(sql("SELECT seq, opd, opd_seq, hash FROM audit ORDER BY seq"))
-    for seq, opd, place, hash_ in entries.all():
-        text = json.dumps([opd, place, link, hash_], separators=(",", ":"))
-        values = {"previous": link, "seq": seq}
-        link = hashlib.sha256(text.encode()).hexdigest()
-        connection.execute(
-            sql("UPDATE audit SET opd_previous = :previous, opd_hash = :link WHERE seq = :seq"),
-            {**values, "link": link},
-        )

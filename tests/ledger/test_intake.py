@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import Actor, Document, Ledger, Paper
-from tests.ledger.databases import behind_its_back
+from tests.ledger.databases import LATER_GUARDS, behind_its_back
 from tests.ledger.makers import SITI, applying, open_at, revised, workload
 
 INBOX = Actor("system", "cloudpemda", "requester")
@@ -94,6 +94,7 @@ def test_what_an_earlier_ledger_had_taken_stays_taken(tmp_path: Path) -> None:
             "spec_hash TEXT NOT NULL, at TEXT NOT NULL)",
             "INSERT INTO intake SELECT number, file, spec_hash, at FROM papers",
             "DROP TABLE papers",
+            *(f"DROP TRIGGER {guard}" for guard in LATER_GUARDS),
             "DELETE FROM schema_version WHERE version > 8",
         ):
             connection.execute(text(statement))

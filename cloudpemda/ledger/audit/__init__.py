@@ -7,7 +7,7 @@ entry nor an entry without its deed. Four things hold it:
 - Where it concerns an OPD it also has its place in that OPD's chain, whose links cover the hashes
   of the site's chain: an OPD's history can be handed over and be verified alone.
 - It names the digests of the rows that the deed wrote (`BOUND`: what was asked, decided and
-  promised), so that a row which was changed or put there past the program is found.
+  promised, and how far it is), so that a row which was changed or put there past the program is found.
 - It is signed with a key outside the database: whoever writes into the database alone can chain
   an entry, but not sign it.
 
@@ -19,9 +19,10 @@ the database and every file beside it can only be found out by a copy kept elsew
 """
 
 from cloudpemda.ledger.audit.bound import BOUND
+from cloudpemda.ledger.audit.deed import Deed, newest_entry
 from cloudpemda.ledger.audit.entries import NOTHING, SYSTEM, Actor, Detail, Details, Entry
 from cloudpemda.ledger.audit.heads import Tip
-from cloudpemda.ledger.audit.log import KEPT_HEADS, Audit, Deed, newest_entry
+from cloudpemda.ledger.audit.log import KEPT_HEADS, Audit
 from cloudpemda.ledger.audit.verify import Finding
 
 __all__ = [

@@ -7,8 +7,10 @@ says what the row is.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+from sqlalchemy.sql.roles import ColumnsClauseRole
 
 from cloudpemda.ledger.audit.entries import Raw, row_digest, rows_digest
 from cloudpemda.ledger.schema import (
@@ -16,11 +18,18 @@ from cloudpemda.ledger.schema import (
     approvals,
     decisions,
     grants,
+    instances,
     limits,
     postings,
+    proposals,
+    quota_requests,
     quota_revisions,
+    requests,
     revisions,
 )
+
+BOUND_LATER: tuple[Table, ...] = (requests, proposals, instances, quota_requests)
+"""How far each thing is in its life: bound since version 10 of the tables."""
 
 BOUND: tuple[Table, ...] = (
     revisions,
@@ -30,10 +39,11 @@ BOUND: tuple[Table, ...] = (
     quota_revisions,
     grants,
     limits,
+    *BOUND_LATER,
 )
 """What was asked, decided and promised. Rows of these tables are written through a `Deed`."""
 
-_RUNS = frozenset({"postings", "limits"})
+RUNS = frozenset({"postings", "limits"})
 """Tables that are only ever added to: consecutive rows have one digest together."""
 
 Key = tuple[object, ...]
@@ -51,7 +61,7 @@ class Written:
         """Each label with its digest."""
         run: list[Key] = []
         for key in self.digests:
-            if run and not (self.table.name in _RUNS and key[0] == _number(run[-1]) + 1):
+            if run and not (self.table.name in RUNS and key[0] == _number(run[-1]) + 1):
                 yield self._label(run)
                 run = []
             run.append(key)
@@ -64,13 +74,18 @@ class Written:
         return f"{self.table.name}:{rows}", rows_digest([self.digests[key] for key in run])
 
 
-def raw(table: Table) -> Select[tuple[object, ...]]:
-    """The table's rows as they are stored, by key."""
-    stored = (
+@cache
+def stored(table: Table) -> Sequence[ColumnsClauseRole]:
+    """The table's columns as they are stored: moments are texts."""
+    return tuple(
         type_coerce(column, Text) if isinstance(column.type, Moment) else column
         for column in table.c
     )
-    return select(*stored).order_by(*table.primary_key.columns)
+
+
+def raw(table: Table) -> Select[tuple[object, ...]]:
+    """The table's rows as they are stored, by key."""
+    return select(*stored(table)).order_by(*table.primary_key.columns)
 
 
 def key_of(table: Table, row: Raw) -> Key:
@@ -87,10 +102,17 @@ def as_raw(row: Row[tuple[object, ...]]) -> Raw:
     return dict(row._mapping)
 
 
-def compare(connection: Connection, claims: Claims) -> Iterator[tuple[str, int | None]]:
+def may_change(label: str) -> bool:
+    """Whether a later entry can say of the same row that it is another."""
+    return label.partition(":")[0] not in RUNS
+
+
+def compare(
+    connection: Connection, claims: Claims, tables: Sequence[Table] = BOUND
+) -> Iterator[tuple[str, int | None]]:
     """The label of everything that is not as its entry says, with that entry; None for rows that
     no entry speaks of."""
-    for table in BOUND:
+    for table in tables:
         there = _digests(read(connection, table))
         spoken: set[str] = set()
         for label, (digest, seq) in claims.items():
@@ -113,7 +135,7 @@ def _digests(written: Written) -> Mapping[str, str]:
 def _keys(table: str, rows: str, there: Mapping[str, str]) -> Sequence[str]:
     """The rows that a label means; none where there are not as many."""
     first, _, last = rows.partition("-")
-    if table not in _RUNS or not last:
+    if table not in RUNS or not last:
         return [rows]
     if not (first.isdecimal() and last.isdecimal()) or int(last) - int(first) >= len(there):
         return []

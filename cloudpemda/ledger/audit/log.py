@@ -1,30 +1,18 @@
-"""The log: `Deed` writes entries, `Audit` seals, reads and verifies them."""
+"""The log as a whole: deeds are begun here, and their entries sealed, read and verified."""
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select, update
+from sqlalchemy import Connection, select
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
-from cloudpemda.ledger.audit.bound import BOUND, Key, Written
-from cloudpemda.ledger.audit.entries import (
-    ORIGIN,
-    SYSTEM,
-    Actor,
-    Detail,
-    Entry,
-    Raw,
-    canonical,
-    entry_of,
-    hash_of,
-    opd_link,
-    row_digest,
-)
+from cloudpemda.ledger.audit.bound import BOUND, BOUND_LATER
+from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
+from cloudpemda.ledger.audit.entries import ORIGIN, SYSTEM, Actor, Detail, Entry, entry_of
 from cloudpemda.ledger.audit.export import Export
 from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, private_key
@@ -44,104 +32,6 @@ ADOPTED = "audit.adopt"
 """The entry that takes over what the first release wrote: unsigned, and bound to no rows."""
 
 KEPT_HEADS = 90
-
-
-class Deed:
-    """A write transaction with the one who acts in it, and the moment.
-
-    Rows of the tables in `BOUND` are written through it, and stand with their digests in the next
-    entry that it records.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        now: Instant,
-        actor: Actor,
-        signer: Callable[[Connection], Signer] | None = None,
-    ) -> None:
-        self.connection = connection
-        self.now = now
-        self.actor = actor
-        self.recorded = False
-        self._signer = signer  # None: a rehearsal, which is never committed
-        self._written: dict[Table, dict[Key, str]] = {}
-
-    def insert(self, table: Table, *rows: Raw) -> None:
-        """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
-        self.connection.execute(insert(table), [dict(row) for row in rows])
-        for row in rows:
-            self._bind(table, row)
-
-    def update(
-        self, table: Table, where: ColumnElement[bool], **values: str | int | datetime | None
-    ) -> None:
-        """Change the rows of a table of `BOUND` that match."""
-        keys = self.connection.execute(select(*table.primary_key.columns).where(where)).all()
-        if not keys:
-            return
-        self.connection.execute(update(table).where(where).values(**values))
-        for key in keys:
-            same = (column == part for column, part in zip(table.primary_key, key, strict=True))
-            changed = self.connection.execute(bound.raw(table).where(*same)).one()
-            self._bind(table, bound.as_raw(changed))
-
-    def _bind(self, table: Table, row: Raw) -> None:
-        if table not in BOUND:
-            raise ValueError(f"no entry is bound to rows of {table.name}")
-        self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
-
-    def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
-        """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`.
-
-        The detail `behalf` is for whom the actor did it, where that is not themselves.
-        """
-        behalf = details.pop("behalf", self.actor.behalf)
-        last = self.connection.execute(_NEWEST).first()
-        seq, previous = (last.seq + 1, last.hash) if last else (1, ORIGIN)
-        content: dict[str, str | int | None] = {
-            "seq": seq,
-            "at": moment_text(self.now),
-            "login": self.actor.login,
-            "person": self.actor.name,
-            "role": self.actor.role,
-            "action": action,
-            "opd": opd,
-            "subject": subject,
-            "details": json.dumps(details, sort_keys=True, ensure_ascii=False),
-            "previous": previous,
-            "behalf": None if behalf is None else str(behalf),
-            "bound": canonical(dict(self._labels())),
-        }
-        hash_ = hash_of(content)
-        signature = None if self._signer is None else self._signer(self.connection)
-        self.connection.execute(
-            insert(audit).values(
-                {
-                    **content,
-                    "at": self.now,
-                    "hash": hash_,
-                    **_place(self.connection, opd, hash_),
-                    "signature": None if signature is None else signature.sign_entry(hash_),
-                }
-            )
-        )
-        self.recorded = True
-        self._written.clear()
-
-    def finish(self) -> None:
-        """Say in general terms what was written and is in no entry yet."""
-        if self._written:
-            self.record("ledger.write", None, "-")
-
-    def _labels(self) -> Iterator[tuple[str, str]]:
-        for table, digests in self._written.items():
-            yield from Written(table, digests).labels()
-
-    def bind_everything(self) -> None:
-        """Bind the next entry to every row that there is."""
-        for table in BOUND:
-            self._written[table] = dict(bound.read(self.connection, table).digests)
 
 
 class Audit:
@@ -220,7 +110,7 @@ class Audit:
 
     def _newest(self) -> int:
         with self._store.read() as connection:
-            newest = connection.execute(_NEWEST).first()
+            newest = connection.execute(NEWEST_ENTRY).first()
         return newest.seq if newest else 0
 
     # -- the key -------------------------------------------------------------------------------
@@ -303,10 +193,10 @@ class Audit:
 
         A head that did not agree is not made good by this: `verify` goes on finding it.
         """
-        last = connection.execute(_NEWEST).first()
+        last = connection.execute(NEWEST_ENTRY).first()
         sound = head is not None and head.at is None and agrees(connection, head)
         deed = self.within(connection, now, SYSTEM)
-        deed.bind_everything()
+        deed.bind_present(BOUND)
         deed.record(
             ADOPTED,
             None,
@@ -315,6 +205,12 @@ class Audit:
             head_seq=head.seq if head and sound else None,
             head_hash=head.hash if head and sound else None,
         )
+
+    def bind_later(self, connection: Connection, now: Instant) -> None:
+        """Bind what earlier releases left unbound, as it stands: one entry that says so."""
+        deed = self.within(connection, now, SYSTEM)
+        deed.bind_present(BOUND_LATER)
+        deed.record("audit.bind", None, "-", tables=[table.name for table in BOUND_LATER])
 
     def reanchor(self, actor: Actor, reason: str) -> None:
         """Begin a new head file, because the old one is lost or the ledger is an older copy.
@@ -436,12 +332,16 @@ class Audit:
             entries = tuple(map(bound.as_raw, connection.execute(query)))
         return Export(site, opd, head, key.pem, entries)
 
-    def examine(self, connection: Connection, pem: str | None) -> tuple[Finding, ...]:
+    def examine(
+        self, connection: Connection, pem: str | None, *, states_bound: bool = True
+    ) -> tuple[Finding, ...]:
         """Every break of a log whose heads are elsewhere, as in a copy; `pem` is the private key
-        that came with it, the site's own if none did."""
+        that came with it, the site's own if none did. `states_bound` is whether its release
+        bound the tables of `BOUND_LATER`."""
+        tables = [one for one in BOUND if states_bound or one not in BOUND_LATER]
         walk = Walk(private_key(pem) if pem else self.public())
         walk.site(map(bound.as_raw, connection.execute(_RAW)))
-        rows = tuple(bound.compare(connection, walk.claims)) if walk.any_signed else ()
+        rows = tuple(bound.compare(connection, walk.claims, tables)) if walk.any_signed else ()
         return tuple(dict.fromkeys([*walk.findings, *judge_rows(rows, walk, walk.findings)]))
 
     def head(self) -> Tip | None:
@@ -462,24 +362,6 @@ class Audit:
         return (head.seq, head.hash) == (told["head_seq"], told["head_hash"])
 
 
-def newest_entry(connection: Connection) -> Tip | None:
-    """Sequence number and hash of the newest entry; None for an empty log."""
-    row = connection.execute(_NEWEST).first()
-    return None if row is None else Tip(row.seq, row.hash)
-
-
-def _place(connection: Connection, opd: str | None, hash_: str) -> dict[str, str | int | None]:
-    """The entry's place in its OPD's chain."""
-    if opd is None:
-        return {"opd_seq": None, "opd_previous": None, "opd_hash": None}
-    last = connection.execute(_NEWEST_OF_OPD.where(audit.c.opd == opd)).first()
-    seq, previous = (last.opd_seq + 1, last.opd_hash) if last else (1, ORIGIN)
-    link = opd_link(opd, seq, previous, hash_)
-    return {"opd_seq": seq, "opd_previous": previous, "opd_hash": link}
-
-
-_NEWEST = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-_NEWEST_OF_OPD = select(audit.c.opd_seq, audit.c.opd_hash).order_by(audit.c.opd_seq.desc()).limit(1)
 _NEWEST_SIGNED = (
     select(audit.c.hash, audit.c.signature)
     .where(audit.c.signature.is_not(None))

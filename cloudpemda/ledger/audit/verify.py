@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cloudpemda.errors import Fault
+from cloudpemda.ledger.audit.bound import may_change
 from cloudpemda.ledger.audit.entries import ORIGIN, Raw, hash_or_none, opd_link
 from cloudpemda.ledger.audit.heads import START, Head, Tip
 from cloudpemda.ledger.audit.keys import PublicKey
 
-_ENTRY_GONE = frozenset({"audit.missing", "audit.edited", "audit.truncated", "audit.rewritten"})
+_UNHEARD = frozenset({"audit.missing", "audit.truncated", "audit.rewritten"})
+_ENTRY_GONE = _UNHEARD | {"audit.edited"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +160,16 @@ def _disagreement(head: Head, walk: Walk) -> Iterator[Finding]:
 def judge_rows(
     rows: Iterable[tuple[str, int | None]], walk: Walk, found: Iterable[Finding]
 ) -> Iterator[Finding]:
-    """Rows that are not what their entry says, or of which none speaks. The latter are told only
-    where every entry is there: the rows of a missing one were not put past the program."""
+    """Rows that are not what their entry says, or of which none speaks. What an entry that is gone
+    may have said is not told: its rows were not put past the program, and a row may have changed
+    with it."""
+    found = tuple(found)
     whole = _ENTRY_GONE.isdisjoint(one.code for one in found)
+    gone = max((one.seq for one in found if one.code in _UNHEARD), default=0)
     for label, seq in rows:
         if seq is not None:
-            yield Finding("audit.row-changed", seq, label)
+            if seq > gone or not may_change(label):
+                yield Finding("audit.row-changed", seq, label)
         elif whole:
             yield Finding("audit.row-forged", walk.newest, label)
 

@@ -1,0 +1,137 @@
+"""A deed: a write transaction whose rows and entry stand or fall together."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, insert, select, update
+
+from cloudpemda.ledger.audit import bound
+from cloudpemda.ledger.audit.bound import BOUND, Key, Written
+from cloudpemda.ledger.audit.entries import (
+    ORIGIN,
+    Actor,
+    Detail,
+    Raw,
+    canonical,
+    hash_of,
+    opd_link,
+    row_digest,
+)
+from cloudpemda.ledger.audit.heads import Tip
+from cloudpemda.ledger.audit.keys import Signer
+from cloudpemda.ledger.schema import audit, moment_text
+from cloudpemda.units import Instant
+
+
+class Deed:
+    """A write transaction with the one who acts in it, and the moment.
+
+    Rows of the tables in `BOUND` are written through it, and stand with their digests in the next
+    entry that it records.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        now: Instant,
+        actor: Actor,
+        signer: Callable[[Connection], Signer] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self.actor = actor
+        self.recorded = False
+        self._signer = signer  # None: a rehearsal, which is never committed
+        self._written: dict[Table, dict[Key, str]] = {}
+
+    def insert(self, table: Table, *rows: Raw) -> None:
+        """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
+        self.connection.execute(insert(table), [dict(row) for row in rows])
+        for row in rows:
+            self._bind(table, row)
+
+    def update(
+        self, table: Table, where: ColumnElement[bool], **values: str | int | datetime | None
+    ) -> None:
+        """Change the rows of a table of `BOUND` that match."""
+        change = update(table).where(where).values(**values).returning(*bound.stored(table))
+        for changed in self.connection.execute(change).all():
+            self._bind(table, bound.as_raw(changed))
+
+    def _bind(self, table: Table, row: Raw) -> None:
+        if table not in BOUND:
+            raise ValueError(f"no entry is bound to rows of {table.name}")
+        self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
+
+    def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
+        """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`.
+
+        The detail `behalf` is for whom the actor did it, where that is not themselves.
+        """
+        behalf = details.pop("behalf", self.actor.behalf)
+        last = self.connection.execute(NEWEST_ENTRY).first()
+        seq, previous = (last.seq + 1, last.hash) if last else (1, ORIGIN)
+        content: dict[str, str | int | None] = {
+            "seq": seq,
+            "at": moment_text(self.now),
+            "login": self.actor.login,
+            "person": self.actor.name,
+            "role": self.actor.role,
+            "action": action,
+            "opd": opd,
+            "subject": subject,
+            "details": json.dumps(details, sort_keys=True, ensure_ascii=False),
+            "previous": previous,
+            "behalf": None if behalf is None else str(behalf),
+            "bound": canonical(dict(self._labels())),
+        }
+        hash_ = hash_of(content)
+        signature = None if self._signer is None else self._signer(self.connection)
+        self.connection.execute(
+            insert(audit).values(
+                {
+                    **content,
+                    "at": self.now,
+                    "hash": hash_,
+                    **_place(self.connection, opd, hash_),
+                    "signature": None if signature is None else signature.sign_entry(hash_),
+                }
+            )
+        )
+        self.recorded = True
+        self._written.clear()
+
+    def finish(self) -> None:
+        """Say in general terms what was written and is in no entry yet."""
+        if self._written:
+            self.record("ledger.write", None, "-")
+
+    def _labels(self) -> Iterator[tuple[str, str]]:
+        for table, digests in self._written.items():
+            yield from Written(table, digests).labels()
+
+    def bind_present(self, tables: Iterable[Table]) -> None:
+        """Bind the next entry to every row that these tables have."""
+        for table in tables:
+            self._written[table] = dict(bound.read(self.connection, table).digests)
+
+
+def newest_entry(connection: Connection) -> Tip | None:
+    """Sequence number and hash of the newest entry; None for an empty log."""
+    row = connection.execute(NEWEST_ENTRY).first()
+    return None if row is None else Tip(row.seq, row.hash)
+
+
+def _place(connection: Connection, opd: str | None, hash_: str) -> dict[str, str | int | None]:
+    """The entry's place in its OPD's chain."""
+    if opd is None:
+        return {"opd_seq": None, "opd_previous": None, "opd_hash": None}
+    last = connection.execute(_NEWEST_OF_OPD.where(audit.c.opd == opd)).first()
+    seq, previous = (last.opd_seq + 1, last.opd_hash) if last else (1, ORIGIN)
+    link = opd_link(opd, seq, previous, hash_)
+    return {"opd_seq": seq, "opd_previous": previous, "opd_hash": link}
+
+
+NEWEST_ENTRY = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_NEWEST_OF_OPD = select(audit.c.opd_seq, audit.c.opd_hash).order_by(audit.c.opd_seq.desc()).limit(1)
