@@ -7,7 +7,8 @@ entry nor an entry without its deed. Four things hold it:
 - Where it concerns an OPD it also has its place in that OPD's chain, whose links cover the hashes
   of the site's chain: an OPD's history can be handed over and be verified alone.
 - It names the digests of the rows that the deed wrote (`BOUND`: what was asked, decided and
-  promised, and how far it is), so that a row which was changed or put there past the program is found.
+  promised, and how far it is), so that a row which was changed or put there past the program is
+  found.
 - It is signed with a key outside the database: whoever writes into the database alone can chain
   an entry, but not sign it.
 
