@@ -42,6 +42,7 @@ from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Po
 from cloudpemda.ledger.intake import Intake, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
+from cloudpemda.ledger.pause import Pause, PauseBook
 from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
 from cloudpemda.ledger.requests import Document, Requests, Submission
@@ -83,6 +84,8 @@ __all__ = [
     "NicRecord",
     "Owner",
     "Paper",
+    "Pause",
+    "PauseBook",
     "Pools",
     "Proposal",
     "ProposalState",
@@ -120,6 +123,7 @@ class Ledger:
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
+        self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)
         self.soundness = Soundness(database, self.audit, owner)
 

@@ -28,6 +28,7 @@ from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import (
     Planned,
     approved_digest,
@@ -71,14 +72,16 @@ def apply(
     """Apply the named requests, or all approved ones, one after the other.
 
     A request that is refused or fails stops no other. With `undo` what an unfinished apply left
-    is taken back, last step first; it must be named. Raises Refused by role or for one that is not
-    approved or after a restore that was not verified yet, Unreachable where a cluster cannot be
-    read; nothing was changed then.
+    is taken back, last step first; it must be named. Raises Refused by role, for one that is not
+    approved, while the site is paused, or after a restore that was not verified yet; Unreachable
+    where a cluster cannot be read; nothing was changed then.
     """
     actor = desk.act("operator")
     if undo and not keys:
         raise UsageError("apply.undo-names")
+    require_running(desk)
     desk.ledger.found.require_reconciled()
+    halted = halting(desk, halted)
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:

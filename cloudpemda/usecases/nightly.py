@@ -21,6 +21,7 @@ from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, expire, expiring
 from cloudpemda.usecases.keep import backup
+from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.survey import Survey, survey
 
@@ -93,6 +94,8 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
             yield Finding(request.opd, Fault(code, {"key": request.key}))
     for broken in desk.ledger.audit.verify():
         yield Finding(None, broken.fault)
+    for fault in pause_fault(desk):
+        yield Finding(None, fault)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))
 

@@ -10,6 +10,7 @@ from cloudpemda.rules.quota import scope_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
 from cloudpemda.usecases.expiring import Expiring, expiring
+from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import QuotaLine
 from cloudpemda.usecases.survey import Survey, survey
 
@@ -41,12 +42,12 @@ def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Stat
         scope.require(opd)
         require_opd(desk, opd)
         own = Scope(scope.login, scope_of(opd, desk.site.opds))
-        return _joined([survey(desk, opd=opd, offline=offline)], expiring(desk, own))
+        return _joined(desk, [survey(desk, opd=opd, offline=offline)], expiring(desk, own))
     soon = expiring(desk, scope)
     if scope.opds is None:
-        return _joined([survey(desk, offline=offline)], soon)
+        return _joined(desk, [survey(desk, offline=offline)], soon)
     parts = [survey(desk, opd=one, offline=offline) for one in sorted(scope.opds)]
-    return _joined(parts, soon)
+    return _joined(desk, parts, soon)
 
 
 def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
@@ -63,9 +64,10 @@ def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
     return one, found
 
 
-def _joined(parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> Status:
+def _joined(desk: Desk, parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> Status:
     """Several surveys as one; what concerns the whole site stands in each, and is said once."""
-    faults: list[Fault] = []
+    faults = [*pause_fault(desk)]
+    stands_still = [ExitCode.FINDINGS] if faults else []
     for fault in (fault for part in parts for fault in part.faults):
         if fault not in faults:
             faults.append(fault)
@@ -77,6 +79,6 @@ def _joined(parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> Status:
         expiring=soon,
         faults=tuple(faults),
         unread=tuple(sorted({name for part in parts for name in part.unread})),
-        code=worst(part.code for part in parts),
+        code=worst([*stands_still, *(part.code for part in parts)]),
         offline=any(part.offline for part in parts),
     )

@@ -7,7 +7,7 @@ import sys
 from tests.scenarios.conftest import OPERATOR, Office
 
 
-def _start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
+def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
@@ -19,12 +19,12 @@ def _start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def _until_held(office: Office, process: subprocess.Popen[str]) -> None:
+def until_held(office: Office, process: subprocess.Popen[str]) -> None:
     while not office.lab.get("/holds"):
         assert process.poll() is None, process.communicate()
 
 
-def _let_go(office: Office) -> None:
+def let_go(office: Office) -> None:
     for one in office.lab.get("/holds"):
         office.lab.post("/release", {"id": one["id"], "answer": True})
 
@@ -34,12 +34,12 @@ def test_an_apply_that_comes_late_finds_it_done(office: Office) -> None:
     office.approved()
     held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
     office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
-    late = _start_apply(office)
-    _until_held(office, late)
+    late = start_apply(office)
+    until_held(office, late)
     assert office.run("apply").code == 0
     made = office.vms()
     before = len(office.requests())
-    _let_go(office)
+    let_go(office)
     out, err = late.communicate(timeout=120)
     assert late.returncode == 0, out + err
     assert json.loads(out)["faults"] == []
@@ -57,11 +57,11 @@ def test_an_undo_that_comes_late_takes_nothing_back(office: Office) -> None:
     assert office.run("apply").code == 6
     held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
     office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
-    late = _start_apply(office, "--undo", "dinkes/simrs")
-    _until_held(office, late)
+    late = start_apply(office, "--undo", "dinkes/simrs")
+    until_held(office, late)
     assert office.run("apply").code == 0
     before = len(office.requests())
-    _let_go(office)
+    let_go(office)
     out, err = late.communicate(timeout=120)
     assert late.returncode == 4, out + err
     assert [fault["code"] for fault in json.loads(out)["faults"]] == ["apply.undo-active"]
