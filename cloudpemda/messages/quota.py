@@ -122,6 +122,36 @@ TEXTS: dict[str, Text] = {
         next_id="Cari tahu siapa yang menghapus; `cloudpemda audit log --subject {vm}` "
         "menampilkan riwayatnya.",
     ),
+    "quota.verify-replaced": Text(
+        en="{vm} is charged, and another VM stands under its VMID {vmid} of {cluster}",
+        id="{vm} dibebankan, tetapi VMID {vmid} di {cluster} ditempati VM lain",
+        next_en="Find out who removed it and took its place; leave the other VM alone. "
+        "`cloudpemda audit log --subject {vm}` tells its life.",
+        next_id="Cari tahu siapa yang menghapus dan menggantinya; jangan sentuh VM lain itu. "
+        "`cloudpemda audit log --subject {vm}` menampilkan riwayatnya.",
+    ),
+    "quota.verify-orphan": Text(
+        en="{vm} is charged ({charged}), and the ledger has no such instance any more",
+        id="{vm} dibebankan ({charged}), tetapi instance itu sudah tidak ada di buku besar",
+        next_en="The ledger was changed past the program: `cloudpemda audit verify` names the "
+        "row; restore a copy with `cloudpemda ledger restore`.",
+        next_id="Buku besar diubah di luar program: `cloudpemda audit verify` menyebut barisnya; "
+        "pulihkan salinan dengan `cloudpemda ledger restore`.",
+    ),
+    "quota.verify-hold": Text(
+        en="{held} is held for {vm}, and nothing of {workload} is approved",
+        id="{held} ditahan untuk {vm}, padahal {workload} tidak punya persetujuan",
+        next_en="`cloudpemda request show {workload}` tells its decisions; `cloudpemda audit "
+        "verify` names what was changed past the program.",
+        next_id="`cloudpemda request show {workload}` menampilkan keputusannya; `cloudpemda audit "
+        "verify` menyebut yang diubah di luar program.",
+    ),
+    "quota.verify-uncharged": _difference(
+        "{vm} is there and is not charged",
+        "{vm} ada tetapi tidak dibebankan",
+        "The ledger was changed past the program: `cloudpemda audit verify` names the row.",
+        "Buku besar diubah di luar program: `cloudpemda audit verify` menyebut barisnya.",
+    ),
     "quota.verify-resized": _difference(
         "{vm} was resized by hand",
         "{vm} diubah ukurannya dengan tangan",

@@ -72,7 +72,7 @@ def recount(state: ClusterState, one: Charged, storages: Mapping[str, str]) -> C
     if live.config is None or live.status is VmStatus.UNKNOWN:
         return unread(one)
     if not carries(live.config, one.record.identity):
-        return Counted(one.record.opd, {}, (_finding("missing", one),))
+        return Counted(one.record.opd, {}, (_finding("replaced", one),))
     backup = None if one.service_class is None else one.service_class.backup
     factor = Fraction(0) if backup is None else Fraction(str(backup.factor))
     found = {**_measured(state, live, storages, factor)}
@@ -96,6 +96,34 @@ def foreign(
         fault = Fault("quota.verify-foreign", {**values, "opd": opd})
         usage = _measured(state, vm, storages, Fraction(0))
         yield Counted(opd, usage, (Finding(opd, fault),))
+
+
+def orphaned(
+    charges: Mapping[str, Mapping[str, Balance]], living: Collection[str], opd: str
+) -> Iterator[tuple[Usage, Fault]]:
+    """What is committed for instances of an OPD that the ledger has no more, by instance; `living`
+    are the keys of those that it has."""
+    for key, balances in sorted(charges.items()):
+        charge = charged_of(balances)
+        if charge and key not in living and key.startswith(f"{opd}/"):
+            fault = Fault("quota.verify-orphan", {"vm": key, "charged": _listed(charge)})
+            yield charge, fault
+
+
+def baseless(
+    charges: Mapping[str, Mapping[str, Balance]], promised: Mapping[str, bool]
+) -> Iterator[Finding]:
+    """What is held without an approval; `promised` is workload → whether one is in force."""
+    for key, balances in sorted(charges.items()):
+        held = {name: one.held for name, one in balances.items() if one.held}
+        workload = key.rpartition("/")[0]
+        if held and not promised.get(workload, False):
+            values = {"vm": key, "workload": workload, "held": _listed(held)}
+            yield Finding(key.partition("/")[0], Fault("quota.verify-hold", values))
+
+
+def _listed(usage: Usage) -> str:
+    return ", ".join(f"{name} {amount(name, value)}" for name, value in sorted(usage.items()))
 
 
 def _whole(state: ClusterState) -> bool:
@@ -137,6 +165,8 @@ def _differences(state: ClusterState, live: Vm, one: Charged, found: Usage) -> I
 
 def _cause(state: ClusterState, live: Vm, one: Charged, dimension: str) -> str:
     """Why this dimension differs, as far as it can be told."""
+    if not one.charge:
+        return "uncharged"
     promised = {} if one.service_class is None else usage_of(one.vm, one.service_class)
     if promised.get(dimension, 0) != one.charge.get(dimension, 0):
         return "class"  # the catalogue's class has changed since it was charged, or is gone

@@ -1,18 +1,28 @@
 """Quota verify: what the ledger charges beside what the clusters show, per OPD and dimension."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
-from cloudpemda.ledger import InstanceRecord
-from cloudpemda.report.recount import Charged, Counted, charged_of, foreign, recount, unread
-from cloudpemda.rules.quota import Balance, total
+from cloudpemda.ledger import InstanceRecord, RequestState
+from cloudpemda.report.recount import (
+    Charged,
+    Counted,
+    baseless,
+    charged_of,
+    foreign,
+    orphaned,
+    recount,
+    unread,
+)
+from cloudpemda.rules.quota import Balance, Usage, total
 from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk, require_opd
 from cloudpemda.usecases.workload import kind_of
 
 _READERS: tuple[Role, ...] = ("auditor", "operator", "reviewer", "approver")
+_PROMISED = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,17 @@ def verify_quota(desk: Desk, *opds: str) -> QuotaVerified:
             continue
         counted.extend(recount(state, one, storages) for one in own)
         counted.extend(foreign(state, records, _pools(desk, seen), storages))
+    living = {record.key for record in records}
+    lost = [(opd, *one) for opd in seen for one in orphaned(charges, living, opd)]
     findings = [finding.fault for one in counted for finding in one.findings]
+    findings += [fault for _, _, fault in lost]
+    findings += [finding.fault for finding in baseless(charges, _promised(desk))]
     unknown = faults or any(one.usage is None for one in counted)
     code = ExitCode.FINDINGS if findings else ExitCode.DONE
     return QuotaVerified(
-        tuple(_lines(seen, ours, counted)),
+        tuple(
+            _lines(seen, [*_amounts(ours), *((opd, charge) for opd, charge, _ in lost)], counted)
+        ),
         (*faults, *findings),
         ExitCode.UNREACHABLE if unknown else code,
     )
@@ -89,6 +105,18 @@ def _charged(
                 desk.site.catalogue.service_classes.get(spec.service_class),
                 charged_of(charges.get(record.key, {})),
             )
+
+
+def _amounts(ours: tuple[Charged, ...]) -> Iterator[tuple[str, Usage]]:
+    return ((one.record.opd, one.charge) for one in ours)
+
+
+def _promised(desk: Desk) -> Mapping[str, bool]:
+    """Workload → whether something of it is approved and not used yet."""
+    return {
+        record.key: record.state in _PROMISED or record.change_approved
+        for record in desk.ledger.requests.list()
+    }
 
 
 def _read(
@@ -115,10 +143,10 @@ def _pools(desk: Desk, opds: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _lines(
-    opds: tuple[str, ...], ours: tuple[Charged, ...], counted: list[Counted]
+    opds: tuple[str, ...], charges: Sequence[tuple[str, Usage]], counted: list[Counted]
 ) -> Iterator[RecountLine]:
     for opd in opds:
-        charged = total(one.charge for one in ours if one.record.opd == opd)
+        charged = total(charge for owner, charge in charges if owner == opd)
         own = [one.usage for one in counted if one.opd == opd]
         found = total(usage for usage in own if usage is not None)
         for dimension in sorted({*charged, *(name for name, value in found.items() if value)}):

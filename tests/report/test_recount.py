@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from cloudpemda.cluster import ClusterState, NodeStatus
-from cloudpemda.report.recount import Charged, foreign, recount
+from cloudpemda.report.recount import Charged, baseless, foreign, orphaned, recount
+from cloudpemda.rules.quota import Balance
 from tests.plan.live import live_vm, with_vm
 from tests.report.test_oddities import RECORD, STATE, VM
 from tests.rules.makers import service_class, vm
@@ -43,7 +44,26 @@ def test_a_vm_that_is_gone_is_missing_only_where_everything_was_read() -> None:
 
 def test_anothers_vm_under_the_vmid_is_not_ours() -> None:
     other = replace(RECORD, uid="f" * 32)
-    assert codes(STATE, replace(CHARGED, record=other)) == ["quota.verify-missing"]
+    assert codes(STATE, replace(CHARGED, record=other)) == ["quota.verify-replaced"]
+
+
+def test_a_vm_of_which_no_charge_is_left_is_told_as_that() -> None:
+    assert set(codes(STATE, replace(CHARGED, charge={}))) == {"quota.verify-uncharged"}
+
+
+def test_a_charge_without_an_instance_and_a_hold_without_an_approval_are_named() -> None:
+    charges = {
+        "dinkes/lama/db-1": {"memory": Balance(committed=1024, held=0)},
+        "dinkes/simrs/db-1": {"memory": Balance(committed=1024, held=512)},
+        "bkad/lama/db-1": {"memory": Balance(committed=1024, held=0)},
+    }
+    ((charge, fault),) = orphaned(charges, {"dinkes/simrs/db-1"}, "dinkes")
+    assert (charge, fault.code) == ({"memory": 1024}, "quota.verify-orphan")
+    assert fault.values["vm"] == "dinkes/lama/db-1"
+    assert list(baseless(charges, {"dinkes/simrs": True})) == []
+    (held,) = baseless(charges, {"dinkes/simrs": False})
+    assert (held.opd, held.fault.code) == ("dinkes", "quota.verify-hold")
+    assert held.fault.values["vm"] == "dinkes/simrs/db-1"
 
 
 def test_a_configuration_that_was_not_read_is_unknown() -> None:

@@ -1,5 +1,7 @@
 """Quota counted again from the clusters: each difference with its cause, unknown never zero."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -43,6 +45,27 @@ def test_each_difference_has_its_cause(built: Office) -> None:
         ("vcpu", 6),
     }
     assert all(one["next"] for one in answer.document["faults"])
+
+
+def test_what_was_written_past_the_program_has_its_cause(built: Office) -> None:
+    """A charge whose instance the ledger lost, and a hold of what is not approved."""
+    first, *_ = sorted(built.vms())
+    with closing(sqlite3.connect(built.directory / "var" / "ledger.sqlite3")) as ledger:
+        ledger.execute("UPDATE instances SET state = 'purged' WHERE vmid = ?", (first,))
+        ledger.execute(
+            "INSERT INTO postings SELECT max(seq) + 1, at, opd, number, 'dinkes/simrs/db-9', "
+            "'memory', 1024, 0 FROM postings"
+        )
+        ledger.commit()
+    answer = built.run("quota", "verify", "dinkes", actor="yanti")
+    assert answer.code == 7, answer.out
+    told = {fault["code"]: fault["values"] for fault in answer.document["faults"]}
+    assert set(told) == {"quota.verify-orphan", "quota.verify-foreign", "quota.verify-hold"}
+    assert told["quota.verify-foreign"]["vmid"] == first
+    assert told["quota.verify-hold"]["vm"] == "dinkes/simrs/db-9"
+    lines = {line["dimension"]: line for line in answer.data}
+    assert lines["vcpu"]["charged"] == lines["vcpu"]["found"]
+    assert set(built.run("audit", "verify").codes) == {"audit.row-changed", "audit.row-forged"}
 
 
 def test_a_cluster_that_does_not_answer_makes_its_lines_unknown(built: Office) -> None:
