@@ -39,7 +39,7 @@ from cloudpemda.ledger.found import FoundBook, FoundVm
 from cloudpemda.ledger.grants import Grant, Grants, QuotaRecord, QuotaSubmission
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
-from cloudpemda.ledger.intake import Intake, Paper, Taken
+from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.pause import Pause, PauseBook
@@ -80,6 +80,7 @@ __all__ = [
     "Instances",
     "Intake",
     "JournalBook",
+    "Kept",
     "Ledger",
     "NicRecord",
     "Owner",

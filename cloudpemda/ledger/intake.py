@@ -9,10 +9,16 @@ one taken is news.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from cloudpemda.ledger.audit import Deed
-from cloudpemda.ledger.schema import papers
+from cloudpemda.ledger.schema import (
+    papers,
+    quota_requests,
+    quota_revisions,
+    requests,
+    revisions,
+)
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.quota_request import QuotaSpec
 from cloudpemda.request.spec import WorkloadSpec
@@ -37,6 +43,14 @@ class Taken:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much was taken in."""
+
+    documents: int
+    size: int  # characters
+
+
 class Intake:
     """The book of what was taken. It is written by `Requests.submit` and `Grants.submit`."""
 
@@ -50,6 +64,20 @@ class Intake:
                 row.key: Taken(row.number, row.file, row.spec_hash, row.at)
                 for row in connection.execute(select(papers))
             }
+
+    def kept_since(self, opd: str, moment: Instant) -> Kept:
+        """The revisions of an OPD's requests that were handed in since, by whichever way."""
+        documents = size = 0
+        with self._store.read() as connection:
+            for owner, written in ((requests, revisions), (quota_requests, quota_revisions)):
+                query = (
+                    select(func.count(), func.sum(func.length(written.c.source)))
+                    .join_from(written, owner, owner.c.number == written.c.number)
+                    .where(owner.c.opd == opd, written.c.at >= moment)
+                )
+                many, long = connection.execute(query).one()
+                documents, size = documents + many, size + int(long or 0)
+        return Kept(documents, size)
 
 
 def remember(

@@ -36,6 +36,18 @@ TEXTS = {
         next_en="Rename it: letters, digits, points and hyphens are enough.",
         next_id="Ganti namanya: huruf, angka, titik, dan tanda hubung sudah cukup.",
     ),
+    "inbox.folder-full": Text(
+        en="not read: the documents of this folder before it are {most_mib} MiB already",
+        id="tidak dibaca: dokumen sebelumnya di folder ini sudah {most_mib} MiB",
+        next_en="Remove from the folder what is not a request, or is one no longer.",
+        next_id="Keluarkan dari folder apa yang bukan, atau bukan lagi, permintaan.",
+    ),
+    "inbox.day-full": Text(
+        en="more than {most} documents, or {most_mib} MiB, of one OPD are not taken in on one day",
+        id="dalam satu hari tidak diterima lebih dari {most} dokumen, atau {most_mib} MiB, per OPD",
+        next_en="It is taken in tomorrow. If it cannot wait, an operator may submit it.",
+        next_id="Dokumen ini diterima besok. Bila mendesak, operator dapat mengajukannya.",
+    ),
     "inbox.other-opd": Text(
         en="the document asks for {claimed}, but lies in the folder of {folder}",
         id="dokumen ini meminta untuk {claimed}, padahal berada di folder {folder}",

@@ -52,12 +52,12 @@ def decide_all_by_rule(desk: Desk) -> tuple[ByRule, ...]:
 
 
 def _decide(desk: Desk, record: RequestRecord, rule: AutomaticRule) -> None:
-    limit = DayLimit(rule.name, rule.per_day, _midnight(desk))
+    limit = DayLimit(rule.name, rule.per_day, midnight(desk))
     ballot = Ballot(0, (1,), f"{rule.name}: automatic", "rule", automatic=limit)
     record_decision(desk, record, checked_offer(desk, record), SYSTEM, ballot)
 
 
-def _midnight(desk: Desk) -> Instant:
+def midnight(desk: Desk) -> Instant:
     """When the day began in the site's zone."""
     today = desk.clock.now().astimezone(desk.site.zone).date()
     return Instant(datetime.combine(today, time(), desk.site.zone).astimezone(UTC))

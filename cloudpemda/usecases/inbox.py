@@ -9,9 +9,7 @@ Everything in the folders is from outside: names, links, pipes, content. A file 
 written is left for the next run. Nothing is withdrawn because its file is gone.
 """
 
-import os
 import pwd
-import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,12 +20,13 @@ from types import MappingProxyType
 
 from cloudpemda.apply.locks import exclusive
 from cloudpemda.document import shown
-from cloudpemda.document.folder import Folder, Look
+from cloudpemda.document.folder import Folder
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, Refused
 from cloudpemda.ledger import (
     SYSTEM,
     Actor,
     Document,
+    Kept,
     Paper,
     QuotaRecord,
     RequestRecord,
@@ -37,7 +36,6 @@ from cloudpemda.ledger import (
 from cloudpemda.report.reply import (
     INDEX,
     OPENING,
-    REPLY,
     Access,
     Answer,
     Line,
@@ -48,25 +46,32 @@ from cloudpemda.report.reply import (
     reply_text,
 )
 from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
-from cloudpemda.usecases.by_rule import decide_all_by_rule
+from cloudpemda.usecases.by_rule import decide_all_by_rule, midnight
 from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import expire, expiring
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.quota_requests import hand_in_quota
+from cloudpemda.usecases.shelves import (
+    LONGEST_NAME,
+    MOST_MIB,
+    Sheet,
+    Shelf,
+    require_own_hands,
+    shelves,
+)
 from cloudpemda.usecases.submit import Submitted, hand_in, judged
 
 SETTLE = 5
 """Seconds, by the site's clock, for which a file must stay as it is to be taken."""
 
-MOST_FILES = 5000
-"""In one folder. More is a mistake, or meant to keep us busy."""
-
 AT_ONCE = 20
 """Documents of one giver in one deed: others wait for the ledger that long."""
 
-LONGEST_NAME = 200
-"""Bytes of a file's name: its reply's is longer, and file systems end at 255."""
+MOST_A_DAY = 500
+MOST_MIB_A_DAY = 16
+"""Documents of one OPD, and what they say altogether, that are taken in on one day of the site's
+zone: everything that is taken is kept for good, and a disk is not endless."""
 
 Tell = Callable[[int, int, str], None]
 """Progress: files done, files in all, the OPD."""
@@ -114,38 +119,10 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class _Sheet:
-    """A document in a folder, as it was seen."""
-
-    name: str
-    seen: Look
-
-    @property
-    def nameable(self) -> bool:
-        """Whether its name may stand in the ledger and a reply be named after it."""
-        return self.name.isprintable() and len(self.name.encode()) <= LONGEST_NAME
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """One OPD's folder."""
-
-    opd: str
-    folder: Folder
-    sheets: tuple[_Sheet, ...]
-    replies: tuple[str, ...]  # files called like a reply
-    strange: tuple[str, ...]  # names that are not taken for documents
-
-    def called(self, name: str) -> str:
-        """A file as people are told of it; its name is text from outside."""
-        return f"{self.opd}/{shown(name)}"
-
-
-@dataclass(frozen=True)
 class _Read:
     """A document that could be read, or why not."""
 
-    sheet: _Sheet
+    sheet: Sheet
     data: bytes = b""
     spec: WorkloadSpec | QuotaSpec | None = None
     faults: tuple[Fault, ...] = ()
@@ -168,88 +145,21 @@ def take_inbox(
     locks = desk.site.path("var/locks")
     with exclusive(locks, "inbox"), ExitStack() as held:
         root = held.enter_context(Folder.open(directory))
-        _require_own_hands(desk, root)
+        require_own_hands(desk, root)
         findings: list[Fault] = []
-        shelves = tuple(_shelves(desk, root, held, findings))
+        found = tuple(shelves(desk, root, held, findings))
         expire(desk)
         known = desk.ledger.intake.taken()
-        handled = _Run(desk, known, tell).handle(shelves, settle)
+        handled = _Run(desk, known, tell).handle(found, settle)
         decide_all_by_rule(desk)
         replies = _Replies(desk, known, findings)
-        written = [name for shelf in shelves for name in replies.write(shelf, handled[shelf.opd])]
+        written = [name for shelf in found for name in replies.write(shelf, handled[shelf.opd])]
     return Intake(
         str(directory),
-        tuple(one for found in handled.values() for one in found),
+        tuple(one for those in handled.values() for one in those),
         tuple(written),
         tuple(findings),
     )
-
-
-def _names_count(desk: Desk) -> bool:
-    """Whether who may write into a folder is a question of somebody's account."""
-    return desk.site.info.site.identity == "login"
-
-
-def _require_own_hands(desk: Desk, root: Folder) -> None:
-    """Whoever can put a folder into the inbox can call it like any OPD.
-
-    Raises Refused `inbox.open-root` where that is anybody but root and the account that runs.
-    """
-    seen = root.itself
-    foreign = seen.owner not in {0, os.geteuid()}
-    if _names_count(desk) and (foreign or seen.mode & (stat.S_IWGRP | stat.S_IWOTH)):
-        values = _open_to("inbox.open-root", seen, root.name).values
-        raise Refused("inbox.open-root", directory=root.name, **values)
-
-
-def _open_to(code: str, seen: Look, name: str) -> Fault:
-    values = {"mode": f"{stat.S_IMODE(seen.mode):04o}", "owner": seen.owner}
-    return Fault(code, MappingProxyType(values), file=name)
-
-
-# -- what is there -------------------------------------------------------------------------------
-def _shelves(desk: Desk, root: Folder, held: ExitStack, findings: list[Fault]) -> Iterator[_Shelf]:
-    """The OPDs' folders; what lies beside them and looks like a document is a finding."""
-    known = MappingProxyType({"known": ", ".join(sorted(desk.site.opds))})
-    for name in root.names(MOST_FILES):
-        if name.startswith("."):
-            continue
-        try:
-            if name in desk.site.opds:
-                folder = held.enter_context(root.below(name))
-                if _names_count(desk) and folder.itself.mode & stat.S_IWOTH:
-                    findings.append(_open_to("inbox.open-folder", folder.itself, name))
-                else:
-                    yield _shelf(name, folder)
-            elif _is_document(name):
-                findings.append(Fault("inbox.no-folder", known, file=shown(name)))
-            elif root.is_folder(name):
-                with root.below(name) as other:
-                    lost = any(_is_document(one) for one in other.names(MOST_FILES))
-                if lost:
-                    findings.append(Fault("inbox.no-opd", known, file=shown(name)))
-        except InvalidInput as error:
-            findings.extend(error.faults)
-
-
-def _shelf(opd: str, folder: Folder) -> _Shelf:
-    sheets, replies, strange = list[_Sheet](), list[str](), list[str]()
-    for name in folder.names(MOST_FILES):
-        seen = folder.look(name)
-        if name.startswith((".", "#", "~")) or name.endswith("~") or name == INDEX or seen is None:
-            continue  # editors' temporary files, and our own index
-        if name.endswith(REPLY):
-            replies.append(name)
-        elif _is_document(name):
-            sheets.append(_Sheet(name, seen))
-        else:
-            strange.append(name)
-    return _Shelf(opd, folder, tuple(sheets), tuple(replies), tuple(strange))
-
-
-def _is_document(name: str) -> bool:
-    """By its name; staff with Windows save .YAML too."""
-    return not name.startswith((".", "#", "~")) and name.lower().endswith((".yaml", ".yml"))
 
 
 # -- taking in -----------------------------------------------------------------------------------
@@ -262,8 +172,9 @@ class _Run:
         self._tell = tell
         self._total = self._done = 0
         self._givers: dict[int, Actor] = {}
+        self._kept: dict[str, Kept] = {}  # OPD → what was taken of it today
 
-    def handle(self, shelves: Sequence[_Shelf], settle: int) -> Mapping[str, Sequence[Handled]]:
+    def handle(self, shelves: Sequence[Shelf], settle: int) -> Mapping[str, Sequence[Handled]]:
         """What became of each file, by OPD, in the order of its folder."""
         found = {shelf.opd: [self._read(shelf, one) for one in shelf.sheets] for shelf in shelves}
         if any(self._is_news(one) for reads in found.values() for one in reads):
@@ -275,7 +186,7 @@ class _Run:
             for shelf in shelves
         }
 
-    def _emptied(self, shelf: _Shelf, reads: Sequence[_Read]) -> Sequence[Handled]:
+    def _emptied(self, shelf: Shelf, reads: Sequence[_Read]) -> Sequence[Handled]:
         claims = defaultdict(list)
         for one in reads:
             if one.spec is not None:
@@ -299,7 +210,7 @@ class _Run:
                 self._progress(shelf, len(some))
         return [handled[one.sheet.name] for one in reads]
 
-    def _progress(self, shelf: _Shelf, files: int) -> None:
+    def _progress(self, shelf: Shelf, files: int) -> None:
         self._done += files
         self._tell(self._done, self._total, shelf.opd)
 
@@ -310,18 +221,21 @@ class _Run:
         taken = self._known.get(one.spec.key)
         return taken is None or taken.spec_hash != one.spec.spec_hash
 
-    def _settled(self, shelf: _Shelf, one: _Read) -> _Read:
+    def _settled(self, shelf: Shelf, one: _Read) -> _Read:
         """The same, or that it moved since it was read. News alone is looked at again: no clock
         is compared with the file's, which may be another machine's."""
         if not self._is_news(one) or shelf.folder.look(one.sheet.name) == one.sheet.seen:
             return one
         return _Read(one.sheet, moving=True)
 
-    def _read(self, shelf: _Shelf, sheet: _Sheet) -> _Read:
+    def _read(self, shelf: Shelf, sheet: Sheet) -> _Read:
         called = shelf.called(sheet.name)
         if not sheet.nameable:
             values = MappingProxyType({"most": LONGEST_NAME})
             return _Read(sheet, faults=(Fault("inbox.file-name", values, file=called),))
+        if sheet.beyond:
+            full = MappingProxyType({"most_mib": MOST_MIB})
+            return _Read(sheet, faults=(Fault("inbox.folder-full", full, file=called),))
         try:
             data = shelf.folder.read(sheet.name, sheet.seen, called)
             if data is None:
@@ -336,7 +250,7 @@ class _Run:
         return _Read(sheet, data, spec)
 
     def _without_handing_in(
-        self, shelf: _Shelf, one: _Read, claims: Mapping[str, Sequence[str]]
+        self, shelf: Shelf, one: _Read, claims: Mapping[str, Sequence[str]]
     ) -> Handled | None:
         """What is to be said of a file that is not handed in; None for one that is to be."""
         called = shelf.called(one.sheet.name)
@@ -353,9 +267,24 @@ class _Run:
             return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
         if not self._is_news(one):
             return Handled(shelf.opd, called, Outcome.KNOWN, key, self._known[key].number)
+        if not self._fits_today(shelf.opd, one.data):
+            most = MappingProxyType({"most": MOST_A_DAY, "most_mib": MOST_MIB_A_DAY})
+            fault = Fault("inbox.day-full", most, file=called)
+            return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=(fault,))
         return None
 
-    def _handed_in(self, shelf: _Shelf, reads: Sequence[_Read], giver: Actor) -> Sequence[Handled]:
+    def _fits_today(self, opd: str, data: bytes) -> bool:
+        """Whether the OPD may hand in one more document today; it counts then."""
+        kept = self._kept.get(opd)
+        if kept is None:
+            kept = self._desk.ledger.intake.kept_since(opd, midnight(self._desk))
+        more = Kept(kept.documents + 1, kept.size + len(data))
+        if more.documents > MOST_A_DAY or more.size > MOST_MIB_A_DAY * 1024 * 1024:
+            return False
+        self._kept[opd] = more
+        return True
+
+    def _handed_in(self, shelf: Shelf, reads: Sequence[_Read], giver: Actor) -> Sequence[Handled]:
         """All in one deed; one by one where one of them is refused."""
         specs = [one.spec for one in reads if isinstance(one.spec, WorkloadSpec)]
         called = [shelf.called(one.sheet.name) for one in reads]
@@ -382,7 +311,7 @@ class _Run:
             for name, spec, submission, warned in zip(called, specs, done, warnings, strict=True)
         ]
 
-    def _for_quota(self, shelf: _Shelf, sheet: _Sheet, spec: QuotaSpec, data: bytes) -> Handled:
+    def _for_quota(self, shelf: Shelf, sheet: Sheet, spec: QuotaSpec, data: bytes) -> Handled:
         called, owner = shelf.called(sheet.name), sheet.seen.owner
         paper = Paper(sheet.name, owner)
         try:
@@ -431,7 +360,7 @@ class _Replies:
             self._instances[instance.number].append(instance)
         self._by_file = {(key.partition("/")[0], taken.file): key for key, taken in known.items()}
 
-    def write(self, shelf: _Shelf, handled: Sequence[Handled]) -> Iterator[str]:
+    def write(self, shelf: Shelf, handled: Sequence[Handled]) -> Iterator[str]:
         """The names of the replies that were written anew."""
         own = {reply_name(sheet.name) for sheet in shelf.sheets}
         lines, refused = [], []
@@ -452,8 +381,8 @@ class _Replies:
 
     def _answer(
         self,
-        shelf: _Shelf,
-        sheet: _Sheet,
+        shelf: Shelf,
+        sheet: Sheet,
         one: Handled,
         record: RequestRecord | QuotaRecord | None,
     ) -> Answer:
@@ -480,7 +409,7 @@ class _Replies:
         chain = chain_view(self._desk, record.as_proposed, None)
         return Progress(chain.decided, chain.demanded, chain.awaited)
 
-    def _index(self, shelf: _Shelf, lines: Sequence[Line], refused: Sequence[str]) -> str:
+    def _index(self, shelf: Shelf, lines: Sequence[Line], refused: Sequence[str]) -> str:
         listed = {line.record.key for line in lines}
         others = [
             Line(record, None)
@@ -495,14 +424,14 @@ class _Replies:
             [shown(name) for name in shelf.strange],
         )
 
-    def _put(self, shelf: _Shelf, name: str, text: str) -> Iterator[str]:
+    def _put(self, shelf: Shelf, name: str, text: str) -> Iterator[str]:
         try:
             if shelf.folder.write(name, text):
                 yield f"{shelf.opd}/{name}"
         except Refused as error:
             self._findings.extend(error.faults)
 
-    def _clear(self, shelf: _Shelf, name: str) -> None:
+    def _clear(self, shelf: Shelf, name: str) -> None:
         """A reply whose document is gone would tell what is not so any more."""
         try:
             shelf.folder.remove(name, OPENING)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from cloudpemda.clock import Clock
+from cloudpemda.document.files import LARGEST
 from cloudpemda.units import Instant
 from cloudpemda.usecases.inbox import take_inbox
 from cloudpemda.wiring import open_desk
@@ -568,6 +569,42 @@ def test_text_in_a_document_does_nothing_in_a_reply(box: Box) -> None:
     box.change(file, hostile)
     assert box.run().code == 7
     assert "49" not in box.reply(file)
+
+
+# -- too much ------------------------------------------------------------------------------------
+def _padded(box: Box, opd: str, name: str) -> Path:
+    """An example of its own name, and a comment that fills it up to what a document may have."""
+    file = box.put(opd, "simrs.yaml", f"{name}.yaml")
+    text = file.read_text().replace("name: simrs", f"name: {name}", 1)
+    file.write_text(text + "#" * (LARGEST - len(text.encode())))
+    return file
+
+
+def test_an_opd_that_fills_the_ledger_waits_for_tomorrow(box: Box) -> None:
+    files = [_padded(box, "dinkes", f"app{number:02}") for number in range(66)]
+    other = box.put("bkad", "simkeu.yaml")
+    answer = box.run()
+    assert answer.code == 7
+    assert answer.codes == ["inbox.day-full", "inbox.day-full"]
+    assert "diterima besok" in box.reply(files[-1])
+    assert box.outcomes(answer)["bkad/simkeu.yaml"] == "taken"
+    assert "R-2026-" in box.reply(other)
+    assert box.run().codes == ["inbox.day-full", "inbox.day-full"]
+    assert box.office.run("lab", "advance", "1d").code == 0
+    assert box.run().code == 0
+    assert len(box.requests()) == 67
+
+
+def test_of_a_folder_that_is_too_full_the_rest_is_not_read(box: Box) -> None:
+    for number in range(128):
+        (box.root / "dinkes" / f"a{number:03}.yaml").write_bytes(b"#" * LARGEST)
+    beyond = box.put("dinkes", "simrs.yaml")
+    other = box.put("bkad", "simkeu.yaml")
+    answer = box.run()
+    assert answer.codes.count("document.empty-file") == 128
+    assert answer.codes[-1] == "inbox.folder-full"
+    assert "32 MiB" in box.reply(beyond)
+    assert "R-2026-" in box.reply(other)
 
 
 # -- half-written files --------------------------------------------------------------------------
