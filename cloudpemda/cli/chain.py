@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from cloudpemda.usecases.expiring import Expiring
 
 
-def chain_page(out: Console, frame: "Frame", chain: "ChainView", zone: "ZoneInfo") -> None:
-    """Each stage with who decided in it, then who is awaited, then what counts no more."""
+def chain_page(
+    out: Console,
+    frame: "Frame",
+    chain: "ChainView",
+    zone: "ZoneInfo",
+    default: str = "show.chain-class",
+) -> None:
+    """Each stage with who decided in it, then who is awaited, then what counts no more.
+    `default` is what names the stages where no rule does."""
     out.print()
-    rule = chain.rule or frame.say("show.chain-class")
+    rule = chain.rule or frame.say(default)
     out.print(
         Text(
             frame.say("show.chain", rule=rule, decided=chain.decided, demanded=chain.demanded),

@@ -81,12 +81,12 @@ def show_request(frame: "Frame", desk: "Desk", key: str) -> NoReturn:
 
 
 def approve_request(frame: "Frame", desk: "Desk", key: str) -> NoReturn:
-    from cloudpemda.cli.quota_tables import grants_table
+    from cloudpemda.cli.quota_tables import quota_approval
     from cloudpemda.usecases.quota_requests import approve_quota
 
-    record = approve_quota(desk, key)
+    done = approve_quota(desk, key)
     zone, now = desk.site.zone, desk.clock.now()
-    frame.finish(record, lambda out: grants_table(out, frame, record.grants, zone, now))
+    frame.finish(done, lambda out: quota_approval(out, frame, done, zone, now))
 
 
 def deny_request(frame: "Frame", desk: "Desk", key: str, reason: str) -> NoReturn:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from cloudpemda.cli.chain import chain_page
 from cloudpemda.cli.tables import audit_entries, print_or, shown_amount, table
 from cloudpemda.messages import harmless
 from cloudpemda.units import Instant, show_local
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cloudpemda.cli.frame import Frame
-    from cloudpemda.ledger import Grant, QuotaRecord
-    from cloudpemda.usecases.quota_requests import QuotaView
+    from cloudpemda.ledger import Grant
+    from cloudpemda.usecases.quota_requests import QuotaStanding, QuotaView
     from cloudpemda.usecases.quota_verify import RecountLine
 
 
@@ -78,9 +79,11 @@ def grants_table(
     print_or(out, shown, frame.say("show.no-grants"))
 
 
-def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaRecord]") -> None:
+def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaStanding]") -> None:
+    """The requests, and below them who is awaited."""
     shown = table(frame, "number", "request", "rev", "state", "adds", "from", "until")
-    for record in found:
+    for one in found:
+        record = one.record
         spec = record.spec
         adds = (f"{name} {shown_amount(name, value)}" for name, value in spec.add)
         shown.add_row(
@@ -93,6 +96,32 @@ def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaRecor
             str(spec.until or frame.say("show.permanent")),
         )
     print_or(out, shown, frame.say("show.no-requests"))
+    for one in found:
+        if one.record.pending:
+            _awaited(out, frame, one)
+
+
+def quota_approval(
+    out: Console, frame: "Frame", done: "QuotaStanding", zone: "ZoneInfo", now: Instant
+) -> None:
+    """What is granted now, or who is awaited."""
+    if done.record.pending:
+        _awaited(out, frame, done)
+    else:
+        grants_table(out, frame, done.record.grants, zone, now)
+
+
+def _awaited(out: Console, frame: "Frame", one: "QuotaStanding") -> None:
+    record, chain = one.record, one.chain
+    told = frame.say(
+        "show.decided",
+        key=record.key,
+        number=record.number,
+        decided=chain.decided,
+        demanded=chain.demanded,
+        who=", ".join(chain.awaited) or "–",
+    )
+    out.print(told, soft_wrap=True)
 
 
 def quota_request_page(out: Console, frame: "Frame", view: "QuotaView", zone: "ZoneInfo") -> None:
@@ -119,6 +148,7 @@ def quota_request_page(out: Console, frame: "Frame", view: "QuotaView", zone: "Z
             "-" if line is None else limit_of(line),
         )
     out.print(shown)
+    chain_page(out, frame, view.chain, zone, "show.chain-quota")
     out.print()
     audit_entries(out, frame, view.history, zone)
 

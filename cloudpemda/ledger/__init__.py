@@ -36,7 +36,8 @@ from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Fin
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
-from cloudpemda.ledger.grants import Grant, Grants, QuotaRecord, QuotaSubmission
+from cloudpemda.ledger.granted import Grant, QuotaRecord
+from cloudpemda.ledger.grants import Grants, QuotaSubmission
 from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken

@@ -1,5 +1,8 @@
 """Decisions of persons on a revision and an offer, stage by stage, until a chain is complete.
 
+They are the same for a request for VMs, the proposal for one that lives, and a request for quota,
+whose offer is what it says itself.
+
 A decision counts while it stands for the current revision, the same offer and the same policy;
 another offer or policy voids what was decided before. The one that completes the last stage leads
 to the approval, in its own transaction. Who may decide in which stage was found before
@@ -9,14 +12,13 @@ to the approval, in its own transaction. Who may decide in which stage was found
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Row, Select, func, select, true
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Deed, Detail
-from cloudpemda.ledger.matters import Matter
 from cloudpemda.ledger.schema import decisions, requests
-from cloudpemda.ledger.states import ProposalState, RequestState
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.approvals import awaited_stage, within
 from cloudpemda.rules.policy import Party
@@ -25,6 +27,30 @@ from cloudpemda.site.approvals import DayAmount
 from cloudpemda.units import Instant
 
 APPROVE, DENY = "approve", "deny"
+
+
+class Decided(Protocol):
+    """What is decided on."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def opd(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def kind(self) -> str:
+        """How the audit log calls decisions on it: `request` or `quota`."""
+
+    @property
+    def standing(self) -> str:
+        """Its state."""
+
+    @property
+    def approved(self) -> bool:
+        """Whether a chain was completed for it, and it stands so still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +138,7 @@ class DecisionBook:
             return tuple(_built(row) for row in connection.execute(_of(number)))
 
 
-def take(deed: Deed, about: Matter, offer_digest: str, ballot: Ballot, wanted: Usage) -> bool:
+def take(deed: Deed, about: Decided, offer_digest: str, ballot: Ballot, wanted: Usage) -> bool:
     """Record the actor's decision for the offer; whether the chain is complete by it.
 
     `wanted` is what the offer takes beyond the present charge. One that does not complete the
@@ -137,39 +163,43 @@ def take(deed: Deed, about: Matter, offer_digest: str, ballot: Ballot, wanted: U
     reached = [*(one.stage for one in given), ballot.stage]
     complete = awaited_stage(ballot.counts, reached) is None
     if not complete:
-        _say(deed, about, "request.decide", offer_digest, ballot)
+        _say(deed, about, "decide", offer_digest, ballot)
     return complete
 
 
-def concur(deed: Deed, about: Matter, offer_digest: str, ballot: Ballot) -> bool:
+def concur(deed: Deed, about: Decided, offer_digest: str, ballot: Ballot) -> bool:
     """Record who decided for an offer at the same time as the one who completed its approval.
 
     False, and nothing recorded, where it is not approved, the approval is of something else or
     theirs already, or somebody decides alone.
     """
-    approved = about.state is RequestState.APPROVED or about.proposal is ProposalState.APPROVED
-    if ballot is ALONE or not approved:
+    if ballot is ALONE or not about.approved:
         return False
     given = _given(_live(deed, about), about, offer_digest, ballot)
     if not given or _spent(deed, ballot, given):
         return False
     _require_mandate(deed, about, ballot)
     _write(deed, about, APPROVE, offer_digest, ballot, {})
-    _say(deed, about, "request.concur", offer_digest, ballot)
+    _say(deed, about, "concur", offer_digest, ballot)
     return True
 
 
-def refuse(deed: Deed, about: Matter, ballot: Ballot) -> None:
+def refuse(deed: Deed, about: Decided, ballot: Ballot) -> None:
     """Record the actor's decision against the revision; what was decided for it is void.
 
     Raises Refused `ledger.mandate-ended`, `ledger.revision-moved`.
     """
     _require_mandate(deed, about, ballot)
-    _void_others(deed, about, None, ballot)
+    void_all(deed, about)
     _write(deed, about, DENY, None, ballot, {})
 
 
-def _void_others(deed: Deed, about: Matter, offer_digest: str | None, ballot: Ballot) -> None:
+def void_all(deed: Deed, about: Decided) -> None:
+    """End all live decisions on the revision."""
+    _void_others(deed, about, None, ALONE)
+
+
+def _void_others(deed: Deed, about: Decided, offer_digest: str | None, ballot: Ballot) -> None:
     """End the live decisions on the revision but those for this offer and policy; None: all."""
     same = (decisions.c.offer_digest == offer_digest) & (decisions.c.policy == ballot.policy)
     others = (
@@ -181,14 +211,14 @@ def _void_others(deed: Deed, about: Matter, offer_digest: str | None, ballot: Ba
     deed.update(decisions, others, voided_at=deed.now)
 
 
-def _live(deed: Deed, about: Matter) -> list[Decision]:
+def _live(deed: Deed, about: Decided) -> list[Decision]:
     """What stands on the revision, denials included."""
     everything = (_built(row) for row in deed.connection.execute(_of(about.number)))
     return [one for one in everything if one.revision == about.revision and not one.voided_at]
 
 
 def _given(
-    live: Sequence[Decision], about: Matter, offer_digest: str, ballot: Ballot
+    live: Sequence[Decision], about: Decided, offer_digest: str, ballot: Ballot
 ) -> list[Decision]:
     return [one for one in live if one.counts_for(about.revision, offer_digest, ballot.policy)]
 
@@ -200,7 +230,7 @@ def _spent(deed: Deed, ballot: Ballot, given: Sequence[Decision]) -> bool:
     return any(Party(one.login, None, one.name).is_one_of(*spent) for one in people)
 
 
-def _require_mandate(deed: Deed, about: Matter, ballot: Ballot) -> None:
+def _require_mandate(deed: Deed, about: Decided, ballot: Ballot) -> None:
     if ballot.until is not None and deed.now >= ballot.until:
         raise Refused("ledger.mandate-ended", number=about.number, login=deed.actor.login)
     # The same content may have been asked for anew meanwhile, by whoever decides.
@@ -208,7 +238,7 @@ def _require_mandate(deed: Deed, about: Matter, ballot: Ballot) -> None:
         raise Refused("ledger.revision-moved", number=about.number, revision=about.revision)
 
 
-def _require_amount(deed: Deed, about: Matter, limit: DayLimit, wanted: Usage) -> None:
+def _require_amount(deed: Deed, about: Decided, limit: DayLimit, wanted: Usage) -> None:
     """What a rule gave today counts even where it was given back: the day has one amount."""
     rows = deed.connection.scalars(
         select(decisions.c.takes)
@@ -223,14 +253,14 @@ def _require_amount(deed: Deed, about: Matter, limit: DayLimit, wanted: Usage) -
         raise Refused("ledger.day-spent", number=about.number, opd=about.opd, rule=limit.rule)
 
 
-def _say(deed: Deed, about: Matter, action: str, offer_digest: str, ballot: Ballot) -> None:
+def _say(deed: Deed, about: Decided, action: str, offer_digest: str, ballot: Ballot) -> None:
     deed.record(
-        action,
+        f"{about.kind}.{action}",
         about.opd,
         about.number,
         key=about.key,
         revision=about.revision,
-        state=(about.proposal or about.state).value,
+        state=about.standing,
         offer_digest=offer_digest,
         **ballot.details,
     )
@@ -238,7 +268,7 @@ def _say(deed: Deed, about: Matter, action: str, offer_digest: str, ballot: Ball
 
 def _write(
     deed: Deed,
-    about: Matter,
+    about: Decided,
     verdict: str,
     offer_digest: str | None,
     ballot: Ballot,

@@ -8,26 +8,24 @@ was allowed on a day of the past can always be told.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from types import MappingProxyType
+from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, select
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import intake, numbers
-from cloudpemda.ledger.audit import Actor, Audit, Deed, Detail
+from cloudpemda.ledger import decisions, intake, numbers
+from cloudpemda.ledger.audit import NOTHING, SYSTEM, Actor, Audit, Deed, Details
+from cloudpemda.ledger.decisions import ALONE, Ballot
+from cloudpemda.ledger.granted import Grant, QuotaRecord, grant_of, grants_on, quota_record
 from cloudpemda.ledger.schema import grants, quota_requests, quota_revisions, requests
 from cloudpemda.ledger.states import QUOTA, QuotaEvent, QuotaState, after
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.quota_request import QuotaSpec, quota_from_json
-from cloudpemda.request.spec import Letter
 from cloudpemda.rules.granting import Period
 from cloudpemda.units import Instant
 
-_ASKED_ANEW = frozenset({QuotaState.WITHDRAWN, QuotaState.ENDED})
+_ASKED_ANEW = frozenset({QuotaState.WITHDRAWN, QuotaState.EXPIRED, QuotaState.ENDED})
 """States in which even the same content, handed in again, is asked for anew."""
-
-_Row = Row[tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +39,30 @@ class QuotaSubmission:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """One limit of one OPD, raised by `amount` (MiB for sizes) for a period."""
-
-    number: str  # of the request that it was decided on
-    opd: str
-    dimension: str
-    amount: int
-    period: Period
-    ended_at: Instant | None  # taken back before its time
-    letter: Letter
-    actor: Actor  # who decided
-    at: Instant
-
-    def covers(self, moment: Instant) -> bool:
-        """Whether it is in force at that moment."""
-        return self.period.covers(moment) and (self.ended_at is None or moment < self.ended_at)
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaRecord:
-    """A request for quota as it stands."""
+class _Asked:
+    """One request for quota as far as it is decided on (`decisions.Decided`)."""
 
     number: str
-    state: QuotaState
+    opd: str
+    name: str
     revision: int
-    spec: QuotaSpec
-    submitted_by: Actor  # who handed in the current revision
-    submitted_at: Instant
-    updated_at: Instant
-    reason: str | None
-    grants: tuple[Grant, ...]  # of the current revision
+    state: QuotaState
 
     @property
     def key(self) -> str:
-        return self.spec.key
+        return f"{self.opd}/{self.name}"
 
     @property
-    def opd(self) -> str:
-        return self.spec.opd
+    def kind(self) -> str:
+        return "quota"
+
+    @property
+    def standing(self) -> str:
+        return self.state.value
+
+    @property
+    def approved(self) -> bool:
+        return self.state is QuotaState.GRANTED
 
 
 class Grants:
@@ -106,23 +89,24 @@ class Grants:
             return done
 
     def _submitted(self, deed: Deed, spec: QuotaSpec, source_text: str) -> QuotaSubmission:
-        row = _find(deed.connection, spec.key)
-        if row is None:
+        about = _find(deed.connection, spec.key)
+        if about is None:
             _refuse_name_of_vms(deed.connection, spec)
             return self._first(deed, spec, source_text)
-        state = QuotaState(row.state)
-        same = _spec_hash(deed.connection, row) == spec.spec_hash
-        if state is QuotaState.GRANTED and _ran_out(deed, row):
-            state = _move(deed, row, QuotaEvent.END, reason=None)
-            row = _row(deed.connection, row.number)
+        state = about.state
+        same = _spec_hash(deed.connection, about) == spec.spec_hash
+        if state is QuotaState.GRANTED and _ran_out(deed, about):
+            state = _move(deed, about, QuotaEvent.END)
+            about = _row(deed.connection, about.number)
         if same and state not in _ASKED_ANEW:
-            return QuotaSubmission(row.number, row.revision, False, state)
+            return QuotaSubmission(about.number, about.revision, False, state)
         if state is QuotaState.GRANTED:
-            raise Refused("quota-request.granted", key=spec.key, number=row.number)
-        revision = row.revision + 1
-        _write_revision(deed, row.number, revision, spec, source_text)
-        reached = _move(deed, row, QuotaEvent.REVISE, revision=revision)
-        return QuotaSubmission(row.number, revision, True, reached)
+            raise Refused("quota-request.granted", key=spec.key, number=about.number)
+        decisions.void_all(deed, about)
+        revision = about.revision + 1
+        _write_revision(deed, about.number, revision, spec, source_text)
+        reached = _move(deed, about, QuotaEvent.REVISE, revision=revision)
+        return QuotaSubmission(about.number, revision, True, reached)
 
     def _first(self, deed: Deed, spec: QuotaSpec, source_text: str) -> QuotaSubmission:
         number = numbers.next_quota_number(deed.connection, deed.now.year)
@@ -141,36 +125,84 @@ class Grants:
         _say(deed, _row(deed.connection, number), "submit", 1, QuotaState.PENDING)
         return QuotaSubmission(number, 1, True, QuotaState.PENDING)
 
-    def approve(self, key: str, *, spec_hash: str, period: Period, actor: Actor) -> QuotaRecord:
-        """Decide for the revision that was seen: its amounts are granted for `period`.
+    def approve(
+        self, key: str, *, spec_hash: str, period: Period, actor: Actor, ballot: Ballot = ALONE
+    ) -> QuotaRecord:
+        """Record the decision for the revision that was seen; where it completes the chain, its
+        amounts are granted for `period`.
 
-        Whether the actor may is the caller's question (`rules.granting`). Raises Refused
-        `ledger.transition`, `ledger.revision-moved`.
+        What is decided on is the document itself: its digest stands where a request for VMs has
+        its offer's. Whether the actor may, and in which stage, is the caller's question
+        (`rules.approvals`); whoever comes too late for the transition is recorded too, unless
+        they decide alone. Raises Refused `ledger.transition`, `ledger.revision-moved`, or what
+        `decisions.take` refuses.
         """
         with self._audit.deed(actor) as deed:
-            row = _row(deed.connection, key)
-            after(QUOTA, QuotaState(row.state), QuotaEvent.GRANT, row.number)
-            _require_hash(deed.connection, row, spec_hash)
-            spec = _spec(deed.connection, row)
-            ends = None if period.end is None else period.end.isoformat()
-            deed.insert(grants, *(_granted(deed, row, spec, period, one) for one in spec.add))
-            told = {"starts": period.start.isoformat(), "ends": ends, "letter": spec.letter.number}
-            _move(deed, row, QuotaEvent.GRANT, details={**told, **spec.amounts})
-            return _record(deed.connection, row.number)
+            about = _row(deed.connection, key)
+            _require_hash(deed.connection, about, spec_hash)
+            if decisions.concur(deed, about, spec_hash, ballot):
+                return quota_record(deed.connection, about.number)
+            after(QUOTA, about.state, QuotaEvent.GRANT, about.number)
+            spec = _spec(deed.connection, about)
+            if decisions.take(deed, about, spec_hash, ballot, spec.amounts):
+                rows = (_granted(deed, about, spec, period, one) for one in spec.add)
+                deed.insert(grants, *rows)
+                ends = None if period.end is None else period.end.isoformat()
+                said = {"starts": period.start.isoformat(), "ends": ends}
+                letter = {"letter": spec.letter.number}
+                more = {**ballot.details, **said, **letter, **spec.amounts}
+                _move(deed, about, QuotaEvent.GRANT, more=more)
+            return quota_record(deed.connection, about.number)
 
-    def deny(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
-        """Decide against the revision that was seen. Raises Refused `ledger.reason-missing`,
-        `ledger.revision-moved`, `ledger.transition`."""
+    def deny(
+        self, key: str, *, spec_hash: str, reason: str, actor: Actor, ballot: Ballot = ALONE
+    ) -> None:
+        """Decide against the revision that was seen, in any stage. Raises Refused
+        `ledger.reason-missing`, `ledger.revision-moved`, `ledger.transition`,
+        `ledger.mandate-ended`."""
         _require_reason(key, reason)
         with self._audit.deed(actor) as deed:
-            row = _row(deed.connection, key)
-            _require_hash(deed.connection, row, spec_hash)
-            _move(deed, row, QuotaEvent.DENY, reason=reason)
+            about = _row(deed.connection, key)
+            _require_hash(deed.connection, about, spec_hash)
+            _move(deed, about, QuotaEvent.DENY, reason=reason, more=ballot.details)
+            decisions.refuse(deed, about, ballot)
 
     def withdraw(self, key: str, *, actor: Actor, reason: str | None = None) -> None:
         """Take the request back before it is decided."""
         with self._audit.deed(actor) as deed:
-            _move(deed, _row(deed.connection, key), QuotaEvent.WITHDRAW, reason=reason)
+            about = _row(deed.connection, key)
+            decisions.void_all(deed, about)
+            _move(deed, about, QuotaEvent.WITHDRAW, reason=reason)
+
+    def void(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
+        """End the decisions on what waits still; its chain begins anew. Raises Refused
+        `ledger.transition`, `ledger.revision-moved`."""
+        with self._audit.deed(actor) as deed:
+            about = _row(deed.connection, key)
+            _require_hash(deed.connection, about, spec_hash)
+            decisions.void_all(deed, about)
+            _move(deed, about, QuotaEvent.VOID, reason=reason)
+
+    def expire_pending(self, since: Instant) -> tuple[str, ...]:
+        """End what has waited for a decision since `since` or longer; answers with the numbers."""
+        overdue = (
+            select(quota_requests.c.number)
+            .where(
+                quota_requests.c.state == QuotaState.PENDING.value,
+                quota_requests.c.updated_at <= since,
+            )
+            .order_by(quota_requests.c.number)
+        )
+        with self._store.read() as connection:
+            if connection.execute(overdue.limit(1)).first() is None:
+                return ()
+        with self._audit.deed(SYSTEM) as deed:
+            numbers = tuple(str(number) for number in deed.connection.scalars(overdue))
+            for number in numbers:
+                about = _row(deed.connection, number)
+                decisions.void_all(deed, about)
+                _move(deed, about, QuotaEvent.EXPIRE)
+        return numbers
 
     def end(self, key: str, *, reason: str, actor: Actor) -> None:
         """Take back what was granted, from now on. What is in use stays; only growth is refused.
@@ -179,22 +211,22 @@ class Grants:
         """
         _require_reason(key, reason)
         with self._audit.deed(actor) as deed:
-            row = _row(deed.connection, key)
-            own = (grants.c.number == row.number) & (grants.c.revision == row.revision)
+            about = _row(deed.connection, key)
+            own = (grants.c.number == about.number) & (grants.c.revision == about.revision)
             deed.update(grants, own, ended_at=deed.now)
-            _move(deed, row, QuotaEvent.END, reason=reason)
+            _move(deed, about, QuotaEvent.END, reason=reason)
 
     # -- reading -------------------------------------------------------------------------------
     def find(self, key: str) -> QuotaRecord | None:
         """By key or number; None for none."""
         with self._store.read() as connection:
-            row = _find(connection, key)
-            return None if row is None else _record(connection, row.number)
+            about = _find(connection, key)
+            return None if about is None else quota_record(connection, about.number)
 
     def get(self, key: str) -> QuotaRecord:
         """By key or number. Raises Refused `ledger.no-request`."""
         with self._store.read() as connection:
-            return _record(connection, _row(connection, key).number)
+            return quota_record(connection, _row(connection, key).number)
 
     def list(
         self, *, opd: str | None = None, state: QuotaState | None = None
@@ -206,7 +238,9 @@ class Grants:
         if state is not None:
             query = query.where(quota_requests.c.state == state.value)
         with self._store.read() as connection:
-            return tuple(_record(connection, number) for number in connection.scalars(query).all())
+            return tuple(
+                quota_record(connection, number) for number in connection.scalars(query).all()
+            )
 
     def of(self, opds: Collection[str]) -> tuple[Grant, ...]:
         """All grants of these OPDs, past and future ones included, by number and dimension."""
@@ -216,34 +250,14 @@ class Grants:
             .order_by(grants.c.number, grants.c.revision, grants.c.dimension)
         )
         with self._store.read() as connection:
-            return tuple(_grant(row) for row in connection.execute(query))
-
-
-def granted(
-    connection: Connection, opds: Collection[str], moment: Instant
-) -> Mapping[str, Mapping[str, int]]:
-    """OPD → dimension → what is granted on top of the limits and in force at `moment`."""
-    query = (
-        select(grants.c.opd, grants.c.dimension, func.sum(grants.c.amount))
-        .where(
-            grants.c.opd.in_(sorted(opds)),
-            grants.c.starts_at <= moment,
-            grants.c.ends_at.is_(None) | (grants.c.ends_at > moment),
-            grants.c.ended_at.is_(None) | (grants.c.ended_at > moment),
-        )
-        .group_by(grants.c.opd, grants.c.dimension)
-    )
-    found: dict[str, dict[str, int]] = {}
-    for opd, dimension, amount in connection.execute(query):
-        found.setdefault(opd, {})[dimension] = int(amount)
-    return MappingProxyType(found)
+            return tuple(grant_of(row) for row in connection.execute(query))
 
 
 def refuse_taken_name(connection: Connection, opd: str, name: str) -> None:
     """Raises Refused `quota-request.name-taken` where a request for quota has the name."""
-    row = _find(connection, f"{opd}/{name}")
-    if row is not None:
-        raise Refused("quota-request.name-taken", key=f"{opd}/{name}", number=row.number)
+    about = _find(connection, f"{opd}/{name}")
+    if about is not None:
+        raise Refused("quota-request.name-taken", key=f"{opd}/{name}", number=about.number)
 
 
 def _refuse_name_of_vms(connection: Connection, spec: QuotaSpec) -> None:
@@ -255,21 +269,24 @@ def _refuse_name_of_vms(connection: Connection, spec: QuotaSpec) -> None:
 
 
 # -- rows ------------------------------------------------------------------------------------
-def _find(connection: Connection, key: str) -> _Row | None:
+def _find(connection: Connection, key: str) -> _Asked | None:
     opd, slash, name = key.partition("/")
     query = select(quota_requests).where(quota_requests.c.number == key)
     if slash:
         query = select(quota_requests).where(
             quota_requests.c.opd == opd, quota_requests.c.name == name
         )
-    return connection.execute(query).first()
-
-
-def _row(connection: Connection, key: str) -> _Row:
-    row = _find(connection, key)
+    row = connection.execute(query).first()
     if row is None:
+        return None
+    return _Asked(row.number, row.opd, row.name, row.revision, QuotaState(row.state))
+
+
+def _row(connection: Connection, key: str) -> _Asked:
+    about = _find(connection, key)
+    if about is None:
         raise Refused("ledger.no-request", key=key)
-    return row
+    return about
 
 
 def _write_revision(
@@ -292,14 +309,14 @@ def _write_revision(
 
 
 def _granted(
-    deed: Deed, row: _Row, spec: QuotaSpec, period: Period, more: tuple[str, int]
+    deed: Deed, about: _Asked, spec: QuotaSpec, period: Period, more: tuple[str, int]
 ) -> Mapping[str, str | int | datetime | None]:
     dimension, amount = more
     return {
-        "number": row.number,
-        "revision": row.revision,
+        "number": about.number,
+        "revision": about.revision,
         "dimension": dimension,
-        "opd": row.opd,
+        "opd": about.opd,
         "amount": amount,
         "starts_at": period.start,
         "ends_at": period.end,
@@ -315,46 +332,46 @@ def _granted(
 
 def _move(
     deed: Deed,
-    row: _Row,
+    about: _Asked,
     event: QuotaEvent,
     *,
     reason: str | None = None,
     revision: int | None = None,
-    details: Mapping[str, Detail] = MappingProxyType({}),
+    more: Details = NOTHING,
 ) -> QuotaState:
     """Take the request through its table, and say so in the audit log."""
-    state = after(QUOTA, QuotaState(row.state), event, row.number)
-    kept = row.revision if revision is None else revision
+    state = after(QUOTA, about.state, event, about.number)
+    kept = about.revision if revision is None else revision
     deed.update(
         quota_requests,
-        quota_requests.c.number == row.number,
+        quota_requests.c.number == about.number,
         state=state.value,
         revision=kept,
         reason=reason,
         updated_at=deed.now,
     )
-    said = {} if reason is None else {"reason": reason}
-    _say(deed, row, event.value, kept, state, {**said, **details})
+    said = more if reason is None else {**more, "reason": reason}
+    _say(deed, about, event.value, kept, state, said)
     return state
 
 
 def _say(
     deed: Deed,
-    row: _Row,
+    about: _Asked,
     event: str,
     revision: int,
     state: QuotaState,
-    details: Mapping[str, Detail] = MappingProxyType({}),
+    more: Details = NOTHING,
 ) -> None:
     deed.record(
         f"quota.{event}",
-        row.opd,
-        row.number,
-        key=f"{row.opd}/{row.name}",
+        about.opd,
+        about.number,
+        key=about.key,
         revision=revision,
         state=state.value,
-        spec_hash=_hash_of(deed.connection, row.number, revision),
-        **details,
+        spec_hash=_hash_of(deed.connection, about.number, revision),
+        **more,
     )
 
 
@@ -363,14 +380,14 @@ def _require_reason(key: str, reason: str) -> None:
         raise Refused("ledger.reason-missing", subject=key)
 
 
-def _ran_out(deed: Deed, row: _Row) -> bool:
+def _ran_out(deed: Deed, about: _Asked) -> bool:
     """Whether all that was granted on the current revision has ended by its date."""
-    found = _grants(deed.connection, row.number, row.revision)
+    found = grants_on(deed.connection, about.number, about.revision)
     return all(one.period.end is not None and one.period.end <= deed.now for one in found)
 
 
-def _spec_hash(connection: Connection, row: _Row) -> str:
-    return _hash_of(connection, row.number, row.revision)
+def _spec_hash(connection: Connection, about: _Asked) -> str:
+    return _hash_of(connection, about.number, about.revision)
 
 
 def _hash_of(connection: Connection, number: str, revision: int) -> str:
@@ -382,70 +399,17 @@ def _hash_of(connection: Connection, number: str, revision: int) -> str:
     return found
 
 
-def _require_hash(connection: Connection, row: _Row, spec_hash: str) -> None:
-    if _spec_hash(connection, row) != spec_hash:
-        raise Refused("ledger.revision-moved", number=row.number, revision=row.revision)
+def _require_hash(connection: Connection, about: _Asked, spec_hash: str) -> None:
+    if _spec_hash(connection, about) != spec_hash:
+        raise Refused("ledger.revision-moved", number=about.number, revision=about.revision)
 
 
-def _spec(connection: Connection, row: _Row) -> QuotaSpec:
+def _spec(connection: Connection, about: _Asked) -> QuotaSpec:
     return quota_from_json(
         connection.execute(
             select(quota_revisions.c.spec).where(
-                quota_revisions.c.number == row.number,
-                quota_revisions.c.revision == row.revision,
+                quota_revisions.c.number == about.number,
+                quota_revisions.c.revision == about.revision,
             )
         ).scalar_one()
-    )
-
-
-def _record(connection: Connection, number: str) -> QuotaRecord:
-    row = connection.execute(
-        select(
-            quota_requests,
-            quota_revisions.c.spec,
-            quota_revisions.c.login,
-            quota_revisions.c.person,
-            quota_revisions.c.role,
-            quota_revisions.c.at,
-        )
-        .join(
-            quota_revisions,
-            (quota_revisions.c.number == quota_requests.c.number)
-            & (quota_revisions.c.revision == quota_requests.c.revision),
-        )
-        .where(quota_requests.c.number == number)
-    ).one()
-    return QuotaRecord(
-        number=row.number,
-        state=QuotaState(row.state),
-        revision=row.revision,
-        spec=quota_from_json(row.spec),
-        submitted_by=Actor(row.login, row.person, row.role),
-        submitted_at=row.at,
-        updated_at=row.updated_at,
-        reason=row.reason,
-        grants=_grants(connection, number, row.revision),
-    )
-
-
-def _grants(connection: Connection, number: str, revision: int) -> tuple[Grant, ...]:
-    query = (
-        select(grants)
-        .where(grants.c.number == number, grants.c.revision == revision)
-        .order_by(grants.c.dimension)
-    )
-    return tuple(_grant(row) for row in connection.execute(query))
-
-
-def _grant(row: _Row) -> Grant:
-    return Grant(
-        number=row.number,
-        opd=row.opd,
-        dimension=row.dimension,
-        amount=row.amount,
-        period=Period(row.starts_at, row.ends_at),
-        ended_at=row.ended_at,
-        letter=Letter(row.letter_number, date.fromisoformat(row.letter_date)),
-        actor=Actor(row.login, row.person, row.role),
-        at=row.at,
     )

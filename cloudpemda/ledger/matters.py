@@ -41,6 +41,20 @@ class Matter:
     def key(self) -> str:
         return f"{self.opd}/{self.name}"
 
+    @property
+    def kind(self) -> str:
+        """How the audit log calls decisions on it."""
+        return "request"
+
+    @property
+    def standing(self) -> str:
+        """The state of what is decided on."""
+        return (self.proposal or self.state).value
+
+    @property
+    def approved(self) -> bool:
+        return self.state is RequestState.APPROVED or self.proposal is ProposalState.APPROVED
+
     def next(self, event: RequestEvent) -> RequestState | ProposalState:
         """Where `event` leads. Raises Refused `ledger.transition`."""
         if self.proposal is None:

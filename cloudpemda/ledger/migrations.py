@@ -361,8 +361,34 @@ def _v10(connection: Connection) -> None:
     _run(connection, _V10_GUARDS[connection.dialect.name])
 
 
+_V11 = (
+    """CREATE TABLE decisions_on_both (
+        number TEXT NOT NULL, seq INTEGER NOT NULL,
+        revision INTEGER NOT NULL, stage INTEGER NOT NULL, verdict TEXT NOT NULL,
+        policy TEXT NOT NULL, offer_digest TEXT, authority TEXT NOT NULL, login TEXT NOT NULL,
+        person TEXT NOT NULL, role TEXT NOT NULL, behalf_login TEXT, behalf_person TEXT,
+        letter TEXT, rule TEXT, takes TEXT NOT NULL, at TEXT NOT NULL, voided_at TEXT,
+        PRIMARY KEY (number, seq))""",
+    """INSERT INTO decisions_on_both (number, seq, revision, stage, verdict, policy, offer_digest,
+            authority, login, person, role, behalf_login, behalf_person, letter, rule, takes, at,
+            voided_at)
+        SELECT number, seq, revision, stage, verdict, policy, offer_digest, authority, login,
+            person, role, behalf_login, behalf_person, letter, rule, takes, at, voided_at
+        FROM decisions""",
+    "DROP TABLE decisions",
+    "ALTER TABLE decisions_on_both RENAME TO decisions",
+    """CREATE UNIQUE INDEX decisions_live ON decisions (number, revision, login)
+        WHERE voided_at IS NULL""",
+)
+
+
+def _v11(connection: Connection) -> None:
+    """Requests for quota are decided by chains too: a decision is known by either's number."""
+    _run(connection, _V11)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -21,7 +21,7 @@ from sqlalchemy.sql.functions import max as sql_max
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import found
 from cloudpemda.ledger.audit import Actor, Audit, Deed, Entry
-from cloudpemda.ledger.grants import granted
+from cloudpemda.ledger.granted import granted
 from cloudpemda.ledger.schema import limits, postings
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import Balance, Limits, Link, Standing, Usage, amount, raised

@@ -271,12 +271,13 @@ class Requests:
             move(deed, about, RequestEvent.WITHDRAW, reason=reason)
 
     def void(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
-        """End the approval of what is not begun; its hold returns, and the request waits again.
+        """End the approval of what is not begun, or of the change to what lives; its hold returns,
+        and it waits again.
 
         Raises Refused `ledger.transition`, `ledger.revision-moved`.
         """
         with self._audit.deed(actor) as deed:
-            about = itself(_row(deed.connection, key))
+            about = matter(deed.connection, _row(deed.connection, key))
             require_hash(deed.connection, about.number, about.revision, spec_hash)
             void(deed, about)
             move(deed, about, RequestEvent.VOID, reason=reason)

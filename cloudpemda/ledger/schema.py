@@ -110,7 +110,7 @@ approvals = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("number", Text, primary_key=True),
+    Column("number", Text, primary_key=True),  # of a request, for VMs or for quota
     Column("seq", Integer, primary_key=True),  # within the request, from 1
     Column("revision", Integer, nullable=False),
     Column("stage", Integer, nullable=False),  # of its chain, from 0

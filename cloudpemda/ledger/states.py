@@ -51,6 +51,7 @@ class ProposalEvent(StrEnum):
     DENY = "deny"
     WITHDRAW = "withdraw"
     EXPIRE = "expire"
+    VOID = "void"  # somebody who approved it has lost the role
 
 
 class QuotaState(StrEnum):
@@ -60,6 +61,7 @@ class QuotaState(StrEnum):
     GRANTED = "granted"
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"  # nobody decided in time
     ENDED = "ended"  # its grants were taken back, or ran out before it was handed in anew
 
 
@@ -68,6 +70,8 @@ class QuotaEvent(StrEnum):
     GRANT = "grant"
     DENY = "deny"
     WITHDRAW = "withdraw"
+    EXPIRE = "expire"
+    VOID = "void"  # somebody who decided for it has lost the role
     END = "end"
 
 
@@ -145,6 +149,7 @@ PROPOSAL: Mapping[tuple[ProposalState, ProposalEvent], ProposalState] = MappingP
         (ProposalState.PENDING, ProposalEvent.WITHDRAW): ProposalState.WITHDRAWN,
         (ProposalState.PENDING, ProposalEvent.EXPIRE): ProposalState.EXPIRED,
         (ProposalState.APPROVED, ProposalEvent.REVISE): ProposalState.PENDING,
+        (ProposalState.APPROVED, ProposalEvent.VOID): ProposalState.PENDING,
         (ProposalState.APPROVED, ProposalEvent.WITHDRAW): ProposalState.WITHDRAWN,
         (ProposalState.APPROVED, ProposalEvent.EXPIRE): ProposalState.EXPIRED,
         (ProposalState.DENIED, ProposalEvent.REVISE): ProposalState.PENDING,
@@ -159,9 +164,12 @@ QUOTA: Mapping[tuple[QuotaState, QuotaEvent], QuotaState] = MappingProxyType(
         (QuotaState.PENDING, QuotaEvent.GRANT): QuotaState.GRANTED,
         (QuotaState.PENDING, QuotaEvent.DENY): QuotaState.DENIED,
         (QuotaState.PENDING, QuotaEvent.WITHDRAW): QuotaState.WITHDRAWN,
+        (QuotaState.PENDING, QuotaEvent.EXPIRE): QuotaState.EXPIRED,
+        (QuotaState.PENDING, QuotaEvent.VOID): QuotaState.PENDING,
         (QuotaState.GRANTED, QuotaEvent.END): QuotaState.ENDED,
         (QuotaState.DENIED, QuotaEvent.REVISE): QuotaState.PENDING,
         (QuotaState.WITHDRAWN, QuotaEvent.REVISE): QuotaState.PENDING,
+        (QuotaState.EXPIRED, QuotaEvent.REVISE): QuotaState.PENDING,
         (QuotaState.ENDED, QuotaEvent.REVISE): QuotaState.PENDING,
     }
 )

@@ -48,6 +48,16 @@ TEXTS: dict[str, Text] = {
         next_en="Have {key} approved again; removedApprover in site.yaml is the rule for this.",
         next_id="Mintakan lagi persetujuan {key}; aturannya removedApprover di site.yaml.",
     ),
+    "ledger.decider-removed": Text(
+        en="{who} decided for {key} and, by people.yaml, is not entitled to: what was decided is "
+        "void",
+        id="{who} sudah memutus {key} tetapi menurut people.yaml tidak berwenang: keputusan yang "
+        "sudah ada batal",
+        next_en="Its decisions begin anew; `cloudpemda request show {number}` says who is awaited. "
+        "The rule is removedApprover in site.yaml.",
+        next_id="Keputusannya dimulai lagi; `cloudpemda request show {number}` menyebut siapa yang "
+        "ditunggu. Aturannya removedApprover di site.yaml.",
+    ),
     "ledger.mandate-ended": Text(
         en="the delegation by which {login} decides on {number} has ended",
         id="pelimpahan yang dipakai {login} untuk memutus {number} sudah berakhir",

@@ -83,12 +83,6 @@ TEXTS: dict[str, Text] = {
         next_en="Leave it out.",
         next_id="Hapus dari permohonan.",
     ),
-    "quota-request.decider": Text(
-        en="{login} may not decide on more quota for {opd}",
-        id="{login} tidak berwenang memutuskan tambahan kuota untuk {opd}",
-        next_en="An approver of Diskominfo's decides: a role approver without an OPD.",
-        next_id="Yang memutuskan: pemegang peran approver Diskominfo (tanpa OPD).",
-    ),
     "quota-request.granted": Text(
         en="{key} ({number}) is granted and in force; it cannot be changed",
         id="{key} ({number}) sudah disetujui dan berlaku; tidak dapat diubah",

@@ -70,6 +70,7 @@ TEXTS = {
         id="Keputusan menurut {rule}: {decided} dari {demanded}",
     ),
     "show.chain-class": Text(en="its service class", id="kelas layanannya"),
+    "show.chain-quota": Text(en="the default for quota", id="aturan bawaan untuk kuota"),
     "show.chain-or": Text(en=" or ", id=" atau "),
     "show.chain-stage": Text(
         en="{number}. {who}: {have} of {of}", id="{number}. {who}: {have} dari {of}"

@@ -200,7 +200,7 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
             _said("reply.before", number=record.number, revision=record.revision, key=record.key)
         )
     if isinstance(record, QuotaRecord):
-        return [*said, *_quota_standing(answer, record)]
+        return [*said, *_quota_standing(answer, record), *_awaited(answer)]
     said.append(_state(answer, record.state.value, record.reason, record.approval))
     said.extend(_lease(answer, record))
     change = record.proposal
@@ -210,12 +210,14 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
     if answer.ends is not None:
         what, until = answer.ends
         said.append(_said(f"reply.{what}-soon", until=show_local(until, answer.zone)))
+    return [*said, *_awaited(answer)]
+
+
+def _awaited(answer: Answer) -> Iterable[tuple[str, str]]:
     progress = answer.progress
     if progress is not None and progress.awaited:
-        awaited = ", ".join(progress.awaited)
         counted = {"decided": progress.decided, "demanded": progress.demanded}
-        said.append(_said("reply.awaited", awaited=awaited, **counted))
-    return said
+        yield _said("reply.awaited", awaited=", ".join(progress.awaited), **counted)
 
 
 def _quota_standing(answer: Answer, record: QuotaRecord) -> Iterable[tuple[str, str]]:

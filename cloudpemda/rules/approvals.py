@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cloudpemda.errors import Fault
+from cloudpemda.request.quota_request import QuotaSpec
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.policy import Party
 from cloudpemda.rules.quota import PUBLIC_IP, Usage
@@ -41,9 +42,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The stages of one decision, and the rule that names them (None: the service class)."""
+    """The stages of one decision, and the rule that names them."""
 
-    rule: str | None
+    rule: str | None  # None: the service class, or for quota the default, names them
     stages: tuple[Stage, ...]
 
     @property
@@ -102,6 +103,25 @@ def chain_for(spec: WorkloadSpec, site: Site) -> Chain:
     return Chain(None, (Stage(who, 1),))
 
 
+def quota_chain(spec: QuotaSpec, site: Site) -> Chain:
+    """The chain of the first rule for quota that the request meets.
+
+    Where none does, Diskominfo decides first, who knows what there is to give, then an executive;
+    the OPD's head has spoken with the letter that the document names.
+    """
+    for rule in site.info.approvals.quota:
+        when = rule.when
+        asked = _by_kind(spec.amounts)
+        if (
+            (when.opd is None or spec.opd in when.opd)
+            and when.permanent in (None, spec.until is None)
+            and (when.over is None or _exceeds(asked, when.over))
+            and (when.up_to is None or not _exceeds(asked, when.up_to))
+        ):
+            return Chain(rule.name, tuple(Stage((stage.who,), stage.of) for stage in rule.stages))
+    return Chain(None, (Stage(("diskominfo",), 1), Stage(("executive",), 1)))
+
+
 def meets(when: Condition, spec: WorkloadSpec, service_class: ServiceClass | None) -> bool:
     """Whether all that the condition says is so. Sizes are sums over all VMs, without copies."""
     asked = _sizes(spec)
@@ -126,8 +146,7 @@ def _sizes(spec: WorkloadSpec) -> Mapping[str, int]:
 
 
 def _exceeds(asked: Mapping[str, int], bound: Sizes) -> bool:
-    bounds = {"vcpu": bound.vcpu, "memory": bound.memory, "disk": bound.disk}
-    return any(most is not None and asked[name] > most for name, most in bounds.items())
+    return any(asked.get(name, 0) > most for name, most in bound.bounds.items())
 
 
 # -- the automatic decision ------------------------------------------------------------------
@@ -213,7 +232,7 @@ def awaited_stage(counts: Sequence[int], given: Iterable[int]) -> int | None:
 class Matter:
     """What is decided on, where, and how far it is."""
 
-    spec: WorkloadSpec
+    spec: WorkloadSpec | QuotaSpec
     submitted_by: tuple[Party, ...]  # who handed it in, in each way in which they are known
     chain: Chain
     given: tuple[Given, ...]

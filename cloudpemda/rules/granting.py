@@ -1,9 +1,6 @@
-"""Who may ask for more quota, who decides on it, and from when to when it is in force.
+"""Who may ask for more quota, and from when to when it is in force. Who decides on it stands in
+`approvals`."""
 
-Quota is decided by an approver of Diskominfo's (a role without an OPD), never by the one who asks.
-"""
-
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
@@ -11,11 +8,9 @@ from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
 from cloudpemda.request.quota_request import QuotaSpec
-from cloudpemda.rules.policy import Party
 from cloudpemda.rules.quota import DISK
 from cloudpemda.rules.verdict import Verdict
 from cloudpemda.site import Site
-from cloudpemda.site.models import Person
 from cloudpemda.units import Instant
 
 
@@ -74,18 +69,6 @@ def may_ask_quota(spec: QuotaSpec, site: Site, *, now: Instant) -> Verdict:
             faults.append(
                 _fault("quota-request.unlimited", path, opd=spec.opd, dimension=dimension)
             )
-    return Verdict(tuple(faults))
-
-
-def may_grant(person: Person, spec: QuotaSpec, *, submitted_by: Collection[Party]) -> Verdict:
-    """May this person decide on more quota? `submitted_by` is who handed it in, in each way in
-    which they are known; login, NIP and name each suffice to be the same."""
-    faults: list[Fault] = []
-    requester = Party(None, spec.requester.nip, spec.requester.name)
-    if Party(person.login, person.nip, person.name).is_one_of(requester, *submitted_by):
-        faults.append(_fault("policy.own-request", None, login=person.login, key=spec.key))
-    if not any(grant.role == "approver" and grant.opd is None for grant in person.roles):
-        faults.append(_fault("quota-request.decider", None, login=person.login, opd=spec.opd))
     return Verdict(tuple(faults))
 
 

@@ -1,9 +1,11 @@
 """Who decides on what, as a site says it: `approvals:` of site.yaml, `delegations:` of people.yaml.
 
 The first rule whose conditions a request meets names the stages of its decision, in order. Without
-a rule the request's service class says who decides alone, as `serviceClasses.*.approval`.
+a rule the request's service class says who decides alone, as `serviceClasses.*.approval`; a request
+for quota goes to Diskominfo and then to the leadership.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -25,6 +27,12 @@ class Sizes(Strict):
     vcpu: Count | None = None
     memory: Size | None = None
     disk: Size | None = None  # of all storage classes, without copies
+
+    @property
+    def bounds(self) -> Mapping[str, int]:
+        """What is looked at; sizes in MiB."""
+        said = {"vcpu": self.vcpu, "memory": self.memory, "disk": self.disk}
+        return {name: most for name, most in said.items() if most is not None}
 
 
 class Condition(Strict):
@@ -51,6 +59,41 @@ class ApprovalRule(Strict):
     stages: Annotated[tuple[StageRule, ...], Field(min_length=1, max_length=5)]
 
 
+class QuotaSizes(Sizes):
+    """What a request for quota adds; disk of all storage classes."""
+
+    instances: Count | None = None
+    backup: Size | None = None
+    public_ip: Count | None = None
+
+    @property
+    def bounds(self) -> Mapping[str, int]:
+        more = {
+            "instances": self.instances,
+            "backup": self.backup,
+            "public_ip": self.public_ip,
+        }
+        return {
+            **super().bounds,
+            **{name: most for name, most in more.items() if most is not None},
+        }
+
+
+class QuotaCondition(Strict):
+    """What must be so, all of it, of a request for quota; without any it holds for every one."""
+
+    opd: tuple[Name, ...] | None = None
+    permanent: bool | None = None  # whether it asks for good
+    over: QuotaSizes | None = None  # at least one of these is exceeded
+    up_to: QuotaSizes | None = None  # none of these is exceeded
+
+
+class QuotaRule(Strict):
+    name: Name  # stands with each decision that was made under it
+    when: QuotaCondition = QuotaCondition()
+    stages: Annotated[tuple[StageRule, ...], Field(min_length=1, max_length=5)]
+
+
 class DayAmount(Strict):
     """How much one OPD gets of a rule on one day of the site's zone; what is absent is none."""
 
@@ -72,6 +115,7 @@ class Approvals(Strict):
 
     rules: tuple[ApprovalRule, ...] = ()
     automatic: tuple[AutomaticRule, ...] = ()
+    quota: tuple[QuotaRule, ...] = ()  # for requests for quota
     pending_for: Duration = 30 * 86400  # type: ignore[assignment]  # then a request expires
     warn_before: Duration = 3 * 86400  # type: ignore[assignment]  # before something expires
     # What becomes of an approval when somebody who gave it has lost the role before it is applied.

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from cloudpemda.document import DocumentPath, Source
 from cloudpemda.document.fields import Strict
 from cloudpemda.errors import Fault
-from cloudpemda.site.approvals import ApprovalRule, AutomaticRule, Delegation
+from cloudpemda.site.approvals import ApprovalRule, AutomaticRule, Delegation, QuotaRule
 from cloudpemda.site.models import (
     Catalogue,
     Network,
@@ -190,9 +190,10 @@ def _holds(person: Person, delegation: Delegation) -> bool:
 # -- approvals -------------------------------------------------------------------------------
 def _approvals(source: Source, site: SiteFile, files: Files) -> Iterator[Fault]:
     approvals, seen = site.approvals, set[str]()
-    named: Mapping[str, Iterable[ApprovalRule | AutomaticRule]] = {
+    named: Mapping[str, Iterable[ApprovalRule | AutomaticRule | QuotaRule]] = {
         "rules": approvals.rules,
         "automatic": approvals.automatic,
+        "quota": approvals.quota,
     }
     for kind, rules in named.items():
         for index, rule in enumerate(rules):
@@ -203,6 +204,8 @@ def _approvals(source: Source, site: SiteFile, files: Files) -> Iterator[Fault]:
             for number, opd in enumerate(rule.when.opd or ()):
                 if opd not in files.opds:
                     yield _unknown(source, (*here, "when", "opd", number), "opd", opd, files.opds)
+            if isinstance(rule, QuotaRule):
+                continue
             known = files.catalogue.model.service_classes if files.catalogue.model else None
             for number, name in enumerate(rule.when.service_class or ()):
                 if known is not None and name not in known:

@@ -126,8 +126,8 @@ class _Run:
 
     # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
-        require_no_change(self._record)
         self._require_approvers()
+        require_no_change(self._record)
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,
@@ -163,7 +163,7 @@ class _Run:
             requests = self._desk.ledger.requests
             requests.void(
                 self._record.key,
-                spec_hash=self._record.spec_hash,
+                spec_hash=self._record.as_proposed.spec_hash,
                 reason="approver",
                 actor=self._actor,
             )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import Actor, Ballot, RequestRecord
+from cloudpemda.ledger import Actor, Ballot, QuotaRecord, RequestRecord
 from cloudpemda.plan.offer import Offer
 from cloudpemda.rules.approvals import Matter, chosen, objecting, refusal
 from cloudpemda.rules.policy import may_ask
@@ -43,7 +43,7 @@ def approve(desk: Desk, key: str) -> Approved:
     person = decider(desk)
     matter = matter_of(desk, record, None)
     if objecting(person, matter) is None:
-        raise _not_yours(desk, record, person, matter)
+        raise not_yours(desk, record, person, matter)
     if not record.pending:
         proposal = record.proposal
         state = proposal.state if proposal is not None and proposal.open else record.state
@@ -54,7 +54,7 @@ def approve(desk: Desk, key: str) -> Approved:
     matter = matter_of(desk, record, made.digest)
     mandate = chosen(person, matter)
     if mandate is None:
-        raise _not_yours(desk, record, person, matter)
+        raise not_yours(desk, record, person, matter)
     warnings = record_decision(desk, record, made, *cast(desk, record, matter, mandate))
     fresh = desk.ledger.requests.get(record.key)
     return Approved(fresh, made, warnings, chain_view(desk, fresh.as_proposed, made.digest))
@@ -87,13 +87,13 @@ def record_decision(
     )
 
 
-def objection(desk: Desk, record: RequestRecord) -> tuple[Actor, Ballot]:
+def objection(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[Actor, Ballot]:
     """The person as somebody who may deny: whoever has a say in any stage. Raises Refused."""
     person = decider(desk)
     matter = matter_of(desk, record, None)
     mandate = objecting(person, matter)
     if mandate is None:
-        raise _not_yours(desk, record, person, matter)
+        raise not_yours(desk, record, person, matter)
     return cast(desk, record, matter, mandate)
 
 
@@ -104,7 +104,10 @@ def decider(desk: Desk) -> Person:
     return desk.person
 
 
-def _not_yours(desk: Desk, record: RequestRecord, person: Person, matter: Matter) -> Refused:
+def not_yours(
+    desk: Desk, record: RequestRecord | QuotaRecord, person: Person, matter: Matter
+) -> Refused:
+    """Why the person does not decide here."""
     faults = refusal(person, matter).faults
     return Refused("request.not-yours", *faults, key=record.key, login=desk.login)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import Actor, Ballot, Decision, RequestRecord, RequestState
+from cloudpemda.ledger import Actor, Ballot, Decision, QuotaRecord, RequestRecord, RequestState
 from cloudpemda.rules.approvals import (
     Chain,
     Given,
@@ -16,6 +16,7 @@ from cloudpemda.rules.approvals import (
     chain_for,
     mandates,
     named,
+    quota_chain,
 )
 from cloudpemda.rules.policy import Party
 from cloudpemda.units import Instant
@@ -35,7 +36,7 @@ class StageView:
 class ChainView:
     """The decisions on a request as they stand."""
 
-    rule: str | None  # None: its service class says who decides
+    rule: str | None  # None: its service class says who decides, or of quota the default
     stages: tuple[StageView, ...]
     awaited: tuple[str, ...]  # names with logins; empty where nothing is to be decided
     earlier: tuple[Decision, ...]  # what counts no more, and denials
@@ -49,12 +50,14 @@ class ChainView:
         return sum(stage.of for stage in self.stages)
 
 
-def chain_view(desk: Desk, record: RequestRecord, offer_digest: str | None) -> ChainView:
+def chain_view(
+    desk: Desk, record: RequestRecord | QuotaRecord, offer_digest: str | None
+) -> ChainView:
     """The chain that a request is under. Where no offer is known (`offer_digest` None) decisions
     on any offer are shown as counting; `approve` compares them."""
-    chain = chain_for(record.spec, desk.site)
+    chain = chain_over(desk, record)
     everything = desk.ledger.decisions.of(record.number)
-    if record.approval is not None:
+    if _is_complete(record):
         return _complete(everything, record.revision, chain)
     given = tuple(
         one for one in everything if one.counts_for(record.revision, offer_digest, chain.words)
@@ -64,6 +67,19 @@ def chain_view(desk: Desk, record: RequestRecord, offer_digest: str | None) -> C
         people = tuple(named([one]) for one in awaited(matter_of(desk, record, offer_digest)))
     earlier = _earlier(everything, given, record.revision)
     return ChainView(chain.rule, _stages(chain, given), people, earlier)
+
+
+def chain_over(desk: Desk, record: RequestRecord | QuotaRecord) -> Chain:
+    """The chain of the site's files as they are now."""
+    if isinstance(record, QuotaRecord):
+        return quota_chain(record.spec, desk.site)
+    return chain_for(record.spec, desk.site)
+
+
+def _is_complete(record: RequestRecord | QuotaRecord) -> bool:
+    if isinstance(record, QuotaRecord):
+        return record.decided
+    return record.approval is not None
 
 
 def _earlier(
@@ -81,6 +97,8 @@ def _complete(everything: Collection[Decision], revision: int, chain: Chain) -> 
     """The decisions of a live approval, under the policy of their day."""
     given = tuple(one for one in everything if one.counts_for(revision, None, one.policy))
     earlier = _earlier(everything, given, revision)
+    if not given:  # granted before decisions on quota were kept: the log says by whom
+        return ChainView(None, (), (), earlier)
     if all(one.policy == chain.words for one in given):
         return ChainView(chain.rule, _stages(chain, given), (), earlier)
     rule = given[0].policy.partition(":")[0].removeprefix("-") or None
@@ -99,9 +117,9 @@ def _stages(chain: Chain, given: Collection[Decision]) -> tuple[StageView, ...]:
     )
 
 
-def matter_of(desk: Desk, record: RequestRecord, offer_digest: str | None) -> Matter:
+def matter_of(desk: Desk, record: RequestRecord | QuotaRecord, offer_digest: str | None) -> Matter:
     """What is decided on now, under the chain of the site's files as they are now."""
-    chain = chain_for(record.spec, desk.site)
+    chain = chain_over(desk, record)
     given = tuple(
         Given(one.stage, one.parties)
         for one in desk.ledger.decisions.of(record.number)
@@ -120,7 +138,7 @@ def matter_of(desk: Desk, record: RequestRecord, offer_digest: str | None) -> Ma
 
 
 def cast(
-    desk: Desk, record: RequestRecord, matter: Matter, mandate: Mandate
+    desk: Desk, record: RequestRecord | QuotaRecord, matter: Matter, mandate: Mandate
 ) -> tuple[Actor, Ballot]:
     """The mandate in the ledger's words, for the revision that it was found for."""
     chain = matter.chain
@@ -144,7 +162,7 @@ def cast(
     return actor, ballot
 
 
-def removed_approvers(desk: Desk, record: RequestRecord) -> tuple[str, ...]:
+def removed_approvers(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[str, ...]:
     """Who of those who approved a request has, by the site's files as they are now, not had the
     role by which they decided, at the moment when they did.
 
@@ -166,9 +184,10 @@ def removed_approvers(desk: Desk, record: RequestRecord) -> tuple[str, ...]:
 
 
 def require_approvers(desk: Desk, record: RequestRecord) -> None:
-    """Raises Refused `plan.approver-removed` for an approval that is not applied yet and that
-    somebody gave who has lost the role."""
-    removed = removed_approvers(desk, record) if record.state is RequestState.APPROVED else ()
+    """Raises Refused `plan.approver-removed` for an approval that is not applied yet, of a request
+    or of a change to what lives, and that somebody gave who has lost the role."""
+    waits = record.state is RequestState.APPROVED or record.change_approved
+    removed = removed_approvers(desk, record.as_proposed) if waits else ()
     if removed:
         raise Refused("plan.approver-removed", key=record.key, who=", ".join(removed))
 
@@ -184,7 +203,7 @@ def _is_of(mandate: Mandate, decision: Decision) -> bool:
     )
 
 
-def _submitters(desk: Desk, record: RequestRecord) -> tuple[Party, ...]:
+def _submitters(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[Party, ...]:
     """Who handed the revision in: as recorded then, and as people.yaml has the login now."""
     actor = record.submitted_by
     return (

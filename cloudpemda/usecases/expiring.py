@@ -25,8 +25,10 @@ def expire(desk: Desk) -> tuple[str, ...]:
     """End the holds that ran out and the requests that waited too long; their numbers."""
     now = desk.clock.now()
     waited = timedelta(seconds=desk.site.info.approvals.pending_for)
+    since = Instant(now - waited)
     requests = desk.ledger.requests
-    ended = requests.expire_holds(now) + requests.expire_pending(Instant(now - waited))
+    ended = requests.expire_holds(now) + requests.expire_pending(since)
+    ended += desk.ledger.grants.expire_pending(since)
     return tuple(sorted(set(ended)))
 
 

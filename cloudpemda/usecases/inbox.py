@@ -404,9 +404,10 @@ class _Replies:
         )
 
     def _progress(self, record: RequestRecord | QuotaRecord | None) -> Progress | None:
-        if not isinstance(record, RequestRecord) or not record.pending:
+        if record is None or not record.pending:
             return None
-        chain = chain_view(self._desk, record.as_proposed, None)
+        asked = record.as_proposed if isinstance(record, RequestRecord) else record
+        chain = chain_view(self._desk, asked, None)
         return Progress(chain.decided, chain.demanded, chain.awaited)
 
     def _index(self, shelf: Shelf, lines: Sequence[Line], refused: Sequence[str]) -> str:

@@ -80,8 +80,8 @@ def require_no_change(record: RequestRecord) -> None:
 
 
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
-    require_no_change(record)
     require_approvers(desk, record)
+    require_no_change(record)
     if offer_digest(desk, record, state) != approved_digest(record):
         raise Refused("plan.offer-changed", key=record.key)
     workload = Workload(desk, record, state.name)

@@ -1,18 +1,30 @@
 """Requests for quota: handed in, decided and taken back like requests for VMs.
 
-The decision is Diskominfo's approver's alone; it writes the grants. An operator with a letter in
-hand hands the document in like anybody else: there is no way around the decision.
+Who decides is the site's policy, `approvals.quota` (`rules.approvals.quota_chain`); the decision
+that completes the chain writes the grants. An operator with a letter in hand hands the document in
+like anybody else: there is no way around the decision.
 """
 
 from dataclasses import dataclass
 
 from cloudpemda.errors import Refused, UsageError
-from cloudpemda.ledger import Actor, Entry, Paper, QuotaRecord, QuotaState, QuotaSubmission
+from cloudpemda.ledger import (
+    SYSTEM,
+    Actor,
+    Entry,
+    Paper,
+    QuotaRecord,
+    QuotaState,
+    QuotaSubmission,
+)
 from cloudpemda.request import QuotaSpec, placed
-from cloudpemda.rules.granting import may_ask_quota, may_grant, period_of
-from cloudpemda.rules.policy import Party
+from cloudpemda.rules.approvals import chosen, objecting
+from cloudpemda.rules.granting import may_ask_quota, period_of
+from cloudpemda.usecases.approve import decider, not_yours, objection
+from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of, removed_approvers
 from cloudpemda.usecases.decide import require_reason
 from cloudpemda.usecases.desk import Desk, require_opd
+from cloudpemda.usecases.expiring import expire
 from cloudpemda.usecases.quota import QuotaLine, note_limits, quota_lines
 
 
@@ -23,6 +35,15 @@ class QuotaView:
     record: QuotaRecord
     quota: tuple[QuotaLine, ...]  # of the OPD, now, in the dimensions that are asked for
     history: tuple[Entry, ...]
+    chain: ChainView
+
+
+@dataclass(frozen=True)
+class QuotaStanding:
+    """A request for quota, and how far the decisions on it are."""
+
+    record: QuotaRecord
+    chain: ChainView
 
 
 def concerns(desk: Desk, key: str) -> bool:
@@ -48,31 +69,59 @@ def hand_in_quota(
     return desk.ledger.grants.submit(spec, data.decode(), actor, paper=paper)
 
 
-def approve_quota(desk: Desk, key: str) -> QuotaRecord:
-    """Decide for it: its amounts are granted for its days, from now on at the earliest.
+def approve_quota(desk: Desk, key: str) -> QuotaStanding:
+    """Record the person's decision for it. The one that completes the chain grants its amounts for
+    its days, from then on at the earliest.
 
-    Raises Refused by role, own request, or rule: it is judged again as the site is now.
+    Raises Refused by role, own request, stage, or rule: it is judged again as the site is now; and
+    `ledger.decider-removed` where somebody who decided before has lost the role.
     """
+    expire(desk)
     record = desk.ledger.grants.get(key)
-    actor = _decider(desk, record)
+    person = decider(desk)
+    matter = matter_of(desk, record, None)
+    if objecting(person, matter) is None:
+        raise not_yours(desk, record, person, matter)
+    if not record.pending:
+        values = {"state": record.state.value, "event": "approve"}
+        raise Refused("ledger.transition", subject=record.number, **values)
+    _require_deciders(desk, record)
     now = desk.clock.now()
     verdict = may_ask_quota(record.spec, desk.site, now=now)
     if not verdict.allowed:
         raise Refused("request.not-allowed", *verdict.faults, key=record.key, file=record.number)
+    mandate = chosen(person, matter)
+    if mandate is None:
+        raise not_yours(desk, record, person, matter)
+    actor, ballot = cast(desk, record, matter, mandate)
     note_limits(desk, actor)
     period = period_of(record.spec, desk.site.zone, now)
-    return desk.ledger.grants.approve(
-        record.number, spec_hash=record.spec.spec_hash, period=period, actor=actor
+    fresh = desk.ledger.grants.approve(
+        record.number, spec_hash=record.spec.spec_hash, period=period, actor=actor, ballot=ballot
     )
+    return _standing(desk, fresh)
+
+
+def _require_deciders(desk: Desk, record: QuotaRecord) -> None:
+    """Raises Refused `ledger.decider-removed`, with the decisions void, where somebody who gave one
+    has lost the role since; a grant has no later moment at which that could be asked."""
+    removed = removed_approvers(desk, record)
+    if removed:
+        desk.ledger.grants.void(
+            record.number, spec_hash=record.spec.spec_hash, reason="approver", actor=SYSTEM
+        )
+        values = {"key": record.key, "number": record.number}
+        raise Refused("ledger.decider-removed", who=", ".join(removed), **values)
 
 
 def deny_quota(desk: Desk, key: str, reason: str) -> QuotaRecord:
-    """Decide against it. Raises Refused by role, or without a proper reason."""
+    """Decide against it, in any stage. Raises Refused by role, or without a proper reason."""
+    expire(desk)
     record = desk.ledger.grants.get(key)
-    actor = _decider(desk, record)
+    actor, ballot = objection(desk, record)
     require_reason(record.number, reason)
     desk.ledger.grants.deny(
-        record.number, spec_hash=record.spec.spec_hash, reason=reason, actor=actor
+        record.number, spec_hash=record.spec.spec_hash, reason=reason, actor=actor, ballot=ballot
     )
     return desk.ledger.grants.get(record.number)
 
@@ -104,13 +153,14 @@ def quota_view(desk: Desk, key: str) -> QuotaView:
         record=record,
         quota=tuple(line for line in lines if line.dimension in record.spec.amounts),
         history=desk.ledger.audit.log(subject=record.number),
+        chain=chain_view(desk, record, record.spec.spec_hash),
     )
 
 
 def quota_requests(
     desk: Desk, *, opd: str | None = None, state: str | None = None
-) -> tuple[QuotaRecord, ...]:
-    """The requests for quota that the person may see, by number.
+) -> tuple[QuotaStanding, ...]:
+    """The requests for quota that the person may see, by number, each with its chain.
 
     Raises Refused `desk.scope` for another OPD, UsageError `look.state` for a state that does not
     exist.
@@ -125,20 +175,8 @@ def quota_requests(
         known = ", ".join(one.value for one in QuotaState)
         raise UsageError("look.state", state=state, known=known) from error
     found = desk.ledger.grants.list(opd=opd, state=wanted)
-    return tuple(record for record in found if scope.covers(record.opd))
+    return tuple(_standing(desk, record) for record in found if scope.covers(record.opd))
 
 
-def _decider(desk: Desk, record: QuotaRecord) -> Actor:
-    if desk.person is None:
-        raise Refused("desk.unknown-person", login=desk.login)
-    handed_in = record.submitted_by
-    known = [one for one in desk.site.people if one.login == handed_in.login]
-    parties = [Party(one.login, one.nip, one.name) for one in known]
-    verdict = may_grant(
-        desk.person,
-        record.spec,
-        submitted_by=(Party(handed_in.login, None, handed_in.name), *parties),
-    )
-    if not verdict.allowed:
-        raise Refused("request.not-yours", *verdict.faults, key=record.key, login=desk.login)
-    return Actor(desk.person.login, desk.person.name, "approver")
+def _standing(desk: Desk, record: QuotaRecord) -> QuotaStanding:
+    return QuotaStanding(record, chain_view(desk, record, record.spec.spec_hash))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import Actor, Ballot, DayLimit, Ledger, RequestState
+from cloudpemda.ledger import Actor, Ballot, DayLimit, Ledger, QuotaState, RequestState
 from cloudpemda.request.spec import WorkloadSpec
+from cloudpemda.rules.granting import Period
 from cloudpemda.rules.quota import Balance
 from cloudpemda.site.approvals import DayAmount
 from cloudpemda.units import Instant
@@ -24,6 +25,7 @@ from tests.ledger.makers import (
     revised,
     workload,
 )
+from tests.ledger.test_grants import more
 
 HEAD = Actor("head", "Kepala Dinas", "approver")
 DEWI = Actor("dewi", "Dewi Lestari", "reviewer")
@@ -267,3 +269,57 @@ def test_ten_at_once_take_one_hold_and_are_all_recorded(
     done = actions(ledger)
     assert [done.count(f"request.{name}") for name in ("decide", "approve", "concur")] == [2, 1, 7]
     assert ledger.audit.verify() == ()
+
+
+def grant_of(ledger: Ledger, actor: Actor, ballot: Ballot) -> QuotaState:
+    spec = more()
+    period = Period(START, None)
+    ledger.grants.approve(
+        spec.key, spec_hash=spec.spec_hash, period=period, actor=actor, ballot=ballot
+    )
+    return ledger.grants.get(spec.key).state
+
+
+def test_a_request_for_quota_is_granted_with_the_last_decision(ledger: Ledger) -> None:
+    ledger.grants.submit(more(), "", SITI)
+    assert grant_of(ledger, HEAD, at(0)) is QuotaState.PENDING
+    refused("ledger.decided-already", lambda: grant_of(ledger, HEAD, at(1)))
+    refused("ledger.stage-moved", lambda: grant_of(ledger, AGUS, at(2, 1, 1, 1)))
+    assert grant_of(ledger, HENDRA, at(1)) is QuotaState.PENDING
+    assert ledger.grants.get("dinkes/tambahan").grants == ()
+    assert grant_of(ledger, AGUS, at(1)) is QuotaState.GRANTED
+    (given,) = ledger.grants.get("dinkes/tambahan").grants
+    assert (given.actor, given.amount) == (AGUS, 50)
+    assert actions(ledger)[-3:] == ["quota.decide", "quota.decide", "quota.grant"]
+    assert ledger.audit.verify() == ()
+
+
+def test_two_who_grant_at_once_make_one_grant_and_are_both_recorded(ledger: Ledger) -> None:
+    ledger.grants.submit(more(), "", SITI)
+    one = at(0, 1)
+    with ThreadPoolExecutor(2) as pool:
+        reached = pool.map(lambda actor: grant_of(ledger, actor, one), (HENDRA, AGUS))
+    assert set(reached) == {QuotaState.GRANTED}
+    record = ledger.grants.get("dinkes/tambahan")
+    assert len(record.grants) == 1
+    given = ledger.decisions.of(record.number)
+    assert {decision.actor for decision in given} == {HENDRA, AGUS}
+    assert actions(ledger)[-2:] == ["quota.grant", "quota.concur"]
+    assert ledger.audit.verify() == ()
+
+
+def test_quota_that_waits_too_long_expires_with_its_decisions(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    ledger.grants.submit(more(), "", SITI)
+    grant_of(ledger, HEAD, at(0))
+    clock.sleep(60)
+    assert ledger.grants.expire_pending(Instant(clock.now() - timedelta(seconds=61))) == ()
+    assert ledger.grants.expire_pending(Instant(clock.now() - timedelta(seconds=60))) == (
+        "Q-2026-0001",
+    )
+    assert ledger.grants.get("dinkes/tambahan").state is QuotaState.EXPIRED
+    assert all(one.voided_at for one in ledger.decisions.of("Q-2026-0001"))
+    again = ledger.grants.submit(more(), "", SITI)
+    assert (again.revision, again.changed) == (2, True)
+    assert grant_of(ledger, HEAD, at(0)) is QuotaState.PENDING

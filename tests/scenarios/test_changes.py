@@ -112,6 +112,30 @@ def test_a_change_is_proposed_offered_approved_and_waits_beside_what_lives(offic
 
 
 @pytest.mark.timeout(240)
+def test_a_change_whose_approver_lost_the_role_waits_again(office: Office) -> None:
+    """It is asked where the change is taken up: `plan` says so, `apply` voids it."""
+    office.built(FILE, KEY)
+    used = _quota(office)
+    assert _submit(office, _second_vm).code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+    people = office.directory / "people.yaml"
+    kept = people.read_text()
+    people.write_text(kept.replace("[{role: approver}]", "[{role: auditor}]"))
+    try:
+        assert office.run("plan", KEY).codes == ["plan.approver-removed"]
+        before = len(office.requests())
+        applied = office.run("apply", KEY)
+        assert (applied.code, applied.codes) == (4, ["ledger.approver-removed"])
+        assert office.writes_since(before) == []
+        record = office.run("request", "show", KEY, "--offline").data["record"]
+        assert (record["state"], record["proposal"]["state"]) == ("active", "pending")
+        assert _quota(office) == used
+        assert office.run("apply", KEY).code == 0, "what lives goes on"
+    finally:
+        people.write_text(kept)
+
+
+@pytest.mark.timeout(240)
 def test_a_second_vm_is_offered_beside_the_first(office: Office) -> None:
     office.built(FILE, KEY)
     assert _submit(office, _second_vm).code == 0

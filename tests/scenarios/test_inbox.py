@@ -229,7 +229,10 @@ def test_a_request_for_quota_is_taken_and_answered_like_one_for_vms(box: Box) ->
     assert "DITERIMA: bkad/tambahan bernomor Q-2026-0001" in box.reply(asked)
     assert "menunggu keputusan" in box.reply(asked)
 
-    assert box.office.run("request", "approve", "bkad/tambahan", actor=APPROVER).code == 0
+    assert "0 dari 2" in box.reply(asked)
+    assert "Dewi Lestari (dewi)" in box.reply(asked)
+    for actor in ("dewi", APPROVER):
+        assert box.office.run("request", "approve", "bkad/tambahan", actor=actor).code == 0
     answer = box.run()
     assert box.outcomes(answer) == {"bkad/tambahan.yaml": "known", "bkad/too-big.yaml": "taken"}
     said = box.reply(asked)
