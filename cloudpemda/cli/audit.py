@@ -42,7 +42,7 @@ def log(
     limit: int,
 ) -> None:
     """The newest entries that match, oldest first."""
-    from cloudpemda.cli.tables import audit_entries
+    from cloudpemda.cli.history import audit_entries
     from cloudpemda.usecases.audit import deeds
 
     with frame.desk() as desk:

@@ -72,8 +72,8 @@ def rule_lines(out: Console, frame: "Frame", found: "Iterable[ByRule]") -> None:
     """What rules decided, or why they did not."""
     for one in found:
         code = "show.by-rule" if one.approved else "show.not-by-rule"
-        why = one.faults[0].code if one.faults else ""
-        out.print(frame.say(code, key=one.key, rule=one.rule, why=why), soft_wrap=True)
+        why = [frame.say(fault.code, **fault.values) for fault in one.faults[:1]]
+        out.print(frame.say(code, key=one.key, rule=one.rule, why="".join(why)), soft_wrap=True)
 
 
 def _decision(out: Console, frame: "Frame", one: "Decision", zone: "ZoneInfo") -> None:

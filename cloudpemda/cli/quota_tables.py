@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cloudpemda.cli.chain import chain_page
-from cloudpemda.cli.tables import audit_entries, print_or, shown_amount, table
+from cloudpemda.cli.history import history
+from cloudpemda.cli.tables import print_or, shown_amount, table
 from cloudpemda.messages import harmless
 from cloudpemda.units import Instant, show_local
 from cloudpemda.usecases.quota import QuotaLine, Refusal
@@ -150,7 +151,7 @@ def quota_request_page(out: Console, frame: "Frame", view: "QuotaView", zone: "Z
     out.print(shown)
     chain_page(out, frame, view.chain, zone, "show.chain-quota")
     out.print()
-    audit_entries(out, frame, view.history, zone)
+    history(out, frame, view.history, zone)
 
 
 def quota_refusals(

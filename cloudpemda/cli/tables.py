@@ -1,6 +1,6 @@
 """Views as text for people: tables, colours, one next step."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cloudpemda.cli.frame import Frame
-    from cloudpemda.ledger import Approval, Entry, RequestRecord
+    from cloudpemda.ledger import Approval, RequestRecord
     from cloudpemda.usecases.apply import Applied
     from cloudpemda.usecases.approve import Approved
     from cloudpemda.usecases.check import Checked
@@ -47,7 +47,10 @@ _COLOURS = {
 }
 
 
-_WHOLE = frozenset({"VM", "request", "number", "node", "address", "replica", "backup", "VMID"})
+_WHOLE = frozenset(
+    {"VM", "request", "number", "node", "address", "replica", "backup", "VMID", "from", "until"}
+    | {"seq", "when", "what", "rev", "OPD", "dimension"}
+)
 """Columns that lose their meaning when they are wrapped or cut."""
 
 
@@ -120,6 +123,7 @@ def _state(record: "RequestRecord") -> str:
 
 
 def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
+    from cloudpemda.cli.history import history
     from cloudpemda.cli.quota_tables import quota_refusals
 
     record = view.record
@@ -152,7 +156,7 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
             )
         out.print(shown)
     out.print()
-    audit_entries(out, frame, view.history, zone)
+    history(out, frame, view.history, zone)
 
 
 def _approved(
@@ -390,23 +394,6 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
     for name, value in rows.items():
         shown.add_row(name, value)
     out.print(shown)
-
-
-def audit_entries(
-    out: Console, frame: "Frame", entries: "Iterable[Entry]", zone: "ZoneInfo"
-) -> None:
-    shown = table(frame, "seq", "when", "who", "role", "what", "subject", "details")
-    for entry in entries:
-        shown.add_row(
-            str(entry.seq),
-            show_local(entry.at, zone),
-            harmless(" / ".join(filter(None, (entry.actor.login, entry.actor.behalf)))),
-            entry.actor.role,
-            entry.action,
-            entry.subject,
-            harmless(", ".join(f"{name}={value}" for name, value in entry.details.items())),
-        )
-    print_or(out, shown, frame.say("show.no-entries"))
 
 
 # -- the lab ---------------------------------------------------------------------------------

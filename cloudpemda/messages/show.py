@@ -78,6 +78,7 @@ TEXTS = {
     "show.authority-opd-head": Text(en="head of the OPD", id="kepala OPD"),
     "show.authority-diskominfo": Text(en="Diskominfo", id="Diskominfo"),
     "show.authority-executive": Text(en="leadership", id="pimpinan"),
+    "show.authority-rule": Text(en="a rule", id="sebuah aturan"),
     "show.chain-awaited": Text(en="awaited: {who}", id="ditunggu: {who}"),
     "show.chain-earlier": Text(en="counts no more:", id="tidak berlaku lagi:"),
     "show.decision-approve": Text(
@@ -111,8 +112,8 @@ TEXTS = {
         en="{key} is approved by rule {rule}", id="{key} disetujui oleh aturan {rule}"
     ),
     "show.not-by-rule": Text(
-        en="{key} waits for people: rule {rule} did not decide ({why})",
-        id="{key} menunggu keputusan orang: aturan {rule} tidak memutus ({why})",
+        en="{key} waits for people: rule {rule} did not decide: {why}",
+        id="{key} menunggu keputusan orang: aturan {rule} tidak memutus: {why}",
     ),
     "show.offer": Text(en="Offer on cluster {cluster}", id="Tawaran pada klaster {cluster}"),
     "show.n-plus-one": Text(

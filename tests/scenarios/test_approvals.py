@@ -250,6 +250,8 @@ def test_a_rule_approves_by_itself_what_it_names(
     assert shown["record"]["approval"]["actor"]["login"] == "system"
     (entry,) = [one for one in shown["history"] if one["action"] == "request.approve"]
     assert entry["details"]["rule"] == "small"
+    page = office.text("request", "show", "--offline", KEY)
+    assert (page.code, "1. a rule: 1 of 1" in page.out) == (0, True), page.err
     assert office.run("apply", KEY).code == 0
 
 
@@ -259,7 +261,7 @@ def test_what_a_rule_does_not_give_waits_for_people(
     write("site.yaml", AUTOMATIC.format(instances=1))
     done = office.text("request", "submit", office.file("simrs.yaml"), actor="siti")
     assert done.code == 0
-    assert "rule small did not decide (ledger.day-spent)" in done.out
+    assert "rule small did not decide: rule small has given" in done.out
     assert state(office) == "pending"
     assert held(office) == {0}
     assert approve(office, "hendra")[0] == 0

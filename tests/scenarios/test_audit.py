@@ -37,6 +37,27 @@ def test_the_log_is_filtered_by_role_and_by_the_sites_dates(office: Office) -> N
     assert (wrong.code, wrong.codes) == (2, ["audit.moment"])
 
 
+def test_a_narrow_terminal_cuts_nothing_that_proves_something(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.built()
+    assert office.run("request", "submit", office.file("too-big.yaml"), actor="nina").code == 4
+    monkeypatch.setenv("COLUMNS", "80")
+    entries = office.run("audit", "log").data
+    (begun,) = [one for one in entries if one["action"] == "request.begin"]
+    (done,) = [one for one in entries if one["action"] == "request.apply"]
+    shown = office.text("audit", "log").out
+    assert "…" not in shown
+    for whole in (begun["details"]["spec_hash"], *done["details"]["upids"], "request.approve"):
+        assert whole in shown
+    assert "hold=[backup 780 GiB, disk.ssd 1.02 TiB, instances 3, memory 20 GiB," in shown
+    assert "memory quota of bkad: 72 GiB needed, 32 GiB left of 32 GiB" in shown
+    page = office.text("request", "show", "--offline", "dinkes/simrs").out
+    assert "request.approve  hendra (approver)" in page
+    assert begun["details"]["spec_hash"] not in page
+    assert max(len(line) for line in page.splitlines()) <= 80
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_an_export_is_checked_without_the_site(office: Office, tmp_path: Path, form: str) -> None:
     office.approved()
