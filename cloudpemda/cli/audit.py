@@ -132,3 +132,17 @@ def reanchor(frame: "Frame", reason: str) -> None:
     with frame.desk() as desk:
         usecases.reanchor(desk, reason)
     frame.finish(None, lambda out: out.print(frame.say("show.audit-reanchored")))
+
+
+@audit.command("rotate-key")
+@click.option("--reason", required=True, help="Why; it stands in the log.")
+@click.option("--lost", is_flag=True, help="The old key is lost and cannot vouch for it.")
+@click.pass_obj
+def rotate_key(frame: "Frame", reason: str, *, lost: bool) -> None:
+    """Sign with a new key; the old one vouches for it in the log, and is destroyed."""
+    from cloudpemda.usecases import audit as usecases
+
+    with frame.desk() as desk:
+        old, new = usecases.rotate_key(desk, reason, lost=lost)
+    said = frame.say("show.audit-rotated", old=old[:16], new=new)
+    frame.finish({"old": old, "new": new}, lambda out: out.print(said, soft_wrap=True))

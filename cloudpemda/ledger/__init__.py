@@ -178,6 +178,8 @@ def open_ledger(
                 log.adopt_present(connection, now)
             elif 0 < found < migrations.STATES_BOUND:
                 log.bind_later(connection, now)
+            if found < migrations.STATES_BOUND <= migrations.NEWEST:
+                log.name_key(connection)
         log.seal(now)
     settle(database, identity)
     return ledger

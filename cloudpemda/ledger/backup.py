@@ -136,7 +136,7 @@ class Backups:
         present = _Target(keep, key, site, program, now, self._audit.copied_key())
         kept: Path | None = None
         try:
-            with self._audit.under_key(log_key), self._store.write() as connection:
+            with self._store.write() as connection, self._audit.under_key(log_key):
                 gone = newest_entry(connection)
                 given = numbers.given(connection)
                 if gone is not None:
@@ -152,6 +152,8 @@ class Backups:
                     self._audit.adopt(connection, now, head=None)
                 elif header.schema < migrations.STATES_BOUND:
                     self._audit.bind_later(connection, now)
+                if header.schema < migrations.STATES_BOUND:
+                    self._audit.name_key(connection)
                 self._audit.within(connection, now, actor).record(
                     "ledger.restore",
                     None,

@@ -276,12 +276,14 @@ TEXTS: dict[str, Text] = {
         "datanya.",
     ),
     "audit.key-missing": Text(
-        en="the key that signs the audit log is gone ({file})",
-        id="kunci yang menandatangani catatan audit hilang ({file})",
-        next_en="Nothing was changed. Bring the file back from a backup, or copy it from the "
-        "machine that made this ledger.",
-        next_id="Tidak ada yang diubah. Pulihkan berkas itu dari cadangan, atau salin dari mesin "
-        "yang membuat buku besar ini.",
+        en="the key that signs the audit log is not here ({file}, fingerprint {wanted}…)",
+        id="kunci yang menandatangani catatan audit tidak ada di sini ({file}, sidik {wanted}…)",
+        next_en="Nothing was changed. Copy audit.key and audit.head from a host that works on this "
+        "ledger, or bring them back from a backup; is the key lost everywhere, `cloudpemda audit "
+        "rotate-key --lost` makes a new one.",
+        next_id="Tidak ada yang diubah. Salin audit.key dan audit.head dari mesin lain yang "
+        "memakai buku besar ini, atau pulihkan dari cadangan; bila kunci hilang di semua tempat, "
+        "`cloudpemda audit rotate-key --lost` membuat yang baru.",
     ),
     "audit.no-key": Text(
         en="neither the key of the audit log nor its public half is there: no signature up to "
@@ -292,12 +294,29 @@ TEXTS: dict[str, Text] = {
         next_id="Pulihkan audit.key atau audit.pub dari cadangan.",
     ),
     "audit.key-other": Text(
-        en="{file} is not the key that signed this ledger's audit log",
-        id="{file} bukan kunci yang menandatangani catatan audit buku besar ini",
-        next_en="Nothing was changed. Bring the right key back from a backup, or copy it from the "
-        "machine that made this ledger.",
-        next_id="Tidak ada yang diubah. Pulihkan kunci yang benar dari cadangan, atau salin dari "
-        "mesin yang membuat buku besar ini.",
+        en="{file} ({found}…) is not the key that signs this ledger's audit log ({wanted}…)",
+        id="{file} ({found}…) bukan kunci yang menandatangani catatan audit buku besar ini "
+        "({wanted}…)",
+        next_en="Nothing was changed. Copy audit.key and audit.pub from the host that made the "
+        "ledger, changed its key (`audit rotate-key`) or restored it, or bring them back from a "
+        "backup.",
+        next_id="Tidak ada yang diubah. Salin audit.key dan audit.pub dari mesin yang membuat buku "
+        "besar, mengganti kuncinya (`audit rotate-key`) atau memulihkannya, atau pulihkan dari "
+        "cadangan.",
+    ),
+    "audit.key-there": Text(
+        en="the key that signs the audit log is here ({file}): it is not lost",
+        id="kunci yang menandatangani catatan audit ada di sini ({file}): tidak hilang",
+        next_en="Leave --lost out: the old key then vouches for the new one.",
+        next_id="Jangan pakai --lost: kunci lama lalu menjamin kunci baru.",
+    ),
+    "audit.no-public": Text(
+        en="{file} is not the public half of the key that was lost: nothing of the past could be "
+        "proven any more",
+        id="{file} bukan bagian publik dari kunci yang hilang: masa lalu tidak dapat dibuktikan "
+        "lagi",
+        next_en="Bring audit.pub back; the first line of each export has it under `key`.",
+        next_id="Pulihkan audit.pub; baris pertama tiap ekspor memuatnya pada `key`.",
     ),
     "audit.key-unusable": Text(
         en="{file} cannot be used as a key: unreadable, open to others, or no Ed25519 key",

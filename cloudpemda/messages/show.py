@@ -228,6 +228,15 @@ TEXTS = {
         en="a new head file was begun; the log says who did it, and why",
         id="berkas kepala baru dimulai; catatan audit memuat siapa dan alasannya",
     ),
+    "show.audit-rotated": Text(
+        en="the log is signed with a new key, fingerprint {new}; the old one ({old}…) is "
+        "destroyed. Copy audit.key and audit.pub to every host of this ledger, make a new copy of "
+        "it (`cloudpemda ledger backup`), and give the fingerprint to whoever verifies exports.",
+        id="catatan audit ditandatangani dengan kunci baru, sidik {new}; kunci lama ({old}…) "
+        "dimusnahkan. Salin audit.key dan audit.pub ke setiap mesin yang memakai buku besar ini, "
+        "buat salinan buku besar baru (`cloudpemda ledger backup`), dan beri tahu sidik itu kepada "
+        "pemeriksa ekspor.",
+    ),
     "show.night-expired": Text(en="expired: {numbers}", id="kedaluwarsa: {numbers}"),
     "show.audit-sound": Text(
         en="{count} entries, the chain is whole", id="{count} catatan, rantainya utuh"

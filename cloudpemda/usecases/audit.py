@@ -183,6 +183,18 @@ def reanchor(desk: Desk, reason: str) -> None:
     desk.ledger.audit.reanchor(actor, reason)
 
 
+def rotate_key(desk: Desk, reason: str, *, lost: bool) -> tuple[str, str]:
+    """Sign the log with a new key; answers with the old and the new one's fingerprints. By an
+    operator, who says why.
+
+    Raises Refused `desk.role`, `ledger.reason-missing`, or what `Audit.rotate_key` refuses.
+    """
+    actor = desk.act("operator")
+    if not reason.strip():
+        raise Refused("ledger.reason-missing", subject="audit.key")
+    return desk.ledger.audit.rotate_key(actor, reason, lost=lost)
+
+
 def _moment(desk: Desk, text: str | None) -> Instant | None:
     if text is None:
         return None

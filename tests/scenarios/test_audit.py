@@ -108,3 +108,21 @@ def test_a_lost_head_is_begun_anew_by_an_operator_who_says_why(office: Office) -
     assert office.run("audit", "verify").code == 0
     (entry,) = office.run("audit", "log", "--action", "audit.reanchor").data
     assert entry["details"]["reason"] == "disk of the desk was replaced"
+
+
+def test_an_operator_changes_the_key_and_says_why(office: Office, tmp_path: Path) -> None:
+    office.approved()
+    public = (office.directory / "var" / "audit.pub").read_text()
+    (tmp_path / "old.pub").write_text(public)
+    asked = ("audit", "rotate-key", "--reason", "rudi moves to another office")
+    assert office.run(*asked, actor="yanti").codes == ["desk.role"]
+    assert office.run("audit", "rotate-key", "--reason", " ").codes == ["ledger.reason-missing"]
+    assert office.run(*asked, "--lost").codes == ["audit.key-there"]
+    done = office.run(*asked)
+    assert done.code == 0
+    assert (office.directory / "var" / "audit.pub").read_text() != public
+    assert office.run("audit", "verify").code == 0
+    file = tmp_path / "all.jsonl"
+    assert office.run("audit", "export", str(file), actor="yanti").code == 0
+    elsewhere = ("--site", str(tmp_path), "--output", "json", "audit", "verify", "--export")
+    assert office.call(*elsewhere, str(file), "--key", str(tmp_path / "old.pub")).code == 0

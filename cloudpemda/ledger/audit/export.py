@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from cloudpemda.ledger.audit.entries import COLUMNS, Raw
 from cloudpemda.ledger.audit.heads import START, Head, head_of
 from cloudpemda.ledger.audit.keys import PublicKey, public_key
+from cloudpemda.ledger.audit.ring import ring
 from cloudpemda.ledger.audit.verify import Finding, Walk
 
 KIND = "cloudpemda-audit"
@@ -37,6 +38,7 @@ class Export:
     head: Head
     key: str  # public, PEM
     entries: Sequence[Raw]
+    keys: Sequence[Raw] = ()  # the entries that name new keys
 
     @property
     def proof(self) -> str:
@@ -48,6 +50,7 @@ class Export:
                 "opd": self.opd,
                 "head": self.head.to_json(),
                 "key": self.key,
+                "keys": [{name: raw[name] for name in COLUMNS} for raw in self.keys],
             },
             sort_keys=True,
             ensure_ascii=False,
@@ -87,9 +90,9 @@ def read_csv(text: str, proof: str) -> Export:
 def judge(export: Export, key: PublicKey | None) -> tuple[Finding, ...]:
     """Everything that is wrong with an export, by `key`, or by its own key for None: that one
     proves only that nothing was changed since somebody with that key wrote it."""
-    key = key or public_key(export.key)
-    genuine = export.head.is_signed(key)
-    walk = Walk(key)
+    keys = ring(key or public_key(export.key), export.keys)
+    genuine = keys.signed_head(export.head)
+    walk = Walk(keys)
     if export.opd is None:
         walk.site(export.entries)
         last = export.head.seq
@@ -120,7 +123,7 @@ def _proven(proof: str, entries: Sequence[Raw]) -> Export:
     opd = told["opd"]
     return Export(
         str(told["site"]), None if opd is None else str(opd), head_of(told["head"]), told["key"],
-        entries,
+        entries, [_whole(raw) for raw in told.get("keys", [])],
     )  # fmt: skip
 
 

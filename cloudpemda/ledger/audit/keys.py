@@ -1,7 +1,8 @@
 """The key that entries and heads are signed with (Ed25519), in a file outside the database.
 
-It is made at first use and never replaced: another key in its place would make every entry look
-forged. The public key lies beside it, for whoever has to verify without being able to sign.
+It is made at first use, and replaced only by one that the log names (`ring`): any other key in its
+place is refused, and would make every entry look forged. The public key lies beside it, for whoever
+has to verify without being able to sign.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ENTRY = b"cloudpemda audit entry\n"
 _HEAD = b"cloudpemda audit head\n"
+_KEY = b"cloudpemda audit key\n"
 
 
 class PublicKey:
@@ -38,9 +40,24 @@ class PublicKey:
         return made.decode("ascii")
 
     @property
+    def raw(self) -> str:
+        """The key itself, 64 hex digits."""
+        return self._key.public_bytes_raw().hex()
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the raw key: what is compared by telephone."""
         return hashlib.sha256(self._key.public_bytes_raw()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and other.raw == self.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def vouched_for(self, old: "PublicKey", word: object) -> bool:
+        """Whether this key says that the old one was its predecessor."""
+        return self._signed(_KEY, old.raw, word)
 
     def signed_entry(self, hash_: object, signature: object) -> bool:
         return self._signed(_ENTRY, hash_, signature)
@@ -79,6 +96,9 @@ class Signer(PublicKey):
     def sign_entry(self, hash_: str) -> str:
         return self._private.sign(_ENTRY + hash_.encode()).hex()
 
+    def vouch_for(self, old: PublicKey) -> str:
+        return self._private.sign(_KEY + old.raw.encode()).hex()
+
     def sign_head(self, content: str) -> str:
         return self._private.sign(_HEAD + content.encode()).hex()
 
@@ -100,12 +120,49 @@ class KeyFile:
         except (InvalidInput, ValueError) as error:
             raise Refused("audit.key-unusable", file=str(self.file)) from error
 
+    def mark(self) -> tuple[int, int] | None:
+        """What changes when the file does; None where it is gone."""
+        try:
+            found = self.file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def holding(self, fingerprint: str) -> Signer | None:
+        """The signer with this fingerprint, from the key's file; None where it is another's.
+
+        A process that was killed while it exchanged keys may have left it set aside: then it is
+        put back, and what stands in its place is set aside.
+        """
+        if self.exists() and (found := self.signer()).fingerprint == fingerprint:
+            return found
+        aside = self._aside(fingerprint)
+        if not aside.exists():
+            return None
+        signer = private_key(read_regular(aside, private=True).decode("ascii"))
+        if self.exists():
+            self.file.replace(self._aside(self.signer().fingerprint))
+        aside.replace(self.file)
+        self._write_public(signer)
+        return signer
+
+    def destroy_aside(self, fingerprint: str) -> None:
+        """Overwrite and remove a key that was set aside."""
+        aside = self._aside(fingerprint)
+        write_private(aside, bytes(aside.stat().st_size))
+        aside.unlink()
+
+    def _aside(self, fingerprint: str) -> Path:
+        return self.file.with_suffix(f".until-{fingerprint[:8]}")
+
+    def _write_public(self, key: PublicKey) -> None:
+        new = self.public_file.with_suffix(f".{os.getpid()}.new")
+        write_private(new, key.pem.encode())
+        new.replace(self.public_file)
+
     def make(self) -> Signer:
         """A new key, unless another process made one just now. Raises OSError."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        # A secret is no dice of a simulated world: it must not repeat, whatever the seed.
-        made = Signer(Ed25519PrivateKey.generate())
+        made = new_signer()
         new = self.file.with_suffix(f".{os.getpid()}.new")
         write_private(new, made.private_pem.encode())
         try:
@@ -115,7 +172,7 @@ class KeyFile:
         finally:
             new.unlink()
         signer = self.signer()
-        write_private(self.public_file, signer.pem.encode())
+        self._write_public(signer)
         return signer
 
     @contextmanager
@@ -128,29 +185,55 @@ class KeyFile:
         if pem is None or (former is not None and former.private_pem == pem):
             yield
             return
-        aside = self.file.with_suffix(f".until-{former.fingerprint[:8] if former else 'none'}")
+        coming = self._usable(pem)
+        aside = self._aside(coming.fingerprint)
+        write_private(aside, pem.encode())  # on the disk before anything is moved
         if former is not None:
-            self.file.replace(aside)
+            self.file.replace(self._aside(former.fingerprint))
         try:
-            write_private(self.file, pem.encode())
-            write_private(self.public_file, self.signer().pem.encode())
+            aside.replace(self.file)
+            self._write_public(coming)
             yield
         except BaseException:
             self.file.unlink(missing_ok=True)
             if former is not None:
-                aside.replace(self.file)
-                write_private(self.public_file, former.pem.encode())
+                self._aside(former.fingerprint).replace(self.file)
+                self._write_public(former)
             raise
+
+    def _usable(self, pem: str) -> Signer:
+        try:
+            return private_key(pem)
+        except ValueError as error:
+            raise Refused("audit.key-unusable", file=str(self.file)) from error
 
     def public(self) -> PublicKey | None:
         """The public key, from whichever of the two files can be read; None for neither."""
         try:
             return self.signer()
         except Refused:
-            try:
-                return public_key(read_regular(self.public_file).decode("ascii"))
-            except (InvalidInput, ValueError):
-                return None
+            return self.public_alone()
+
+    def public_alone(self) -> PublicKey | None:
+        """The public key from its own file; None where that cannot be read."""
+        try:
+            return public_key(read_regular(self.public_file).decode("ascii"))
+        except (InvalidInput, ValueError):
+            return None
+
+
+def new_signer() -> Signer:
+    """A secret is no dice of a simulated world: it must not repeat, whatever the seed."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Signer(Ed25519PrivateKey.generate())
+
+
+def raw_key(digits: object) -> PublicKey:
+    """Raises ValueError for what is no public key in hex digits."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    return PublicKey(Ed25519PublicKey.from_public_bytes(bytes.fromhex(str(digits))))
 
 
 def private_key(pem: str) -> Signer:

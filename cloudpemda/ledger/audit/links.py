@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, Select, select
 
 from cloudpemda.ledger.audit.heads import START, Head, Tip
-from cloudpemda.ledger.audit.keys import PublicKey
+from cloudpemda.ledger.audit.ring import Ring
 from cloudpemda.ledger.schema import audit
 
 LINKS: Select[tuple[object, ...]] = select(
@@ -23,13 +23,13 @@ def agrees(connection: Connection, head: Head) -> bool:
 
 
 def followed(
-    head: Head, links: Sequence[Row[tuple[object, ...]]], key: PublicKey, *, unsigned_until: int
+    head: Head, links: Sequence[Row[tuple[object, ...]]], keys: Ring, *, unsigned_until: int
 ) -> Head | None:
     """The head moved on along the links, up to the first that was not signed here."""
     seq, hash_, opds = head.seq, head.hash, dict(head.opds)
     for link in links:
         signed = link.signature is None and link.seq <= unsigned_until
-        signed = signed or key.signed_entry(link.hash, link.signature)
+        signed = signed or keys.signed_entry(link.seq, link.hash, link.signature)
         if link.seq != seq + 1 or link.previous != hash_ or not signed:
             break
         if link.opd is not None:

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, insert, select
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.bound import BOUND, BOUND_LATER
 from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
-from cloudpemda.ledger.audit.entries import ORIGIN, SYSTEM, Actor, Detail, Entry, entry_of
+from cloudpemda.ledger.audit.entries import ORIGIN, SYSTEM, Actor, Detail, Entry, Raw, entry_of
 from cloudpemda.ledger.audit.export import Export
 from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
-from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, private_key
+from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
 from cloudpemda.ledger.audit.links import LINKS, agrees, followed
+from cloudpemda.ledger.audit.ring import ROTATED, SUBJECT, Ring, ring
 from cloudpemda.ledger.audit.verify import (
     Finding,
     Walk,
@@ -24,7 +25,7 @@ from cloudpemda.ledger.audit.verify import (
     judge_kept,
     judge_rows,
 )
-from cloudpemda.ledger.schema import audit, moment_text
+from cloudpemda.ledger.schema import audit, meta, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant
 
@@ -32,6 +33,11 @@ ADOPTED = "audit.adopt"
 """The entry that takes over what the first release wrote: unsigned, and bound to no rows."""
 
 KEPT_HEADS = 90
+
+KEY_NAME = "audit-key"
+"""Under which name the ledger keeps the fingerprint of the key that signs it."""
+
+_OF_THE_KEY = frozenset({"audit.no-key"})
 
 
 class Audit:
@@ -42,6 +48,8 @@ class Audit:
         self._head = HeadFile(store.place.directory / "audit.head", keep_heads)
         self._keys = KeyFile(key or store.place.directory / "audit.key")
         self._signer: Signer | None = None
+        self._mark: tuple[int, int] | None = None
+        self._rings: dict[str, Ring] = {}
 
     # -- writing -------------------------------------------------------------------------------
     @contextmanager
@@ -94,13 +102,14 @@ class Audit:
         if head is None:
             return None
         with self._store.read() as connection:
-            if not self._is_genuine(head, connection) or not agrees(connection, head):
-                return None
             signer = self._signing(connection)
+            keys = self._known_ring(connection, signer)
+            if not _is_genuine(head, connection, keys) or not agrees(connection, head):
+                return None
             # A head of the first release knows no OPD: the chains are followed from their start.
             base = head if head.at is not None else Head(0, ORIGIN)
             links = tuple(connection.execute(LINKS.where(audit.c.seq > base.seq)))
-        ahead = followed(base, links, signer, unsigned_until=head.seq)
+        ahead = followed(base, links, keys, unsigned_until=head.seq)
         if not links and head.at is not None:
             return head.seq  # somebody else has sealed it; one who came since left it to us
         if ahead is None or (ahead.seq == head.seq and head.at is not None):
@@ -117,24 +126,39 @@ class Audit:
     def _signing(self, connection: Connection) -> Signer:
         """The site's key, made where nothing was signed yet.
 
-        Raises Refused `audit.key-missing` where something was and the key is gone,
-        `audit.key-other` where another key signed it, `audit.key-unusable`; Unreachable
-        `ledger.unavailable` where none can be made.
+        Which one it is stands in the ledger; it is looked up anew when the file has changed.
+        Raises Refused `audit.key-missing` where it is gone, `audit.key-other` where another lies
+        in its place, `audit.key-unusable`; Unreachable `ledger.unavailable` where none can be made.
         """
-        if self._signer is None:
-            signed = connection.execute(_NEWEST_SIGNED).first()
-            if self._keys.exists():
-                found = self._keys.signer()
-                head = self._head.read()
-                known = head is not None and head.is_signed(found)
-                if signed and not known and not found.signed_entry(signed.hash, signed.signature):
-                    raise Refused("audit.key-other", file=str(self._keys.file))
-                self._signer = found
-            elif signed:
-                raise Refused("audit.key-missing", file=str(self._keys.file))
-            else:
-                self._signer = self._made_key()
+        if self._signer is None or self._keys.mark() != self._mark:
+            named = connection.scalar(_KEY)
+            self._signer = self._first_key(connection) if named is None else self._named_key(named)
+            self._mark = self._keys.mark()
         return self._signer
+
+    def _named_key(self, fingerprint: str) -> Signer:
+        signer = self._keys.holding(fingerprint)
+        if signer is not None:
+            return signer
+        values = {"file": str(self._keys.file), "wanted": fingerprint[:16]}
+        if not self._keys.exists():
+            raise Refused("audit.key-missing", **values)
+        raise Refused("audit.key-other", **values, found=self._keys.signer().fingerprint[:16])
+
+    def _first_key(self, connection: Connection) -> Signer:
+        """The key of a ledger that names none: one that is new, or of an earlier release."""
+        signed = connection.execute(_NEWEST_SIGNED).first()
+        values = {"file": str(self._keys.file), "wanted": "?"}
+        if not self._keys.exists():
+            if signed:
+                raise Refused("audit.key-missing", **values)
+            return self._made_key()
+        found = self._keys.signer()
+        head = self._head.read()
+        known = head is not None and head.is_signed(found)
+        if signed and not known and not found.signed_entry(signed.hash, signed.signature):
+            raise Refused("audit.key-other", **values, found=found.fingerprint[:16])
+        return found
 
     def _made_key(self) -> Signer:
         try:
@@ -146,9 +170,63 @@ class Audit:
                 cause=os.strerror(error.errno or 0),
             ) from error
 
+    def name_key(self, connection: Connection) -> None:
+        """Write into the ledger by which key it is signed from now on: this site's."""
+        _name_key(connection, self._signing(connection))
+
+    def rotate_key(self, actor: Actor, reason: str, *, lost: bool = False) -> tuple[str, str]:
+        """Sign with a new key from now on; answers with the old and the new one's fingerprints.
+
+        The old key signs the entry that names the new one, and is destroyed. A `lost` one cannot:
+        the new key alone vouches for it. Raises Refused `audit.unsound` where the log is not whole,
+        `audit.key-there` for a lost key that is not, `audit.no-public` without its public half;
+        as `_signing` does where it is gone.
+        """
+        findings = [one for one in self.verify() if one.code not in _OF_THE_KEY]
+        if findings:
+            raise Refused("audit.unsound", *(one.fault for one in findings))
+        new, now = new_signer(), self._store.clock.now()
+        with self._store.write() as connection:
+            old = self._lost(connection) if lost else self._signing(connection)
+            signer = new if lost else self._signing(connection)
+            deed = Deed(connection, now, actor, lambda _: signer)
+            deed.record(
+                ROTATED, None, SUBJECT,
+                old=old.raw, new=new.raw, word=new.vouch_for(old), lost=lost, reason=reason,
+            )  # fmt: skip
+            _name_key(connection, new)
+            with self.under_key(new.private_pem):
+                pass  # set aside, and put back should this transaction not come to its end
+        if not lost:
+            self._keys.destroy_aside(old.fingerprint)
+        self.seal(now)
+        return old.fingerprint, new.fingerprint
+
+    def _lost(self, connection: Connection) -> PublicKey:
+        """The public half of a key that is lost."""
+        try:
+            self._signing(connection)
+        except Refused:
+            known = self._keys.public_alone()
+            if known is None or known.fingerprint != connection.scalar(_KEY):
+                raise Refused("audit.no-public", file=str(self._keys.public_file)) from None
+            return known
+        raise Refused("audit.key-there", file=str(self._keys.file))
+
     def public(self) -> PublicKey | None:
         """The key that proves the site's signatures; None where both of its files are gone."""
-        return self._signer or self._keys.public()
+        return self._keys.public()
+
+    def _ring(self, connection: Connection) -> Ring | None:
+        """That key with those before it."""
+        trusted = self.public()
+        return None if trusted is None else ring(trusted, _rotations(connection))
+
+    def _known_ring(self, connection: Connection, signer: Signer) -> Ring:
+        """The same, looked up once for each key."""
+        if self._rings.get(signer.raw) is None:
+            self._rings = {signer.raw: ring(signer, _rotations(connection))}
+        return self._rings[signer.raw]
 
     def copied_key(self) -> str | None:
         """The private key, for a copy of the ledger that is sealed; None where there is none."""
@@ -156,8 +234,9 @@ class Audit:
 
     @contextmanager
     def under_key(self, pem: str | None) -> Iterator[None]:
-        """Sign with the key that a copy of the ledger brought along, for good unless what is done
-        fails; the present one is set aside. Raises Refused `audit.key-unusable`."""
+        """Sign with this key (None: the present one), for good unless what is done fails; the
+        present one is set aside. In the write transaction in which the ledger comes to name it.
+        Raises Refused `audit.key-unusable`."""
         self._signer = None
         with self._keys.replaced_by(pem):
             try:
@@ -219,7 +298,7 @@ class Audit:
         ones are set aside. Raises Refused `audit.unsound` where the log itself is not whole.
         """
         with self._store.read() as connection:
-            walk = Walk(self.public())
+            walk = Walk(self._ring(connection))
             walk.site(map(bound.as_raw, connection.execute(_RAW)))
         if walk.findings:
             raise Refused("audit.unsound", *(one.fault for one in walk.findings))
@@ -242,8 +321,9 @@ class Audit:
         with self._store.read() as connection:
             links = tuple(connection.execute(LINKS))
             signer = self._signing(connection)
+            keys = self._known_ring(connection, signer)
         first = next((link.seq for link in links if link.signature is not None), 0)
-        fresh = followed(Head(0, ORIGIN), links, signer, unsigned_until=first - 1)
+        fresh = followed(Head(0, ORIGIN), links, keys, unsigned_until=first - 1)
         fresh = fresh or Head(0, ORIGIN)
         try:
             with self._head.locked():
@@ -303,17 +383,18 @@ class Audit:
         # The heads first: entries may be added while we look, but only behind them. The kept ones
         # before the current one, which else could look older than its own copy.
         kept = list(self._head.kept())
-        head, key = self._head.read(), self.public()
+        head = self._head.read()
         with self._store.read() as connection:
-            genuine = head is not None and self._is_genuine(head, connection)
+            keys = self._ring(connection)
+            genuine = head is not None and keys is not None and _is_genuine(head, connection, keys)
             proven = head.seq if head and genuine and agrees(connection, head) else 0
-            walk = Walk(key, proven)
+            walk = Walk(keys, proven)
             walk.site(map(bound.as_raw, connection.execute(_RAW)))
             rows = tuple(bound.compare(connection, walk.claims))
         findings = list(walk.findings)
-        findings += [Finding("audit.no-key", walk.newest)] if key is None else []
-        findings += judge_head(head, walk, genuine=genuine or key is None)
-        findings += judge_kept(kept, head, walk, key)
+        findings += [Finding("audit.no-key", walk.newest)] if keys is None else []
+        findings += judge_head(head, walk, genuine=genuine or keys is None)
+        findings += judge_kept(kept, head, walk, keys)
         findings += judge_rows(rows, walk, findings)
         return tuple(dict.fromkeys(findings))
 
@@ -330,7 +411,8 @@ class Audit:
             query = query.where(audit.c.opd == opd)
         with self._store.read() as connection:
             entries = tuple(map(bound.as_raw, connection.execute(query)))
-        return Export(site, opd, head, key.pem, entries)
+            keys = _rotations(connection)
+        return Export(site, opd, head, key.pem, entries, keys)
 
     def examine(
         self, connection: Connection, pem: str | None, *, states_bound: bool = True
@@ -339,7 +421,8 @@ class Audit:
         that came with it, the site's own if none did. `states_bound` is whether its release
         bound the tables of `BOUND_LATER`."""
         tables = [one for one in BOUND if states_bound or one not in BOUND_LATER]
-        walk = Walk(private_key(pem) if pem else self.public())
+        trusted = private_key(pem) if pem else self.public()
+        walk = Walk(ring(trusted, _rotations(connection)) if trusted else None)
         walk.site(map(bound.as_raw, connection.execute(_RAW)))
         rows = tuple(bound.compare(connection, walk.claims, tables)) if walk.any_signed else ()
         return tuple(dict.fromkeys([*walk.findings, *judge_rows(rows, walk, walk.findings)]))
@@ -349,19 +432,31 @@ class Audit:
         head = self._head.read()
         return None if head is None else Tip(head.seq, head.hash)
 
-    def _is_genuine(self, head: Head, connection: Connection) -> bool:
-        """Whether we wrote it: it is signed, or is what the first release left when `adopt` came
-        and found that it agreed."""
-        key = self.public()
-        if head.at is not None:
-            return head.is_signed(key)
-        taken = connection.execute(_ADOPTION).first()
-        if taken is None or key is None or not key.signed_entry(taken.hash, taken.signature):
-            return False
-        told = json.loads(taken.details)
-        return (head.seq, head.hash) == (told["head_seq"], told["head_hash"])
+
+def _is_genuine(head: Head, connection: Connection, keys: Ring) -> bool:
+    """Whether we wrote it: it is signed, or is what the first release left when `adopt` came and
+    found that it agreed."""
+    if head.at is not None:
+        return keys.signed_head(head)
+    taken = connection.execute(_ADOPTION).first()
+    if taken is None or not keys.signed_entry(taken.seq, taken.hash, taken.signature):
+        return False
+    told = json.loads(taken.details)
+    return (head.seq, head.hash) == (told["head_seq"], told["head_hash"])
 
 
+def _rotations(connection: Connection) -> tuple[Raw, ...]:
+    """The entries that name new keys."""
+    query = _RAW.where(audit.c.subject == SUBJECT, audit.c.action == ROTATED)
+    return tuple(map(bound.as_raw, connection.execute(query)))
+
+
+def _name_key(connection: Connection, key: PublicKey) -> None:
+    connection.execute(delete(meta).where(meta.c.key == KEY_NAME))
+    connection.execute(insert(meta).values(key=KEY_NAME, value=key.fingerprint))
+
+
+_KEY = select(meta.c.value).where(meta.c.key == KEY_NAME)
 _NEWEST_SIGNED = (
     select(audit.c.hash, audit.c.signature)
     .where(audit.c.signature.is_not(None))
@@ -369,7 +464,7 @@ _NEWEST_SIGNED = (
     .limit(1)
 )
 _ADOPTION = (
-    select(audit.c.details, audit.c.hash, audit.c.signature)
+    select(audit.c.seq, audit.c.details, audit.c.hash, audit.c.signature)
     .where(audit.c.action == ADOPTED)
     .order_by(audit.c.seq)
     .limit(1)

@@ -12,7 +12,7 @@ from cloudpemda.errors import Fault
 from cloudpemda.ledger.audit.bound import may_change
 from cloudpemda.ledger.audit.entries import ORIGIN, Raw, hash_or_none, opd_link
 from cloudpemda.ledger.audit.heads import START, Head, Tip
-from cloudpemda.ledger.audit.keys import PublicKey
+from cloudpemda.ledger.audit.ring import Ring
 
 _UNHEARD = frozenset({"audit.missing", "audit.truncated", "audit.rewritten"})
 _ENTRY_GONE = _UNHEARD | {"audit.edited"}
@@ -38,7 +38,7 @@ class Finding:
 class Walk:
     """Entries looked at one after the other, of the site or of one OPD."""
 
-    key: PublicKey | None
+    keys: Ring | None
     proven: int = 0  # up to here a signed head vouches for the hashes
     findings: list[Finding] = field(default_factory=list)
     newest: int = 0
@@ -110,9 +110,9 @@ class Walk:
         signature = raw["signature"]
         of_first_release = signature is None and raw["bound"] is None and not self.any_signed
         self.any_signed = self.any_signed or signature is not None
-        if of_first_release or seq <= self.proven or not sound or self.key is None:
+        if of_first_release or seq <= self.proven or not sound or self.keys is None:
             return
-        genuine = signature is not None and self.key.signed_entry(raw["hash"], signature)
+        genuine = signature is not None and self.keys.signed_entry(seq, raw["hash"], signature)
         if not genuine and not self._in_forgery:
             self._found("audit.forged", seq)
         self._in_forgery = not genuine
@@ -132,14 +132,14 @@ def judge_head(head: Head | None, walk: Walk, *, genuine: bool) -> Iterator[Find
 
 
 def judge_kept(
-    kept: Iterable[tuple[str, Head | None]], head: Head | None, walk: Walk, key: PublicKey | None
+    kept: Iterable[tuple[str, Head | None]], head: Head | None, walk: Walk, keys: Ring | None
 ) -> Iterator[Finding]:
     """What the heads of former days tell. Of several that disagree the oldest one is named."""
     disagreed = False
     for name, one in kept:
         if one is None:  # lost with the power, or emptied: it proves nothing any more
             continue
-        if key is not None and not one.is_signed(key):
+        if keys is not None and not keys.signed_head(one):
             yield Finding("audit.head-forged", one.seq, name)
             continue
         if head is not None and one.seq > head.seq:
