@@ -48,6 +48,8 @@ def chain_page(
             _decision(out, frame, one, zone)
     if chain.awaited:
         out.print(frame.say("show.chain-awaited", who=", ".join(chain.awaited)), soft_wrap=True)
+    elif chain.waits:
+        out.print(Text(frame.say("show.chain-nobody"), style="red"), soft_wrap=True)
     if chain.earlier:
         out.print(Text(frame.say("show.chain-earlier"), style="dim"))
     for one in chain.earlier:

@@ -258,7 +258,7 @@ def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo
                 number=approved.record.number,
                 decided=chain.decided,
                 demanded=chain.demanded,
-                who=", ".join(chain.awaited) or "–",
+                who=", ".join(chain.awaited) or frame.say("show.chain-nobody"),
             )
         )
         return

@@ -86,8 +86,14 @@ def say(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> st
 
 
 def explain(code: str, lang: Lang, values: Mapping[str, object] | None = None) -> tuple[str, str]:
-    """The text of a code and its next step (empty where there is none)."""
-    what, then = texts()[code].of(lang)
+    """The text of a code and its next step (empty where there is none).
+
+    Where one stands under `code/state`, the state among the values chooses it: the way on is
+    another for what was denied than for what lives. The code that is told stays the same.
+    """
+    known = texts()
+    text = known.get(f"{code}/{(values or {}).get('state')}") or known[code]
+    what, then = text.of(lang)
     fill = _DataFormatter()
     return fill.vformat(what, (), values or {}), fill.vformat(then, (), values or {})
 

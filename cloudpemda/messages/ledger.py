@@ -7,8 +7,51 @@ TEXTS: dict[str, Text] = {
     "ledger.transition": Text(
         en="{subject} is {state}, which does not allow: {event}",
         id="{subject} berstatus {state}, sehingga tidak dapat: {event}",
-        next_en="See where it stands with `cloudpemda request show`; docs/states.md has the table.",
-        next_id="Lihat keadaannya dengan `cloudpemda request show`; tabelnya di docs/states.md.",
+        next_en="`cloudpemda request show` says where it stands; `cloudpemda apply` continues what "
+        "was begun.",
+        next_id="`cloudpemda request show` menampilkan keadaannya; `cloudpemda apply` melanjutkan "
+        "yang sudah dimulai.",
+    ),
+    "ledger.transition/approved": Text(
+        en="{subject} is approved already, which does not allow: {event}",
+        id="{subject} sudah disetujui, sehingga tidak dapat: {event}",
+        next_en="To take it back and return its hold: `cloudpemda request withdraw {subject}`.",
+        next_id="Untuk membatalkannya dan mengembalikan yang ditahan: "
+        "`cloudpemda request withdraw {subject}`.",
+    ),
+    "ledger.transition/active": Text(
+        en="{subject} lives and nothing about it waits, which does not allow: {event}",
+        id="{subject} sudah berjalan dan tidak ada yang menunggu, sehingga tidak dapat: {event}",
+        next_en="To change it, the OPD hands in the changed document.",
+        next_id="Untuk mengubahnya, OPD menyerahkan dokumen yang sudah diubah.",
+    ),
+    "ledger.transition/denied": Text(
+        en="{subject} is denied already, which does not allow: {event}",
+        id="{subject} sudah ditolak, sehingga tidak dapat: {event}",
+        next_en="The OPD changes the document by the reason in `cloudpemda request show {subject}` "
+        "and hands it in again.",
+        next_id="OPD mengubah dokumen menurut alasan di `cloudpemda request show {subject}`, lalu "
+        "menyerahkannya lagi.",
+    ),
+    "ledger.transition/withdrawn": Text(
+        en="{subject} is withdrawn already, which does not allow: {event}",
+        id="{subject} sudah ditarik, sehingga tidak dapat: {event}",
+        next_en="Hand the document in again if it is still needed.",
+        next_id="Serahkan lagi dokumennya bila masih diperlukan.",
+    ),
+    "ledger.transition/expired": Text(
+        en="{subject} has expired, which does not allow: {event}",
+        id="{subject} sudah kedaluwarsa, sehingga tidak dapat: {event}",
+        next_en="Hand the document in again if it is still needed.",
+        next_id="Serahkan lagi dokumennya bila masih diperlukan.",
+    ),
+    "ledger.transition/granted": Text(
+        en="{subject} is granted already, which does not allow: {event}",
+        id="{subject} sudah diberikan, sehingga tidak dapat: {event}",
+        next_en="It ends by its date; `cloudpemda request withdraw {subject} --reason …` ends it "
+        "before.",
+        next_id="Berakhir menurut tanggalnya; `cloudpemda request withdraw {subject} --reason …` "
+        "mengakhirinya lebih awal.",
     ),
     "ledger.no-request": Text(
         en="there is no request {key}",

@@ -93,14 +93,14 @@ TEXTS: dict[str, Text] = {
         next_id="Yang boleh memutus: {who}.",
     ),
     "policy.no-role": Text(
-        en="{login} may not decide on {key} (decided by: {approval} of {opd})",
-        id="{login} tidak berwenang memutus {key} (diputus oleh: {approval}, {opd})",
+        en="{login} may not decide on {key} (decided by: {approval})",
+        id="{login} tidak berwenang memutus {key} (diputus oleh: {approval})",
         next_en="May decide: {who}.",
         next_id="Yang boleh memutus: {who}.",
     ),
     "policy.not-awaited": Text(
-        en="{key} is not before {login} yet: first decides {approval} of {opd}",
-        id="{key} belum sampai pada {login}: yang memutus lebih dulu {approval}, {opd}",
+        en="{key} is not before {login} yet: first decides {approval}",
+        id="{key} belum sampai pada {login}: yang memutus lebih dulu {approval}",
         next_en="Awaited now: {who}.",
         next_id="Yang ditunggu sekarang: {who}.",
     ),
@@ -111,9 +111,9 @@ TEXTS: dict[str, Text] = {
         next_id="Tidak ada yang dihitung dua kali. Yang ditunggu sekarang: {who}.",
     ),
     "policy.nobody-left": Text(
-        en="nobody in people.yaml may decide on {key} now (awaited: {approval} of {opd})",
+        en="nobody in people.yaml may decide on {key} now (awaited: {approval})",
         id="tidak ada orang di people.yaml yang boleh memutus {key} sekarang "
-        "(ditunggu: {approval}, {opd})",
+        "(ditunggu: {approval})",
         next_en="Grant somebody the role, or have it delegated by letter, in people.yaml.",
         next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml.",
     ),

@@ -80,6 +80,12 @@ TEXTS = {
     "show.authority-executive": Text(en="leadership", id="pimpinan"),
     "show.authority-rule": Text(en="a rule", id="sebuah aturan"),
     "show.chain-awaited": Text(en="awaited: {who}", id="ditunggu: {who}"),
+    "show.chain-nobody": Text(
+        en="nobody in people.yaml can decide now: grant somebody the role, or have it delegated by "
+        "letter",
+        id="tidak ada orang di people.yaml yang dapat memutus sekarang: beri seseorang peran itu, "
+        "atau limpahkan dengan surat",
+    ),
     "show.chain-earlier": Text(en="counts no more:", id="tidak berlaku lagi:"),
     "show.decision-approve": Text(
         en="approved by {name} ({role}) at {at}, revision {revision}",

@@ -9,8 +9,10 @@ TEXTS = {
     "site.none": Text(
         en="{directory} is no site directory: it has no site.yaml",
         id="{directory} bukan direktori situs: tidak ada site.yaml",
-        next_en="Make one with: cloudpemda init {directory}",
-        next_id="Buat dengan: cloudpemda init {directory}",
+        next_en="Name your site before the command: cloudpemda --site DIRECTORY … A new one is "
+        "made by `cloudpemda init {directory}`.",
+        next_id="Sebutkan situs Anda sebelum perintahnya: cloudpemda --site DIREKTORI … Situs baru "
+        "dibuat dengan `cloudpemda init {directory}`.",
     ),
     "site.not-empty": Text(
         en="{directory} is not empty",

@@ -44,12 +44,7 @@ def approve(desk: Desk, key: str) -> Approved:
     matter = matter_of(desk, record, None)
     if objecting(person, matter) is None:
         raise not_yours(desk, record, person, matter)
-    if not record.pending:
-        proposal = record.proposal
-        state = proposal.state if proposal is not None and proposal.open else record.state
-        raise Refused(
-            "ledger.transition", subject=record.number, state=state.value, event="approve"
-        )
+    require_pending(record, "approve")
     made = checked_offer(desk, record)
     matter = matter_of(desk, record, made.digest)
     mandate = chosen(person, matter)
@@ -110,6 +105,15 @@ def not_yours(
     """Why the person does not decide here."""
     faults = refusal(person, matter).faults
     return Refused("request.not-yours", *faults, key=record.key, login=desk.login)
+
+
+def require_pending(record: RequestRecord, event: str) -> None:
+    """Raises Refused `ledger.transition` where nothing is to be decided, on the request or on a
+    change to what lives."""
+    if not record.pending:
+        proposal = record.proposal
+        state = proposal.state if proposal is not None and proposal.open else record.state
+        raise Refused("ledger.transition", subject=record.number, state=state.value, event=event)
 
 
 def _other_vms(desk: Desk, record: RequestRecord) -> int:

@@ -155,6 +155,8 @@ def _read(file: Path) -> str:
     try:
         with file.open(encoding="utf-8", newline="") as source:
             return source.read()
+    except FileNotFoundError as error:
+        raise InvalidInput([Fault("document.not-found", file=str(file))]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput([Fault("document.unreadable", file=str(file))]) from error
 

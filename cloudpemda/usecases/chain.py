@@ -40,6 +40,7 @@ class ChainView:
     stages: tuple[StageView, ...]
     awaited: tuple[str, ...]  # names with logins; empty where nothing is to be decided
     earlier: tuple[Decision, ...]  # what counts no more, and denials
+    waits: bool = False  # for a decision; nobody awaited then means that nobody can decide
 
     @property
     def decided(self) -> int:
@@ -66,7 +67,7 @@ def chain_view(
     if record.pending:
         people = tuple(named([one]) for one in awaited(matter_of(desk, record, offer_digest)))
     earlier = _earlier(everything, given, record.revision)
-    return ChainView(chain.rule, _stages(chain, given), people, earlier)
+    return ChainView(chain.rule, _stages(chain, given), people, earlier, record.pending)
 
 
 def chain_over(desk: Desk, record: RequestRecord | QuotaRecord) -> Chain:

@@ -3,7 +3,7 @@
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import RequestRecord
 from cloudpemda.messages import harmless
-from cloudpemda.usecases.approve import objection
+from cloudpemda.usecases.approve import objection, require_pending
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import expire
 
@@ -19,6 +19,7 @@ def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
     expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
     actor, ballot = objection(desk, record)
+    require_pending(record, "deny")
     require_reason(record.number, reason)
     desk.ledger.requests.deny(
         record.key, spec_hash=record.spec_hash, reason=reason, actor=actor, ballot=ballot

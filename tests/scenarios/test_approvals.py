@@ -275,3 +275,34 @@ def test_the_night_decides_by_rule_what_could_not_be_decided_at_once(
     night = office.run("nightly", actor="timer-account")
     assert [(one["key"], one["approved"]) for one in night.data["by_rule"]] == [(KEY, True)]
     assert state(office) == "approved"
+
+
+def test_a_stage_that_nobody_can_decide_is_told(
+    office: Office, write: Callable[[str, str], None]
+) -> None:
+    write("site.yaml", RULES)
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    assert "nobody in people.yaml can decide now" in office.text("request", "show", KEY).out
+    answer = office.run("request", "approve", KEY, actor="hendra")
+    assert answer.codes == ["request.not-yours", "policy.not-awaited", "policy.nobody-left"]
+
+
+def test_who_comes_too_late_is_told_the_way_on(office: Office) -> None:
+    def refused(*words: str, actor: str = "hendra") -> str:
+        answer = office.run("request", *words, actor=actor)
+        assert (answer.code, answer.codes) == (4, ["ledger.transition"]), answer.out
+        return str(answer.document["faults"][0]["next"])
+
+    office.approved()
+    assert "`cloudpemda request withdraw R-" in refused("deny", KEY, "--reason", "late")
+    assert office.run("request", "withdraw", KEY, actor="siti").code == 0
+    assert "Hand the document in again" in refused("withdraw", KEY, actor="siti")
+    office.approved()
+    assert office.run("apply", KEY).code == 0
+    assert "the OPD hands in the changed document" in refused("approve", KEY)
+
+    bigger = office.edited("simrs.yaml", lambda made: made["spec"]["vms"][1].update(cpu=8))
+    assert office.run("request", "submit", bigger, actor="siti").code == 0
+    assert office.run("request", "withdraw", KEY, actor="siti").code == 0
+    assert "the OPD hands in the changed document" in refused("deny", KEY, "--reason", "late")
+    assert "Hand the document in again" in refused("withdraw", KEY, actor="siti")
