@@ -301,7 +301,7 @@ def test_who_comes_too_late_is_told_the_way_on(office: Office) -> None:
     assert office.run("apply", KEY).code == 0
     assert "the OPD hands in the changed document" in refused("approve", KEY)
 
-    bigger = office.edited("simrs.yaml", lambda made: made["spec"]["vms"][1].update(cpu=8))
+    bigger = office.edited("simrs.yaml", lambda made: made["spec"]["vms"][0].update(cpu=8))
     assert office.run("request", "submit", bigger, actor="siti").code == 0
     assert office.run("request", "withdraw", KEY, actor="siti").code == 0
     assert "the OPD hands in the changed document" in refused("deny", KEY, "--reason", "late")
