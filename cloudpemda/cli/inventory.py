@@ -18,6 +18,7 @@ def status(frame: "Frame", opd: str | None, offline: bool) -> None:
     """Each VM with node, address, HA, replication, backup; quota used of limit."""
     from cloudpemda.cli import tables
     from cloudpemda.cli.chain import expiring_lines
+    from cloudpemda.cli.nodes import drain_lines
     from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
@@ -27,6 +28,7 @@ def status(frame: "Frame", opd: str | None, offline: bool) -> None:
     def shown(out: "Console") -> None:
         tables.status(out, frame, found, zone)
         expiring_lines(out, frame, found.expiring, zone)
+        drain_lines(out, frame, found.drains, zone)
 
     frame.finish(found, shown, found.faults, found.code)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def nightly(frame: "Frame", units: Path | None) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
     from cloudpemda.cli.chain import expiring_lines, rule_lines
+    from cloudpemda.cli.nodes import drain_lines
     from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
 
@@ -36,6 +37,7 @@ def nightly(frame: "Frame", units: Path | None) -> None:
     def shown(out: "Console") -> None:
         expiring_lines(out, frame, night.expiring, zone)
         rule_lines(out, frame, night.by_rule)
+        drain_lines(out, frame, night.drains, zone)
         page(out, frame, night)
 
     frame.finish(night, shown, _by_opd(night), night.code)

@@ -35,6 +35,7 @@ from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
+from cloudpemda.ledger.drains import Drain, DrainBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
 from cloudpemda.ledger.granted import Grant, QuotaRecord
 from cloudpemda.ledger.grants import Grants, QuotaSubmission
@@ -68,6 +69,8 @@ __all__ = [
     "Decision",
     "DecisionBook",
     "Document",
+    "Drain",
+    "DrainBook",
     "Entry",
     "Finding",
     "FoundBook",
@@ -125,6 +128,7 @@ class Ledger:
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
+        self.drains = DrainBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)
         self.soundness = Soundness(database, self.audit, owner)

@@ -387,8 +387,20 @@ def _v11(connection: Connection) -> None:
     _run(connection, _V11)
 
 
+_V12 = (
+    """CREATE TABLE drains (
+        cluster TEXT NOT NULL, node TEXT NOT NULL, reason TEXT NOT NULL, person TEXT NOT NULL,
+        since TEXT NOT NULL, PRIMARY KEY (cluster, node))""",
+)
+
+
+def _v12(connection: Connection) -> None:
+    """Nodes that are kept empty for maintenance."""
+    _run(connection, _V12)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -276,6 +276,16 @@ found = Table(
     Column("noted_at", Moment, nullable=False),
 )
 
+drains = Table(
+    "drains",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

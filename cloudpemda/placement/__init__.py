@@ -17,11 +17,20 @@ What holds for every `Placement`:
   Exposed members of a keep-apart group have their room too; a VM that no other node could start
   whatever its room (a disk without replica) is listed, and counts for nothing there.
 - A node that is not online takes nothing, but what lives there keeps its place in the sums.
-- Nothing that already lives is moved, and it is not checked again unless it grows.
+- Nothing that already lives is moved, and it is not checked again unless it grows; moving is
+  asked for by a person who empties a node (`evacuation`).
 
 The room knows no quota, request, price or file, and writes nothing.
 """
 
+from cloudpemda.placement.evacuation import (
+    Evacuation,
+    Hindered,
+    Hindrance,
+    Move,
+    evacuation,
+    n_plus_one,
+)
 from cloudpemda.placement.model import (
     DiskDemand,
     Exposed,
@@ -44,10 +53,14 @@ from cloudpemda.placement.search import place
 
 __all__ = [
     "DiskDemand",
+    "Evacuation",
     "Exposed",
     "Exposure",
+    "Hindered",
+    "Hindrance",
     "ImageDemand",
     "Loss",
+    "Move",
     "NPlusOne",
     "NoFit",
     "Placed",
@@ -59,5 +72,7 @@ __all__ = [
     "Residence",
     "Score",
     "VmDemand",
+    "evacuation",
+    "n_plus_one",
     "place",
 ]

@@ -266,6 +266,12 @@ class Pve:
         """Switch it off hard. For an HA resource the task only requests it."""
         return self._task("POST", "/nodes/{node}/qemu/{vmid}/status/stop", {}, node=node, vmid=vmid)
 
+    def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> Upid:
+        """Move a VM that HA does not manage; alive with `online`. Disks that the target has no
+        replica of are copied to the storage of the same id."""
+        form = _form({"target": target, "online": online, "with-local-disks": True})
+        return self._task("POST", "/nodes/{node}/qemu/{vmid}/migrate", form, node=node, vmid=vmid)
+
     def destroy(self, node: str, vmid: int) -> Upid:
         """Destroy a stopped VM, its unreferenced disks and its entries in jobs, ACLs and HA."""
         query = {"purge": "1", "destroy-unreferenced-disks": "1"}
@@ -303,6 +309,12 @@ class Pve:
         if group is not None:
             form["group"] = group
         self._transport.write("PUT", "/cluster/ha/resources/{sid}", _form(form), sid=f"vm:{vmid}")
+
+    def migrate_ha_resource(self, vmid: int, target: str) -> None:
+        """Ask the HA manager to move a VM. That it answers proves nothing: PVE 8.4 and
+        9.2 say the same where a rule forbids the node, and the VM stays."""
+        path = "/cluster/ha/resources/{sid}/migrate"
+        self._transport.write("POST", path, {"node": target}, sid=f"vm:{vmid}")
 
     def remove_ha_resource(self, vmid: int) -> None:
         """Take a VM out of HA; 9 also takes it out of the rules. Raises NotFound if it is not."""

@@ -1,8 +1,8 @@
 """The least that cloudpemda's token must be allowed, as data, and the commands that grant it.
 
 The set was measured on PVE 9.2 by leaving out each privilege in turn on the way from creation to
-backup and back. PVE can delegate neither HA nor backup jobs per pool (they are checked on `/`), so
-cloudpemda itself is the boundary between tenants.
+backup and back; VM.Migrate is for emptying a node. PVE can delegate neither HA nor backup jobs per
+pool (they are checked on `/`), so cloudpemda itself is the boundary between tenants.
 """
 
 import shlex
@@ -30,6 +30,7 @@ _EVERYWHERE: Mapping[str, frozenset[str]] = MappingProxyType(
                 "VM.Config.Memory",
                 "VM.Config.Network",
                 "VM.Config.Options",
+                "VM.Migrate",
                 "VM.PowerMgmt",
             }
         ),

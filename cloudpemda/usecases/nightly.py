@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
-from cloudpemda.ledger import SYSTEM, InstanceState, RequestState
+from cloudpemda.ledger import SYSTEM, Drain, InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
@@ -37,6 +37,7 @@ class Night:
     by_rule: tuple[ByRule, ...]  # what the site's automatic rules decided, or left to people
     findings: tuple[Finding, ...]
     copy: str | None  # the file of the night's copy of the ledger
+    drains: tuple[Drain, ...]  # nodes that are kept empty
 
     @property
     def code(self) -> ExitCode:
@@ -55,7 +56,8 @@ def nightly(desk: Desk) -> Night:
         copy, failed = _copy(desk)
         findings = (*_findings(desk, found), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
-        return Night(found.at, found, expired, expiring(desk), by_rule, findings, copy)
+        drains = desk.ledger.drains.list()
+        return Night(found.at, found, expired, expiring(desk), by_rule, findings, copy, drains)
 
 
 @contextmanager

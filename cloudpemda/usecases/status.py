@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
+from cloudpemda.ledger import Drain
 from cloudpemda.recovery import Judgement
 from cloudpemda.report.standing import InstanceView
 from cloudpemda.rules.quota import scope_of
@@ -28,6 +29,7 @@ class Status:
     unread: tuple[str, ...]  # clusters of which something could not be read
     code: ExitCode
     offline: bool  # no cluster was asked: what they would say is unknown
+    drains: tuple[Drain, ...]  # nodes that are kept empty
 
 
 def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Status:
@@ -81,4 +83,5 @@ def _joined(desk: Desk, parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> 
         unread=tuple(sorted({name for part in parts for name in part.unread})),
         code=worst([*stands_still, *(part.code for part in parts)]),
         offline=any(part.offline for part in parts),
+        drains=desk.ledger.drains.list(),
     )

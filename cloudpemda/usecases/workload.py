@@ -106,14 +106,19 @@ class Workload:
         return tuple(one for one in demands if one.key not in kept or one.key in residences)
 
     def _policy(self, but: Collection[str]) -> PlacementPolicy:
-        settings = self.setting.settings
-        return PlacementPolicy(
-            overcommit=settings.overcommit.cpu,
-            reserve=settings.reserve.memory,
-            promised=tuple(
-                promise for promise in promises(self.desk, self.cluster) if promise.key not in but
-            ),
-        )
+        return policy(self.desk, self.cluster, but)
+
+
+def policy(desk: Desk, cluster: str, but: Collection[str] = ()) -> PlacementPolicy:
+    """What placement keeps to on a cluster: its reserves, the nodes that are kept empty, and what
+    was promised to everybody `but` these instances. Raises Refused `plan.cluster`."""
+    settings = cluster_settings(desk, cluster)
+    return PlacementPolicy(
+        overcommit=settings.overcommit.cpu,
+        reserve=settings.reserve.memory,
+        excluded=frozenset(drain.node for drain in desk.ledger.drains.list(cluster)),
+        promised=tuple(p for p in promises(desk, cluster) if p.key not in but),
+    )
 
 
 def setting(desk: Desk, opd: str, cluster: str) -> Setting:

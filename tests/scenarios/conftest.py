@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,18 +109,26 @@ def _dump(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1)
 
 
-@pytest.fixture(scope="module")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RunningLab]]:
-    directory = tmp_path_factory.mktemp("site") / "lab"
+@contextmanager
+def running_site(directory: Path, version: str = "9.2") -> Iterator[tuple[Path, RunningLab]]:
+    """The lab's site in `directory`, its clusters of that version, in virtual time."""
     shutil.copytree(inventory("lab"), directory, ignore=shutil.ignore_patterns("var"))
     (directory / "var").mkdir(mode=0o700)
     layout = yaml.safe_load((directory / "lab.yaml").read_text())
     layout["clock"]["rate"] = "auto"
     layout["clock"]["start"] = "2026-11-20T01:00:00Z"
+    for cluster in layout["clusters"].values():
+        cluster["version"] = version
     (directory / "lab.yaml").write_text(yaml.safe_dump(layout))
     lab, _ = process.start(directory / "var" / "lab", directory / "lab.yaml")
     yield directory, lab
     process.stop(lab.directory)
+
+
+@pytest.fixture(scope="module")
+def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RunningLab]]:
+    with running_site(tmp_path_factory.mktemp("site") / "lab") as site:
+        yield site
 
 
 @pytest.fixture

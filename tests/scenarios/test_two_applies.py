@@ -8,10 +8,14 @@ from tests.scenarios.conftest import OPERATOR, Office
 
 
 def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
+    return start_command(office, "apply", *words)
+
+
+def start_command(office: Office, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
-            "--actor", OPERATOR, "apply", *words,
+            "--actor", OPERATOR, *words,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
