@@ -22,9 +22,12 @@ def audit() -> None:
 @audit.command()
 @click.option("--opd", help="Only this OPD's.")
 @click.option("--subject", help="Only this request number or instance.")
-@click.option("--login", help="Only this person's deeds.")
+@click.option("--login", help="Only deeds of this person, or for them.")
 @click.option("--role", help="Only deeds in this role, e.g. approver.")
 @click.option("--action", help="Only this action, e.g. request.approve.")
+@click.option("--workload", metavar="OPD/NAME", help="Only this request and its instances.")
+@click.option("--upid", help="Only what led to this task of PVE.")
+@click.option("--at", metavar="DATE", help="Only that day's: 2026-11-20.")
 @click.option("--since", metavar="DATE", help="From then on: 2026-11-20 or 2026-11-20T08:00.")
 @click.option("--until", metavar="DATE", help="Before then.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
@@ -37,6 +40,9 @@ def log(
     login: str | None,
     role: str | None,
     action: str | None,
+    workload: str | None,
+    upid: str | None,
+    at: str | None,
     since: str | None,
     until: str | None,
     limit: int,
@@ -47,8 +53,8 @@ def log(
 
     with frame.desk() as desk:
         entries = deeds(
-            desk, opd=opd, subject=subject, login=login, role=role, action=action, since=since,
-            until=until, limit=limit,
+            desk, opd=opd, subject=subject, login=login, role=role, action=action,
+            workload=workload, upid=upid, at=at, since=since, until=until, limit=limit,
         )  # fmt: skip
         zone = desk.site.zone
     frame.finish(entries, lambda out: audit_entries(out, frame, entries, zone))

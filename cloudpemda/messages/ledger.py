@@ -270,6 +270,12 @@ TEXTS: dict[str, Text] = {
         next_en="Name the export, too, or leave the key out.",
         next_id="Sebutkan juga berkas ekspornya, atau jangan sebutkan kunci.",
     ),
+    "audit.at-alone": Text(
+        en="--at names one day; --since and --until name others",
+        id="--at menunjuk satu hari; --since dan --until menunjuk yang lain",
+        next_en="Give --at alone, or --since and --until.",
+        next_id="Pakai --at saja, atau --since dan --until.",
+    ),
     "audit.moment": Text(
         en="{text} is no date or moment",
         id="{text} bukan tanggal atau waktu",

@@ -6,7 +6,7 @@ The log is for those who decide, operate and audit; those of an OPD see its entr
 import csv
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,9 @@ def deeds(
     login: str | None = None,
     role: str | None = None,
     action: str | None = None,
+    workload: str | None = None,
+    upid: str | None = None,
+    at: str | None = None,
     since: str | None = None,
     until: str | None = None,
     limit: int | None = None,
@@ -37,21 +40,26 @@ def deeds(
     """The newest audit entries that match and that the person may see, oldest first.
 
     `since` and `until` (excluded) are a date or a date with a time, in the site's zone unless
-    they name another. Raises Refused `desk.role` or `desk.scope`, UsageError `look.opd` or
-    `audit.moment`.
+    they name another; `at` is one day, from midnight to midnight there. Raises Refused `desk.role`
+    or `desk.scope`, UsageError `look.opd`, `audit.moment` or `audit.at-alone`.
     """
     scope = desk.scope(*READERS)
     if opd is not None:
         scope.require(opd)
         require_opd(desk, opd)
+    if at is not None and (since is not None or until is not None):
+        raise UsageError("audit.at-alone")
+    first, end = (_moment(desk, since), _moment(desk, until)) if at is None else _day(desk, at)
     return desk.ledger.audit.log(
         opds=scope.opds if opd is None else frozenset({opd}),
         subject=subject,
         login=login,
         role=role,
         action=action,
-        since=_moment(desk, since),
-        until=_moment(desk, until),
+        workload=workload,
+        upid=upid,
+        since=first,
+        until=end,
         limit=limit,
     )
 
@@ -195,6 +203,17 @@ def rotate_key(desk: Desk, reason: str, *, lost: bool) -> tuple[str, str]:
     if not reason.strip():
         raise Refused("ledger.reason-missing", subject="audit.key")
     return desk.ledger.audit.rotate_key(actor, reason, lost=lost)
+
+
+def _day(desk: Desk, text: str) -> tuple[Instant, Instant]:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError("audit.moment", text=text) from error
+    first, end = (
+        datetime.combine(one, time(), desk.site.zone) for one in (day, day + timedelta(days=1))
+    )
+    return Instant(first), Instant(end)
 
 
 def _moment(desk: Desk, text: str | None) -> Instant | None:

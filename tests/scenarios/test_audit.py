@@ -19,6 +19,12 @@ def test_apply_says_which_revision_led_to_which_tasks(office: Office) -> None:
     assert (details["revision"], details["ended"]) == (1, "3 active")
     lab = office.lab.get("/state")["dc"]["vms"]
     assert {upid.split(":")[6] for upid in details["upids"] if "qmcreate" in upid} == set(lab)
+    upid = details["upids"][0]
+    assert office.run("audit", "log", "--upid", upid).data == [entry]
+    assert office.run("audit", "log", "--upid", upid[:-1]).data == []
+    of_it = office.run("audit", "log", "--workload", "dinkes/simrs").data
+    assert {one["action"].partition(".")[0] for one in of_it} == {"request", "instance"}
+    assert office.run("audit", "log", "--workload", "dinkes/simr").data == []
     (begun,) = office.run("audit", "log", "--action", "request.begin").data
     assert begun["details"]["revision"] == 1
 
@@ -33,6 +39,11 @@ def test_the_log_is_filtered_by_role_and_by_the_sites_dates(office: Office) -> N
     since = office.run(*log, "--since", "2026-11-20", "--subject", "R-2026-0001").data
     assert [one["action"] for one in since] == ["request.queue", "request.approve"]
     assert office.run(*log, "--since", "2027-11-20T08:00").data == []
+    assert office.run(*log, "--at", since[0]["at"][:10]).data == office.run(*log).data
+    assert office.run(*log, "--at", "2026-11-18").data == []
+    assert office.run(*log, "--at", "2026-11-20", "--until", "2026-11-20").codes == [
+        "audit.at-alone"
+    ]
     wrong = office.run(*log, "--since", "yesterday")
     assert (wrong.code, wrong.codes) == (2, ["audit.moment"])
 

@@ -18,6 +18,7 @@ from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
 from cloudpemda.ledger.audit.links import LINKS, agrees, followed
 from cloudpemda.ledger.audit.ring import ROTATED, SUBJECT, Ring, ring
+from cloudpemda.ledger.audit.search import matching
 from cloudpemda.ledger.audit.verify import (
     Finding,
     Walk,
@@ -343,27 +344,20 @@ class Audit:
         login: str | None = None,
         role: str | None = None,
         action: str | None = None,
+        workload: str | None = None,
+        upid: str | None = None,
         since: Instant | None = None,
         until: Instant | None = None,
         limit: int | None = None,
     ) -> tuple[Entry, ...]:
         """The entries that match all that is given, oldest first; of more than `limit` the
-        newest. `until` is excluded; `opds` None is all, those that concern no OPD included."""
-        query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
-        if opds is not None:
-            query = query.where(audit.c.opd.in_(sorted(opds)))
-        for column, value in (
-            (audit.c.subject, subject),
-            (audit.c.login, login),
-            (audit.c.role, role),
-            (audit.c.action, action),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if since is not None:
-            query = query.where(audit.c.at >= since)
-        if until is not None:
-            query = query.where(audit.c.at < until)
+        newest. `until` is excluded; `opds` None is all, those that concern no OPD included.
+        `workload` (`dinkes/simrs`) is its request and its instances; `upid` a task of PVE's that
+        the entry names; `login` who acted or for whom."""
+        query = matching(
+            opds=opds, subject=subject, login=login, role=role, action=action, workload=workload,
+            upid=upid, since=since, until=until,
+        ).limit(limit)  # fmt: skip
         with self._store.read() as connection:
             rows = connection.execute(query).all()
         return tuple(entry_of(row) for row in reversed(rows))
