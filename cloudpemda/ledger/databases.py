@@ -14,6 +14,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 WRITERS = 0x636C7064  # the advisory lock of those who write: "clpd"
 CONNECTIONS = 4
+_CUT_OFF = ("08", "57P")  # SQLSTATE: the connection failed, the server was stopped
+_WATCH = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # ms; without it a server that vanished is waited for for hours
+}
 
 
 class Database(Protocol):
@@ -26,6 +33,10 @@ class Database(Protocol):
 
     def is_busy(self, error: BaseException | None) -> bool:
         """Whether another one's lock was in the way."""
+        ...
+
+    def is_lost(self, error: BaseException | None) -> bool:
+        """Whether there was no answer, so that what was sent may have been done."""
         ...
 
     def cause(self, error: BaseException | None) -> str:
@@ -69,6 +80,9 @@ class Sqlite:
     def is_busy(self, error: BaseException | None) -> bool:
         return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
+    def is_lost(self, error: BaseException | None) -> bool:
+        return False  # it is in our own process
+
     def cause(self, error: BaseException | None) -> str:
         name = _name(error)  # the driver's own errors have none
         ours = ("SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISUSE")
@@ -92,7 +106,7 @@ class Postgres:
         limit = f"-c lock_timeout={max(1, int(busy_seconds * 1000))} -c synchronous_commit=on"
         engine = create_engine(
             self._url.update_query_dict({"options": limit}),
-            connect_args={"autocommit": True, "connect_timeout": 10},
+            connect_args={"autocommit": True, "connect_timeout": 10, **_WATCH},
             pool_size=CONNECTIONS,
             max_overflow=-1,
             pool_pre_ping=True,  # a server may have been restarted since
@@ -103,6 +117,9 @@ class Postgres:
 
     def is_busy(self, error: BaseException | None) -> bool:
         return getattr(error, "sqlstate", None) == "55P03"  # lock_not_available
+
+    def is_lost(self, error: BaseException | None) -> bool:
+        return str(getattr(error, "sqlstate", None) or "08").startswith(_CUT_OFF)
 
     def cause(self, error: BaseException | None) -> str:
         state = getattr(error, "sqlstate", None)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cloudpemda.clock import Clock, Entropy
-from cloudpemda.errors import Refused, Unreachable, UsageError
+from cloudpemda.errors import Incomplete, Refused, Unreachable, UsageError
 from cloudpemda.ledger.databases import Database, Postgres, Sqlite
 
 BUSY_SECONDS = 30
@@ -62,7 +62,8 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """All or nothing, alone. Raises Unreachable `ledger.busy`, `ledger.unavailable` or
-        `ledger.damaged`."""
+        `ledger.damaged`, and Incomplete `ledger.unsure` where a server's answer to the end was
+        lost: which of the two it was, a look tells."""
         with self._turn, self._transaction(self._database.WRITE) as connection:
             yield connection
 
@@ -84,11 +85,15 @@ class Store:
 
     @contextmanager
     def _transaction(self, begin: tuple[str, ...]) -> Iterator[Connection]:
+        committing = False
         try:
             connection, transaction = self._begun(begin)
             with connection, transaction:
                 yield connection
+                committing = begin == self._database.WRITE
         except DBAPIError as error:
+            if committing and self._database.is_lost(error.orig):
+                raise Incomplete("ledger.unsure", file=self.place.name) from error
             raise self._translated(error) from error
 
     def _begun(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:

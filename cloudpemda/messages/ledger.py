@@ -427,6 +427,14 @@ TEXTS: dict[str, Text] = {
         next_en="Nothing was changed. Run the command again; `fuser {file}` names the process.",
         next_id="Tidak ada yang diubah. Jalankan lagi; `fuser {file}` menunjukkan prosesnya.",
     ),
+    "ledger.unsure": Text(
+        en="the connection to the ledger {file} was lost while the deed was being recorded: it is "
+        "done as a whole, or not at all",
+        id="sambungan ke buku besar {file} putus saat tindakan sedang dicatat: sudah tercatat "
+        "seluruhnya, atau tidak sama sekali",
+        next_en="Look how it stands (request show); where nothing has changed, do it again.",
+        next_id="Lihat keadaannya (request show); bila tidak ada yang berubah, ulangi.",
+    ),
     "ledger.unavailable": Text(
         en="the ledger {file} cannot be used: {cause}",
         id="buku besar {file} tidak dapat dipakai: {cause}",
