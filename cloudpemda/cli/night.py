@@ -35,7 +35,7 @@ def nightly(frame: "Frame", units: Path | None) -> None:
         zone = desk.site.zone
 
     def shown(out: "Console") -> None:
-        expiring_lines(out, frame, night.expiring, zone)
+        expiring_lines(out, frame, night.announced, zone)
         rule_lines(out, frame, night.by_rule)
         drain_lines(out, frame, night.drains, zone)
         page(out, frame, night)

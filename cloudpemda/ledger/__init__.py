@@ -43,6 +43,7 @@ from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
+from cloudpemda.ledger.notices import Notice, NoticeBook
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.pause import Pause, PauseBook
 from cloudpemda.ledger.quota import QuotaBook
@@ -87,6 +88,8 @@ __all__ = [
     "Kept",
     "Ledger",
     "NicRecord",
+    "Notice",
+    "NoticeBook",
     "Owner",
     "Paper",
     "Pause",
@@ -129,6 +132,7 @@ class Ledger:
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
+        self.notices = NoticeBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)
         self.soundness = Soundness(database, self.audit, owner)

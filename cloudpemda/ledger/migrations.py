@@ -399,8 +399,21 @@ def _v12(connection: Connection) -> None:
     _run(connection, _V12)
 
 
+_V13 = (
+    """CREATE TABLE notices (
+        what TEXT NOT NULL, subject TEXT NOT NULL, ends_at TEXT NOT NULL,
+        before INTEGER NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (what, subject, ends_at, before))""",
+)
+
+
+def _v13(connection: Connection) -> None:
+    """What was announced before it ends."""
+    _run(connection, _V13)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -198,6 +198,16 @@ grants = Table(
     Column("at", Moment, nullable=False),
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("what", Text, primary_key=True),  # hold, pending, grant, delegation
+    Column("subject", Text, primary_key=True),
+    Column("ends_at", Moment, primary_key=True),
+    Column("before", Integer, primary_key=True),  # seconds before the end
+    Column("at", Moment, nullable=False),
+)
+
 instances = Table(
     "instances",
     metadata,

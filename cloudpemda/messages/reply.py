@@ -194,6 +194,12 @@ TEXTS = {
         next_en="What runs goes on; nothing may grow until it fits the limit again.",
         next_id="Yang berjalan tetap berjalan; tidak boleh bertambah sampai sesuai batas lagi.",
     ),
+    "reply.delegation-soon": Text(
+        en="ENDS SOON: {key} decides for your OPD until {until} (letter {number}).",
+        id="SEGERA BERAKHIR: {key} memutus untuk OPD Anda sampai {until} (surat {number}).",
+        next_en="Send Diskominfo the next letter where somebody must stand in after that.",
+        next_id="Kirim surat berikutnya kepada Diskominfo bila setelah itu masih perlu diwakili.",
+    ),
     "reply.permanent": Text(en="for good", id="seterusnya"),
     "reply.hold-soon": Text(
         en="ENDS SOON: what is held for it is free again after {until}.",

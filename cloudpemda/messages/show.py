@@ -114,6 +114,14 @@ TEXTS = {
         en="{key} ({number}) waits for a decision and expires at {at}",
         id="{key} ({number}) menunggu keputusan dan kedaluwarsa {at}",
     ),
+    "show.expiring-grant": Text(
+        en="the additional quota of {key} ({number}) ends at {at}: no growth after that",
+        id="tambahan kuota {key} ({number}) berakhir {at}: setelah itu tidak boleh bertambah",
+    ),
+    "show.expiring-delegation": Text(
+        en="the delegation to {key}, letter {number}, ends at {at}: who decides then?",
+        id="pelimpahan kepada {key}, surat {number}, berakhir {at}: siapa yang memutus sesudahnya?",
+    ),
     "show.by-rule": Text(
         en="{key} is approved by rule {rule}", id="{key} disetujui oleh aturan {rule}"
     ),

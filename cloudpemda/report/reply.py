@@ -7,8 +7,7 @@ tells has changed. Values are data; the pages are laid out by templates.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Literal
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
@@ -80,7 +79,16 @@ class Answer:
     progress: Progress | None  # None: nothing is to be decided
     now: Instant
     zone: ZoneInfo
-    ends: tuple[Literal["hold", "pending"], Instant] | None  # a hold or waiting that ends soon
+    ends: tuple[str, Instant] | None  # a hold, waiting (pending) or grant that ends soon
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A delegation for one OPD that ends soon."""
+
+    key: str  # who stands in for whom
+    letter: str
+    until: str  # as people read it
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,7 @@ def index_text(
     lines: Sequence[Line],
     refused: Sequence[str],
     strange: Sequence[str],
+    stand_ins: Sequence[StandIn] = (),
 ) -> str:
     """The index of one OPD's folder; `refused` and `strange` are names of files that were not
     taken, for what they say and for how they are called."""
@@ -159,6 +168,10 @@ def index_text(
         "refused": [harmless(one) for one in refused],
         "strange_title": _said("reply.index-strange")[0],
         "strange": [harmless(one) for one in strange],
+        "stand_ins": [
+            _said("reply.delegation-soon", key=one.key, number=one.letter, until=one.until)
+            for one in stand_ins
+        ],
         "deletion": _said("reply.deletion"),
     }
     return render("inbox/daftar.txt.j2", values)
@@ -207,10 +220,13 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
     if change is not None:
         said.append(_said("reply.change", revision=change.revision))
         said.append(_state(answer, change.state.value, change.reason, change.approval))
+    return [*said, *_ends(answer), *_awaited(answer)]
+
+
+def _ends(answer: Answer) -> Iterable[tuple[str, str]]:
     if answer.ends is not None:
         what, until = answer.ends
-        said.append(_said(f"reply.{what}-soon", until=show_local(until, answer.zone)))
-    return [*said, *_awaited(answer)]
+        yield _said(f"reply.{what}-soon", until=show_local(until, answer.zone))
 
 
 def _awaited(answer: Answer) -> Iterable[tuple[str, str]]:
@@ -223,12 +239,16 @@ def _awaited(answer: Answer) -> Iterable[tuple[str, str]]:
 def _quota_standing(answer: Answer, record: QuotaRecord) -> Iterable[tuple[str, str]]:
     if record.state is not QuotaState.GRANTED:
         yield _state(answer, record.state.value, record.reason, None)
+        yield from _ends(answer)
         return
     amounts = ", ".join(f"{name} {amount(name, more)}" for name, more in record.spec.add)
     until = record.spec.until or _said("reply.permanent")[0]
     yield _said("reply.granted", amounts=amounts, until=until)
-    if record.spec.until is not None:
-        yield from _ending(answer, record.spec.until, "grant")
+    today = answer.now.astimezone(answer.zone).date()
+    if record.spec.until is not None and record.spec.until < today:
+        yield _said("reply.grant-over", until=until)
+    elif answer.ends is not None:
+        yield _said("reply.grant-soon", until=until)
 
 
 def _state(
@@ -247,16 +267,11 @@ def _state(
 def _lease(answer: Answer, record: RequestRecord) -> Iterable[tuple[str, str]]:
     """That the time for which VMs were asked ends soon, or has ended."""
     if record.state in _LIVE:
-        yield from _ending(answer, record.spec.until, "lease")
-
-
-def _ending(answer: Answer, until: date, what: str) -> Iterable[tuple[str, str]]:
-    """`what` is a lease or a grant; `until` its last day in the site's zone."""
-    today = answer.now.astimezone(answer.zone).date()
-    if until < today:
-        yield _said(f"reply.{what}-over", until=until)
-    elif until - today <= LEASE_SOON:
-        yield _said(f"reply.{what}-soon", until=until)
+        until, today = record.spec.until, answer.now.astimezone(answer.zone).date()
+        if until < today:
+            yield _said("reply.lease-over", until=until)
+        elif until - today <= LEASE_SOON:
+            yield _said("reply.lease-soon", until=until)
 
 
 def _access(vm: Access) -> list[str]:

@@ -117,7 +117,12 @@ class Approvals(Strict):
     automatic: tuple[AutomaticRule, ...] = ()
     quota: tuple[QuotaRule, ...] = ()  # for requests for quota
     pending_for: Duration = 30 * 86400  # type: ignore[assignment]  # then a request expires
-    warn_before: Duration = 3 * 86400  # type: ignore[assignment]  # before something expires
+    warn_before: Duration = 3 * 86400  # type: ignore[assignment]  # before a hold or waiting expires
+    # Before a grant or a delegation ends: each of these times is announced once.
+    announce_ends: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=9)] = (
+        14 * 86400,  # type: ignore[assignment]
+        3 * 86400,
+    )
     # What becomes of an approval when somebody who gave it has lost the role before it is applied.
     removed_approver: Literal["void", "keep"] = "void"
 

@@ -40,12 +40,14 @@ from cloudpemda.report.reply import (
     Answer,
     Line,
     Progress,
+    StandIn,
     accesses,
     index_text,
     reply_name,
     reply_text,
 )
 from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
+from cloudpemda.units import show_local
 from cloudpemda.usecases.by_rule import decide_all_by_rule, midnight
 from cloudpemda.usecases.chain import chain_view
 from cloudpemda.usecases.desk import Desk
@@ -354,7 +356,10 @@ class _Replies:
             **{record.key: record for record in desk.ledger.grants.list()},
             **{record.key: record for record in desk.ledger.requests.list()},
         }
-        self._ends = {one.number: (one.what, one.at) for one in expiring(desk)}
+        self._soon = expiring(desk)
+        self._ends = {
+            one.number: (one.what, one.at) for one in self._soon if one.what != "delegation"
+        }
         self._instances = defaultdict(list)
         for instance in desk.ledger.instances.list():
             self._instances[instance.number].append(instance)
@@ -423,6 +428,11 @@ class _Replies:
             sorted([*lines, *others], key=lambda line: line.record.number),
             refused,
             [shown(name) for name in shelf.strange],
+            [
+                StandIn(one.key, one.number, show_local(one.at, self._desk.site.zone))
+                for one in self._soon
+                if one.what == "delegation" and one.opd == shelf.opd
+            ],
         )
 
     def _put(self, shelf: Shelf, name: str, text: str) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
 nobody decided, and what a rule of the site approves without a person; and it keeps the limits that
-it sees in the site's files. Its last step is a sealed copy of the ledger, where site.yaml asks for
-copies.
+it sees in the site's files, and what it has announced. Its last step is a sealed copy of the
+ledger, where site.yaml asks for copies.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.expiring import Expiring, expire, expiring
+from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
 from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
@@ -33,7 +33,8 @@ class Night:
     at: Instant
     survey: Survey
     expired: tuple[str, ...]  # requests whose hold or time of waiting ran out
-    expiring: tuple[Expiring, ...]  # what will, soon: said before, and no finding
+    expiring: tuple[Expiring, ...]  # what will, soon: no finding
+    announced: tuple[Expiring, ...]  # what of it no night has said before
     by_rule: tuple[ByRule, ...]  # what the site's automatic rules decided, or left to people
     findings: tuple[Finding, ...]
     copy: str | None  # the file of the night's copy of the ledger
@@ -56,8 +57,17 @@ def nightly(desk: Desk) -> Night:
         copy, failed = _copy(desk)
         findings = (*_findings(desk, found), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
-        drains = desk.ledger.drains.list()
-        return Night(found.at, found, expired, expiring(desk), by_rule, findings, copy, drains)
+        return Night(
+            at=found.at,
+            survey=found,
+            expired=expired,
+            expiring=expiring(desk),
+            announced=announce(desk),
+            by_rule=by_rule,
+            findings=findings,
+            copy=copy,
+            drains=desk.ledger.drains.list(),
+        )
 
 
 @contextmanager
