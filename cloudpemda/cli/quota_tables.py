@@ -120,7 +120,7 @@ def _awaited(out: Console, frame: "Frame", one: "QuotaStanding") -> None:
         number=record.number,
         decided=chain.decided,
         demanded=chain.demanded,
-        who=", ".join(chain.awaited) or "–",
+        who=", ".join(chain.awaited) or frame.say("show.chain-nobody"),
     )
     out.print(told, soft_wrap=True)
 
