@@ -60,7 +60,7 @@ def log(
     frame.finish(entries, lambda out: audit_entries(out, frame, entries, zone))
 
 
-@audit.command()
+@audit.command(short_help="Check every chain, signature, head and bound row.")
 @click.option("--export", "file", type=click.Path(path_type=Path), help="Check this export.")
 @click.option("--key", type=click.Path(path_type=Path), help="By this public key (audit.pub).")
 @click.pass_obj
@@ -104,7 +104,7 @@ def _judged(frame: "Frame", data: object, findings: "Sequence[Finding]", sound: 
     frame.finish(data, lambda out: None if findings else out.print(sound), faults, code)
 
 
-@audit.command()
+@audit.command(short_help="Write the log with its proof into FILE, or to `-`.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Else by FILE's name.")
 @click.option("--opd", help="Only this OPD's chain.")
@@ -128,7 +128,7 @@ def export(frame: "Frame", file: Path, form: "Form | None", opd: str | None) -> 
     frame.finish(made, lambda out: out.print(said, soft_wrap=True))
 
 
-@audit.command()
+@audit.command(short_help="Begin a new head file where the old one is lost.")
 @click.option("--reason", required=True, help="Why the old head file is no more.")
 @click.pass_obj
 def reanchor(frame: "Frame", reason: str) -> None:
@@ -140,7 +140,7 @@ def reanchor(frame: "Frame", reason: str) -> None:
     frame.finish(None, lambda out: out.print(frame.say("show.audit-reanchored")))
 
 
-@audit.command("rotate-key")
+@audit.command("rotate-key", short_help="Sign with a new key; the old one vouches for it.")
 @click.option("--reason", required=True, help="Why; it stands in the log.")
 @click.option("--lost", is_flag=True, help="The old key is lost and cannot vouch for it.")
 @click.pass_obj

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloudpemda.usecases.inbox import Intake
 
 
-@click.command()
+@click.command(short_help="Take in what OPDs put into DIRECTORY, and reply.")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--settle", type=click.IntRange(0, 3600), default=5, show_default=True,

@@ -56,7 +56,7 @@ def list_(frame: "Frame", opd: str | None) -> None:
     )
 
 
-@vm.command()
+@vm.command(short_help="One VM by KEY (dinkes/simrs/db-1), with its evidence.")
 @click.argument("key")
 @click.pass_obj
 def show(frame: "Frame", key: str) -> None:

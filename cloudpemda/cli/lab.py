@@ -41,7 +41,7 @@ def lab() -> None:
     """The simulated clusters that ship with the program (docs/lab.md)."""
 
 
-@lab.command()
+@lab.command(short_help="Run in the foreground.")
 @click.option("--state", type=click.Choice(["recorded"]), help="One cluster as it was recorded.")
 @click.option("--version", type=click.Choice(["9.2", "8.4"]), help="Of that cluster; else 9.2.")
 @click.option("--listen", help="HOST:PORT of that cluster; else 127.0.0.1:8006.")
@@ -123,7 +123,7 @@ def status(frame: "Frame", coverage: bool) -> None:
     frame.finish(data, lambda out: lab_status(out, frame, data))
 
 
-@lab.command()
+@lab.command(short_help="Move the lab's clock by DURATION (90s, 15m, 24h, 7d).")
 @click.argument("duration")
 @click.pass_obj
 def advance(frame: "Frame", duration: str) -> None:
@@ -143,7 +143,7 @@ def advance(frame: "Frame", duration: str) -> None:
     )
 
 
-@lab.command()
+@lab.command(short_help="Arm the faults of SCRIPT; without it, list them.")
 @click.argument("script", required=False, type=click.Path(path_type=Path))
 @click.option("--clear", is_flag=True, help="Disarm all faults.")
 @click.pass_obj
@@ -185,7 +185,7 @@ def read_faults(script: Path) -> object:
     return list(faults)
 
 
-@lab.command()
+@lab.command(short_help="Put the lab and the site's ledger back to the beginning.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def reset(frame: "Frame", yes: bool) -> None:
@@ -201,7 +201,7 @@ def reset(frame: "Frame", yes: bool) -> None:
     frame.finish({"reset": True}, lambda out: out.print(frame.say("lab.was-reset")))
 
 
-@lab.command()
+@lab.command(short_help="Write down in FILE how the site's own cluster answers.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--cluster", help="Which cluster of the site; needed where it has several.")
 @click.option(

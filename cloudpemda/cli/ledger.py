@@ -30,7 +30,7 @@ def keygen(frame: "Frame") -> None:
     frame.finish({"file": file}, lambda out: out.print(frame.say("show.backup-key", file=file)))
 
 
-@ledger.command()
+@ledger.command(short_help="Copy the ledger, sealed: to FILE, or dated.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--directory",
@@ -58,7 +58,7 @@ def backup(frame: "Frame", file: Path | None, directory: Path | None) -> None:
     frame.finish(copy, text)
 
 
-@ledger.command()
+@ledger.command(short_help="Put a copy in the ledger's place; keep what was there.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask whether to replace what is there.")
 @click.pass_obj
@@ -90,7 +90,7 @@ def restore(frame: "Frame", file: Path, yes: bool) -> None:
     frame.finish(data, text, verified.faults, verified.code)
 
 
-@ledger.command()
+@ledger.command(short_help="Check the ledger by itself and against the clusters.")
 @click.pass_obj
 def verify(frame: "Frame") -> None:
     """Check the ledger by itself and against the clusters; exit 0, 5 or 7 with findings."""

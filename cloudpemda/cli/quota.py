@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cloudpemda.cli.frame import Frame
     from cloudpemda.usecases.desk import Desk
 
@@ -14,7 +16,7 @@ def quota() -> None:
     """What each OPD may have, holds and uses."""
 
 
-@quota.command()
+@quota.command(short_help="Limits and balances of OPDS (all if none is named).")
 @click.argument("opds", nargs=-1)
 @click.option("--at", metavar="DATE", help="As it was: 2026-12-31 (its end), or with a time.")
 @click.pass_obj
@@ -28,7 +30,7 @@ def show(frame: "Frame", opds: tuple[str, ...], at: str | None) -> None:
     frame.finish(lines, lambda out: quota_table(out, frame, lines))
 
 
-@quota.command()
+@quota.command(short_help="What was granted on top of the limits, by which letter.")
 @click.argument("opds", nargs=-1)
 @click.pass_obj
 def grants(frame: "Frame", opds: tuple[str, ...]) -> None:
@@ -42,7 +44,7 @@ def grants(frame: "Frame", opds: tuple[str, ...]) -> None:
     frame.finish(found, lambda out: grants_table(out, frame, found, zone, now))
 
 
-@quota.command()
+@quota.command(short_help="Count again from the clusters; name each difference.")
 @click.argument("opds", nargs=-1)
 @click.pass_obj
 def verify(frame: "Frame", opds: tuple[str, ...]) -> None:
@@ -52,12 +54,14 @@ def verify(frame: "Frame", opds: tuple[str, ...]) -> None:
 
     with frame.desk() as desk:
         found = verify_quota(desk, *opds)
-    frame.finish(
-        found.lines, lambda out: recount_table(out, frame, found.lines), found.faults, found.code
-    )
+
+    def text(out: "Console") -> None:
+        recount_table(out, frame, found.lines, sound=not found.faults)
+
+    frame.finish(found.lines, text, found.faults, found.code)
 
 
-@quota.command()
+@quota.command(short_help="The requests for quota, oldest first.")
 @click.option("--opd", help="Only this OPD's.")
 @click.option("--state", help="Only requests in this state, e.g. pending.")
 @click.pass_obj

@@ -1,6 +1,7 @@
 """Quota as text for people: balances, grants, refusals."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -45,8 +46,11 @@ def quota_table(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> Non
         out.print(Text(frame.say("show.limit-unknown")), style="dim", soft_wrap=True)
 
 
-def recount_table(out: Console, frame: "Frame", lines: "Sequence[RecountLine]") -> None:
-    """What is charged beside what stands there; unknown is a question mark."""
+def recount_table(
+    out: Console, frame: "Frame", lines: "Sequence[RecountLine]", *, sound: bool
+) -> None:
+    """What is charged beside what stands there; unknown is a question mark. `sound`: all was read,
+    and nothing found."""
     shown = table(frame, "OPD", "dimension", "charged", "found")
     for line in lines:
         found = "?" if line.found is None else shown_amount(line.dimension, line.found)
@@ -56,33 +60,52 @@ def recount_table(out: Console, frame: "Frame", lines: "Sequence[RecountLine]") 
             shown_amount(line.dimension, line.charged),
             Text(found, style="" if line.found == line.charged else "yellow"),
         )
-    print_or(out, shown, frame.say("show.no-quota"))
+    if lines:
+        out.print(shown)
+    if sound:
+        out.print(frame.say("show.recount-sound"))
 
 
 def grants_table(
     out: Console, frame: "Frame", found: "Sequence[Grant]", zone: "ZoneInfo", now: Instant
 ) -> None:
-    """Each grant with its letter and its time; what is not in force now is dim."""
-    shown = table(frame, "number", "OPD", "dimension", "adds", "from", "until", "letter", "who")
+    """Each grant with its time, then the letters; what is not in force now is dim."""
+    shown = table(frame, "number", "OPD", "dimension", "adds", "from", "until")
+    letters: dict[str, str] = {}
     for one in found:
-        end = one.ended_at or one.period.end
         shown.add_row(
             one.number,
             one.opd,
             one.dimension,
             shown_amount(one.dimension, one.amount),
-            show_local(one.period.start, zone),
-            frame.say("show.permanent") if end is None else show_local(end, zone),
-            f"{one.letter.number}, {one.letter.date}",
-            one.actor.name,
+            f"{one.period.start.astimezone(zone):%Y-%m-%d}",
+            _last_day(one, zone) or frame.say("show.permanent"),
             style="" if one.covers(now) else "dim",
         )
+        letters[one.number] = frame.say(
+            "show.grant-letter",
+            number=one.number,
+            letter=one.letter.number,
+            date=one.letter.date,
+            name=one.actor.name,
+        )
     print_or(out, shown, frame.say("show.no-grants"))
+    for told in letters.values():
+        out.print(Text(told), soft_wrap=True)
+
+
+def _last_day(grant: "Grant", zone: "ZoneInfo") -> str | None:
+    """The last day of a grant as its letter says it, or the moment at which it was ended."""
+    if grant.ended_at is not None:
+        return show_local(grant.ended_at, zone)
+    if grant.period.end is None:
+        return None
+    return f"{grant.period.end.astimezone(zone) - timedelta(microseconds=1):%Y-%m-%d}"
 
 
 def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaStanding]") -> None:
     """The requests, and below them who is awaited."""
-    shown = table(frame, "number", "request", "rev", "state", "adds", "from", "until")
+    shown = table(frame, "number", "request", "state", "until", "adds")
     for one in found:
         record = one.record
         spec = record.spec
@@ -90,11 +113,9 @@ def quota_request_list(out: Console, frame: "Frame", found: "Sequence[QuotaStand
         shown.add_row(
             record.number,
             record.key,
-            str(record.revision),
             record.state.value,
-            ", ".join(adds),
-            str(spec.start or "-"),
             str(spec.until or frame.say("show.permanent")),
+            ", ".join(adds),
         )
     print_or(out, shown, frame.say("show.no-requests"))
     for one in found:

@@ -1,12 +1,12 @@
 """`cloudpemda request …`: the life of a request."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from cloudpemda.cli.inbox import inbox
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError, worst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,21 +67,35 @@ def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
     frame.finish(done, shown, faults, worst(codes))
 
 
-@request.command("list")
+@request.command("list", short_help="All requests, oldest first; or what waits for you.")
 @click.option("--opd", help="Only this OPD's.")
 @click.option("--state", help="Only requests in this state, e.g. pending.")
+@click.option("--waiting", is_flag=True, help="What waits for your decision, quota included.")
 @click.pass_obj
-def list_(frame: "Frame", opd: str | None, state: str | None) -> None:
-    """All requests, oldest first."""
+def list_(frame: "Frame", opd: str | None, state: str | None, waiting: bool) -> None:
+    """All requests, oldest first; those for quota are in `quota requests`."""
     from cloudpemda.cli.tables import request_list
     from cloudpemda.usecases.look import requests
 
+    if waiting:
+        if opd or state:
+            raise UsageError("look.waiting-alone")
+        _list_waiting(frame)
     with frame.desk() as desk:
         found = requests(desk, opd=opd, state=state)
     frame.finish(found, lambda out: request_list(out, frame, found))
 
 
-@request.command()
+def _list_waiting(frame: "Frame") -> NoReturn:
+    from cloudpemda.cli.tables import waiting_list
+    from cloudpemda.usecases.waiting import waiting as use_case
+
+    with frame.desk() as desk:
+        found = use_case(desk)
+    frame.finish(found, lambda out: waiting_list(out, frame, found))
+
+
+@request.command(short_help="One request: what it changes, its offer, its history.")
 @click.argument("key")
 @click.option("--offline", is_flag=True, help="Do not ask the clusters: no offer.")
 @click.pass_obj
@@ -100,7 +114,7 @@ def show(frame: "Frame", key: str, offline: bool) -> None:
     frame.finish(view, lambda out: request_page(out, frame, view, zone), view.faults, view.code)
 
 
-@request.command()
+@request.command(short_help="Decide for the request; checks everything again.")
 @click.argument("key")
 @click.pass_obj
 def approve(frame: "Frame", key: str) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cloudpemda.usecases.status import Status
     from cloudpemda.usecases.submit import Submitted
     from cloudpemda.usecases.survey import Survey
+    from cloudpemda.usecases.waiting import Waiting
 
 _COLOURS = {
     Guard.OK: "green",
@@ -112,6 +113,17 @@ def request_list(out: Console, frame: "Frame", found: "Sequence[RequestRecord]")
             str(record.spec.until),
         )
     print_or(out, shown, frame.say("show.no-requests"))
+
+
+def waiting_list(out: Console, frame: "Frame", found: "Sequence[Waiting]") -> None:
+    """What somebody is awaited for, and how to go on."""
+    shown = table(frame, "number", "request", "rev", "decided", "purpose")
+    for one in found:
+        decided = f"{one.decided}/{one.demanded}"
+        shown.add_row(one.number, one.key, str(one.revision), decided, harmless(one.purpose))
+    print_or(out, shown, frame.say("show.nothing-waits"))
+    if found:
+        out.print(frame.say("show.waiting", number=found[0].number), soft_wrap=True)
 
 
 def _state(record: "RequestRecord") -> str:

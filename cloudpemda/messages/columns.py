@@ -40,6 +40,8 @@ TEXTS = {
     "column.dimension": Text(en="dimension", id="dimensi"),
     "column.committed": Text(en="committed", id="terpasang"),
     "column.held": Text(en="held", id="ditahan"),
+    "column.decided": Text(en="decided", id="diputus"),
+    "column.purpose": Text(en="purpose", id="keperluan"),
     "column.seq": Text(en="seq", id="no."),
     "column.when": Text(en="when", id="kapan"),
     "column.who": Text(en="who", id="siapa"),

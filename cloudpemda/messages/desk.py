@@ -31,6 +31,12 @@ TEXTS = {
         next_en="Choose one of: {known}.",
         next_id="Pilih salah satu: {known}.",
     ),
+    "look.waiting-alone": Text(
+        en="--waiting is of all OPDs and states that you decide for",
+        id="--waiting meliputi semua OPD dan keadaan yang Anda putus",
+        next_en="Leave --opd and --state away.",
+        next_id="Hapus --opd dan --state.",
+    ),
     "desk.not-asserted": Text(
         en="this site takes the process's own login; --actor {login} is not believed",
         id="situs ini memakai login proses; --actor {login} tidak dipercaya",

@@ -174,6 +174,23 @@ TEXTS = {
     ),
     "show.no-instances": Text(en="no VMs", id="tidak ada VM"),
     "show.differs": Text(en="{vm} differs: {what}", id="{vm} berbeda: {what}"),
+    "show.nothing-waits": Text(
+        en="nothing waits for your decision", id="tidak ada yang menunggu keputusan Anda"
+    ),
+    "show.waiting": Text(
+        en="read one with `cloudpemda request show {number}`, then `request approve` or "
+        "`request deny --reason`",
+        id="baca dengan `cloudpemda request show {number}`, lalu `request approve` atau "
+        "`request deny --reason`",
+    ),
+    "show.recount-sound": Text(
+        en="the ledger charges exactly what stands on the clusters",
+        id="yang dibebankan buku besar sama dengan yang ada di klaster",
+    ),
+    "show.grant-letter": Text(
+        en="{number}: letter {letter} of {date}, granted by {name}",
+        id="{number}: surat {letter} tanggal {date}, diberikan oleh {name}",
+    ),
     "show.no-quota": Text(en="no quota lines", id="tidak ada baris kuota"),
     "show.overage": Text(
         en="{opd} stands {more} above its limit of {dimension}: nothing is taken away, and it may "

@@ -49,6 +49,17 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "Usage: cloudpemda " in capsys.readouterr().out
 
 
+def test_lists_of_commands_are_whole_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ([], *([name] for name in _COMMANDS)):
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        listed = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+        assert not [line for line in listed if line.endswith("...")], words
+
+
 def test_help_imports_no_heavy_library() -> None:
     """`--help` must feel instant: what it imports is what it costs."""
     script = (

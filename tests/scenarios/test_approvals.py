@@ -306,3 +306,22 @@ def test_who_comes_too_late_is_told_the_way_on(office: Office) -> None:
     assert office.run("request", "withdraw", KEY, actor="siti").code == 0
     assert "the OPD hands in the changed document" in refused("deny", KEY, "--reason", "late")
     assert "Hand the document in again" in refused("withdraw", KEY, actor="siti")
+
+
+def test_everybody_sees_what_waits_for_them(chained: Office) -> None:
+    def waits(actor: str) -> list[tuple[str, int]]:
+        answer = chained.run("request", "list", "--waiting", actor=actor)
+        return [(one["key"], one["decided"]) for one in answer.data]
+
+    assert {who: waits(who) for who in ("head", "dewi", "siti")} == {
+        "head": [(KEY, 0)], "dewi": [], "siti": [],
+    }  # fmt: skip
+    assert approve(chained, "head")[0] == 0
+    quota = str(chained.directory / "quota" / "tambahan-bkad.yaml")
+    assert chained.run("request", "submit", quota, actor="nina").code == 0
+    assert (waits("head"), waits("dewi")) == ([], [(KEY, 1), ("bkad/tambahan-gudang-data", 0)])
+    list_ = ("request", "list", "--waiting")
+    assert "`cloudpemda request show R-" in chained.text(*list_, actor="dewi").out
+    assert "nothing waits" in chained.text(*list_, actor="head").out
+    assert chained.run(*list_, "--opd", "bkad").codes == ["look.waiting-alone"]
+    assert chained.run(*list_, actor="stranger").codes == ["desk.unknown-person"]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import yaml
 
 from tests.scenarios.conftest import APPROVER, Office
@@ -220,3 +221,15 @@ def test_a_limit_that_was_cut_is_told_and_takes_nothing_away(office: Office) -> 
         assert office.run("apply", "bkad/simkeu").code == 0
     finally:
         file.write_text(kept)
+
+
+def test_a_narrow_terminal_shows_grants_with_their_last_day_and_letter(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted(office)
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (("quota", "grants", "bkad"), ("quota", "requests", "--opd", "bkad")):
+        shown = office.text(*words, actor="yanti").out
+        assert "…" not in shown
+        assert day(office, 40) in shown, "the last day, as the document says it"
+    assert "letter 900/760/BKAD/2026 of 2026-11-19" in office.text("quota", "grants").out

@@ -28,6 +28,7 @@ def test_what_was_built_is_what_is_charged(built: Office) -> None:
     assert lines["vcpu"] == {"opd": "dinkes", "dimension": "vcpu", "charged": 10, "found": 10}
     assert all(line["found"] == line["charged"] > 0 for line in lines.values())
     assert built.run("quota", "verify", actor="siti").codes == ["desk.role"]
+    assert "the ledger charges exactly" in built.text("quota", "verify").out
 
 
 def test_each_difference_has_its_cause(built: Office) -> None:
@@ -35,6 +36,7 @@ def test_each_difference_has_its_cause(built: Office) -> None:
     outside(built, "change-vm", first, set={"memory": "12288", "cores": "6"})
     outside(built, "change-vm", second, set={"scsi5": "local-zfs:vm-1-disk-9,size=10G"})
     outside(built, "delete-vm", third)
+    assert "the ledger charges exactly" not in built.text("quota", "verify").out
     answer = built.run("quota", "verify", "dinkes", actor="yanti")
     assert answer.code == 7, answer.out
     causes = [fault["code"].removeprefix("quota.verify-") for fault in answer.document["faults"]]
