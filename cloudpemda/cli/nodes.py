@@ -22,7 +22,7 @@ def nodes() -> None:
     """The clusters' nodes: what they carry, and emptying one for maintenance."""
 
 
-@nodes.command("list")
+@nodes.command("list", short_help="Each node: VMs, memory, whether it may be lost.")
 @click.pass_obj
 def list_(frame: "Frame") -> None:
     """Each node with its VMs, memory, and whether its loss could be borne."""
@@ -36,7 +36,7 @@ def list_(frame: "Frame") -> None:
     frame.finish(views, lambda out: _table(out, frame, views, zone), faults, code)
 
 
-@nodes.command()
+@nodes.command(short_help="Move all VMs off CLUSTER/NODE and keep it empty.")
 @click.argument("node", metavar="CLUSTER/NODE")
 @click.option("--reason", default="", help="Why; everybody who meets the node reads it.")
 @click.option("--preview", is_flag=True, help="Only show what would be moved, and where.")
