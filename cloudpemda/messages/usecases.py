@@ -155,6 +155,22 @@ TEXTS = {
         next_en="Wait for it to end.",
         next_id="Tunggu sampai selesai.",
     ),
+    "nightly.overage": Text(
+        en="{opd} stands {short} above its limit of {dimension}: {used} of {limit}",
+        id="{opd} melebihi batas {dimension} sebesar {short}: {used} dari {limit}",
+        next_en="Nothing is taken away, and nothing may grow there. Have {opd} give back, or hand "
+        "in a QuotaRequest with its letter.",
+        next_id="Tidak ada yang diambil dan tidak boleh bertambah. Minta {opd} mengembalikan, atau "
+        "mengajukan QuotaRequest dengan suratnya.",
+    ),
+    "nightly.overgrown": Text(
+        en="on the clusters {opd} uses {used} of {dimension}, {short} above its limit of {limit}, "
+        "and the ledger charges less",
+        id="di klaster {opd} memakai {dimension} {used}, {short} di atas batas {limit}, sedangkan "
+        "yang dibebankan di buku besar lebih kecil",
+        next_en="`cloudpemda quota verify {opd}` names each VM that differs, with the cause.",
+        next_id="`cloudpemda quota verify {opd}` menyebut tiap VM yang berbeda beserta sebabnya.",
+    ),
     "nightly.request-stuck": Text(
         en="{key} is stuck: a person is needed",
         id="{key} macet: perlu tindakan petugas",

@@ -21,6 +21,7 @@ from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
 from cloudpemda.usecases.keep import backup
+from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.survey import Survey, survey
@@ -100,6 +101,7 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
             yield Finding(judgement.opd, judgement.fault)
     for one in found.instances:
         yield from _instance_findings(one)
+    yield from overages(desk, found.quota, found.unread)
     for request in desk.ledger.requests.list():
         if request.state in (RequestState.STUCK, RequestState.APPLYING):
             code = f"nightly.request-{request.state.value}"

@@ -82,9 +82,7 @@ def approve_quota(desk: Desk, key: str) -> QuotaStanding:
     matter = matter_of(desk, record, None)
     if objecting(person, matter) is None:
         raise not_yours(desk, record, person, matter)
-    if not record.pending:
-        values = {"state": record.state.value, "event": "approve"}
-        raise Refused("ledger.transition", subject=record.number, **values)
+    _require_pending(record, "approve")
     _require_deciders(desk, record)
     now = desk.clock.now()
     verdict = may_ask_quota(record.spec, desk.site, now=now)
@@ -100,6 +98,12 @@ def approve_quota(desk: Desk, key: str) -> QuotaStanding:
         record.number, spec_hash=record.spec.spec_hash, period=period, actor=actor, ballot=ballot
     )
     return _standing(desk, fresh)
+
+
+def _require_pending(record: QuotaRecord, event: str) -> None:
+    if not record.pending:
+        values = {"state": record.state.value, "event": event}
+        raise Refused("ledger.transition", subject=record.number, **values)
 
 
 def _require_deciders(desk: Desk, record: QuotaRecord) -> None:
@@ -119,6 +123,7 @@ def deny_quota(desk: Desk, key: str, reason: str) -> QuotaRecord:
     expire(desk)
     record = desk.ledger.grants.get(key)
     actor, ballot = objection(desk, record)
+    _require_pending(record, "deny")
     require_reason(record.number, reason)
     desk.ledger.grants.deny(
         record.number, spec_hash=record.spec.spec_hash, reason=reason, actor=actor, ballot=ballot

@@ -210,7 +210,9 @@ def test_a_limit_that_was_cut_is_told_and_takes_nothing_away(office: Office) -> 
     document["quota"]["vcpu"] = 1
     file.write_text(json.dumps(document))
     try:
-        assert office.run("nightly", actor="timer-account").code == 0
+        night = office.run("nightly", actor="timer-account")
+        assert (night.code, night.codes) == (7, ["nightly.overage"])
+        assert "bkad stands" in night.document["faults"][0]["message"]
         (entry,) = office.run(
             "audit", "log", "--action", "quota.limits", "--opd", "bkad", actor="yanti"
         ).data
