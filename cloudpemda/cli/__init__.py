@@ -23,6 +23,7 @@ _COMMANDS = {
     "demo": ("demo", "demo", "Walk through the main job on the embedded lab."),
     "doctor": ("site", "doctor", "Check endpoints, versions, clocks, storages, images, rights."),
     "init": ("site", "init", "Make a site directory, empty or drafted from a cluster."),
+    "ip": ("ip", "ip", "Who has which address, for what, by which letter."),
     "lab": ("lab", "lab", "The simulated clusters that ship with the program."),
     "ledger": ("ledger", "ledger", "Sealed copies of the ledger, restoring one, its soundness."),
     "nightly": ("night", "nightly", "Judge every VM's recovery points by age; exit 0 or 7."),

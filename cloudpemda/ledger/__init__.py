@@ -32,6 +32,7 @@ from pathlib import Path
 
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
+from cloudpemda.ledger.addresses import AddressBook, GivenAddress, RestingAddress, Sighting
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
@@ -62,6 +63,7 @@ from cloudpemda.ledger.states import (
 __all__ = [
     "SYSTEM",
     "Actor",
+    "AddressBook",
     "Approval",
     "Audit",
     "Backups",
@@ -76,6 +78,7 @@ __all__ = [
     "Finding",
     "FoundBook",
     "FoundVm",
+    "GivenAddress",
     "Grant",
     "Grants",
     "Header",
@@ -104,11 +107,13 @@ __all__ = [
     "RequestRecord",
     "RequestState",
     "Requests",
+    "RestingAddress",
     "Restored",
     "SagaEvent",
     "SagaJournal",
     "SagaRecord",
     "SagaState",
+    "Sighting",
     "Soundness",
     "Submission",
     "Taken",
@@ -131,6 +136,7 @@ class Ledger:
         self.instances = Instances(database, self.audit)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
+        self.addresses = AddressBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)

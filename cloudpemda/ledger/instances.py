@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import found, quota
+from cloudpemda.ledger.addresses import release as release_addresses
+from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.schema import addresses, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
@@ -45,11 +47,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Where addresses come from. `taken` are addresses seen in use by somebody else."""
+    """Where addresses come from. `taken` are addresses seen in use by somebody else, `rest` for
+    how many seconds one that was released is not given again."""
 
     networks: Mapping[str, Network]
     public: PublicAddresses | None
     taken: frozenset[str] = frozenset()
+    rest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,7 @@ class Instances:
                 since = deed.now
             elif event is InstanceEvent.RELEASE and before is not state:
                 quota.release(deed, row.opd, row.number, row.key)
-                deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))
+                release_addresses(deed, uid, row.opd, row.key, used=since is not None)
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:
                 deed.update(
@@ -361,16 +365,14 @@ class _Naming:
         )
 
     def _free(self, pool: str, cidr: str, barred: Sequence[str]) -> str:
-        """The lowest address that is a host's, not barred, not seen elsewhere and not given."""
-        given = set(
-            self.deed.connection.scalars(
-                select(addresses.c.address).where(addresses.c.pool == pool)
-            )
-        )
+        """The lowest address that is a host's, not barred, not seen elsewhere, not given, and
+        rested since it was."""
+        since = rested_since(self.deed.now, self.pools.rest)
+        gone = unavailable(self.deed.connection, pool, since)
         bounds = [_bounds(text) for text in barred]
         for host in IPv4Network(cidr).hosts():
             address = str(host)
-            if address in given or address in self.pools.taken:
+            if address in gone or address in self.pools.taken:
                 continue
             if not any(low <= host <= high for low, high in bounds):
                 return address

@@ -412,8 +412,23 @@ def _v13(connection: Connection) -> None:
     _run(connection, _V13)
 
 
+_V14 = (
+    """CREATE TABLE rests (
+        pool TEXT NOT NULL, address TEXT NOT NULL, opd TEXT NOT NULL, key TEXT NOT NULL,
+        released_at TEXT NOT NULL, PRIMARY KEY (pool, address))""",
+    """CREATE TABLE sightings (
+        cluster TEXT NOT NULL, address TEXT NOT NULL, vmid INTEGER NOT NULL, name TEXT NOT NULL,
+        noted_at TEXT NOT NULL, PRIMARY KEY (cluster, address, vmid))""",
+)
+
+
+def _v14(connection: Connection) -> None:
+    """Addresses that rest after their release, and those that strangers use."""
+    _run(connection, _V14)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

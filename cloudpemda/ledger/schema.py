@@ -247,6 +247,26 @@ addresses = Table(
     Column("slot", Integer, nullable=False),
 )
 
+rests = Table(
+    "rests",
+    metadata,
+    Column("pool", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("opd", Text, nullable=False),  # whose it was
+    Column("key", Text, nullable=False),
+    Column("released_at", Moment, nullable=False),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("vmid", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("noted_at", Moment, nullable=False),
+)
+
 sagas = Table(
     "sagas",
     metadata,

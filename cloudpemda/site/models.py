@@ -149,6 +149,7 @@ class Defaults(Strict):
     quota: "Quota"
     hold: Duration = 14 * 86400  # type: ignore[assignment]  # an approval's hold expires after it
     warn_at: Thresholds = (80, 95)  # percent of a limit, one or several
+    address_rest: Duration = 7 * 86400  # type: ignore[assignment]  # before it is given again
 
 
 class LedgerBackup(Strict):

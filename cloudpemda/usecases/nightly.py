@@ -17,6 +17,7 @@ from cloudpemda.ledger import SYSTEM, Drain, InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
 from cloudpemda.units import Instant
+from cloudpemda.usecases.addresses import conflicts, note_strangers
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
@@ -55,6 +56,7 @@ def nightly(desk: Desk) -> Night:
         expired = expire(desk)
         by_rule = decide_all_by_rule(desk)
         found = survey(desk, everywhere=True)
+        note_strangers(desk, SYSTEM)  # what could not be read, the survey tells
         copy, failed = _copy(desk)
         findings = (*_findings(desk, found), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
@@ -110,6 +112,7 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
         yield Finding(None, broken.fault)
     for fault in pause_fault(desk):
         yield Finding(None, fault)
+    yield from conflicts(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))
 

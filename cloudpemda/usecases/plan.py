@@ -150,7 +150,9 @@ def wanted(workload: Workload) -> tuple[Wanted, ...]:
 
 def pools(desk: Desk) -> Pools:
     """Where addresses come from."""
-    return Pools(desk.site.info.networks, desk.site.info.public_addresses)
+    info = desk.site.info
+    rest = int(info.defaults.address_rest)
+    return Pools(info.networks, info.public_addresses, rest=rest)
 
 
 def propose(workload: Workload, state: ClusterState) -> tuple[InstanceRecord, ...]:
