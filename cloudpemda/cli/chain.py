@@ -62,7 +62,7 @@ def expiring_lines(
     """What ends soon, and what to do about it."""
     for one in found:
         text = frame.say(
-            f"show.expiring-{one.what}",
+            f"show.{'over' if one.over else 'expiring'}-{one.what}",
             key=one.key,
             number=one.number,
             at=show_local(one.at, zone),

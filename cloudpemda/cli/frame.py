@@ -92,13 +92,30 @@ class Frame:
         return self._end(error.exit_code, error.faults)
 
     def usage(self, error: click.ClickException) -> int:
-        if self.json:
-            fault = Fault("cli.usage", {"problem": error.format_message()})
-            return self._end(ExitCode.USAGE, (fault,))
+        # Help, and not a sentence; the oldest click that we take has no such error.
+        listing = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+        if self.json or (self.lang == "id" and not listing):
+            ctx = error.ctx if isinstance(error, click.UsageError) else None
+            if ctx is not None and not self.json:
+                usage = " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
+                self.err.print(self.say("cli.usage-line", usage=usage), soft_wrap=True)
+            return self._end(ExitCode.USAGE, (Fault("cli.usage", {"problem": self._why(error)}),))
         said = io.StringIO()
         error.show(said)
         click.echo(harmless(said.getvalue(), keep="\n"), nl=False, err=True)
         return ExitCode.USAGE
+
+    def _why(self, error: click.ClickException) -> str:
+        """What is wrong with the call, in the reader's language where it is of the usual kinds."""
+        close = ", ".join(getattr(error, "possibilities", None) or ()) or "–"
+        match error:
+            case click.MissingParameter(param=click.Parameter() as param):
+                return self.say("cli.missing", name=param.get_error_hint(error.ctx))
+            case click.NoSuchOption():
+                return self.say("cli.no-option", name=error.option_name, close=close)
+            case click.UsageError() if (name := getattr(error, "command_name", None)) is not None:
+                return self.say("cli.no-command", name=name, close=close)
+        return error.format_message()
 
     def bug(self, error: Exception, code: ExitCode) -> int:
         trace = "".join(traceback.format_exception(error))

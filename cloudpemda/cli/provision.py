@@ -7,6 +7,8 @@ import click
 from cloudpemda.errors import ExitCode, worst
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cloudpemda.cli.frame import Frame
 
 
@@ -53,4 +55,9 @@ def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
     faults = [fault for one in done for fault in one.faults]
     stopped = [ExitCode.INCOMPLETE] if live.halted() else []
     code = worst([*stopped, *(one.code for one in done)])
-    frame.finish(data, lambda out: applied(out, frame, done), faults, code)
+
+    def text(out: "Console") -> None:
+        if done or not live.halted():  # who is stopped before the first has not seen what there is
+            applied(out, frame, done)
+
+    frame.finish(data, text, faults, code)

@@ -9,6 +9,16 @@ TEXTS = {
         next_en="See the command's --help.",
         next_id="Lihat --help dari perintah itu.",
     ),
+    "cli.usage-line": Text(en="Usage: {usage}", id="Pemakaian: {usage}"),
+    "cli.missing": Text(en="missing: {name}", id="belum ditulis: {name}"),
+    "cli.no-option": Text(
+        en="no such option: {name}; near it: {close}",
+        id="opsi {name} tidak ada; yang mirip: {close}",
+    ),
+    "cli.no-command": Text(
+        en="no such command: {name}; near it: {close}",
+        id="perintah {name} tidak ada; yang mirip: {close}",
+    ),
     "cli.argument": Text(
         en="argument {number} is not text in UTF-8: {argument}",
         id="argumen ke-{number} bukan teks UTF-8: {argument}",

@@ -56,8 +56,10 @@ TEXTS: dict[str, Text] = {
     "ledger.no-request": Text(
         en="there is no request {key}",
         id="permohonan {key} tidak ada",
-        next_en="`cloudpemda request list` shows all; a key looks like dinkes/simrs.",
-        next_id="`cloudpemda request list` menampilkan semuanya; contoh kunci: dinkes/simrs.",
+        next_en="`cloudpemda request list` and `cloudpemda quota requests` show all; a key looks "
+        "like dinkes/simrs, a number like R-2026-0001 or Q-2026-0001.",
+        next_id="`cloudpemda request list` dan `cloudpemda quota requests` menampilkan semuanya; "
+        "contoh kunci: dinkes/simrs; contoh nomor: R-2026-0001 atau Q-2026-0001.",
     ),
     "ledger.no-revision": Text(
         en="request {number} has no revision {revision}",
@@ -438,7 +440,9 @@ TEXTS: dict[str, Text] = {
     "ledger.unavailable": Text(
         en="the ledger {file} cannot be used: {cause}",
         id="buku besar {file} tidak dapat dipakai: {cause}",
-        next_en="Nothing was changed. Check that the disk has space and the file is ours.",
-        next_id="Tidak ada yang diubah. Periksa ruang disk dan kepemilikan berkasnya.",
+        next_en="Nothing was changed. Of a file, check the disk's space and the owner; of a "
+        "server, that it runs at this address and lets this account in.",
+        next_id="Tidak ada yang diubah. Untuk berkas, periksa ruang disk dan pemiliknya; untuk "
+        "server, apakah ia berjalan di alamat itu dan menerima akun ini.",
     ),
 }

@@ -122,6 +122,18 @@ TEXTS = {
         en="the delegation to {key}, letter {number}, ends at {at}: who decides then?",
         id="pelimpahan kepada {key}, surat {number}, berakhir {at}: siapa yang memutus sesudahnya?",
     ),
+    "show.over-hold": Text(
+        en="the hold of {key} ({number}) ended at {at}; the next `cloudpemda nightly` gives it "
+        "back. Hand the document in again if it is still needed",
+        id="penahanan {key} ({number}) sudah berakhir {at}; `cloudpemda nightly` berikutnya "
+        "mengembalikannya. Serahkan lagi dokumennya bila masih diperlukan",
+    ),
+    "show.over-pending": Text(
+        en="{key} ({number}) waited too long and expired at {at}. Hand the document in again if it "
+        "is still needed",
+        id="{key} ({number}) terlalu lama menunggu dan kedaluwarsa {at}. Serahkan lagi dokumennya "
+        "bila masih diperlukan",
+    ),
     "show.by-rule": Text(
         en="{key} is approved by rule {rule}", id="{key} disetujui oleh aturan {rule}"
     ),

@@ -6,7 +6,7 @@ for each of these times.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Literal
 
@@ -27,6 +27,7 @@ class Expiring:
     number: str  # of the request; of a delegation its letter's
     what: Ending
     at: Instant
+    over: bool = False  # it has ended, and nobody has looked since: what it held is held still
 
 
 def expire(desk: Desk) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def expiring(desk: Desk, scope: Scope | None = None) -> tuple[Expiring, ...]:
     """What ends soon by the site's times, soonest first; `scope` None is all."""
     now = desk.clock.now()
     found = [
-        one
+        replace(one, over=one.at <= now)
         for one in _all_ends(desk)
         if _concerns(scope, one.opd)
         and one.at <= now + timedelta(seconds=max(_times(desk, one.what)))

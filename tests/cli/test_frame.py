@@ -27,6 +27,22 @@ def test_usage_errors_honour_json_output() -> None:
     assert document["faults"][0]["code"] == "cli.usage"
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("request", "deny", "dinkes/simrs"), "belum ditulis: '--reason'"),
+        (("request", "sho"), "perintah sho tidak ada; yang mirip: show"),
+        (("quota", "show", "--att"), "opsi --att tidak ada; yang mirip: --at"),
+    ],
+)
+def test_usage_errors_are_told_in_indonesian(words: tuple[str, ...], told: str) -> None:
+    answer = _run("--lang", "id", *words)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert told in answer.stderr
+    assert answer.stderr.startswith("Pemakaian: cloudpemda ")
+    assert "→ Lihat --help" in answer.stderr
+
+
 def test_a_missing_site_says_how_to_make_one(tmp_path: Path) -> None:
     answer = _run("--site", str(tmp_path), "--lang", "en", "status")
     assert answer.returncode == 3

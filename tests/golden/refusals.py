@@ -17,6 +17,7 @@ TOLD = ("change.", "column.", "reply.", "show.")
 TOLD_ONE_BY_ONE = frozenset(
     {
         # What a check found in order, a command has done, or the demo is about to do.
+        "cli.missing", "cli.no-command", "cli.no-option", "cli.usage-line",
         "demo.apply", "demo.approve", "demo.end", "demo.faulty", "demo.lab", "demo.night",
         "demo.plan", "demo.status", "demo.submit", "demo.too-big",
         "desk.assumed", "doctor.backup", "doctor.bridges", "doctor.clock", "doctor.endpoint",

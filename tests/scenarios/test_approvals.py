@@ -223,8 +223,12 @@ def test_a_hold_that_ends_soon_is_told(office: Office) -> None:
     assert office.run("status").data["expiring"] == []
     office.lab.post("/advance", {"seconds": 12 * DAY})
     (told,) = office.run("status").data["expiring"]
-    assert (told["key"], told["what"]) == (KEY, "hold")
+    assert (told["key"], told["what"], told["over"]) == (KEY, "hold", False)
     office.lab.post("/advance", {"seconds": 2 * DAY})
+    assert [one["over"] for one in office.run("status").data["expiring"]] == [True]
+    assert f"the hold of {KEY}" in (ended := office.text("status").out)
+    assert "the next `cloudpemda nightly` gives it back" in ended
+    assert f"`cloudpemda apply {KEY}` before" not in ended
     assert len(office.run("nightly").data["expired"]) == 1
     assert office.run("status").data["expiring"] == []
 
