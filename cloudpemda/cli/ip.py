@@ -20,7 +20,7 @@ def ip() -> None:
     """Private and public addresses: who has which, for what, by which letter."""
 
 
-@ip.command("list")
+@ip.command("list", short_help="Each address with its owner, purpose and letter.")
 @click.option("--network", "pool", help="Only this network's.")
 @click.option("--public", is_flag=True, help="Only public addresses.")
 @click.option("--opd", help="Only this OPD's.")
