@@ -190,6 +190,38 @@ def test_a_hold_of_a_proposal_expires_and_that_of_what_lives_does_not(
     assert ledger.requests.expire_holds(Instant(until + timedelta(days=900))) == ()
 
 
+def test_a_change_that_nobody_decides_expires_and_what_lives_goes_on(ledger: Ledger) -> None:
+    living(ledger, APPLIED)
+    ledger.requests.submit(LARGER, "", SITI)
+    assert ledger.requests.expire_pending(Instant(START - timedelta(microseconds=1))) == ()
+    assert ledger.requests.expire_pending(START) == ("R-2026-0001",)
+    record = ledger.requests.get(APPLIED.key)
+    assert record.proposal is not None
+    assert (record.state, record.proposal.state) == (RequestState.ACTIVE, ProposalState.EXPIRED)
+    assert ledger.audit.log()[-1].action == "proposal.expire"
+    assert memory(ledger) == Balance(committed=200)
+    assert ledger.requests.submit(LARGER, "", SITI).proposal is ProposalState.PENDING
+
+
+def test_a_change_whose_approval_is_void_waits_again_and_holds_nothing(ledger: Ledger) -> None:
+    living(ledger, APPLIED)
+    ledger.requests.submit(LARGER, "", SITI)
+    approve(ledger, LARGER, MORE, LIMITS)
+    with pytest.raises(Refused, match=r"ledger\.revision-moved"):
+        ledger.requests.void(
+            APPLIED.key, spec_hash=APPLIED.spec_hash, reason="approver", actor=OPERATOR
+        )
+    ledger.requests.void(APPLIED.key, spec_hash=LARGER.spec_hash, reason="approver", actor=OPERATOR)
+    record = ledger.requests.get(APPLIED.key)
+    assert (record.state, record.pending) == (RequestState.ACTIVE, True)
+    assert record.approval is not None
+    assert memory(ledger) == Balance(committed=200)
+    with pytest.raises(Refused, match=r"ledger\.transition"):
+        ledger.requests.void(
+            APPLIED.key, spec_hash=LARGER.spec_hash, reason="approver", actor=OPERATOR
+        )
+
+
 def test_repairing_what_lives_does_not_use_what_is_held_for_its_change(ledger: Ledger) -> None:
     living(ledger, APPLIED)
     ledger.requests.submit(LARGER, "", SITI)

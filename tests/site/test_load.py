@@ -93,6 +93,29 @@ ONE_FAULT: dict[str, tuple[Change, str, str | None]] = {
         "site.equal-rules",
         "approvals.rules[1].name",
     ),
+    "a rule for quota about an unknown OPD": (
+        _ruled("{quota: [{name: a, when: {opd: [disdik]}, stages: [{who: diskominfo}]}]}"),
+        "site.unknown-opd",
+        "approvals.quota[0].when.opd[0]",
+    ),
+    "a rule for quota of a class": (
+        _ruled("{quota: [{name: a, when: {publicIp: true}, stages: [{who: diskominfo}]}]}"),
+        "document.unknown-key",
+        "approvals.quota[0].when.publicIp",
+    ),
+    "a rule for quota with the name of another": (
+        _ruled(
+            "{rules: [{name: a, stages: [{who: diskominfo}]}], "
+            "quota: [{name: a, stages: [{who: executive}]}]}"
+        ),
+        "site.equal-rules",
+        "approvals.quota[0].name",
+    ),
+    "nothing announced": (
+        _ruled("{announceEnds: []}"),
+        "document.too-few",
+        "approvals.announceEnds",
+    ),
     "an automatic rule without an amount": (
         _ruled("{automatic: [{name: a, when: {publicIp: false}}]}"),
         "document.missing",
