@@ -21,10 +21,10 @@ TEXTS = {
     "backup.head-behind": Text(
         en="the copy is restored, but {file} could not follow: {cause}",
         id="cadangan sudah dipulihkan, tetapi {file} tidak dapat ditulis: {cause}",
-        next_en="Put the cause right and run the restore again; until then `audit verify` calls "
-        "the log cut off.",
-        next_id="Atasi penyebabnya dan jalankan pemulihan lagi; sebelum itu `audit verify` "
-        "menganggap catatan terpotong.",
+        next_en="Put the cause right: the head follows with the next deed. `audit verify` says "
+        "whether it did.",
+        next_id="Atasi penyebabnya: berkas itu menyusul pada perbuatan berikutnya. `audit verify` "
+        "memastikannya.",
     ),
     "backup.key": Text(
         en="this is no key for copies of the ledger",

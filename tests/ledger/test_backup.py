@@ -1,6 +1,7 @@
 """Copies of the ledger: whole, sealed, restored on either database, and nothing half."""
 
 import fcntl
+import json
 import shutil
 import sqlite3
 import stat
@@ -329,7 +330,7 @@ def test_a_number_that_was_given_is_never_given_again(office: Office) -> None:
     assert last.number == "R-2026-0004"
 
 
-def test_a_head_that_cannot_follow_is_said_and_comes_after_with_a_second_restore(
+def test_a_head_that_cannot_follow_is_said_and_comes_after_with_the_next_deed(
     office: Office,
 ) -> None:
     older = office.backup()
@@ -340,9 +341,31 @@ def test_a_head_that_cannot_follow_is_said_and_comes_after_with_a_second_restore
         office.restore(older)
     hindrance.rmdir()
     assert [one.key for one in office.ledger.requests.list()] == ["dinkes/simrs"]
-    assert office.ledger.audit.verify() != ()
-    office.restore(older, keep="kept-again.backup")
+    assert office.ledger.audit.verify() == ()  # the log tells of the restore
+    behind = json.loads((office.base / "var/audit.head").read_text())["seq"]
+    office.ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
+    newest = office.ledger.audit.log()[-1].seq
+    assert json.loads((office.base / "var/audit.head").read_text())["seq"] == newest != behind
     assert office.ledger.audit.verify() == ()
+
+
+def test_another_hosts_head_gives_way_to_a_restore_that_the_log_tells_of(office: Office) -> None:
+    """Two hosts on one ledger: this one restores, that one's files know the log set aside."""
+    older, var = office.backup(), office.base / "var"
+    office.ledger.requests.submit(workload("bkad", "simkeu"), "source", SITI)
+    shutil.copytree(var, office.base / "there", ignore=shutil.ignore_patterns("ledger*"))
+    office.restore(older)
+    shutil.rmtree(var / "audit.heads")
+    shutil.copytree(office.base / "there", var, dirs_exist_ok=True)
+    assert office.ledger.audit.verify() == ()
+    office.ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
+    assert office.ledger.audit.verify() == ()
+    # What was written since the restore is not given up by it.
+    seq = office.ledger.audit.log()[-1].seq
+    tamper(office.base, f"DELETE FROM audit WHERE seq = {seq}")  # noqa: S608
+    assert "audit.truncated" in {one.code for one in office.ledger.audit.verify()}
+    office.ledger.requests.withdraw("bkad/lain", actor=SITI)
+    assert "audit.rewritten" in {one.code for one in office.ledger.audit.verify()}
 
 
 def test_a_restore_that_fails_halfway_changes_nothing(office: Office) -> None:

@@ -120,11 +120,15 @@ class HeadFile:
                 old.unlink()
 
     def set_aside(self, name: str) -> None:
-        """Put the head and the kept ones into a directory of that name, where none is read."""
+        """Put the kept heads into a directory of that name, where none is read, and the head beside
+        them. That one also stays, until it is written over: who is killed leaves one behind."""
         aside = self._kept / name
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for file in (*self._copies(), *([self._file] if self._file.exists() else [])):
+        for file in self._copies():
             file.replace(aside / file.name)
+        if self._file.exists():
+            (aside / self._file.name).unlink(missing_ok=True)
+            os.link(self._file, aside / self._file.name)
 
     def _copies(self) -> list[Path]:
         return sorted(self._kept.glob("*.head"))

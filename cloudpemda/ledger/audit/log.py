@@ -10,9 +10,19 @@ from sqlalchemy import Connection, delete, insert, select
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
+from cloudpemda.ledger.audit.anew import ACTIONS, anew
 from cloudpemda.ledger.audit.bound import BOUND, BOUND_LATER
 from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
-from cloudpemda.ledger.audit.entries import ORIGIN, SYSTEM, Actor, Detail, Entry, Raw, entry_of
+from cloudpemda.ledger.audit.entries import (
+    ORIGIN,
+    SYSTEM,
+    Actor,
+    Detail,
+    Entry,
+    Raw,
+    entry_of,
+    hash_or_none,
+)
 from cloudpemda.ledger.audit.export import Export
 from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
@@ -105,7 +115,10 @@ class Audit:
         with self._store.read() as connection:
             signer = self._signing(connection)
             keys = self._known_ring(connection, signer)
-            if not _is_genuine(head, connection, keys) or not agrees(connection, head):
+            genuine = _is_genuine(head, connection, keys)
+            if not agrees(connection, head) and _is_explained(head, connection, keys, genuine):
+                return self._write_anew(connection, now)
+            if not genuine or not agrees(connection, head):
                 return None
             # A head of the first release knows no OPD: the chains are followed from their start.
             base = head if head.at is not None else Head(0, ORIGIN)
@@ -319,21 +332,24 @@ class Audit:
         """A new head for a log that was put in the place of another one; former heads are set
         aside. Raises Incomplete `audit.head-unwritable`; until it can be written `verify` says so.
         """
-        with self._store.read() as connection:
-            links = tuple(connection.execute(LINKS))
-            signer = self._signing(connection)
-            keys = self._known_ring(connection, signer)
-        first = next((link.seq for link in links if link.signature is not None), 0)
-        fresh = followed(Head(0, ORIGIN), links, keys, unsigned_until=first - 1)
-        fresh = fresh or Head(0, ORIGIN)
         try:
-            with self._head.locked():
-                self._head.set_aside(f"until-{moment_text(now)}")
-                self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer))
+            with self._head.locked(), self._store.read() as connection:
+                self._write_anew(connection, now)
         except OSError as error:
             raise Incomplete(
                 "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
             ) from error
+
+    def _write_anew(self, connection: Connection, now: Instant) -> int:
+        links = tuple(connection.execute(LINKS))
+        signer = self._signing(connection)
+        keys = self._known_ring(connection, signer)
+        first = next((link.seq for link in links if link.signature is not None), 0)
+        fresh = followed(Head(0, ORIGIN), links, keys, unsigned_until=first - 1)
+        fresh = fresh or Head(0, ORIGIN)
+        self._head.set_aside(f"until-{moment_text(now)}")
+        self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer))
+        return fresh.seq
 
     # -- reading -------------------------------------------------------------------------------
     def log(
@@ -437,6 +453,18 @@ def _is_genuine(head: Head, connection: Connection, keys: Ring) -> bool:
         return False
     told = json.loads(taken.details)
     return (head.seq, head.hash) == (told["head_seq"], told["head_hash"])
+
+
+def _is_explained(head: Head, connection: Connection, keys: Ring, genuine: bool) -> bool:
+    """Whether the log tells why the head knows another one."""
+    told = connection.execute(_RAW.where(audit.c.action.in_(ACTIONS)))
+    for raw in map(bound.as_raw, told):
+        found, seq = anew(raw), int(str(raw["seq"]))
+        sound = raw["hash"] == hash_or_none(raw)
+        signed = sound and keys.signed_entry(seq, raw["hash"], raw["signature"])
+        if found and signed and found.explains(head, genuine=genuine):
+            return True
+    return False
 
 
 def _rotations(connection: Connection) -> tuple[Raw, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cloudpemda.errors import Fault
+from cloudpemda.ledger.audit.anew import Anew, anew
 from cloudpemda.ledger.audit.bound import may_change
 from cloudpemda.ledger.audit.entries import ORIGIN, Raw, hash_or_none, opd_link
 from cloudpemda.ledger.audit.heads import START, Head, Tip
@@ -46,6 +47,7 @@ class Walk:
     hashes: dict[int, object] = field(default_factory=dict)  # site's number → hash
     claims: dict[str, tuple[str, int]] = field(default_factory=dict)
     any_signed: bool = False
+    anew: list[Anew] = field(default_factory=list)
     _seen: dict[object, int] = field(default_factory=dict)  # OPD → its newest entry's number
     _in_forgery: bool = False
 
@@ -66,6 +68,7 @@ class Walk:
                 self._found("audit.edited", seq)
             self._place(raw, seq)
             self._signature(raw, seq, sound=sound)
+            self._begins_anew(raw, seq, sound=sound)
             self.newest, previous = seq, raw["hash"]
 
     def opd(self, entries: Iterable[Raw], opd: str) -> None:
@@ -117,6 +120,20 @@ class Walk:
             self._found("audit.forged", seq)
         self._in_forgery = not genuine
 
+    def _begins_anew(self, raw: Raw, seq: int, *, sound: bool) -> None:
+        found = anew(raw)
+        if (
+            found
+            and sound
+            and self.keys
+            and self.keys.signed_entry(seq, raw["hash"], raw["signature"])
+        ):
+            self.anew.append(found)
+
+    def explained(self, head: Head, *, genuine: bool) -> bool:
+        """Whether the log tells why the head knows another one."""
+        return any(one.explains(head, genuine=genuine) for one in self.anew)
+
     def _found(self, code: str, seq: int, about: str = "") -> None:
         self.findings.append(Finding(code, seq, about))
 
@@ -126,6 +143,8 @@ def judge_head(head: Head | None, walk: Walk, *, genuine: bool) -> Iterator[Find
     if head is None:
         yield Finding("audit.head-missing", walk.newest)
         return
+    if _differs(head, walk) and walk.explained(head, genuine=genuine):
+        return  # it follows with the next deed
     if not genuine:
         yield Finding("audit.head-forged", head.seq, "audit.head")
     yield from _disagreement(head, walk)
@@ -139,7 +158,10 @@ def judge_kept(
     for name, one in kept:
         if one is None:  # lost with the power, or emptied: it proves nothing any more
             continue
-        if keys is not None and not keys.signed_head(one):
+        genuine = keys is None or keys.signed_head(one)
+        if _differs(one, walk) and walk.explained(one, genuine=genuine):
+            continue
+        if not genuine:
             yield Finding("audit.head-forged", one.seq, name)
             continue
         if head is not None and one.seq > head.seq:
@@ -148,6 +170,10 @@ def judge_kept(
             found = tuple(_disagreement(one, walk))
             disagreed = bool(found)
             yield from found
+
+
+def _differs(head: Head, walk: Walk) -> bool:
+    return next(_disagreement(head, walk), None) is not None
 
 
 def _disagreement(head: Head, walk: Walk) -> Iterator[Finding]:
