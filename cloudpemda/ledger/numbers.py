@@ -25,10 +25,14 @@ def next_quota_number(connection: Connection, year: int) -> str:
 
 
 def _next(connection: Connection, series: str, numbers: ColumnElement[str]) -> str:
-    used = connection.scalar(
-        select(func.count()).where(numbers.startswith(f"{series}-", autoescape=True))
+    highest = connection.scalar(
+        select(numbers)
+        .where(numbers.startswith(f"{series}-", autoescape=True))
+        .order_by(func.length(numbers).desc(), numbers.desc())  # 10000 comes after 9999
+        .limit(1)
     )
-    reached = max(used or 0, _remembered(connection).get(series, 0))
+    used = 0 if highest is None else int(highest.rpartition("-")[2])
+    reached = max(used, _remembered(connection).get(series, 0))
     return f"{series}-{reached + 1:04d}"
 
 

@@ -324,10 +324,12 @@ def test_a_number_that_was_given_is_never_given_again(office: Office) -> None:
     office.restore(older)
     after = office.ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
     assert (later.number, after.number) == ("R-2026-0002", "R-2026-0003")
+    beside = office.ledger.requests.submit(workload("bkad", "satu-lagi"), "source", SITI)
+    assert beside.number == "R-2026-0004"
     # nor after a second one, whose copy knows of neither
     office.restore(older, keep="kept-again.backup")
     last = office.ledger.requests.submit(workload("bkad", "lagi"), "source", SITI)
-    assert last.number == "R-2026-0004"
+    assert last.number == "R-2026-0005"
 
 
 def test_a_head_that_cannot_follow_is_said_and_comes_after_with_the_next_deed(

@@ -140,12 +140,16 @@ class Audit:
     def _signing(self, connection: Connection) -> Signer:
         """The site's key, made where nothing was signed yet.
 
-        Which one it is stands in the ledger; it is looked up anew when the file has changed.
+        Which one it is stands in the ledger; it is looked up anew when the file has changed, and
+        for each deed where other hosts may change it.
         Raises Refused `audit.key-missing` where it is gone, `audit.key-other` where another lies
         in its place, `audit.key-unusable`; Unreachable `ledger.unavailable` where none can be made.
         """
-        if self._signer is None or self._keys.mark() != self._mark:
+        shared = self._store.place.file is None
+        if shared or self._signer is None or self._keys.mark() != self._mark:
             named = connection.scalar(_KEY)
+            if self._signer is not None and self._signer.fingerprint == named:
+                return self._signer
             self._signer = self._first_key(connection) if named is None else self._named_key(named)
             self._mark = self._keys.mark()
         return self._signer
