@@ -145,8 +145,9 @@ class Audit:
         Raises Refused `audit.key-missing` where it is gone, `audit.key-other` where another lies
         in its place, `audit.key-unusable`; Unreachable `ledger.unavailable` where none can be made.
         """
-        shared = self._store.place.file is None
-        if shared or self._signer is None or self._keys.mark() != self._mark:
+        if self._keys.mark() != self._mark:
+            self._signer = None
+        if self._signer is None or self._store.place.file is None:
             named = connection.scalar(_KEY)
             if self._signer is not None and self._signer.fingerprint == named:
                 return self._signer
