@@ -144,7 +144,7 @@ def test_a_state_that_was_changed_past_the_program_is_named_with_its_last_entry(
 def test_rows_that_an_earlier_release_left_unbound_are_bound_as_they_stand(tmp_path: Path) -> None:
     with version_9():
         with open_at(tmp_path) as before:
-            living(before, workload())
+            before.requests.submit(workload(), "", SITI)
         unbind_states(tmp_path)
     with open_at(tmp_path) as ledger:
         assert ledger.audit.verify() == ()
@@ -158,7 +158,7 @@ def test_rows_that_an_earlier_release_left_unbound_are_bound_as_they_stand(tmp_p
 def test_a_copy_of_a_ledger_with_unbound_states_is_restored(tmp_path: Path) -> None:
     with version_9():
         with open_at(tmp_path / "old") as before:
-            living(before, workload())
+            before.requests.submit(workload(), "", SITI)
         unbind_states(tmp_path / "old")
         with open_at(tmp_path / "old") as before:
             before.backups.write(
@@ -175,7 +175,8 @@ def test_a_copy_of_a_ledger_with_unbound_states_is_restored(tmp_path: Path) -> N
 
 @contextmanager
 def version_9() -> Iterator[None]:
-    """Ledgers that are made in it have the tables of version 9."""
+    """Ledgers that are made in it have the tables of version 9; what later tables are needed for
+    cannot be done there."""
     with pytest.MonkeyPatch.context() as earlier:
         earlier.setattr(migrations, "_MIGRATIONS", migrations._MIGRATIONS[:9])
         earlier.setattr(migrations, "NEWEST", 9)
