@@ -219,15 +219,16 @@ def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") 
 def _asked(frame: "Frame", spec: WorkloadSpec) -> Table:
     """What the document asks for."""
     kinds = table(frame, "VM", "count", "vCPU", "memory", "disks", "networks", "image")
+    public = f" +{frame.say('show.public')}"
     for vm in spec.vms:
         disks = ", ".join(f"{d.name} {show_size(d.size)} {d.storage_class}" for d in vm.disks)
         kinds.add_row(
             vm.name,
-            f"{vm.count}{' apart' if vm.keep_apart else ''}",
+            f"{vm.count} {frame.say('show.apart')}" if vm.keep_apart else str(vm.count),
             str(vm.cpu),
             show_size(vm.memory),
             disks,
-            ", ".join(nic.network + (" +public" if nic.public_ip else "") for nic in vm.networks),
+            ", ".join(nic.network + (public if nic.public_ip else "") for nic in vm.networks),
             vm.image,
         )
     return kinds
@@ -257,7 +258,7 @@ def offer_page(out: Console, frame: "Frame", made: Offer, quota: Sequence[QuotaL
             "-" if line is None else limit_of(line),
         )
     out.print(delta)
-    out.print(Text(f"offer {made.digest[:16]}", style="dim"))
+    out.print(Text(frame.say("show.offer-digest", digest=made.digest[:16]), style="dim"))
 
 
 def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo") -> None:
@@ -308,7 +309,7 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
                 vm.reason or "-",
             )
         out.print(shown)
-        out.print(Text(f"plan {plan.digest[:16]}", style="dim"))
+        out.print(Text(frame.say("show.plan-digest", digest=plan.digest[:16]), style="dim"))
 
 
 def _to_do(vm: PlannedVm) -> str:

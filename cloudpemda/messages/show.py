@@ -134,6 +134,10 @@ TEXTS = {
         id="{key} ({number}) terlalu lama menunggu dan kedaluwarsa {at}. Serahkan lagi dokumennya "
         "bila masih diperlukan",
     ),
+    "show.apart": Text(en="apart", id="terpisah"),
+    "show.public": Text(en="public", id="publik"),
+    "show.offer-digest": Text(en="offer {digest}", id="tawaran {digest}"),
+    "show.plan-digest": Text(en="plan {digest}", id="rencana {digest}"),
     "show.by-rule": Text(
         en="{key} is approved by rule {rule}", id="{key} disetujui oleh aturan {rule}"
     ),

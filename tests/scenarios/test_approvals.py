@@ -312,6 +312,15 @@ def test_who_comes_too_late_is_told_the_way_on(office: Office) -> None:
     assert "Hand the document in again" in refused("withdraw", KEY, actor="siti")
 
 
+def test_the_page_of_a_request_is_in_indonesian(office: Office) -> None:
+    assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
+    page = office.text("request", "show", KEY, lang="id").out
+    found = {
+        one for one in ("2 terpisah", "+publik", "\ntawaran ", " apart", "+public ") if one in page
+    }
+    assert found == {"2 terpisah", "+publik", "\ntawaran "}
+
+
 def test_everybody_sees_what_waits_for_them(chained: Office) -> None:
     def waits(actor: str) -> list[tuple[str, int]]:
         answer = chained.run("request", "list", "--waiting", actor=actor)
