@@ -30,6 +30,7 @@ from cloudpemda.ledger.matters import (
 )
 from cloudpemda.ledger.records import RECORDS, RequestRecord, built, record
 from cloudpemda.ledger.schema import approvals, instances, proposals, requests, revisions
+from cloudpemda.ledger.schema import decisions as decisions_
 from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent, RequestState
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.change import refusals
@@ -47,6 +48,9 @@ _ASKED_ANEW = frozenset(
     }
 )
 """States in which even the same content, handed in again, is asked for anew."""
+
+_BEGUN = frozenset({RequestState.APPLYING, RequestState.STUCK, RequestState.ACTIVE})
+"""States that nothing reaches without an approval."""
 
 _OPEN = frozenset({ProposalState.PENDING, ProposalState.APPROVED})
 
@@ -337,6 +341,15 @@ class Requests:
         return numbers
 
     # -- applying ------------------------------------------------------------------------------
+    def require_vouched(self, key: str) -> None:
+        """Before anything is built: that its approval was given here, and was not written into
+        the database past the program. Raises Refused `audit.not-vouched`."""
+        with self._store.read() as connection:
+            found = record(connection, _row(connection, key).number)
+        if found.approval is None and found.state in _BEGUN:
+            raise Refused("audit.not-vouched", number=found.number, about="approvals")
+        self._audit.require_vouched(found.number, revisions, decisions_, approvals)
+
     def begin(self, key: str, *, spec_hash: str, offer_digest: str, actor: Actor) -> RequestRecord:
         """Enter `applying` under the live approval, for the revision that the caller has read.
 

@@ -378,6 +378,14 @@ TEXTS: dict[str, Text] = {
         next_id="Tidak ada yang diubah. Tutup dengan `chmod 600 {file}`, atau pulihkan dari "
         "cadangan.",
     ),
+    "audit.not-vouched": Text(
+        en="{number} is not built: the database says what the audit log does not ({about})",
+        id="{number} tidak dibuat: isi basis data tidak sesuai dengan catatan audit ({about})",
+        next_en="Somebody changed the database past the program. Run `audit verify`, and restore "
+        "a sound copy (`ledger restore`).",
+        next_id="Basis data diubah di luar program. Jalankan `audit verify`, lalu pulihkan salinan "
+        "yang utuh (`ledger restore`).",
+    ),
     "audit.unsound": Text(
         en="the audit log itself is not whole; a new head would hide that",
         id="catatan audit sendiri tidak utuh; kepala baru akan menutupinya",

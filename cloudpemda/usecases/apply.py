@@ -1,6 +1,6 @@
 """Apply: build what is approved, or continue where an earlier run stopped."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudpemda.apply import (
@@ -88,6 +88,10 @@ def apply(
         for record in records:
             if record.state is RequestState.ACTIVE:
                 raise Refused("apply.undo-active", key=record.key)
+    else:
+        done += _doubted(desk, records)
+        doubted = {one.record.key for one in done}
+        records = tuple(one for one in records if one.key not in doubted)
     states = read_clusters(desk, records)
     for record in records:
         if halted():
@@ -102,6 +106,15 @@ def apply(
         if done[-1].result is not None:  # what was built takes room: the next one must see it
             states = read_clusters(desk, records)
     return tuple(done)
+
+
+def _doubted(desk: Desk, records: Sequence[RequestRecord]) -> Iterator[Applied]:
+    """Those whose approval the audit log does not vouch for: nothing of them is built."""
+    for record in records:
+        try:
+            desk.ledger.requests.require_vouched(record.key)
+        except Refused as error:
+            yield Applied(record, None, None, error.faults, error.exit_code)
 
 
 class _Run:

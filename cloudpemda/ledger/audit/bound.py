@@ -98,6 +98,12 @@ def read(connection: Connection, table: Table) -> Written:
     return Written(table, {key_of(table, one): row_digest(one) for one in found})
 
 
+def read_of(connection: Connection, table: Table, number: str) -> Written:
+    """Those of one request."""
+    found = map(as_raw, connection.execute(raw(table).where(table.c.number == number)))
+    return Written(table, {key_of(table, one): row_digest(one) for one in found})
+
+
 def as_raw(row: Row[tuple[object, ...]]) -> Raw:
     return dict(row._mapping)
 

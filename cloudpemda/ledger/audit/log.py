@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
@@ -36,6 +36,7 @@ from cloudpemda.ledger.audit.verify import (
     judge_kept,
     judge_rows,
 )
+from cloudpemda.ledger.audit.vouching import unvouched
 from cloudpemda.ledger.schema import audit, meta, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant
@@ -412,6 +413,19 @@ class Audit:
         findings += judge_kept(kept, head, walk, keys)
         findings += judge_rows(rows, walk, findings)
         return tuple(dict.fromkeys(findings))
+
+    def require_vouched(self, number: str, *tables: Table) -> None:
+        """Raises Refused `audit.not-vouched` where one of a request's rows is not what the newest
+        entry that was signed here says of it, or the log has lost what its head knows."""
+        head = self._head.read()  # first: others may move it on while we look at the log
+        with self._store.read() as connection:
+            keys = self._ring(connection)
+            if keys is None:
+                raise Refused("audit.key-missing", file=str(self._keys.file))
+            if head and _is_genuine(head, connection, keys) and not agrees(connection, head):
+                raise Refused("audit.not-vouched", number=number, about=f"audit:{head.seq}")
+            for label in unvouched(connection, keys, number, tables):
+                raise Refused("audit.not-vouched", number=number, about=label)
 
     def export(self, site: str, opd: str | None) -> Export:
         """The log up to its head, of the site or of one OPD alone, with what proves it.

@@ -89,7 +89,7 @@ class Walk:
     def _sound(self, raw: Raw) -> bool:
         sound = hash_or_none(raw) == raw["hash"]
         self.hashes[_number(raw["seq"])] = raw["hash"]
-        for label, digest in _bound(raw["bound"]):
+        for label, digest in bound_in(raw["bound"]):
             self.claims[label] = (digest, _number(raw["seq"]))
         return sound
 
@@ -207,7 +207,8 @@ def _link(raw: Raw) -> str | None:
         return None
 
 
-def _bound(stored: object) -> Iterator[tuple[str, str]]:
+def bound_in(stored: object) -> Iterator[tuple[str, str]]:
+    """The labels that an entry speaks of, each with its digest."""
     try:
         found = json.loads(stored) if isinstance(stored, str) else {}
     except ValueError:
