@@ -118,5 +118,5 @@ def _mac(dice: random.Random) -> str:
 
 
 def stopwatch() -> float:
-    """Seconds from an arbitrary start, for progress display and benchmarks only."""
+    """Seconds from an arbitrary start: for progress display, benchmarks, and waiting for a lock."""
     return time.monotonic()

@@ -29,7 +29,7 @@ from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused, Unreacha
 from cloudpemda.ledger import found, migrations, numbers, sealed
 from cloudpemda.ledger.audit import Actor, Audit, Tip, newest_entry
 from cloudpemda.ledger.identity import Identity, settle_in
-from cloudpemda.ledger.schema import metadata, moment_text, schema_version
+from cloudpemda.ledger.schema import DERIVED, metadata, moment_text, schema_version
 from cloudpemda.ledger.store import Place, Store
 from cloudpemda.units import Instant, parse_instant
 
@@ -217,7 +217,7 @@ class Backups:
         version = migrations.version_of(connection)
         if version != migrations.NEWEST:  # migrated by a newer program since it was opened
             raise Refused("ledger.newer", found=version, known=migrations.NEWEST)
-        tables = _tables(connection)
+        tables = _tables(connection, derived=False)
         header = Header(
             program=target.program,
             schema=version,
@@ -255,10 +255,12 @@ def _alone(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _tables(connection: Connection) -> MetaData:
-    """The ledger's tables as they are in this database, moments as the text that they are."""
+def _tables(connection: Connection, *, derived: bool = True) -> MetaData:
+    """The ledger's tables as they are in this database, moments as the text that they are; with
+    those that are derived from others, or without."""
     tables = MetaData()
     known = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    known -= frozenset() if derived else DERIVED
     tables.reflect(connection, only=sorted(known))
     return tables
 

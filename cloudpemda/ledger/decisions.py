@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Row, Select, func, select, true
+from sqlalchemy import Row, bindparam, func, select, true
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Deed, Detail
@@ -27,6 +27,9 @@ from cloudpemda.site.approvals import DayAmount
 from cloudpemda.units import Instant
 
 APPROVE, DENY = "approve", "deny"
+
+_OF = select(decisions).where(decisions.c.number == bindparam("of")).order_by(decisions.c.seq)
+_COUNT = select(func.count()).select_from(decisions).where(decisions.c.number == bindparam("of"))
 
 
 class Decided(Protocol):
@@ -51,6 +54,10 @@ class Decided(Protocol):
     @property
     def approved(self) -> bool:
         """Whether a chain was completed for it, and it stands so still."""
+
+    @property
+    def decisions_before(self) -> int | None:
+        """How many it ever had; None: nobody has counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ class DecisionBook:
     def of(self, number: str) -> tuple[Decision, ...]:
         """All decisions on a request, oldest first, voided ones included."""
         with self._store.read() as connection:
-            return tuple(_built(row) for row in connection.execute(_of(number)))
+            return tuple(_built(row) for row in connection.execute(_OF, {"of": number}))
 
 
 def take(deed: Deed, about: Decided, offer_digest: str, ballot: Ballot, wanted: Usage) -> bool:
@@ -213,7 +220,9 @@ def _void_others(deed: Deed, about: Decided, offer_digest: str | None, ballot: B
 
 def _live(deed: Deed, about: Decided) -> list[Decision]:
     """What stands on the revision, denials included."""
-    everything = (_built(row) for row in deed.connection.execute(_of(about.number)))
+    if about.decisions_before == 0:
+        return []
+    everything = (_built(row) for row in deed.connection.execute(_OF, {"of": about.number}))
     return [one for one in everything if one.revision == about.revision and not one.voided_at]
 
 
@@ -274,7 +283,9 @@ def _write(
     ballot: Ballot,
     wanted: Usage,
 ) -> None:
-    earlier = deed.connection.scalar(select(func.count()).where(decisions.c.number == about.number))
+    earlier = about.decisions_before
+    if earlier is None:
+        earlier = deed.connection.scalar(_COUNT, {"of": about.number})
     behalf = ballot.behalf
     deed.insert(
         decisions,
@@ -298,10 +309,6 @@ def _write(
             "at": deed.now,
         },
     )
-
-
-def _of(number: str) -> Select[tuple[object, ...]]:
-    return select(decisions).where(decisions.c.number == number).order_by(decisions.c.seq)
 
 
 def _built(row: Row[tuple[object, ...]]) -> Decision:

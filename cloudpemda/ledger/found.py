@@ -7,20 +7,19 @@ at the clusters nobody knows what stands there, and nothing is promised at all.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import Connection, delete, exists, func, insert, literal, null, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit
+from cloudpemda.ledger.grounds import RECONCILE
 from cloudpemda.ledger.schema import found, instances, meta, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import Usage
 from cloudpemda.units import Instant
-
-_KEY = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class FoundBook:
             return
         with self._audit.deed(actor) as deed:
             if _pending(deed.connection):
-                deed.connection.execute(delete(meta).where(meta.c.key == _KEY))
+                deed.connection.execute(delete(meta).where(meta.c.key == RECONCILE))
                 deed.record("ledger.reconcile", None, "ledger")
 
 
@@ -123,35 +122,8 @@ def _details(vm: FoundVm) -> dict[str, str | int]:
 def begin_reconciling(connection: Connection, now: Instant) -> None:
     """From now on nothing is promised until the clusters were read."""
     connection.execute(delete(found))
-    connection.execute(delete(meta).where(meta.c.key == _KEY))
-    connection.execute(insert(meta).values(key=_KEY, value=moment_text(now)))
-
-
-def require_free(connection: Connection, keys: Collection[str]) -> None:
-    """Whether these instances may be promised or made.
-
-    Raises Refused `ledger.unreconciled` after a restore whose clusters were not read yet,
-    `ledger.made-already` where a VM that the ledger does not know says that it is one of them.
-    """
-    query = select(null().label("key"), null().label("cluster"), literal(0).label("vmid"))
-    query = query.where(exists().where(meta.c.key == _KEY))
-    known = select(found.c.key, found.c.cluster, found.c.vmid).where(found.c.key.in_(sorted(keys)))
-    for row in connection.execute(query.union_all(known)):
-        if row.key is None:
-            raise Refused("ledger.unreconciled")
-        raise Refused("ledger.made-already", vm=row.key, cluster=row.cluster, vmid=row.vmid)
-
-
-def usage_by_opd(connection: Connection, opds: Collection[str]) -> Mapping[str, Usage]:
-    """OPD → what they use together, of these OPDs."""
-    summed: dict[str, dict[str, int]] = {}
-    query = select(found.c.opd, found.c.usage).where(found.c.opd.in_(sorted(opds)))
-    for opd, text in connection.execute(query):
-        own = summed.setdefault(opd, {})
-        amounts: Mapping[str, int] = json.loads(text)
-        for dimension, amount in amounts.items():
-            own[dimension] = own.get(dimension, 0) + amount
-    return MappingProxyType(summed)
+    connection.execute(delete(meta).where(meta.c.key == RECONCILE))
+    connection.execute(insert(meta).values(key=RECONCILE, value=moment_text(now)))
 
 
 def vmids(connection: Connection, cluster: str) -> frozenset[int]:
@@ -164,4 +136,4 @@ def has_name(connection: Connection, name: str) -> bool:
 
 
 def _pending(connection: Connection) -> bool:
-    return connection.scalar(select(meta.c.value).where(meta.c.key == _KEY)) is not None
+    return connection.scalar(select(meta.c.value).where(meta.c.key == RECONCILE)) is not None

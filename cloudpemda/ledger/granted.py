@@ -1,11 +1,9 @@
 """What was granted on top of an OPD's limits, and the requests for quota as they are read."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from cloudpemda.ledger.audit import Actor
 from cloudpemda.ledger.schema import grants, quota_requests, quota_revisions
@@ -68,26 +66,6 @@ class QuotaRecord:
     @property
     def opd(self) -> str:
         return self.spec.opd
-
-
-def granted(
-    connection: Connection, opds: Collection[str], moment: Instant
-) -> Mapping[str, Mapping[str, int]]:
-    """OPD → dimension → what is granted on top of the limits and in force at `moment`."""
-    query = (
-        select(grants.c.opd, grants.c.dimension, func.sum(grants.c.amount))
-        .where(
-            grants.c.opd.in_(sorted(opds)),
-            grants.c.starts_at <= moment,
-            grants.c.ends_at.is_(None) | (grants.c.ends_at > moment),
-            grants.c.ended_at.is_(None) | (grants.c.ended_at > moment),
-        )
-        .group_by(grants.c.opd, grants.c.dimension)
-    )
-    found: dict[str, dict[str, int]] = {}
-    for opd, dimension, amount in connection.execute(query):
-        found.setdefault(opd, {})[dimension] = int(amount)
-    return MappingProxyType(found)
 
 
 def quota_record(connection: Connection, number: str) -> QuotaRecord:

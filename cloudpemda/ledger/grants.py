@@ -47,6 +47,7 @@ class _Asked:
     name: str
     revision: int
     state: QuotaState
+    decisions_before: int | None = None
 
     @property
     def key(self) -> str:

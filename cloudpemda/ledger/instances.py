@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import found, quota
+from cloudpemda.ledger import found, grounds, quota
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
@@ -303,12 +303,12 @@ class _Naming:
         self, request: _Row, wanted: Sequence[Wanted], taken_vmids: Mapping[str, Collection[int]]
     ) -> tuple[InstanceRecord, ...]:
         connection, workload = self.deed.connection, f"{request.opd}/{request.name}"
-        found.require_free(connection, [])
+        grounds.require_free(connection, [])
         for want in wanted:
             own = _find(connection, f"{workload}/{want.member}")
             taken = frozenset(taken_vmids.get(want.cluster, ()))
             if own is None:
-                found.require_free(connection, [f"{workload}/{want.member}"])
+                grounds.require_free(connection, [f"{workload}/{want.member}"])
                 self._create(request, want, taken)
             elif own.cluster != want.cluster and own.state == InstanceState.PLANNED:
                 _give_vmid(self.deed, own, want.cluster, self.vmid_range, taken)

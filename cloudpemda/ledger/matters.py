@@ -7,7 +7,7 @@ not in its place. There is one proposal per request; handed in anew it takes the
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
@@ -24,6 +24,46 @@ from cloudpemda.ledger.states import (
 )
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
 
+# Made once: a decision is taken under the write lock, and building costs more than executing.
+_PROPOSAL = select(proposals.c.revision, proposals.c.state).where(
+    proposals.c.number == bindparam("of")
+)
+_SPEC_HASH = select(revisions.c.spec_hash).where(
+    revisions.c.number == bindparam("of"), revisions.c.revision == bindparam("revision")
+)
+
+_DOCKET = (
+    select(
+        requests.c.number,
+        requests.c.opd,
+        requests.c.name,
+        requests.c.state,
+        requests.c.revision,
+        proposals.c.revision.label("proposed"),
+        proposals.c.state.label("proposal"),
+        revisions.c.spec_hash,
+        *(
+            select(func.count())
+            .select_from(table)
+            .where(table.c.number == requests.c.number)
+            .correlate(requests)
+            .scalar_subquery()
+            .label(name)
+            for name, table in (("approvals_before", approvals), ("decisions_before", decisions))
+        ),
+    )
+    .outerjoin(proposals, proposals.c.number == requests.c.number)
+    .outerjoin(
+        revisions,
+        (revisions.c.number == requests.c.number)
+        & (revisions.c.revision == func.coalesce(proposals.c.revision, requests.c.revision)),
+    )
+)
+_DOCKET_BY_NUMBER = _DOCKET.where(requests.c.number == bindparam("of"))
+_DOCKET_BY_KEY = _DOCKET.where(
+    requests.c.opd == bindparam("opd"), requests.c.name == bindparam("name")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Matter:
@@ -36,6 +76,9 @@ class Matter:
     applied: int  # the request's own revision
     revision: int  # the one that a decision is about
     proposal: ProposalState | None
+    spec_hash: str | None = None  # of that revision; this and what follows by `docket` alone
+    approvals_before: int | None = None  # that it ever had
+    decisions_before: int | None = None
 
     @property
     def key(self) -> str:
@@ -71,11 +114,34 @@ def itself(row: Row[tuple[object, ...]]) -> Matter:
 
 def matter(connection: Connection, row: Row[tuple[object, ...]]) -> Matter:
     """What is to be decided about the request of this row."""
-    found = connection.execute(select(proposals).where(proposals.c.number == row.number)).first()
+    found = connection.execute(_PROPOSAL, {"of": row.number}).first()
     alone = itself(row)
     if found is None:
         return alone
     return replace(alone, revision=found.revision, proposal=ProposalState(found.state))
+
+
+def docket(connection: Connection, key: str) -> Matter:
+    """The same by key or number, with what a decision asks of it, in one look.
+
+    Raises Refused `ledger.no-request`.
+    """
+    opd, slash, name = key.partition("/")
+    if slash:
+        row = connection.execute(_DOCKET_BY_KEY, {"opd": opd, "name": name}).first()
+    else:
+        row = connection.execute(_DOCKET_BY_NUMBER, {"of": key}).first()
+    if row is None:
+        raise Refused("ledger.no-request", key=key)
+    counted = replace(
+        itself(row),
+        spec_hash=row.spec_hash,
+        approvals_before=row.approvals_before,
+        decisions_before=row.decisions_before,
+    )
+    if row.proposal is None:
+        return counted
+    return replace(counted, revision=row.proposed, proposal=ProposalState(row.proposal))
 
 
 def move(
@@ -95,9 +161,9 @@ def move(
     state = about.next(event)
     kept = about.revision if revision is None else revision
     table, kind = (requests, "request") if about.proposal is None else (proposals, "proposal")
-    deed.update(
+    deed.change(
         table,
-        table.c.number == about.number,
+        about.number,
         state=state.value,
         revision=kept,
         reason=reason,
@@ -186,10 +252,6 @@ def spec_of(connection: Connection, number: str, revision: int) -> WorkloadSpec:
 
 def require_hash(connection: Connection, number: str, revision: int, spec_hash: str) -> None:
     """Raises Refused `ledger.revision-moved` where the revision says something else."""
-    found = connection.scalar(
-        select(revisions.c.spec_hash).where(
-            revisions.c.number == number, revisions.c.revision == revision
-        )
-    )
+    found = connection.scalar(_SPEC_HASH, {"of": number, "revision": revision})
     if found != spec_hash:
         raise Refused("ledger.revision-moved", number=number, revision=revision)

@@ -427,8 +427,48 @@ def _v14(connection: Connection) -> None:
     _run(connection, _V14)
 
 
+_V15 = (
+    """CREATE TABLE balances (
+        opd TEXT NOT NULL, dimension TEXT NOT NULL,
+        committed INTEGER NOT NULL, held INTEGER NOT NULL,
+        PRIMARY KEY (opd, dimension))""",
+    """INSERT INTO balances (opd, dimension, committed, held)
+        SELECT opd, dimension, sum(committed), sum(held) FROM postings GROUP BY opd, dimension""",
+    "CREATE INDEX approvals_due ON approvals (hold_until) WHERE voided_at IS NULL",
+)
+
+_V15_TRIGGERS = {
+    "sqlite": (
+        """CREATE TRIGGER postings_summed AFTER INSERT ON postings BEGIN
+            INSERT INTO balances (opd, dimension, committed, held)
+            VALUES (NEW.opd, NEW.dimension, NEW.committed, NEW.held)
+            ON CONFLICT (opd, dimension) DO UPDATE SET
+                committed = balances.committed + excluded.committed,
+                held = balances.held + excluded.held; END""",
+    ),
+    "postgresql": (
+        """CREATE FUNCTION sum_postings() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO balances (opd, dimension, committed, held)
+            SELECT opd, dimension, sum(committed), sum(held) FROM added
+            GROUP BY opd, dimension ORDER BY opd, dimension
+            ON CONFLICT (opd, dimension) DO UPDATE SET
+                committed = balances.committed + excluded.committed,
+                held = balances.held + excluded.held;
+            RETURN NULL; END $$""",
+        """CREATE TRIGGER postings_summed AFTER INSERT ON postings
+            REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sum_postings()""",
+    ),
+}
+
+
+def _v15(connection: Connection) -> None:
+    """Running totals: what an OPD is charged is read, and not summed up again for every hold."""
+    _run(connection, _V15)
+    _run(connection, _V15_TRIGGERS[connection.dialect.name])
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

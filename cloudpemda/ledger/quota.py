@@ -9,32 +9,27 @@ with the limits of its day. A refusal leaves an audit entry with the numbers tha
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.functions import coalesce
 from sqlalchemy.sql.functions import max as sql_max
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import found
+from cloudpemda.ledger import grounds
 from cloudpemda.ledger.audit import Actor, Audit, Deed, Entry
-from cloudpemda.ledger.granted import granted
+from cloudpemda.ledger.grounds import Grounds, Sums
 from cloudpemda.ledger.schema import limits, postings
 from cloudpemda.ledger.store import Store
-from cloudpemda.rules.quota import Balance, Limits, Link, Standing, Usage, amount, raised
+from cloudpemda.rules.quota import Balance, Limits, Link, Standing, Usage, amount
 from cloudpemda.units import Instant
 
 _HELD = func.sum(postings.c.held)
 _COMMITTED = func.sum(postings.c.committed)
 _LAST = select(coalesce(sql_max(postings.c.seq), 0))
-_CHARGES = (
-    select(postings.c.instance, postings.c.dimension, _COMMITTED, _HELD)
-    .where(postings.c.instance.in_(bindparam("instances", expanding=True)))
-    .group_by(postings.c.instance, postings.c.dimension)
-)
 
 
 EXCEEDED = "quota.exceeded"
@@ -61,7 +56,7 @@ class QuotaBook:
         """The chain with the grants that are in force now, and what is charged now."""
         now = self._store.clock.now()
         with self._store.read() as connection:
-            return standings(connection, chain, now)
+            return look(connection, chain, now).standings(chain)
 
     def standings_at(self, chain: Sequence[Link], at: Instant) -> tuple[Standing, ...]:
         """The chain as it was: its limits are those that were known then, raised by what was in
@@ -69,9 +64,13 @@ class QuotaBook:
         with self._store.read() as connection:
             known = _limits(connection, [link.opd for link in chain], at)
             past = [Link(one.opd, known.get(one.opd, {}), one.scope) for one in chain]
+            seen = Grounds(
+                sums=_sums_at(connection, frozenset().union(*(one.scope for one in chain)), at),
+                granted=look(connection, chain, at).granted,
+            )
             return tuple(
                 replace(one, limits={name: one.limits[name] for name in known.get(one.opd, {})})
-                for one in standings(connection, past, at, at)
+                for one in seen.standings(past)
             )
 
     def of_instance(self, instance: str) -> Mapping[str, Balance]:
@@ -108,7 +107,7 @@ class QuotaBook:
     def note_limits(self, seen: Mapping[str, Limits], actor: Actor) -> None:
         """Keep the limits of a site's files where they are others than those seen last."""
         with self._store.read() as connection:
-            if not _news(connection, seen):
+            if not _news(_limits(connection, seen), seen):
                 return
         with self._audit.deed(actor) as deed:
             note_limits(deed, seen)
@@ -128,64 +127,50 @@ class QuotaBook:
 def balances(
     connection: Connection, scope: Collection[str], at: Instant | None = None
 ) -> Mapping[str, Balance]:
-    return _summed(_balances_by_opd(connection, scope, at).values())
+    if at is None:
+        return grounds.look(connection, scope=scope).balances(scope)
+    return Grounds(sums=_sums_at(connection, scope, at)).balances(scope)
 
 
-def standings(
-    connection: Connection, chain: Sequence[Link], moment: Instant, at: Instant | None = None
-) -> tuple[Standing, ...]:
-    """Each OPD of the chain: its limits raised by the grants in force at `moment`, and what its
-    scope is charged (with `at`, as it was then). Whoever decides calls it in the transaction in
-    which it then holds."""
-    more = granted(connection, [link.opd for link in chain], moment)
-    own = _balances_by_opd(connection, frozenset().union(*(link.scope for link in chain)), at)
-    return tuple(
-        Standing(
-            link.opd,
-            raised(link.limits, more.get(link.opd, {})),
-            _summed(own.get(opd, {}) for opd in link.scope),
-        )
-        for link in chain
+def look(
+    connection: Connection,
+    chain: Sequence[Link],
+    moment: Instant,
+    instances: Collection[str] = (),
+) -> Grounds:
+    """What a judgement over a chain and these instances rests on. Whoever decides calls it in the
+    transaction in which it then holds."""
+    return grounds.look(
+        connection,
+        moment,
+        scope=frozenset().union(*(link.scope for link in chain)),
+        opds=[link.opd for link in chain],
+        instances=instances,
     )
 
 
-def _balances_by_opd(
-    connection: Connection, opds: Collection[str], at: Instant | None
-) -> Mapping[str, Mapping[str, Balance]]:
-    """What the postings sum up to, and (now) what own VMs use that the ledger does not know."""
+def _sums_at(connection: Connection, opds: Collection[str], at: Instant) -> Sums:
+    """What the postings summed up to then."""
     query = (
         select(postings.c.opd, postings.c.dimension, _COMMITTED, _HELD)
-        .where(postings.c.opd.in_(sorted(opds)))
+        .where(postings.c.opd.in_(sorted(opds)), postings.c.at <= at)
         .group_by(postings.c.opd, postings.c.dimension)
     )
-    if at is not None:
-        query = query.where(postings.c.at <= at)
-    own: dict[str, dict[str, Balance]] = {}
+    sums: Sums = {}
     for opd, dimension, committed, held in connection.execute(query):
-        own.setdefault(opd, {})[dimension] = Balance(committed, held)
-    if at is None:
-        for opd, usage in found.usage_by_opd(connection, opds).items():
-            unknown = {dimension: Balance(committed=value) for dimension, value in usage.items()}
-            own[opd] = dict(_summed([own.get(opd, {}), unknown]))
-    return own
+        sums.setdefault(opd, {})[dimension] = (committed, held)
+    return sums
 
 
-def _summed(parts: Iterable[Mapping[str, Balance]]) -> Mapping[str, Balance]:
-    summed: dict[str, Balance] = {}
-    for part in parts:
-        for dimension, one in part.items():
-            before = summed.get(dimension, Balance())
-            summed[dimension] = Balance(before.committed + one.committed, before.held + one.held)
-    return MappingProxyType(summed)
-
-
-def note_limits(deed: Deed, seen: Mapping[str, Limits]) -> None:
+def note_limits(
+    deed: Deed, seen: Mapping[str, Limits], known: Mapping[str, Limits] | None = None
+) -> None:
     """Keep the limits that are others than those seen last. A change has an audit entry of its own;
     the first sight of an OPD's limits changes nothing, and is bound to the deed's next entry."""
-    news = _news(deed.connection, seen)
+    before = _limits(deed.connection, seen) if known is None else known
+    news = _news(before, seen)
     if not news:
         return
-    before = _limits(deed.connection, news)
     last = deed.connection.scalar(select(coalesce(sql_max(limits.c.seq), 0))) or 0
     rows = (
         {"at": deed.now, "opd": opd, "dimension": dimension, "amount": limit}
@@ -195,9 +180,9 @@ def note_limits(deed: Deed, seen: Mapping[str, Limits]) -> None:
     deed.insert(limits, *({"seq": seq, **row} for seq, row in enumerate(rows, start=last + 1)))
     for opd, changed in sorted(news.items()):
         if opd in before:
-            known = before[opd]
+            former = before[opd]
             said = {
-                dimension: f"{_shown(known.get(dimension, 0))} → {_shown(limit)}"
+                dimension: f"{_shown(former.get(dimension, 0))} → {_shown(limit)}"
                 for dimension, limit in changed.items()
             }
             deed.record("quota.limits", opd, opd, **said)
@@ -264,10 +249,11 @@ def _limits(
     return seen
 
 
-def _news(connection: Connection, seen: Mapping[str, Limits]) -> dict[str, dict[str, int | None]]:
+def _news(
+    before: Mapping[str, Limits], seen: Mapping[str, Limits]
+) -> dict[str, dict[str, int | None]]:
     """OPD → dimension → limit, where it is another than the one seen last. What a file says no
     more is none."""
-    before = _limits(connection, seen)
     news: dict[str, dict[str, int | None]] = {}
     for opd, said in seen.items():
         known = before.get(opd, {})
@@ -284,20 +270,8 @@ def _news(connection: Connection, seen: Mapping[str, Limits]) -> dict[str, dict[
 
 def charges(connection: Connection, instance: str) -> Mapping[str, Balance]:
     """What one instance is charged, without the dimensions in which it is nothing."""
-    return charges_of(connection, [instance])[instance]
-
-
-def charges_of(
-    connection: Connection, instances: Collection[str]
-) -> Mapping[str, Mapping[str, Balance]]:
-    """The same for several: each of `instances` is in the answer."""
-    charged: dict[str, dict[str, Balance]] = {instance: {} for instance in instances}
-    for instance, dimension, committed, held in connection.execute(
-        _CHARGES, {"instances": sorted(charged)}
-    ):
-        if committed or held:
-            charged[instance][dimension] = Balance(committed, held)
-    return MappingProxyType(charged)
+    charged = grounds.look(connection, instances=[instance]).charged.get(instance, {})
+    return {dimension: Balance(*one) for dimension, one in charged.items()}
 
 
 def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
@@ -313,9 +287,10 @@ def held_instances(connection: Connection, number: str) -> tuple[str, ...]:
     return tuple(connection.scalars(query))
 
 
-def hold(deed: Deed, opd: str, number: str, more: Mapping[str, Usage]) -> None:
+def hold(deed: Deed, opd: str, number: str, more: Mapping[str, Usage], last: int) -> None:
     """Promise each instance of `more` its usage. Whoever calls has judged it, and asked whether
-    anything may be promised (`found.require_free`), in the same transaction."""
+    anything may be promised (`Grounds.require_free`), in the same transaction,
+    as `last`, the newest posting's number, was read."""
     _post_all(
         deed,
         opd,
@@ -326,6 +301,7 @@ def hold(deed: Deed, opd: str, number: str, more: Mapping[str, Usage]) -> None:
             for dimension, value in sorted(usage.items())
             if value
         ],
+        last,
     )
 
 
@@ -374,12 +350,17 @@ def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str
 
 
 def _post_all(
-    deed: Deed, opd: str, number: str, changes: Sequence[tuple[str, str, Balance]]
+    deed: Deed,
+    opd: str,
+    number: str,
+    changes: Sequence[tuple[str, str, Balance]],
+    last: int | None = None,
 ) -> None:
     """Instance, dimension and change of each."""
     if not changes:
         return
-    last = deed.connection.scalar(_LAST) or 0
+    if last is None:
+        last = deed.connection.scalar(_LAST) or 0
     deed.insert(
         postings,
         *(

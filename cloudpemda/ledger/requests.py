@@ -10,15 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import decisions, found, intake, numbers, quota
+from cloudpemda.ledger import decisions, intake, numbers, quota
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.decisions import ALONE, Ballot
 from cloudpemda.ledger.grants import refuse_taken_name
 from cloudpemda.ledger.matters import (
     Matter,
+    docket,
     itself,
     matter,
     move,
@@ -35,7 +36,7 @@ from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent,
 from cloudpemda.ledger.store import Store
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
-from cloudpemda.rules.quota import Balance, Link, Thresholds, Usage, growth, judge, total
+from cloudpemda.rules.quota import Link, Thresholds, Usage, growth, judge, total
 from cloudpemda.units import Instant
 
 _ASKED_ANEW = frozenset(
@@ -216,29 +217,28 @@ class Requests:
         """
         self.expire_holds(self._store.clock.now())
         with quota.refusals_kept(self._audit, actor), self._audit.deed(actor) as deed:
-            about = matter(deed.connection, _row(deed.connection, key))
+            about = docket(deed.connection, key)
             if decisions.concur(deed, about, offer_digest, ballot):
                 return ()
             about.next(RequestEvent.APPROVE)
-            require_hash(deed.connection, about.number, about.revision, spec_hash)
+            if about.spec_hash != spec_hash:
+                raise Refused("ledger.revision-moved", number=about.number, revision=about.revision)
             wanted = {f"{about.key}/{member}": usage for member, usage in amounts.items()}
-            charged = quota.charges_of(deed.connection, wanted)
+            seen = quota.look(deed.connection, chain, deed.now, wanted)
             more = {
-                instance: growth(_amounts(charged[instance]), usage)
-                for instance, usage in wanted.items()
+                instance: growth(seen.charge(instance), usage) for instance, usage in wanted.items()
             }
-            standings = quota.standings(deed.connection, chain, deed.now)
-            verdict = judge(standings, total(more.values()), warn_at)
+            wants = total(more.values())
+            verdict = judge(seen.standings(chain), wants, warn_at)
             if not verdict.allowed:
                 raise Refused(
                     "quota.exceeded", *verdict.faults, subject=about.number, opd=about.opd
                 )
-            quota.note_limits(deed, {link.opd: link.limits for link in chain})
-            wants = total(more.values())
+            quota.note_limits(deed, {link.opd: link.limits for link in chain}, seen.limits)
             if not decisions.take(deed, about, offer_digest, ballot, wants):
                 return verdict.warnings
-            found.require_free(deed.connection, more)
-            quota.hold(deed, about.opd, about.number, more)
+            seen.require_free()
+            quota.hold(deed, about.opd, about.number, more, seen.last_posting)
             _write_approval(deed, about, offer_digest, offer_json, hold_until)
             move(
                 deed,
@@ -288,25 +288,7 @@ class Requests:
 
     def expire_holds(self, now: Instant) -> tuple[str, ...]:
         """End the approvals whose hold has run out at `now`; answers with their numbers."""
-        overdue = (
-            select(approvals.c.number)
-            .join(requests, requests.c.number == approvals.c.number)
-            .outerjoin(proposals, proposals.c.number == approvals.c.number)
-            .where(
-                approvals.c.voided_at.is_(None),
-                approvals.c.hold_until <= now,
-                (
-                    (approvals.c.revision == requests.c.revision)
-                    & (requests.c.state == RequestState.APPROVED.value)
-                )
-                | (
-                    (approvals.c.revision == proposals.c.revision)
-                    & (proposals.c.state == ProposalState.APPROVED.value)
-                ),
-            )
-            .order_by(approvals.c.number)
-        )
-        return self._expire(overdue)
+        return self._expire(_OVERDUE, {"now": now})
 
     def expire_pending(self, since: Instant) -> tuple[str, ...]:
         """End what has waited for a decision since `since` or longer; answers with the numbers."""
@@ -325,15 +307,15 @@ class Requests:
             )
             .order_by(requests.c.number)
         )
-        return self._expire(overdue)
+        return self._expire(overdue, {})
 
-    def _expire(self, overdue: Select[str]) -> tuple[str, ...]:
+    def _expire(self, overdue: Select[str], values: Mapping[str, Instant]) -> tuple[str, ...]:
         """End what the query finds, by a look first: most often there is nothing to write."""
         with self._store.read() as connection:
-            if connection.execute(overdue.limit(1)).first() is None:
+            if connection.execute(overdue, values).first() is None:
                 return ()
         with self._audit.deed(SYSTEM) as deed:
-            numbers = tuple(str(number) for number in deed.connection.scalars(overdue))
+            numbers = tuple(sorted(deed.connection.scalars(overdue, values)))
             for number in numbers:
                 about = matter(deed.connection, _row(deed.connection, number))
                 void(deed, about)
@@ -453,12 +435,35 @@ class Requests:
 
 
 # -- rows ------------------------------------------------------------------------------------
+_BY_NUMBER = select(requests).where(requests.c.number == bindparam("key"))
+_BY_KEY = select(requests).where(
+    requests.c.opd == bindparam("opd"), requests.c.name == bindparam("name")
+)
+_OVERDUE = (
+    select(approvals.c.number)
+    .join(requests, requests.c.number == approvals.c.number)
+    .outerjoin(proposals, proposals.c.number == approvals.c.number)
+    .where(
+        approvals.c.voided_at.is_(None),
+        approvals.c.hold_until <= bindparam("now", type_=approvals.c.hold_until.type),
+        (
+            (approvals.c.revision == requests.c.revision)
+            & (requests.c.state == RequestState.APPROVED.value)
+        )
+        | (
+            (approvals.c.revision == proposals.c.revision)
+            & (proposals.c.state == ProposalState.APPROVED.value)
+        ),
+    )
+    .order_by(approvals.c.hold_until, approvals.c.number)
+)
+
+
 def _find(connection: Connection, key: str) -> Row[tuple[object, ...]] | None:
     opd, slash, name = key.partition("/")
-    query = select(requests).where(requests.c.number == key)
     if slash:
-        query = select(requests).where(requests.c.opd == opd, requests.c.name == name)
-    return connection.execute(query).first()
+        return connection.execute(_BY_KEY, {"opd": opd, "name": name}).first()
+    return connection.execute(_BY_NUMBER, {"key": key}).first()
 
 
 def _row(connection: Connection, key: str) -> Row[tuple[object, ...]]:
@@ -471,12 +476,11 @@ def _row(connection: Connection, key: str) -> Row[tuple[object, ...]]:
 def _write_approval(
     deed: Deed, about: Matter, offer_digest: str, offer_json: str, hold_until: Instant
 ) -> None:
-    earlier = deed.connection.scalar(select(func.count()).where(approvals.c.number == about.number))
     deed.insert(
         approvals,
         {
             "number": about.number,
-            "seq": (earlier or 0) + 1,
+            "seq": (about.approvals_before or 0) + 1,
             "revision": about.revision,
             "offer_digest": offer_digest,
             "offer": offer_json,
@@ -487,7 +491,3 @@ def _write_approval(
             "hold_until": hold_until,
         },
     )
-
-
-def _amounts(charged: Mapping[str, Balance]) -> Usage:
-    return {name: charge.charged for name, charge in charged.items()}

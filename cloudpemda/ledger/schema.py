@@ -5,6 +5,7 @@ database, and can be read by an auditor without this program.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sqlalchemy import Column, Dialect, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
@@ -12,6 +13,7 @@ from sqlalchemy.types import TypeDecorator
 from cloudpemda.units import Instant, parse_instant
 
 
+@lru_cache(64)  # a deed says its one moment in every row
 def moment_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -142,6 +144,18 @@ postings = Table(
     Column("held", Integer, nullable=False),  # the change, either sign
     Column("committed", Integer, nullable=False),
 )
+
+balances = Table(  # sums over `postings`, kept by a trigger of the database itself
+    "balances",
+    metadata,
+    Column("opd", Text, primary_key=True),
+    Column("dimension", Text, primary_key=True),
+    Column("committed", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+)
+
+DERIVED = frozenset({balances.name})
+"""Tables that a database fills by itself from others: no copy has them."""
 
 limits = Table(
     "limits",

@@ -2,7 +2,8 @@
 
 What a database promises by itself is asked where it can be asked (SQLite), since a file may have
 been copied while it was written, or lie on a disk that forgets. What no constraint can say is
-compared here: a purged instance is charged nothing, an active one is, no balance is below zero.
+compared here: a purged instance is charged nothing, an active one is, no balance is below zero,
+and what is kept as a sum of postings is their sum.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from cloudpemda.errors import Fault
 from cloudpemda.ledger import migrations
 from cloudpemda.ledger.audit import Audit
 from cloudpemda.ledger.owner import Owner, is_dead, owner_from_text
-from cloudpemda.ledger.schema import instances, postings, proposals, requests, sagas
+from cloudpemda.ledger.schema import balances, instances, postings, proposals, requests, sagas
 from cloudpemda.ledger.states import InstanceState, ProposalState, RequestState, SagaState
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import INSTANCES
@@ -49,8 +50,8 @@ class Soundness:
         """Everything that is wrong; nothing for a sound ledger.
 
         Codes: `ledger.damaged`, `ledger.reference`, those of `Audit.verify`, `ledger.negative`,
-        `ledger.charged-purged`, `ledger.uncharged`, `ledger.held-ended`, `ledger.saga-stuck`,
-        `ledger.saga-left`.
+        `ledger.balance-other`, `ledger.charged-purged`, `ledger.uncharged`, `ledger.held-ended`,
+        `ledger.saga-stuck`, `ledger.saga-left`.
         """
         with self._store.read() as connection:
             damaged = tuple(_file(connection))
@@ -58,7 +59,8 @@ class Soundness:
             return damaged
         now = self._store.clock.now()
         with self._store.read() as connection:
-            found = (*_negative(connection), *_charges(connection), *_held(connection))
+            found = (*_negative(connection), *_totals(connection), *_charges(connection))
+            found = (*found, *_held(connection))
             left = tuple(self._sagas(connection, now))
         return (*(one.fault for one in self._audit.verify()), *found, *left)
 
@@ -106,6 +108,22 @@ def _negative(connection: Connection) -> Iterator[Fault]:
     for vm, dimension, held_sum, used in connection.execute(query):
         values = {"vm": vm, "dimension": dimension, "held": held_sum, "committed": used}
         yield Fault("ledger.negative", values)
+
+
+def _totals(connection: Connection) -> Iterator[Fault]:
+    """Running totals that are not the sums of their postings."""
+    query = select(
+        postings.c.opd, postings.c.dimension, func.sum(postings.c.committed),
+        func.sum(postings.c.held),
+    ).group_by(postings.c.opd, postings.c.dimension)  # fmt: skip
+    summed = {(opd, name): (used, held) for opd, name, used, held in connection.execute(query)}
+    kept = {(row.opd, row.dimension): row for row in connection.execute(select(balances))}
+    for opd, dimension in sorted({*summed, *kept}):
+        row, (used, held) = kept.get((opd, dimension)), summed.get((opd, dimension), (0, 0))
+        if row is None or (row.committed, row.held) != (used, held):
+            told = 0 if row is None else row.committed + row.held
+            values = {"opd": opd, "dimension": dimension, "told": told, "posted": used + held}
+            yield Fault("ledger.balance-other", values)
 
 
 def _charges(connection: Connection) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Incomplete, Refused, Unreachable, UsageError
 from cloudpemda.ledger.databases import Database, Postgres, Sqlite
+from cloudpemda.ledger.turns import turn
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
@@ -56,16 +57,28 @@ class Store:
         self.entropy = entropy
         self._database: Database = Postgres(place.url) if place.file is None else Sqlite(place.file)
         self._engine = self._database.engine(BUSY_SECONDS)
-        # Threads of one process queue here: a database's own waiting may poll, and not be fair.
+        # Threads of one process queue here, and processes at a file: SQLite's own waiting polls,
+        # and is not fair. A server has a queue of its own.
         self._turn = threading.Lock()
+        file = place.file
+        self._queue = None if file is None else file.with_name(f"{file.name}-queue")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """All or nothing, alone. Raises Unreachable `ledger.busy`, `ledger.unavailable` or
         `ledger.damaged`, and Incomplete `ledger.unsure` where a server's answer to the end was
         lost: which of the two it was, a look tells."""
-        with self._turn, self._transaction(self._database.WRITE) as connection:
+        with self._turn, self._in_turn(), self._transaction(self._database.WRITE) as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One's turn among the processes, or none where it cannot be had: SQLite asks again."""
+        with ExitStack() as queued:
+            if self._queue is not None:
+                with suppress(OSError):
+                    queued.enter_context(turn(self._queue, BUSY_SECONDS))
+            yield
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -102,6 +115,11 @@ class Store:
         SQLite's own waiting leaves out some short locks (recovery after a crash, the change to
         WAL, the last one's closing): they are met here, before anything was read or written.
         """
+        try:
+            return self._begin(begin)
+        except DBAPIError as error:
+            if not self._is_busy(error):
+                raise
         for attempt in Retrying(
             retry=retry_if_exception(self._is_busy),
             stop=stop_after_delay(BUSY_SECONDS),
@@ -109,14 +127,17 @@ class Store:
             reraise=True,
         ):
             with attempt:
-                connection = self._engine.connect()
-                try:
-                    connection.execution_options(ledger_begin=begin)
-                    transaction = connection.begin()
-                except BaseException:
-                    connection.close()
-                    raise
-        return connection, transaction
+                begun = self._begin(begin)
+        return begun
+
+    def _begin(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:
+        connection = self._engine.connect()
+        try:
+            connection.execution_options(ledger_begin=begin)
+            return connection, connection.begin()
+        except BaseException:
+            connection.close()
+            raise
 
     def _is_busy(self, error: BaseException) -> bool:
         cause = error.orig if isinstance(error, DBAPIError) else error

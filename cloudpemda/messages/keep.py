@@ -154,6 +154,16 @@ TEXTS = {
         next_id="`cloudpemda audit log --subject {vm}` menunjukkan riwayatnya; bandingkan dengan "
         "cadangan.",
     ),
+    "ledger.balance-other": Text(
+        en="the total of {opd} in {dimension} is kept as {told}, but its postings make {posted}: "
+        "quota is judged wrongly",
+        id="total {opd} untuk {dimension} tersimpan {told}, padahal jumlah catatannya {posted}: "
+        "kuota dinilai keliru",
+        next_en="Somebody wrote past the program. `cloudpemda ledger backup`, then `cloudpemda "
+        "ledger restore` of that copy, counts all totals again.",
+        next_id="Ada yang menulis di luar program. `cloudpemda ledger backup`, lalu `cloudpemda "
+        "ledger restore` dari cadangan itu, menghitung ulang semua total.",
+    ),
     "ledger.charged-purged": Text(
         en="{vm} is charged although no VM is in the ledger for it",
         id="{vm} dibebani kuota padahal tidak ada VM-nya di buku besar",

@@ -72,6 +72,20 @@ def tamper(base: Path, *statements: str) -> None:
             assert connection.execute(text(plain)).rowcount != 0, statement
 
 
+def back_to_9(base: Path) -> None:
+    """Take away what the tables got since version 9."""
+    summed = f"postings_summed{' ON postings' if SERVER else ''}"
+    with behind_its_back(base) as connection:
+        for statement in (
+            *(f"DROP TRIGGER IF EXISTS {guard}" for guard in (*LATER_GUARDS, summed)),
+            *(["DROP FUNCTION sum_postings"] if SERVER else []),
+            "DROP INDEX approvals_due",
+            *(f"DROP TABLE {table}" for table in ("drains", "notices", "balances")),
+            "DELETE FROM schema_version WHERE version > 9",
+        ):
+            connection.execute(text(statement))
+
+
 def rows(base: Path, query: str) -> Sequence[Sequence[object]]:
     with behind_its_back(base) as connection:
         return [tuple(row) for row in connection.execute(text(query))]

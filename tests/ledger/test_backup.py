@@ -440,6 +440,16 @@ def test_a_sound_ledger_has_no_faults(office: Office) -> None:
             {"vm": "dinkes/simrs/db-1", "dimension": "memory", "held": -400, "committed": 0},
         ),
         (
+            "UPDATE balances SET held = held - 50 WHERE dimension = 'memory'",
+            "ledger.balance-other",
+            {"opd": "dinkes", "dimension": "memory", "told": 150, "posted": 200},
+        ),
+        (
+            "DELETE FROM balances WHERE dimension = 'memory'",
+            "ledger.balance-other",
+            {"opd": "dinkes", "dimension": "memory", "told": 0, "posted": 200},
+        ),
+        (
             "UPDATE instances SET state = 'active' WHERE member = 'db-2'",
             "ledger.uncharged",
             {"vm": "dinkes/simrs/db-2"},

@@ -3,13 +3,26 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    insert,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.sql.functions import max as sql_max
 
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.bound import BOUND, Key, Written
 from cloudpemda.ledger.audit.entries import (
-    ORIGIN,
     Actor,
     Detail,
     Raw,
@@ -18,10 +31,12 @@ from cloudpemda.ledger.audit.entries import (
     opd_link,
     row_digest,
 )
-from cloudpemda.ledger.audit.heads import Tip
+from cloudpemda.ledger.audit.heads import START, Tip
 from cloudpemda.ledger.audit.keys import Signer
 from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.units import Instant
+
+_KEY = "row_key"
 
 
 class Deed:
@@ -41,13 +56,18 @@ class Deed:
         self.connection = connection
         self.now = now
         self.actor = actor
-        self.recorded = False
+        self.newest = 0  # the number of its last entry
         self._signer = signer  # None: a rehearsal, which is never committed
         self._written: dict[Table, dict[Key, str]] = {}
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it has an entry."""
+        return self.newest > 0
+
     def insert(self, table: Table, *rows: Raw) -> None:
         """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
-        self.connection.execute(insert(table), [dict(row) for row in rows])
+        self.connection.execute(_INSERT[table], [dict(row) for row in rows])
         for row in rows:
             self._bind(table, row)
 
@@ -57,6 +77,13 @@ class Deed:
         """Change the rows of a table of `BOUND` that match."""
         change = update(table).where(where).values(**values).returning(*bound.stored(table))
         for changed in self.connection.execute(change).all():
+            self._bind(table, bound.as_raw(changed))
+
+    def change(self, table: Table, key: str, **values: str | int | datetime | None) -> None:
+        """Change the row with this key: `update` for a table that is known by one text, by a
+        statement that is made once."""
+        query = _change(table, frozenset(values))
+        for changed in self.connection.execute(query, {**values, _KEY: key}).all():
             self._bind(table, bound.as_raw(changed))
 
     def _bind(self, table: Table, row: Raw) -> None:
@@ -70,8 +97,8 @@ class Deed:
         The detail `behalf` is for whom the actor did it, where that is not themselves.
         """
         behalf = details.pop("behalf", self.actor.behalf)
-        last = self.connection.execute(NEWEST_ENTRY).first()
-        seq, previous = (last.seq + 1, last.hash) if last else (1, ORIGIN)
+        before, of_opd = _tips(self.connection, opd)
+        seq = before.seq + 1
         content: dict[str, str | int | None] = {
             "seq": seq,
             "at": moment_text(self.now),
@@ -82,24 +109,23 @@ class Deed:
             "opd": opd,
             "subject": subject,
             "details": json.dumps(details, sort_keys=True, ensure_ascii=False),
-            "previous": previous,
+            "previous": before.hash,
             "behalf": None if behalf is None else str(behalf),
             "bound": canonical(dict(self._labels())),
         }
         hash_ = hash_of(content)
         signature = None if self._signer is None else self._signer(self.connection)
         self.connection.execute(
-            insert(audit).values(
-                {
-                    **content,
-                    "at": self.now,
-                    "hash": hash_,
-                    **_place(self.connection, opd, hash_),
-                    "signature": None if signature is None else signature.sign_entry(hash_),
-                }
-            )
+            _INSERT_ENTRY,
+            {
+                **content,
+                "at": self.now,
+                "hash": hash_,
+                **_place(opd, of_opd, hash_),
+                "signature": None if signature is None else signature.sign_entry(hash_),
+            },
         )
-        self.recorded = True
+        self.newest = seq
         self._written.clear()
 
     def finish(self) -> None:
@@ -123,15 +149,44 @@ def newest_entry(connection: Connection) -> Tip | None:
     return None if row is None else Tip(row.seq, row.hash)
 
 
-def _place(connection: Connection, opd: str | None, hash_: str) -> dict[str, str | int | None]:
-    """The entry's place in its OPD's chain."""
+def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip]:
+    """Where the site's chain ends, and the OPD's."""
+    found = {of: Tip(seq, hash_) for seq, hash_, of in connection.execute(_TIPS, {"opd": opd})}
+    return found.get(None, START), found.get(opd, START)
+
+
+def _place(opd: str | None, before: Tip, hash_: str) -> dict[str, str | int | None]:
+    """The entry's place in its OPD's chain, behind `before`."""
     if opd is None:
         return {"opd_seq": None, "opd_previous": None, "opd_hash": None}
-    last = connection.execute(_NEWEST_OF_OPD.where(audit.c.opd == opd)).first()
-    seq, previous = (last.opd_seq + 1, last.opd_hash) if last else (1, ORIGIN)
-    link = opd_link(opd, seq, previous, hash_)
-    return {"opd_seq": seq, "opd_previous": previous, "opd_hash": link}
+    seq = before.seq + 1
+    link = opd_link(opd, seq, before.hash, hash_)
+    return {"opd_seq": seq, "opd_previous": before.hash, "opd_hash": link}
 
 
 NEWEST_ENTRY = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-_NEWEST_OF_OPD = select(audit.c.opd_seq, audit.c.opd_hash).order_by(audit.c.opd_seq.desc()).limit(1)
+_of_opd = audit.alias("of_opd")
+_TIPS = (
+    select(audit.c.seq, audit.c.hash, cast(null(), Text).label("opd"))
+    .where(audit.c.seq == select(sql_max(audit.c.seq)).scalar_subquery())
+    .union_all(
+        select(audit.c.opd_seq, audit.c.opd_hash, audit.c.opd).where(
+            audit.c.opd == bindparam("opd"),
+            audit.c.opd_seq
+            == select(sql_max(_of_opd.c.opd_seq))
+            .where(_of_opd.c.opd == bindparam("opd"))
+            .scalar_subquery(),
+        )
+    )
+)
+_INSERT_ENTRY = insert(audit)
+_INSERT = {table: insert(table) for table in BOUND}
+
+
+@cache
+def _change(table: Table, names: frozenset[str]) -> Update:
+    """Sets the columns of these names in the row of one key."""
+    (key,) = table.primary_key.columns
+    change = update(table).where(key == bindparam(_KEY))
+    change = change.values({name: bindparam(name) for name in sorted(names)})
+    return change.returning(*bound.stored(table))

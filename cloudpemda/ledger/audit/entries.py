@@ -115,8 +115,11 @@ def rows_digest(digests: Sequence[str]) -> str:
     return digests[0] if len(digests) == 1 else _digest(list(digests))
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
+
+
 def canonical(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return _ENCODE(value)
 
 
 def _digest(value: object) -> str:

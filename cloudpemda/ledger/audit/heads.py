@@ -4,7 +4,7 @@ Beside it the last head of each day is kept under its date. The copy is made aft
 so it is never newer, whatever a power cut leaves: a head that is older than a copy was put back.
 """
 
-import fcntl
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,10 @@ from types import MappingProxyType
 from cloudpemda.ledger.audit.entries import ORIGIN, canonical, moment
 from cloudpemda.ledger.audit.keys import PublicKey, Signer, write_private
 from cloudpemda.ledger.schema import moment_text
+from cloudpemda.ledger.turns import turn
 from cloudpemda.units import Instant
+
+_PATIENCE = 30  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +82,12 @@ class HeadFile:
         return str(self._file)
 
     @contextmanager
-    def locked(self, *, wait: bool = True) -> Iterator[bool]:
-        """Whether the lock was got: with `wait` always."""
-        handle = os.open(self._lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(handle)
+    def locked(self) -> Iterator[None]:
+        """Alone at the head, after those who came before. Raises OSError."""
+        with turn(self._lock, _PATIENCE) as came:
+            if not came:  # somebody was stopped in the midst of it, or nobody can lock here
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            yield
 
     def read(self) -> Head | None:
         """The head; None where the file is gone, cannot be read or is not one: a finding."""

@@ -93,6 +93,14 @@ class Signer(PublicKey):
         made = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return made.decode("ascii")
 
+    def _signed(self, kind: bytes, content: object, signature: object) -> bool:
+        # Ed25519 gives a key and a text one signature: making it anew is three times as fast as
+        # verifying it.
+        try:
+            return self._private.sign(kind + str(content).encode()).hex() == signature
+        except ValueError:
+            return False
+
     def sign_entry(self, hash_: str) -> str:
         return self._private.sign(_ENTRY + hash_.encode()).hex()
 

@@ -2,24 +2,29 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from cloudpemda.ledger.audit.heads import START, Head, Tip
 from cloudpemda.ledger.audit.ring import Ring
 from cloudpemda.ledger.schema import audit
 
-LINKS: Select[tuple[object, ...]] = select(
-    audit.c.seq, audit.c.previous, audit.c.hash, audit.c.opd, audit.c.opd_seq,
-    audit.c.opd_previous, audit.c.opd_hash, audit.c.signature,
-).order_by(audit.c.seq)  # fmt: skip
+LINKS: Select[tuple[object, ...]] = (
+    select(
+        audit.c.seq, audit.c.previous, audit.c.hash, audit.c.opd, audit.c.opd_seq,
+        audit.c.opd_previous, audit.c.opd_hash, audit.c.signature,
+    )
+    .where(audit.c.seq > bindparam("after"))
+    .order_by(audit.c.seq)
+)  # fmt: skip
+
+_HASH = select(audit.c.hash).where(audit.c.seq == bindparam("seq"))
 
 
 def agrees(connection: Connection, head: Head) -> bool:
     """Whether the entry that the head names is there as it was."""
     if not head.seq:
         return True
-    found = connection.scalar(select(audit.c.hash).where(audit.c.seq == head.seq))
-    return bool(found == head.hash)
+    return bool(connection.scalar(_HASH, {"seq": head.seq}) == head.hash)
 
 
 def followed(

@@ -78,7 +78,7 @@ class Audit:
             yield deed
             deed.finish()
         if deed.recorded:
-            self.seal(now)
+            self.seal(now, deed.newest)
 
     def within(self, connection: Connection, now: Instant, actor: Actor) -> Deed:
         """A deed in a write transaction of the caller's, who seals after it."""
@@ -91,51 +91,43 @@ class Audit:
         with self.deed(actor) as deed:
             deed.record(action, opd, subject, **details)
 
-    def seal(self, now: Instant) -> None:
-        """Move the head file on to the newest entry. Raises Incomplete `audit.head-unwritable`.
+    def seal(self, now: Instant, entry: int | None = None) -> None:
+        """Move the head file on to the newest entry; with `entry`, unless it is as far as that.
 
-        Who finds another process at it leaves it to that one, which looks again when it is done.
+        One process at a time does it for all that have written meanwhile: they wait for it, and
+        find their entries sealed. Raises Incomplete `audit.head-unwritable`.
         """
         try:
-            while True:
-                with self._head.locked(wait=False) as ours:
-                    sealed = self._advance(now) if ours else None
-                if sealed is None or self._newest() <= sealed:
-                    return
+            with self._head.locked():
+                head = self._head.read()
+                if head is not None:
+                    self._advance(head, now, entry)
         except OSError as error:
             raise Incomplete(
                 "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
             ) from error
 
-    def _advance(self, now: Instant) -> int | None:
-        """The number that the head has come to, the newest at that look; None where it stays, for
-        `verify` to find, before a log that was cut, rewritten or added to by others."""
-        head = self._head.read()
-        if head is None:
-            return None
+    def _advance(self, head: Head, now: Instant, entry: int | None) -> None:
+        """The head stays, for `verify` to find, before a log that was cut, rewritten or added to
+        by others."""
         with self._store.read() as connection:
             signer = self._signing(connection)
             keys = self._known_ring(connection, signer)
+            sound = agrees(connection, head)
+            if sound and entry is not None and head.seq >= entry:
+                return  # somebody else has sealed it
             genuine = _is_genuine(head, connection, keys)
-            if not agrees(connection, head) and _is_explained(head, connection, keys, genuine):
-                return self._write_anew(connection, now)
-            if not genuine or not agrees(connection, head):
-                return None
+            if not sound and _is_explained(head, connection, keys, genuine):
+                self._write_anew(connection, now)
+                return
+            if not genuine or not sound:
+                return
             # A head of the first release knows no OPD: the chains are followed from their start.
             base = head if head.at is not None else Head(0, ORIGIN)
-            links = tuple(connection.execute(LINKS.where(audit.c.seq > base.seq)))
+            links = tuple(connection.execute(LINKS, {"after": base.seq}))
         ahead = followed(base, links, keys, unsigned_until=head.seq)
-        if not links and head.at is not None:
-            return head.seq  # somebody else has sealed it; one who came since left it to us
-        if ahead is None or (ahead.seq == head.seq and head.at is not None):
-            return None
-        self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
-        return ahead.seq
-
-    def _newest(self) -> int:
-        with self._store.read() as connection:
-            newest = connection.execute(NEWEST_ENTRY).first()
-        return newest.seq if newest else 0
+        if ahead is not None and (ahead.seq > head.seq or head.at is None):
+            self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
 
     # -- the key -------------------------------------------------------------------------------
     def _signing(self, connection: Connection) -> Signer:
@@ -346,8 +338,8 @@ class Audit:
                 "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
             ) from error
 
-    def _write_anew(self, connection: Connection, now: Instant) -> int:
-        links = tuple(connection.execute(LINKS))
+    def _write_anew(self, connection: Connection, now: Instant) -> None:
+        links = tuple(connection.execute(LINKS, {"after": 0}))
         signer = self._signing(connection)
         keys = self._known_ring(connection, signer)
         first = next((link.seq for link in links if link.signature is not None), 0)
@@ -355,7 +347,6 @@ class Audit:
         fresh = fresh or Head(0, ORIGIN)
         self._head.set_aside(f"until-{moment_text(now)}")
         self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer))
-        return fresh.seq
 
     # -- reading -------------------------------------------------------------------------------
     def log(
