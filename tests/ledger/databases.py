@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from cloudpemda.ledger import migrations
 from cloudpemda.ledger.store import locate
 
 SQLITE = "sqlite:///var/ledger.sqlite3"
@@ -81,6 +82,10 @@ def back_to_9(base: Path) -> None:
             *(["DROP FUNCTION sum_postings"] if SERVER else []),
             "DROP INDEX approvals_due",
             *(f"DROP TABLE {table}" for table in ("drains", "notices", "balances")),
+            "ALTER TABLE decisions RENAME TO on_both",
+            migrations._V6[0],
+            "INSERT INTO decisions SELECT * FROM on_both",
+            "DROP TABLE on_both",
             "DELETE FROM schema_version WHERE version > 9",
         ):
             connection.execute(text(statement))
