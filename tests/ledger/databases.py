@@ -81,7 +81,10 @@ def back_to_9(base: Path) -> None:
             *(f"DROP TRIGGER IF EXISTS {guard}" for guard in (*LATER_GUARDS, summed)),
             *(["DROP FUNCTION sum_postings"] if SERVER else []),
             "DROP INDEX approvals_due",
-            *(f"DROP TABLE {table}" for table in ("drains", "notices", "balances")),
+            *(
+                f"DROP TABLE {table}"
+                for table in ("drains", "notices", "rests", "sightings", "balances")
+            ),
             "ALTER TABLE decisions RENAME TO on_both",
             migrations._V6[0],
             "INSERT INTO decisions SELECT * FROM on_both",
