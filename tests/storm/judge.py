@@ -35,7 +35,11 @@ class Judge:
             self._nothing_left(dc, active, absent)
             self._quota(desk, active)
             assert desk.ledger.audit.verify() == ()
-            done = [r.key for r in desk.ledger.requests.list() if r.state is RequestState.ACTIVE]
+            done = [
+                one.key
+                for one in desk.ledger.requests.list()
+                if one.state is RequestState.ACTIVE and not one.change_approved
+            ]
             if done:
                 found = plan(desk, done)
                 assert not found.errors, found.errors

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from signal import SIGKILL
+
+from sqlalchemy import Engine, event
 
 import cloudpemda.cli.progress
 import cloudpemda.cli.provision
@@ -26,18 +29,40 @@ def context() -> ForkServerContext:
     return found
 
 
-def start(site: Path, actor: str, arguments: Sequence[str], told: Path) -> BaseProcess:
-    """`cloudpemda --site SITE --actor ACTOR …` with its output in `told`; not waited for."""
+def start(
+    site: Path, actor: str, arguments: Sequence[str], told: Path, dies_at: int | None = None
+) -> BaseProcess:
+    """`cloudpemda --site SITE --actor ACTOR …` with its output in `told`; not waited for.
+
+    With `dies_at` it is killed before its nth statement, commit or renaming of a file.
+    """
     line = ["--site", str(site), "--actor", actor, *arguments]
-    process = context().Process(target=_run, args=(line, told), daemon=True)
+    process = context().Process(target=_run, args=(line, told, dies_at), daemon=True)
     process.start()
     return process
 
 
-def _run(line: Sequence[str], told: Path) -> None:
+def _run(line: Sequence[str], told: Path, dies_at: int | None) -> None:
+    if dies_at is not None:
+        _die_at(dies_at)
     output = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False)
     cloudpemda.cli.main(line)
+
+
+def _die_at(nth: int) -> None:
+    """Take this process away as a power cut does, before something that would have lasted."""
+    left = nth
+
+    def moment(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", moment)
+    event.listen(Engine, "commit", moment)
+    sys.addaudithook(lambda name, _: moment() if name == "os.rename" else None)
