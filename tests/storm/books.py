@@ -115,7 +115,7 @@ class Books:
         said = {
             (one["subject"], one["login"], one["at"])
             for one in log
-            if one["action"].rpartition(".")[2] in {"approve", "decide", "concur"}
+            if one["action"].rpartition(".")[2] in {"approve", "decide", "concur", "grant"}
         }
         untold = [one for one in words if (one["number"], one["login"], one["at"]) not in said]
         assert not untold, f"decisions without an entry: {untold}"
@@ -126,14 +126,19 @@ class Books:
             given[one["number"], one["revision"]].append(one)
         asked = {
             (one["number"], one["revision"]): one["login"]
-            for one in self.rows("SELECT * FROM revisions")
+            for table in ("revisions", "quota_revisions")
+            for one in self.rows(f"SELECT * FROM {table}")  # noqa: S608 - one of these two
         }
-        for one in approvals:
+        granted = {
+            (one["number"], one["revision"]): {**one, "offer_digest": None}
+            for one in self.rows("SELECT * FROM grants")
+        }
+        for one in (*approvals, *granted.values()):
             place = one["number"], one["revision"]
             those = [
                 word
                 for word in given[place]
-                if word["offer_digest"] == one["offer_digest"]
+                if one["offer_digest"] in (None, word["offer_digest"])
                 and word["at"] <= one["at"]
                 and (word["voided_at"] is None or word["voided_at"] > one["at"])
             ]
