@@ -47,6 +47,7 @@ class Matter:
 
     state: str
     variant: int
+    since: datetime  # of its last change while it waits
     until: datetime | None = None  # of the live approval
 
 
@@ -73,6 +74,7 @@ class Vm:
 class Model:
     """The whole ledger. Keys are `opd/name`, instances `opd/name/member`."""
 
+    now: datetime
     limits: dict[str, dict[str, int]] = field(default_factory=dict)
     workloads: dict[str, Workload] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)  # by uid
@@ -84,7 +86,7 @@ class Model:
         """The refusal, and whether anything changed."""
         found = self.workloads.get(key)
         if found is None:
-            self.workloads[key] = Workload(Matter("pending", variant))
+            self.workloads[key] = Workload(Matter("pending", variant, self.now))
             return None, True
         if found.itself.state == "active":
             return None, self._change(key, found, variant)
@@ -95,7 +97,7 @@ class Model:
         if about.state in {"applying", "stuck"}:
             return "request.change-not-yet", False
         self._void(key)
-        found.itself = Matter("pending", variant)
+        found.itself = Matter("pending", variant, self.now)
         return None, True
 
     def _change(self, key: str, found: Workload, variant: int) -> bool:
@@ -104,13 +106,13 @@ class Model:
             if asked is None or asked.state not in {"pending", "approved"}:
                 return False
             self._void(key)
-            found.proposal = Matter("withdrawn", asked.variant)
+            found.proposal = Matter("withdrawn", asked.variant, self.now)
             return True
         anew = asked is None or asked.state in {"withdrawn", "expired"}
         if asked is not None and asked.variant == variant and not anew:
             return False
         self._void(key)
-        found.proposal = Matter("pending", variant)
+        found.proposal = Matter("pending", variant, self.now)
         return True
 
     def approve(
@@ -167,6 +169,16 @@ class Model:
                 ended.append(key)
         return ended
 
+    def expire_pending(self, since: datetime) -> list[str]:
+        """The keys of what nobody has decided on since then."""
+        ended = []
+        for key, found in self.workloads.items():
+            about = found.decided_on
+            if about.state == "pending" and about.since <= since:
+                about.state = "expired"
+                ended.append(key)
+        return ended
+
     # -- applying ------------------------------------------------------------------------------
     def begin(self, key: str, variant: int, *, same_offer: bool) -> str | None:
         found = self.workloads.get(key)
@@ -175,7 +187,7 @@ class Model:
         if found.itself.variant != variant:
             return "ledger.revision-moved"
         if found.itself.state == "approved" and not same_offer:
-            found.itself.state = "pending"
+            found.itself.state, found.itself.since = "pending", self.now
             self._void(key)
             return "ledger.offer-changed"
         return _go(found.itself, REQUEST["begin"])

@@ -56,6 +56,7 @@ DEEDS: dict[str, tuple[int, tuple[st.SearchStrategy[object], ...]]] = {
     "cut_or_raise": (1, (st.sampled_from(sorted(PARENTS)), st.sampled_from(DIMENSIONS), LIMITS)),
     "time_passes": (1, (st.integers(1, 100),)),
     "expire": (1, ()),
+    "expire_pending": (1, (st.integers(1, 200),)),
     "begin": (6, (KEYS, HITS, OFFERS)),
     "claim": (4, (KEYS,)),
     "make": (4, (KEYS,)),
@@ -82,7 +83,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = ManualClock()
         self.ledger = open_at(self.folder, self.clock)
-        self.model = Model()
+        self.model = Model(self.clock.now())
         self.admitted_to: dict[tuple[str, str], int] = {}
 
     def teardown(self) -> None:
@@ -156,6 +157,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def time_passes(self, hours: int) -> None:
         self.clock.sleep(hours * 3600.0)
+        self.model.now = self.clock.now()
+
+    def expire_pending(self, hours: int) -> None:
+        since = Instant(self.clock.now() - timedelta(hours=hours))
+        numbers = self.ledger.requests.expire_pending(since)
+        keys = [self.ledger.requests.get(number).key for number in numbers]
+        expected = self.model.expire_pending(since)
+        assert sorted(keys) == sorted(expected)
+        HAPPENED["expire_pending", "done" if expected else "nothing"] += 1
 
     def expire(self) -> None:
         numbers = self.ledger.requests.expire_holds(self.clock.now())
@@ -339,11 +349,11 @@ def test_ten_thousand_deeds_lead_nowhere_else(
     deeds = {deed for deed, _ in HAPPENED}
     assert deeds == {
         "submit", "approve", "deny", "withdraw", "begin", "claim", "finish", "fail", "stick",
-        "happen",
+        "happen", "expire_pending",
     }  # fmt: skip
     assert {(deed, "done") for deed in deeds} <= set(HAPPENED)
     assert {why for _, why in HAPPENED} == {
-        "done", "ledger.transition", "ledger.revision-moved", "ledger.offer-changed",
+        "done", "nothing", "ledger.transition", "ledger.revision-moved", "ledger.offer-changed",
         "ledger.no-request", "ledger.unfinished", "ledger.instances-left", "quota.exceeded",
         "request.change-not-yet",
     }  # fmt: skip
