@@ -1,8 +1,8 @@
 """Storms of governance: whoever asks, decides, cuts, ends or dies, nothing is promised twice.
 
-`CLOUDPEMDA_GOVERNANCE` is the number of histories in the fast tier (40; five times as many in the
-slow one), `CLOUDPEMDA_STORM_SEED` the first seed (1): a failure names its seed, which alone repeats
-that history.
+`CLOUDPEMDA_GOVERNANCE` is the number of histories (24), `CLOUDPEMDA_STORM_SEED` the first seed
+(1): a failure names its seed, which alone repeats that history. From 100 on each kind of deed must
+have happened.
 """
 
 import os
@@ -12,15 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from tests import labs
-from tests.ledger.servers import postgres
 from tests.storm.governance import APPLY_EVENTS, Governance
 from tests.storm.office import Office
 from tests.storm.test_storm import described, make_site
 
-HISTORIES = int(os.environ.get("CLOUDPEMDA_GOVERNANCE", "40"))
+HISTORIES = int(os.environ.get("CLOUDPEMDA_GOVERNANCE", "24"))
 MORE = 100  # so many are played beyond, where some kind of deed has not come yet
 FIRST_SEED = int(os.environ.get("CLOUDPEMDA_STORM_SEED", "1"))
 SQLITE = "sqlite:///var/ledger.sqlite3"
@@ -78,33 +76,6 @@ def test_every_history_of_governance_ends_with_books_that_agree(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     record_property("told", storm(tmp_path, FIRST_SEED, HISTORIES))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3000)
-def test_two_hundred_histories_of_governance_end_so_too(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    record_property("told", storm(tmp_path, FIRST_SEED + 1000, 5 * HISTORIES))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_histories_of_governance_end_so_on_postgresql(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    with postgres() as server:
-        ledgers = (f"history{number}" for number in range(1000))
-
-        def new_ledger() -> str:
-            name = next(ledgers)
-            engine = create_engine(server, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.execute(text(f"CREATE DATABASE {name}"))
-            engine.dispose()
-            return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-        record_property("told", storm(tmp_path, FIRST_SEED + 2000, 20, new_ledger))
 
 
 def storm(
