@@ -14,9 +14,12 @@ entry nor an entry without its deed. Four things hold it:
 
 The newest sequence number and hash of every chain stand, signed, in a head file outside the
 database: without it a tail could be cut off unseen. The head is written after the commit, so it
-may lag behind a crash, but never runs ahead; it is moved on only from an entry that is still there
-as it was. The last head of each day is kept: an older copy proves an older state. Who can change
-the database and every file beside it can only be found out by a copy kept elsewhere (an export).
+may lag behind a crash, but never runs ahead: what a crash leaves between the two could be cut off
+unseen until the next deed seals it. A deed is told done when the head covers its entry; who writes
+the head does so for all that have written meanwhile. It is moved on only from an entry that is
+still there as it was. The last head of each day is kept: an older copy proves an older state. Who
+can change the database and every file beside it can only be found out by a copy kept elsewhere (an
+export).
 """
 
 from cloudpemda.ledger.audit.bound import BOUND
