@@ -14,11 +14,12 @@ from typing import Protocol
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Incomplete, UsageError, worst
 from cloudpemda.lab import process
 from cloudpemda.lab.process import RunningLab
-from cloudpemda.usecases.apply import Applied, apply
+from cloudpemda.usecases.apply import apply
 from cloudpemda.usecases.approve import Approved, approve
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.nightly import Night, nightly
 from cloudpemda.usecases.plan import Planned, plan
+from cloudpemda.usecases.run import Applied
 from cloudpemda.usecases.submit import Submitted, submit_file
 from cloudpemda.usecases.survey import Survey, survey
 from cloudpemda.wiring import open_desk

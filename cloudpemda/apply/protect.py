@@ -15,7 +15,7 @@ from cloudpemda.apply.vm import VmMaker
 from cloudpemda.cluster import HaFlavour, HaRule, ReplicationJob
 from cloudpemda.plan.ha import GROUP, NODE_AFFINITY, affinity_name, ha_rules_for, sid
 from cloudpemda.plan.model import DesiredBackup, DesiredVm
-from cloudpemda.plan.pve_config import next_replication_id
+from cloudpemda.plan.pve_config import is_own_job, next_replication_id
 from cloudpemda.proxmox import Exists, NotFound, WrongParameter
 from cloudpemda.saga import Work
 
@@ -50,8 +50,17 @@ class Protector:
             self._put_resource(vmid, None)
             if affinity is not None:
                 self._put_rule(affinity)
+        if self._maker.lived:
+            self._leave_rules(affinity)
         with self._shop.writing():
             self._shop.apart.join(self._vm, self._shop.workload)
+
+    def _leave_rules(self, affinity: HaRule | None) -> None:
+        """Rules and groups of ours that it needed before a change, and needs no longer."""
+        if affinity is None:
+            self._drop_affinity()
+        with self._shop.writing():
+            self._shop.apart.leave_others(self._vm)
 
     def is_managed(self, _: Work) -> bool:
         """Whether the manager was asked to keep it running, under every rule it needs."""
@@ -60,15 +69,53 @@ class Protector:
         if resource is None or resource.requested != "started":
             return False
         affinity = self._affinity()
-        if affinity is not None and affinity.kind == GROUP and resource.group != affinity.name:
+        groups = self._pve.ha_flavour() is HaFlavour.GROUPS
+        if groups and resource.group != (None if affinity is None else affinity.name):
             return False
         live = {rule.name: rule for rule in self._pve.ha_rules()}
+        if affinity is None and affinity_name(self._maker.vmid) in live:
+            return False
+        if self._shop.apart.others(self._vm, live.values()):
+            return False
         wanted = ha_rules_for(self._shop.workload, self._pve.ha_flavour())
         return all(
             rule.name in live and rule.met_by(live[rule.name])
             for rule in wanted
             if name in rule.resources
         )
+
+    def let_go(self, _: Work) -> None:
+        """The manager lets go of a VM that goes on running: no rule, no resource.
+
+        PVE leaves a VM as it is when its resource is removed; only one that is to be stopped is
+        disabled first (`release`).
+        """
+        self._maker.prove()
+        with self._shop.writing():
+            self._shop.apart.leave_others(self._vm, every=True)
+        rules = self._pve.ha_flavour() is HaFlavour.RULES
+        if rules:
+            self._drop_affinity()
+        with suppress(NotFound), self._shop.writing():
+            self._pve.remove_ha_resource(self._maker.vmid)
+        self._until(lambda: self._ha_state() is None, _HA_SECONDS, "apply.ha-stays")
+        if not rules:
+            self._drop_affinity()
+
+    def is_let_go(self, _: Work) -> bool:
+        if self._ha_state() is not None:
+            return False
+        live = {rule.name: rule for rule in self._pve.ha_rules()}
+        others = self._shop.apart.others(self._vm, live.values(), every=True)
+        return affinity_name(self._maker.vmid) not in live and not others
+
+    def _drop_affinity(self) -> None:
+        """Our own rule or group of this VM, where it stands."""
+        name = affinity_name(self._maker.vmid)
+        for rule in self._pve.ha_rules():
+            if rule.name == name:
+                with self._shop.writing():
+                    self._pve.delete_ha_rule(rule)
 
     def release(self, _: Work) -> None:
         """The manager lets go of it: no rule, no resource, and the VM at rest."""
@@ -117,7 +164,10 @@ class Protector:
             try:
                 self._pve.add_ha_resource(vmid, group=group)
             except Exists:
-                self._pve.set_ha_resource(vmid, state="started", group=group)
+                groups = self._pve.ha_flavour() is HaFlavour.GROUPS
+                self._pve.set_ha_resource(
+                    vmid, state="started", group=group, no_group=groups and group is None
+                )
 
     def _put_rule(self, rule: HaRule) -> None:
         with self._shop.writing():
@@ -130,7 +180,11 @@ class Protector:
 
     # -- replication -----------------------------------------------------------------------
     def replicate(self, _: Work) -> None:
-        """One enabled job per target, by the schedule of its class."""
+        """One enabled job per target, by the schedule of its class, and no other.
+
+        What it has no target for any more goes last, with its volumes there: until the new copies
+        have their jobs, the old ones are what there is.
+        """
         self._maker.prove()
         vmid = self._maker.vmid
         taken: list[str] = []
@@ -151,6 +205,26 @@ class Protector:
                         raise
                 else:
                     break
+        surplus = {job.id for job in self._surplus()} if self._maker.lived else set()
+        for job in sorted(surplus):
+            with suppress(NotFound), self._shop.writing():
+                self._pve.delete_replication(job)
+        if surplus:
+            self._until(
+                lambda: not surplus & {job.id for job in self._replications()},
+                _REPLICATION_SECONDS,
+                "apply.replication-stays",
+            )
+
+    def _surplus(self) -> tuple[ReplicationJob, ...]:
+        """Jobs to nodes that shall have no copy. One that points at the VM's own node is being
+        turned round by PVE."""
+        wanted = {one.target for one in self._vm.protection.replication}
+        return tuple(
+            job
+            for job in self._replications()
+            if not job.removing and job.target not in wanted and job.target != self._maker.node
+        )
 
     def _reschedule(self, job: ReplicationJob, schedule: str) -> None:
         if not job.enabled or job.schedule != schedule:
@@ -159,7 +233,7 @@ class Protector:
 
     def is_replicated(self, _: Work) -> bool:
         jobs = self._replications()
-        return all(
+        return not self._surplus() and all(
             any(
                 _serves(job, one.target) and job.enabled and job.schedule == one.schedule
                 for job in jobs
@@ -186,11 +260,28 @@ class Protector:
 
     # -- backup ----------------------------------------------------------------------------
     def back_up(self, _: Work) -> None:
+        """The job of its class has it, and no other job of ours."""
         self._maker.prove()
-        self._shop.backups.join(self._backup(), self._maker.vmid)
+        if self._vm.protection.backup is not None:
+            self._shop.backups.join(self._vm.protection.backup, self._maker.vmid)
+        for job in self._other_jobs() if self._maker.lived else ():
+            self._shop.backups.leave(job, self._maker.vmid)
 
     def is_backed_up(self, _: Work) -> bool:
-        return self._shop.backups.lists(self._backup(), self._maker.vmid)
+        wanted = self._vm.protection.backup
+        listed = wanted is None or self._shop.backups.lists(wanted, self._maker.vmid)
+        return listed and not self._other_jobs()
+
+    def _other_jobs(self) -> tuple[DesiredBackup, ...]:
+        """The jobs of other classes that have it, as they stand."""
+        wanted = self._vm.protection.backup
+        return tuple(
+            DesiredBackup(job.id, job.storage, job.schedule, job.prune)
+            for job in self._pve.backup_jobs()
+            if is_own_job(job.id)
+            and (wanted is None or job.id != wanted.job)
+            and self._maker.vmid in job.vmids
+        )
 
     def leave_backup(self, _: Work) -> None:
         if self._maker.whose() is not Standing.FOREIGN:

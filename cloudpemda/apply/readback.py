@@ -28,6 +28,7 @@ class Reading:
     unmet: Mapping[str, CloudpemdaError] = field(default_factory=dict)
     unknown: Mapping[str, CloudpemdaError] = field(default_factory=dict)
     unlisted: Sequence[DesiredVm] = ()  # whose backup job has lost them
+    aspects: Mapping[str, frozenset[Aspect]] = field(default_factory=dict)  # of what is unmet
 
 
 class Readback:
@@ -83,6 +84,7 @@ class Readback:
         }
         unknown = {key: one for key, one in errors.items() if key not in unmet}
         unlisted: list[DesiredVm] = []
+        aspects: dict[str, frozenset[Aspect]] = {}
         for planned in plan.vms:
             vm = planned.desired
             found = (
@@ -92,9 +94,10 @@ class Readback:
             )
             if found:
                 unmet[vm.key] = _not_as_desired(vm, found)
+                aspects[vm.key] = frozenset(one.aspect for one in found)
             if any(one.aspect is Aspect.BACKUP for one in found):
                 unlisted.append(vm)
-        return Reading(unmet, unknown, unlisted)
+        return Reading(unmet, unknown, unlisted, aspects)
 
     def _not_apart(
         self, vm: DesiredVm, among: Sequence[DesiredVm], state: ClusterState

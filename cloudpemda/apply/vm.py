@@ -19,6 +19,7 @@ from cloudpemda.plan.pve_config import (
     desired_config,
     disk_flags,
     same_value,
+    told_by_cloud_init,
     unwanted,
 )
 from cloudpemda.proxmox import Exists, NotFound, OtherError, TaskFailed, TaskUnknown, Upid
@@ -170,18 +171,41 @@ class VmMaker:
         if self._is_elsewhere():
             with suppress(Exists), self._shop.writing():
                 self._pve.move_to_pool(self.vm.pool, [self.vmid])
-        changes, leftovers = _changes(self.vm, config)
+        changes, leftovers = self._changes(config)
         if changes or leftovers:
             with self._shop.gates.write(self.node):
                 upid = self._pve.set_config(
                     self.node, self.vmid, changes, delete=leftovers, digest=config.digest
                 )
             self._wait(work, upid)
+        if self.lived and any(told_by_cloud_init(key) for key in (*changes, *leftovers)):
+            # a guest that restarts itself reads the drive as it was written last
+            with self._shop.gates.write(self.node):
+                self._pve.write_cloud_init(self.node, self.vmid)
 
     def is_configured(self, work: Work) -> bool:
         self._await(work)
-        changes, leftovers = _changes(self.vm, self.own_config())
+        changes, leftovers = self._changes(self.own_config())
         return not changes and not leftovers and not self._is_elsewhere()
+
+    @property
+    def lived(self) -> bool:
+        """Whether it was made before this apply."""
+        return self.vm.key in self._shop.tools.established
+
+    def _changes(self, config: VmConfig) -> tuple[dict[str, str], tuple[str, ...]]:
+        """What to set and what to delete so that a configuration is as desired, sizes aside.
+
+        A VM that lived is given only disks that are new: one that it lost is not made empty.
+        """
+        changes = _changed_keys(self.vm, config)
+        barred = {disk.slot for disk in self.vm.disks if self.lived and not disk.fresh}
+        changes |= {
+            slot: value
+            for slot, value in added_disks(self.vm).items()
+            if slot not in config.raw and slot not in barred
+        }
+        return changes, unwanted(self.vm, config.raw)
 
     def _is_elsewhere(self) -> bool:
         """Whether the VM stood in another pool, or none, when the cluster was read."""
@@ -294,8 +318,7 @@ def _creation(vm: DesiredVm) -> Mapping[str, str]:
     return {**desired_config(vm), **creation_disks(vm), "pool": vm.pool}
 
 
-def _changes(vm: DesiredVm, config: VmConfig) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What to set and what to delete so that a configuration is as desired, sizes aside."""
+def _changed_keys(vm: DesiredVm, config: VmConfig) -> dict[str, str]:
     changes = {
         key: value
         for key, value in desired_config(vm).items()
@@ -306,5 +329,4 @@ def _changes(vm: DesiredVm, config: VmConfig) -> tuple[dict[str, str], tuple[str
         live = present.get(disk.slot)
         if live is not None and (live.backup, live.replicate) != (disk.backup, disk.replicate):
             changes[disk.slot] = f"{live.volume}{disk_flags(disk)},size={live.size}M"
-    changes |= {key: value for key, value in added_disks(vm).items() if key not in config.raw}
-    return changes, unwanted(vm, config.raw)
+    return changes

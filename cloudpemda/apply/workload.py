@@ -18,14 +18,22 @@ from cloudpemda.apply.tools import Tools
 from cloudpemda.apply.vm import VmMaker
 from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete, worst
 from cloudpemda.plan.diff import carries
-from cloudpemda.plan.model import DesiredVm
+from cloudpemda.plan.model import Aspect, DesiredVm
 from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work, nothing
 
 _THREADS = 64  # one per VM, so that none waits for another's storage; the gates do the bounding
 _LOOK_SECONDS = 0.5  # Ctrl-C that comes just before a wait is only seen when the wait looks up
 VERIFY = "verify"
 _BACKUP = "backup"
-_MAKING = frozenset({"pool", "create"})
+_PUT_RIGHT: Mapping[str, frozenset[Aspect]] = {
+    "config": frozenset({Aspect.POOL, Aspect.CONFIG, Aspect.DISKS}),
+    "disks": frozenset({Aspect.DISKS}),
+    "start": frozenset({Aspect.START}),
+    "ha": frozenset({Aspect.HA}),
+    "replication": frozenset({Aspect.REPLICATION}),
+    _BACKUP: frozenset({Aspect.BACKUP}),
+}
+"""Step → what of a VM that stands already it puts right."""
 
 
 class VmEnding(StrEnum):
@@ -125,7 +133,8 @@ class Run:
                 return self._chain(maker).run(
                     before=_BACKUP if maker.vm.protection.backup else VERIFY
                 )
-            return self._put_right(maker) if maker.vm.key in moved else Outcome(Ending.DONE)
+            aspects = moved.get(maker.vm.key)
+            return self._put_right(maker, aspects) if aspects else Outcome(Ending.DONE)
 
         made = self._each(self._makers, run)
         # Together, since those who join a backup job at the same time need one write.
@@ -149,23 +158,23 @@ class Run:
 
         return self._result(self._each(self._makers, run))
 
-    def _moved(self) -> frozenset[str]:
-        """Which of the VMs that are kept are not as desired any more, by a first look."""
+    def _moved(self) -> Mapping[str, frozenset[Aspect]]:
+        """In what the VMs that are kept are not as desired, by a first look. What could not be
+        read, or only a person may put right, is left to the reading back, which says so."""
         kept = [maker.vm for maker in self._makers if maker.vm.key in self._kept]
-        if not kept:
-            return frozenset()
-        reading = Readback(self._shop).read(kept)
-        return frozenset({*reading.unmet, *reading.unknown})
+        return Readback(self._shop).read(kept).aspects if kept else {}
 
-    def _put_right(self, maker: VmMaker) -> Outcome:
+    def _put_right(self, maker: VmMaker, aspects: frozenset[Aspect]) -> Outcome:
         """Every step looks again, and does what is missing; nothing is ever taken back.
 
         It has a record of its own in the journal, beside that of the VM's making.
         """
-        steps = tuple(_putting_right(one) for one in self._steps(maker) if one.name not in _MAKING)
-        chain = replace(
-            self._chain(maker), subject=f"{maker.vm.identity.uid}:put-right", steps=steps
+        steps = tuple(
+            _putting_right(one)
+            for one in self._steps(maker, kept=True)
+            if one.name == VERIFY or aspects & _PUT_RIGHT.get(one.name, frozenset())
         )
+        chain = self._chain(maker, f"{maker.vm.identity.uid}:put-right", steps)
         chain.renew()
         outcome = chain.run(before=VERIFY)
         if outcome.ending is Ending.DONE:
@@ -198,10 +207,13 @@ class Run:
         """One chain per VM with all of its steps, in the order asked for."""
         return tuple(self._chain(maker) for maker in self._makers)
 
-    def _chain(self, maker: VmMaker) -> Chain:
-        steps = self._steps(maker)
+    def _chain(
+        self, maker: VmMaker, subject: str | None = None, chosen: Sequence[Step] | None = None
+    ) -> Chain:
+        """The chain that makes a VM, or one of chosen steps under a subject of its own."""
+        steps = self._steps(maker) if chosen is None else chosen
         return Chain(
-            subject=maker.vm.identity.uid,
+            subject=subject or maker.vm.identity.uid,
             steps=steps,
             journal=self._tools.journal,
             clock=self._tools.clock,
@@ -211,7 +223,9 @@ class Run:
             observe=_Reporter(maker.vm.key, self._tools, [step.name for step in steps]),
         )
 
-    def _steps(self, maker: VmMaker) -> tuple[Step, ...]:
+    def _steps(self, maker: VmMaker, *, kept: bool = False) -> tuple[Step, ...]:
+        """What makes a VM; of one that is kept, also what takes a protection away from it that
+        it shall have no longer."""
         guard = Protector(maker, self._shop)
         steps = [
             Step("pool", maker.ensure_pool, _no),
@@ -225,7 +239,9 @@ class Run:
             steps.append(
                 Step("ha", guard.manage, guard.is_managed, guard.release, guard.release_commands)
             )
-        if protection.replication:
+        elif kept:
+            steps.append(Step("ha", guard.let_go, guard.is_let_go))
+        if protection.replication or kept:
             steps.append(
                 Step(
                     "replication",
@@ -235,7 +251,7 @@ class Run:
                     guard.unreplicate_commands,
                 )
             )
-        if protection.backup is not None:
+        if protection.backup is not None or kept:
             steps.append(
                 Step(
                     _BACKUP,

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
     from cloudpemda.cli.progress import Live
     from cloudpemda.errors import Fault
-    from cloudpemda.usecases.apply import Applied
     from cloudpemda.usecases.approve import Approved
     from cloudpemda.usecases.desk import Desk
     from cloudpemda.usecases.nightly import Night
     from cloudpemda.usecases.plan import Planned
+    from cloudpemda.usecases.run import Applied
     from cloudpemda.usecases.submit import Submitted
     from cloudpemda.usecases.survey import Survey
 

@@ -23,7 +23,7 @@ def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
 
     with frame.desk() as desk:
         found = use_case(desk, requests)
-    data = [plan_to_data(one.plan) for one in found.planned]
+    data = [plan_to_data(one.plan) | {"restart": one.restart} for one in found.planned]
     frame.finish(data, lambda out: plans(out, frame, found.planned), found.faults, found.code)
 
 
@@ -44,6 +44,8 @@ def apply(frame: "Frame", requests: tuple[str, ...], undo: bool) -> None:
         {
             "request": one.record.key,
             "state": one.record.state,
+            "revision": one.record.revision,
+            "restart": one.restart,
             "plan": None if one.planned is None else plan_to_data(one.planned.plan),
             "vms": [
                 {"vm": vm.vm.key, "ending": vm.ending, "step": vm.step, "commands": vm.commands}

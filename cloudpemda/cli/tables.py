@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from cloudpemda.cli.frame import Frame
     from cloudpemda.ledger import Approval, RequestRecord
-    from cloudpemda.usecases.apply import Applied
     from cloudpemda.usecases.approve import Approved
     from cloudpemda.usecases.check import Checked
     from cloudpemda.usecases.doctor import Report
     from cloudpemda.usecases.plan import Planned
+    from cloudpemda.usecases.run import Applied
     from cloudpemda.usecases.status import Status
     from cloudpemda.usecases.submit import Submitted
     from cloudpemda.usecases.survey import Survey
@@ -309,6 +309,7 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
                 vm.reason or "-",
             )
         out.print(shown)
+        _restarts(out, frame, one.restart)
         out.print(Text(frame.say("show.plan-digest", digest=plan.digest[:16]), style="dim"))
 
 
@@ -334,13 +335,25 @@ def applied(out: Console, frame: "Frame", done: "Sequence[Applied]") -> None:
             if not one.faults:
                 out.print(frame.say("show.apply-settled", key=one.record.key))
             continue
+        if one.taken_back:
+            out.print(frame.say("show.change-undone", key=one.record.key))
+            continue
         endings = [vm.ending.value for vm in one.result.vms]
         counted = ", ".join(f"{endings.count(name)} {name}" for name in dict.fromkeys(endings))
         out.print(
-            frame.say(
-                "show.applied", key=one.record.key, counted=counted, state=one.record.state.value
-            )
+            frame.say("show.applied", key=one.record.key, counted=counted, state=_state(one.record))
         )
+        if one.made_change:
+            revision = one.record.revision
+            out.print(frame.say("show.change-made", key=one.record.key, revision=revision))
+        _restarts(out, frame, one.restart)
+
+
+def _restarts(out: Console, frame: "Frame", found: Mapping[str, Sequence[str]]) -> None:
+    """What each VM takes over only when it is started anew."""
+    for vm, keys in found.items():
+        said = frame.say("show.restart-needed", vm=vm, keys=", ".join(keys))
+        out.print(Text(said, style="yellow"), soft_wrap=True)
 
 
 # -- what there is ---------------------------------------------------------------------------
@@ -380,6 +393,8 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
                 style="red",
                 soft_wrap=True,
             )
+        if one.restart:
+            _restarts(out, frame, {one.key: one.restart})
         if one.apart is Apartness.PLACEMENT_ONLY:
             out.print(
                 Text(frame.say("show.placement-only", vm=one.key)), style="yellow", soft_wrap=True
@@ -400,6 +415,7 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "replication": _evidence(one.replication),
         "backup": _evidence(one.backup),
         "kept apart": one.apart.value if one.apart is not None else "-",
+        "restart": ", ".join(one.restart) or "-",
         "differs": harmless("; ".join(one.differences)) or "-",
         "error": harmless(one.error or "-"),
     }

@@ -35,6 +35,7 @@ from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.addresses import AddressBook, GivenAddress, RestingAddress, Sighting
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
+from cloudpemda.ledger.changes import Changes
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.drains import Drain, DrainBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
@@ -68,6 +69,7 @@ __all__ = [
     "Audit",
     "Backups",
     "Ballot",
+    "Changes",
     "DayLimit",
     "Decision",
     "DecisionBook",
@@ -134,6 +136,7 @@ class Ledger:
         self.quota = QuotaBook(database, self.audit)
         self.grants = Grants(database, self.audit)
         self.instances = Instances(database, self.audit)
+        self.changes = Changes(database, self.audit, self.requests)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
         self.addresses = AddressBook(database, self.audit)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from cloudpemda.ledger.audit import Actor, Audit, Deed
 from cloudpemda.ledger.schema import addresses, instances, rests, sightings
@@ -124,10 +124,21 @@ def unavailable(connection: Connection, pool: str, rested_since: Instant) -> fro
     return frozenset(connection.scalars(found))
 
 
-def release(deed: Deed, uid: str, opd: str, key: str, *, used: bool) -> None:
-    """An instance's addresses are its own no more; those that were `used` rest."""
-    own = select(addresses).where(addresses.c.uid == uid)
-    for row in deed.connection.execute(own).all() if used else ():
+def release(
+    deed: Deed,
+    uid: str,
+    opd: str,
+    key: str,
+    *,
+    used: bool,
+    which: ColumnElement[bool] | None = None,
+) -> tuple[str, ...]:
+    """An instance's addresses, or those of them that are meant by `which`, are its own no more;
+    those that were `used` rest. Answers with them."""
+    own = addresses.c.uid == uid
+    own = own if which is None else own & which
+    found = deed.connection.execute(select(addresses).where(own)).all()
+    for row in found if used else ():
         same = (rests.c.pool == row.pool) & (rests.c.address == row.address)
         deed.connection.execute(delete(rests).where(same))
         deed.connection.execute(
@@ -135,7 +146,8 @@ def release(deed: Deed, uid: str, opd: str, key: str, *, used: bool) -> None:
                 pool=row.pool, address=row.address, opd=opd, key=key, released_at=deed.now
             )
         )
-    deed.connection.execute(delete(addresses).where(addresses.c.uid == uid))
+    deed.connection.execute(delete(addresses).where(own))
+    return tuple(row.address for row in found)
 
 
 def rested_since(now: Instant, seconds: int) -> Instant:

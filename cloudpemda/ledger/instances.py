@@ -8,7 +8,7 @@ What an instance owns is given back only when PVE has confirmed that it is gone 
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 
@@ -43,6 +43,9 @@ class Wanted:
     member: str  # db-1
     cluster: str
     nics: tuple[NicSpec, ...]
+    storages: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # disk name → PVE storage id, for a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ class InstanceRecord:
     error: str | None
     active_since: Instant | None  # when it was first read back as promised
     nics: tuple[NicRecord, ...]
+    slots: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # disk name → number; {}: in document's order
 
     @property
     def identity(self) -> Identity:
@@ -117,12 +123,12 @@ class Instances:
         `ledger.addresses-exhausted`, `ledger.no-network`, `ledger.transition`.
         """
         with self._audit.deed(actor) as deed:
-            request = _request(deed.connection, key)
+            request = request_row(deed.connection, key)
             if request.state != RequestState.APPLYING:
                 raise Refused(
                     "ledger.transition", subject=request.number, state=request.state, event="claim"
                 )
-            naming = _Naming(deed, self._store.entropy, vmid_range, pools)
+            naming = Naming(deed, self._store.entropy, vmid_range, pools)
             return naming.claim(request, wanted, taken_vmids)
 
     def propose(
@@ -141,8 +147,8 @@ class Instances:
         """
         now = self._store.clock.now()
         with self._store.trial() as connection:
-            naming = _Naming(Deed(connection, now, SYSTEM), dice, vmid_range, pools)
-            return naming.claim(_request(connection, key), wanted, taken_vmids)
+            naming = Naming(Deed(connection, now, SYSTEM), dice, vmid_range, pools)
+            return naming.claim(request_row(connection, key), wanted, taken_vmids)
 
     def reclaim_vmid(
         self, uid: str, *, vmid_range: range, taken: Collection[int], actor: Actor
@@ -153,14 +159,14 @@ class Instances:
         already be in PVE under its VMID.
         """
         with self._audit.deed(actor) as deed:
-            row = _row(deed.connection, uid)
+            row = instance_row(deed.connection, uid)
             state = InstanceState(row.state)
             if state not in {InstanceState.PLANNED, InstanceState.CREATING, InstanceState.FAILED}:
                 raise Refused(
                     "ledger.transition", subject=row.key, state=state.value, event="reclaim"
                 )
             _give_vmid(deed, row, row.cluster, vmid_range, frozenset({*taken, row.vmid}))
-            return _record(deed.connection, _row(deed.connection, uid))
+            return record_of(deed.connection, instance_row(deed.connection, uid))
 
     def place(
         self,
@@ -191,6 +197,12 @@ class Instances:
         """It was read back as promised: what it held becomes use."""
         return self._move(uid, InstanceEvent.ACTIVATE, actor, error=None)
 
+    def changing(self, uid: str, *, targets: Sequence[str], actor: Actor) -> InstanceRecord:
+        """From now on it may be other than it was; `targets` are its replicas' nodes from now."""
+        return self._move(
+            uid, InstanceEvent.CHANGE, actor, targets=json.dumps(list(targets)), error=None
+        )
+
     def failed(self, uid: str, *, error: str, actor: Actor) -> InstanceRecord:
         """Its creation was taken back. Identity and hold stay for the next try."""
         return self._move(uid, InstanceEvent.FAIL, actor, error=error)
@@ -211,7 +223,7 @@ class Instances:
         self, uid: str, event: InstanceEvent, actor: Actor, **values: str | None
     ) -> InstanceRecord:
         with self._audit.deed(actor) as deed:
-            row = _row(deed.connection, uid)
+            row = instance_row(deed.connection, uid)
             before = InstanceState(row.state)
             state = after(INSTANCE, before, event, row.key)
             since = row.active_since
@@ -232,14 +244,14 @@ class Instances:
                     active_since=since,
                     **changed,
                 )
-                _say(deed, row, event.value, state=state.value, **changed)
-            return _record(deed.connection, _row(deed.connection, uid))
+                say(deed, row, event.value, state=state.value, **changed)
+            return record_of(deed.connection, instance_row(deed.connection, uid))
 
     # -- reading -------------------------------------------------------------------------------
     def get(self, uid: str) -> InstanceRecord:
         """By uid, purged ones included. Raises Refused `ledger.no-instance`."""
         with self._store.read() as connection:
-            return _record(connection, _row(connection, uid))
+            return record_of(connection, instance_row(connection, uid))
 
     def list(
         self,
@@ -280,7 +292,7 @@ class Instances:
 
 
 # -- identity --------------------------------------------------------------------------------
-def _request(connection: Connection, key: str) -> _Row:
+def request_row(connection: Connection, key: str) -> _Row:
     opd, _, name = key.partition("/")
     row = connection.execute(
         select(requests).where(requests.c.opd == opd, requests.c.name == name)
@@ -291,7 +303,7 @@ def _request(connection: Connection, key: str) -> _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _Naming:
+class Naming:
     """What giving an identity needs: the transaction, the dice, and what is free."""
 
     deed: Deed
@@ -313,7 +325,7 @@ class _Naming:
             elif own.cluster != want.cluster and own.state == InstanceState.PLANNED:
                 _give_vmid(self.deed, own, want.cluster, self.vmid_range, taken)
         return tuple(
-            _record(connection, _live(connection, f"{workload}/{want.member}")) for want in wanted
+            record_of(connection, _live(connection, f"{workload}/{want.member}")) for want in wanted
         )
 
     def _create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
@@ -340,10 +352,17 @@ class _Naming:
             },
         )
         for slot, nic in enumerate(want.nics):
-            self._give_nic(uid, slot, nic)
-        _say(self.deed, _row(connection, uid), "claim", cluster=want.cluster, vmid=vmid, name=name)
+            self.give_nic(uid, slot, nic)
+        say(
+            self.deed,
+            instance_row(connection, uid),
+            "claim",
+            cluster=want.cluster,
+            vmid=vmid,
+            name=name,
+        )
 
-    def _give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
+    def give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
         mac = _free_mac(self.deed.connection, self.entropy)
         self.deed.connection.execute(
             insert(nics).values(uid=uid, slot=slot, network=nic.network, mac=mac)
@@ -354,10 +373,14 @@ class _Naming:
         barred = (*network.reserved, network.gateway, *network.nameservers)
         self._give(uid, slot, nic.network, self._free(nic.network, network.cidr, barred))
         if nic.public_ip:
-            public = self.pools.public
-            if public is None:
-                raise Refused("ledger.addresses-exhausted", pool=PUBLIC)
-            self._give(uid, slot, PUBLIC, self._free(PUBLIC, public.cidr, public.reserved))
+            self.give_public(uid, slot)
+
+    def give_public(self, uid: str, slot: int) -> None:
+        """Raises Refused `ledger.addresses-exhausted`."""
+        public = self.pools.public
+        if public is None:
+            raise Refused("ledger.addresses-exhausted", pool=PUBLIC)
+        self._give(uid, slot, PUBLIC, self._free(PUBLIC, public.cidr, public.reserved))
 
     def _give(self, uid: str, slot: int, pool: str, address: str) -> None:
         self.deed.connection.execute(
@@ -386,7 +409,7 @@ def _give_vmid(
     deed.update(
         instances, instances.c.uid == row.uid, cluster=cluster, vmid=vmid, updated_at=deed.now
     )
-    _say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
+    say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
 
 
 def _lowest_vmid(
@@ -436,7 +459,7 @@ def _bounds(text: str) -> tuple[IPv4Address, IPv4Address]:
 
 
 # -- rows ------------------------------------------------------------------------------------
-def _say(deed: Deed, row: _Row, action: str, **details: str | int | None) -> None:
+def say(deed: Deed, row: _Row, action: str, **details: str | int | None) -> None:
     deed.record(f"instance.{action}", row.opd, row.key, uid=row.uid, number=row.number, **details)
 
 
@@ -455,14 +478,14 @@ def _live(connection: Connection, key: str) -> _Row:
     return row
 
 
-def _row(connection: Connection, uid: str) -> _Row:
+def instance_row(connection: Connection, uid: str) -> _Row:
     row = connection.execute(select(instances).where(instances.c.uid == uid)).first()
     if row is None:
         raise Refused("ledger.no-instance", key=uid)
     return row
 
 
-def _record(connection: Connection, row: _Row) -> InstanceRecord:
+def record_of(connection: Connection, row: _Row) -> InstanceRecord:
     return _build(row, _nics(connection, [row.uid]).get(row.uid, ()))
 
 
@@ -504,4 +527,5 @@ def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
         error=row.error,
         active_since=row.active_since,
         nics=cards,
+        slots=MappingProxyType(json.loads(row.slots) if row.slots else {}),
     )

@@ -196,7 +196,7 @@ def propose(deed: Deed, about: Matter, revision: int, spec_hash: str) -> Proposa
             },
         )
         about = replace(about, revision=revision, proposal=ProposalState.PENDING)
-    else:
+    elif about.proposal is not ProposalState.APPLIED:  # that approval is what it lives by
         void(deed, about)
     reached = move(deed, about, RequestEvent.REVISE, revision=revision, spec_hash=spec_hash)
     return ProposalState(reached)

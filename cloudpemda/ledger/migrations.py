@@ -467,8 +467,16 @@ def _v15(connection: Connection) -> None:
     _run(connection, _V15_TRIGGERS[connection.dialect.name])
 
 
+_V16 = ("ALTER TABLE instances ADD COLUMN slots TEXT",)
+
+
+def _v16(connection: Connection) -> None:
+    """Which slot each disk of a VM has, once a change has given it another disk."""
+    _run(connection, _V16)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

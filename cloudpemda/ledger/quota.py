@@ -320,6 +320,19 @@ def commit(deed: Deed, opd: str, number: str, instance: str) -> None:
     )
 
 
+def lower(deed: Deed, opd: str, number: str, instance: str, usage: Usage) -> Usage:
+    """Charge an instance no more than `usage`; answers with what is given back. What it uses less
+    stays as it is: nothing grows without a hold."""
+    less = {
+        dimension: charge.committed - usage.get(dimension, 0)
+        for dimension, charge in charges(deed.connection, instance).items()
+        if charge.committed > usage.get(dimension, 0)
+    }
+    given_back = {dimension: Balance(-value, 0) for dimension, value in less.items()}
+    _post(deed, opd, number, instance, given_back)
+    return MappingProxyType(less)
+
+
 def release_holds(deed: Deed, opd: str, number: str) -> None:
     """Give back all that the request's instances hold; what is in use stays charged."""
     for instance in held_instances(deed.connection, number):

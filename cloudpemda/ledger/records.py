@@ -12,6 +12,8 @@ from cloudpemda.ledger.states import ProposalState, RequestState
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
 from cloudpemda.units import Instant
 
+_OPEN = frozenset({ProposalState.PENDING, ProposalState.APPROVED, ProposalState.APPLYING})
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -40,8 +42,8 @@ class Proposal:
 
     @property
     def open(self) -> bool:
-        """Whether it waits for a decision, or for being applied."""
-        return self.state in (ProposalState.PENDING, ProposalState.APPROVED)
+        """Whether it waits for a decision, or for being applied to its end."""
+        return self.state in _OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,16 @@ class RequestRecord:
     def change_approved(self) -> bool:
         """Whether it lives, and a change to it is approved."""
         return self.proposal is not None and self.proposal.state is ProposalState.APPROVED
+
+    @property
+    def changing(self) -> bool:
+        """Whether it lives, and a change to it was begun and is not through."""
+        return self.proposal is not None and self.proposal.state is ProposalState.APPLYING
+
+    @property
+    def as_begun(self) -> "RequestRecord":
+        """What its VMs are made by now: the proposal once it was begun."""
+        return self.as_proposed if self.changing else self
 
     @property
     def as_proposed(self) -> "RequestRecord":

@@ -154,6 +154,16 @@ class Requests:
     ) -> Submission:
         """Take in a document for a workload that lives."""
         applied = spec_of(deed.connection, about.number, about.applied)
+        if about.proposal is ProposalState.APPLYING:
+            asked = spec_of(deed.connection, about.number, about.revision)
+            if spec.spec_hash != asked.spec_hash:
+                raise Refused(
+                    "request.change-not-yet",
+                    key=spec.key,
+                    number=about.number,
+                    state=about.proposal.value,
+                )
+            return Submission(about.number, about.revision, False, about.state, about.proposal)
         if spec.spec_hash == applied.spec_hash:
             if about.proposal not in _OPEN:
                 return Submission(about.number, about.applied, False, about.state)

@@ -241,6 +241,7 @@ instances = Table(
     Column("error", Text),
     Column("active_since", Moment),  # when it was first read back as promised
     Column("updated_at", Moment, nullable=False),
+    Column("slots", Text),  # JSON: disk name → number of its slot; none: in its document's order
 )
 
 nics = Table(

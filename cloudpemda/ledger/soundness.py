@@ -146,10 +146,12 @@ def _charges(connection: Connection) -> Iterator[Fault]:
 
 
 def _held(connection: Connection) -> Iterator[Fault]:
-    """Holds of what has ended, or of what lives without an approved change."""
+    """Holds of what has ended, or of what lives without an approved or begun change."""
     held = func.sum(postings.c.held)
     lives = requests.c.state == RequestState.ACTIVE.value
-    changed = func.coalesce(proposals.c.state, "") == ProposalState.APPROVED.value
+    changed = func.coalesce(proposals.c.state, "").in_(
+        (ProposalState.APPROVED.value, ProposalState.APPLYING.value)
+    )
     query = (
         select(requests.c.opd, requests.c.name, requests.c.state, postings.c.dimension, held)
         .join(requests, requests.c.number == postings.c.number)

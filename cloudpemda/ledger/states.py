@@ -40,8 +40,10 @@ class ProposalState(StrEnum):
 
     PENDING = "pending"  # waits for a decision; holds nothing
     APPROVED = "approved"  # holds what grows until the hold expires
+    APPLYING = "applying"  # its hold stays until it is made or taken back
+    APPLIED = "applied"  # what the workload lives by now
     DENIED = "denied"
-    WITHDRAWN = "withdrawn"
+    WITHDRAWN = "withdrawn"  # also what `apply --undo` took back
     EXPIRED = "expired"
 
 
@@ -51,7 +53,10 @@ class ProposalEvent(StrEnum):
     DENY = "deny"
     WITHDRAW = "withdraw"
     EXPIRE = "expire"
-    VOID = "void"  # somebody who approved it has lost the role
+    VOID = "void"  # the approval no longer covers what would be made, or who gave it lost the role
+    BEGIN = "begin"
+    FINISH = "finish"
+    FAIL = "fail"  # taken back whole
 
 
 class QuotaState(StrEnum):
@@ -152,6 +157,11 @@ PROPOSAL: Mapping[tuple[ProposalState, ProposalEvent], ProposalState] = MappingP
         (ProposalState.APPROVED, ProposalEvent.VOID): ProposalState.PENDING,
         (ProposalState.APPROVED, ProposalEvent.WITHDRAW): ProposalState.WITHDRAWN,
         (ProposalState.APPROVED, ProposalEvent.EXPIRE): ProposalState.EXPIRED,
+        (ProposalState.APPROVED, ProposalEvent.BEGIN): ProposalState.APPLYING,
+        (ProposalState.APPLYING, ProposalEvent.BEGIN): ProposalState.APPLYING,
+        (ProposalState.APPLYING, ProposalEvent.FINISH): ProposalState.APPLIED,
+        (ProposalState.APPLYING, ProposalEvent.FAIL): ProposalState.WITHDRAWN,
+        (ProposalState.APPLIED, ProposalEvent.REVISE): ProposalState.PENDING,
         (ProposalState.DENIED, ProposalEvent.REVISE): ProposalState.PENDING,
         (ProposalState.WITHDRAWN, ProposalEvent.REVISE): ProposalState.PENDING,
         (ProposalState.EXPIRED, ProposalEvent.REVISE): ProposalState.PENDING,

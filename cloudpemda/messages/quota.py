@@ -170,6 +170,15 @@ TEXTS: dict[str, Text] = {
         "`cloudpemda plan` shows the difference; a disk is never shrunk.",
         "`cloudpemda plan` menampilkan bedanya; disk tidak pernah diperkecil.",
     ),
+    "quota.verify-unsettled": Text(
+        en="{vm}: {dimension} is charged {charged} and runs with {found} since it was restarted",
+        id="{vm}: {dimension} dibebankan {charged} dan berjalan dengan {found} sejak dinyalakan "
+        "ulang",
+        next_en="Nothing is wrong: `cloudpemda nightly`, or `cloudpemda apply` of its request, "
+        "gives the rest back.",
+        next_id="Tidak ada yang salah: `cloudpemda nightly`, atau `cloudpemda apply` untuk "
+        "permintaannya, mengembalikan selisihnya.",
+    ),
     "quota.verify-class": _difference(
         "the class of {vm} has changed since it was charged",
         "kelas {vm} berubah sejak dibebankan",

@@ -137,6 +137,11 @@ TEXTS = {
         next_en="Do not change {file} until the VMs are active.",
         next_id="Jangan ubah {file} sampai VM aktif.",
     ),
+    "reply.applied": Text(
+        en="State: MADE. The VMs live by this revision; some of it may wait for a restart.",
+        id="Keadaan: SUDAH DITERAPKAN. VM berjalan menurut revisi ini; sebagian mungkin menunggu "
+        "dinyalakan ulang.",
+    ),
     "reply.active": Text(en="State: ACTIVE.", id="Keadaan: AKTIF."),
     "reply.stuck": Text(
         en="State: making it has stopped half way; Diskominfo sees to it.",

@@ -96,6 +96,23 @@ TEXTS = {
         next_en="Keep {before}, or ask for a VM of another name with {after} and move over.",
         next_id="Pertahankan {before}, atau minta VM bernama lain dengan {after} lalu pindah.",
     ),
+    "request.disk-removal-not-yet": Text(
+        en="this takes the disk {subject} ({before}) from a VM that lives, which is not available "
+        "yet",
+        id="ini mengambil cakram {subject} ({before}) dari VM yang berjalan; belum tersedia",
+        next_en="Keep the disk. To be rid of it, ask for a VM of another name without it and move "
+        "over.",
+        next_id="Pertahankan cakram itu. Untuk melepasnya, minta VM bernama lain tanpa cakram itu "
+        "lalu pindah.",
+    ),
+    "request.disk-class-not-yet": Text(
+        en="the disk {subject} would move from class {before} to {after}, which is not available "
+        "yet",
+        id="cakram {subject} akan pindah dari kelas {before} ke {after}; belum tersedia",
+        next_en="Keep {before}, or ask for one more disk of class {after} and move the data.",
+        next_id="Pertahankan {before}, atau minta satu cakram lagi berkelas {after} lalu pindahkan "
+        "datanya.",
+    ),
     "request.retires": Text(
         en="this removes {gone}, with the data",
         id="ini menghapus {gone} beserta datanya",

@@ -182,6 +182,21 @@ TEXTS = {
         en="{key} was taken back: nothing of it is left, and its hold is returned",
         id="{key} dibatalkan: tidak ada sisanya, dan penahanannya dikembalikan",
     ),
+    "show.change-undone": Text(
+        en="the change to {key} was taken back: it goes on as it was, and the hold is returned",
+        id="perubahan {key} dibatalkan: tetap berjalan seperti semula, dan penahanannya "
+        "dikembalikan",
+    ),
+    "show.change-made": Text(
+        en="{key} lives by revision {revision} now",
+        id="{key} kini berjalan menurut revisi {revision}",
+    ),
+    "show.restart-needed": Text(
+        en="{vm} takes {keys} over at its next restart: shut it down and start it (a restart from "
+        "within is not enough)",
+        id="{vm} memakai {keys} setelah dinyalakan ulang: matikan lalu nyalakan (mulai ulang dari "
+        "dalam VM tidak cukup)",
+    ),
     "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
     "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),
     "show.offline": Text(

@@ -61,13 +61,22 @@ TEXTS = {
         next_en="`cloudpemda request show {key}` says what it waits for.",
         next_id="`cloudpemda request show {key}` menunjukkan apa yang ditunggu.",
     ),
-    "plan.change-not-yet": Text(
-        en="a change to {key} is approved, but VMs that live cannot be changed yet",
-        id="perubahan {key} sudah disetujui, tetapi VM yang berjalan belum dapat diubah",
+    "plan.retire-not-yet": Text(
+        en="the change to {key} takes away {gone}, and VMs cannot be retired yet",
+        id="perubahan {key} menghapus {gone}, sedangkan VM belum dapat diakhiri",
         next_en="Nothing was changed. `cloudpemda request withdraw {number}` takes the change back "
-        "and returns what it holds; {key} goes on as it is.",
+        "and returns what it holds; hand it in again without the removal.",
         next_id="Tidak ada yang diubah. `cloudpemda request withdraw {number}` menarik perubahan "
-        "itu dan mengembalikan yang ditahan; {key} tetap berjalan seperti semula.",
+        "itu dan mengembalikan yang ditahan; serahkan lagi tanpa penghapusan.",
+    ),
+    "apply.undo-disks": Text(
+        en="the change to {key} cannot be taken back without destroying data: {disks}",
+        id="perubahan {key} tidak dapat dibatalkan tanpa merusak data: {disks}",
+        next_en="Nothing was taken back. A disk that grew does not shrink, and a new one may hold "
+        "data: `cloudpemda apply {key}` goes on with the change; hand in the next one after it.",
+        next_id="Tidak ada yang dibatalkan. Disk yang sudah membesar tidak dapat mengecil, dan "
+        "disk baru mungkin berisi data: `cloudpemda apply {key}` meneruskan perubahan; serahkan "
+        "perubahan berikutnya sesudah itu.",
     ),
     "request.change-denied": Text(
         en="the change to {key} is denied; it goes on as it is",
@@ -180,6 +189,12 @@ TEXTS = {
     "nightly.request-applying": Text(
         en="{key} was begun and is not finished",
         id="{key} sudah dimulai tetapi belum selesai",
+        next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
+        next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
+    ),
+    "nightly.request-changing": Text(
+        en="the change to {key} was begun and is not finished",
+        id="perubahan {key} sudah dimulai tetapi belum selesai",
         next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
         next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
     ),

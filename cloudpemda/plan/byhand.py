@@ -30,7 +30,7 @@ def _disks(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:
     present = {disk.slot: disk for disk in config.disks}
     desired = {disk.slot: disk for disk in vm.disks}
     for slot, disk in desired.items():
-        if slot not in present:
+        if slot not in present and not disk.fresh:
             yield Fault("plan.disk-missing", {"vm": vm.key, "disk": disk.name, "slot": slot})
     for slot, there in present.items():
         values = {"vm": vm.key, "slot": slot, "volume": bounded(there.volume)}

@@ -4,7 +4,7 @@ Pure. Tags, slots, schedules and job ids are decided here and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cloudpemda.cluster import ClusterState, HaFlavour
@@ -21,6 +21,7 @@ from cloudpemda.plan.model import (
     ImageSource,
     Protection,
 )
+from cloudpemda.plan.pve_config import backup_job_name
 from cloudpemda.plan.schedule import backup_schedule, prune_options, replication_schedule
 from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.site.models import Catalogue, ClusterSettings, Image, Network, ServiceClass
@@ -32,6 +33,7 @@ TAG = "cloudpemda"
 class NicIdentity:
     mac: str
     address: str  # without prefix: "10.10.110.21"
+    slot: int | None = None  # the number of net0, net1 …; None: its place in the document
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class InstanceIdentity:
     vmid: int
     name: str  # in PVE: unique there, at most 63 characters
     nics: Mapping[str, NicIdentity]  # by network
+    slots: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # disk → number; {}: its place in the document
+    fresh: frozenset[str] = frozenset()  # disks that a VM that was made may be without
 
 
 @dataclass(frozen=True)
@@ -174,11 +180,12 @@ def _desired(
         disks=tuple(
             DesiredDisk(
                 name=disk.name,
-                slot=f"scsi{number}",
+                slot=f"scsi{identity.slots.get(disk.name, number)}",
                 storage=setting.storage(disk.storage_class),
                 size=disk.size,
                 backup=disk.protect,
                 replicate=disk.protect,
+                fresh=disk.name in identity.fresh,
             )
             for number, disk in enumerate(vm.disks)
         ),
@@ -193,7 +200,11 @@ def _desired(
 
 def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[DesiredNic, ...]:
     nics = []
-    for number, nic in enumerate(vm.networks):
+    slots = [
+        number if (given := identity.nics[nic.network].slot) is None else given
+        for number, nic in enumerate(vm.networks)
+    ]
+    for number, nic in zip(slots, vm.networks, strict=True):
         network = setting.network(nic.network)
         chosen = identity.nics[nic.network]
         nics.append(
@@ -204,7 +215,7 @@ def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[Des
                 vlan=network.vlan,
                 mac=chosen.mac,
                 address=f"{chosen.address}/{network.prefix.prefixlen}",
-                gateway=network.gateway if number == 0 else None,
+                gateway=network.gateway if number == min(slots) else None,
             )
         )
     return tuple(nics)
@@ -236,7 +247,7 @@ def _backup(name: str, service_class: ServiceClass, setting: Setting) -> Desired
     if setting.settings.backup is None:
         raise Refused("plan.no-backup-storage", service_class=name, cluster=setting.cluster)
     return DesiredBackup(
-        job=f"{TAG}-{name}",
+        job=backup_job_name(name),
         storage=setting.settings.backup,
         schedule=backup_schedule(policy.every, policy.at),
         prune=prune_options(policy.keep),

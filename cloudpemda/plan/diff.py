@@ -21,7 +21,7 @@ from cloudpemda.cluster import (
 )
 from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
 from cloudpemda.plan.byhand import check_by_hand
-from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, sid
+from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, is_apart_name, sid
 from cloudpemda.plan.model import (
     Aspect,
     DesiredVm,
@@ -35,6 +35,7 @@ from cloudpemda.plan.pve_config import (
     CLOUD_INIT_SLOT,
     backup_job_changes,
     desired_config,
+    is_own_job,
     same_value,
     unwanted,
 )
@@ -267,6 +268,7 @@ def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Itera
     if not vm.protection.ha:
         if resource is not None:
             yield Difference(Aspect.HA, "resource", resource.requested, "")
+        yield from _stale_rules(name, live, affinity_name(vm.identity.vmid), frozenset())
         return
     if resource is None or resource.requested != "started":
         there = "" if resource is None else resource.requested
@@ -287,6 +289,19 @@ def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Itera
             state = "" if found is None else (found.errors or "different")
             members = ",".join(sorted(rule.nodes or rule.resources))
             yield Difference(Aspect.HA, rule.name, state, members)
+    names = frozenset(rule.name for rule in rules)
+    yield from _stale_rules(name, live, affinity_name(vm.identity.vmid), names)
+
+
+def _stale_rules(
+    name: str, live: ClusterState, affinity: str, wanted: frozenset[str]
+) -> Iterator[Difference]:
+    """Rules and groups of our own names that hold the VM and that it needs no longer."""
+    for rule in live.ha_rules:
+        own = rule.name == affinity or (is_apart_name(rule.name) and name in rule.resources)
+        if own and rule.name not in wanted:
+            there = ",".join(sorted(rule.nodes or rule.resources))
+            yield Difference(Aspect.HA, rule.name, there, "")
 
 
 def _replication(vm: DesiredVm, present: Vm | None, live: ClusterState) -> Iterator[Difference]:
@@ -317,6 +332,10 @@ def _jobs(vm: DesiredVm, live: ClusterState) -> list[ReplicationJob]:
 
 def _backup(vm: DesiredVm, live: ClusterState) -> Iterator[Difference]:
     wanted = vm.protection.backup
+    for one in live.backup_jobs:
+        other = wanted is None or one.id != wanted.job
+        if other and is_own_job(one.id) and vm.identity.vmid in one.vmids:
+            yield Difference(Aspect.BACKUP, one.id, f"{one.storage} {one.schedule}", "")
     if wanted is None:
         return
     job = _job(wanted.job, live)

@@ -17,6 +17,8 @@ NODE_AFFINITY = "node-affinity"
 RESOURCE_AFFINITY = "resource-affinity"
 GROUP = "group"
 
+_APART = "cloudpemda-apart-"
+
 
 @dataclass(frozen=True)
 class WantedRule:
@@ -58,7 +60,12 @@ def affinity_name(vmid: int) -> str:
 
 def apart_name(group: str) -> str:
     """Name of the rule that keeps a group's members apart (9)."""
-    return f"cloudpemda-apart-{group}"
+    return f"{_APART}{group}"
+
+
+def is_apart_name(name: str) -> bool:
+    """Whether `apart_name` made it."""
+    return name.startswith(_APART)
 
 
 def ha_rules_for(vms: Sequence[DesiredVm], flavour: HaFlavour) -> tuple[WantedRule, ...]:

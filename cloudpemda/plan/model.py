@@ -44,6 +44,7 @@ class DesiredDisk:
     size: MiB
     backup: bool
     replicate: bool
+    fresh: bool = False  # new by an approved change: a VM that was made may be without it
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class DesiredNic:
     vlan: int | None
     mac: str
     address: str  # "10.10.110.21/24"
-    gateway: str | None  # of the first NIC only: one default route
+    gateway: str | None  # of the lowest slot only: one default route
 
 
 @dataclass(frozen=True)

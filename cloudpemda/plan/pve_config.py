@@ -16,6 +16,8 @@ from cloudpemda.units import MiB
 
 CLOUD_INIT_SLOT = "ide2"
 
+_JOBS = "cloudpemda-"
+
 _FIXED: Mapping[str, str] = MappingProxyType(
     {
         "sockets": "1",
@@ -37,6 +39,8 @@ _UNWANTED = frozenset(
         "startup", "vcpus",
     }
 )  # fmt: skip
+
+_CLOUD_INIT = frozenset({"ciuser", "name", "nameserver", "sshkeys"})
 
 _NUMBERED = re.compile(r"(net|ipconfig)\d+")
 
@@ -104,6 +108,11 @@ def ip_slot(nic: DesiredNic) -> str:
     return "ipconfig" + nic.slot.removeprefix("net")
 
 
+def told_by_cloud_init(key: str) -> bool:
+    """Whether the guest learns of this key from its cloud-init drive, when it starts."""
+    return key in _CLOUD_INIT or _NUMBERED.fullmatch(key) is not None
+
+
 def unwanted(vm: DesiredVm, raw: Mapping[str, str]) -> tuple[str, ...]:
     """The keys of a live configuration that must go: leftovers of a template or of a hand."""
     desired = desired_config(vm)
@@ -123,6 +132,16 @@ def same_value(key: str, live: str, desired: str) -> bool:
     capitals, keys with or without a final line break, a description with one more.
     """
     return _normal(key, live) == _normal(key, desired)
+
+
+def backup_job_name(service_class: str) -> str:
+    """Id of the backup job that the VMs of a class share."""
+    return f"{_JOBS}{service_class}"
+
+
+def is_own_job(job: str) -> bool:
+    """Whether `backup_job_name` made it."""
+    return job.startswith(_JOBS)
 
 
 def backup_job_config(backup: DesiredBackup) -> Mapping[str, str]:

@@ -245,6 +245,13 @@ class Pve:
             form["digest"] = digest
         return self._task("POST", "/nodes/{node}/qemu/{vmid}/config", form, node=node, vmid=vmid)
 
+    def write_cloud_init(self, node: str, vmid: int) -> None:
+        """Write the cloud-init drive anew from the configuration; the guest reads it as it
+        starts."""
+        self._transport.write(
+            "PUT", "/nodes/{node}/qemu/{vmid}/cloudinit", {}, node=node, vmid=vmid
+        )
+
     def resize_disk(
         self, node: str, vmid: int, slot: str, size: MiB, *, digest: str | None = None
     ) -> Upid:
@@ -300,14 +307,22 @@ class Pve:
         self._transport.write("POST", "/cluster/ha/resources", _form(form))
 
     def set_ha_resource(
-        self, vmid: int, *, state: str | None = None, group: str | None = None
+        self,
+        vmid: int,
+        *,
+        state: str | None = None,
+        group: str | None = None,
+        no_group: bool = False,
     ) -> None:
-        """Request a state (started, stopped, disabled, ignored), or move it to another group."""
+        """Request a state (started, stopped, disabled, ignored), or move it to another group, or
+        out of its group."""
         form: dict[str, Param] = {}
         if state is not None:
             form["state"] = state
         if group is not None:
             form["group"] = group
+        if no_group:
+            form["delete"] = "group"
         self._transport.write("PUT", "/cluster/ha/resources/{sid}", _form(form), sid=f"vm:{vmid}")
 
     def migrate_ha_resource(self, vmid: int, target: str) -> None:

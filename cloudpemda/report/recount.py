@@ -40,6 +40,7 @@ class Charged:
     vm: VmSpec
     service_class: ServiceClass | None  # None: the catalogue has lost it
     charge: Usage  # committed
+    held: Usage  # by a change that is being made: it may be there already, or not yet
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Counted:
 def charged_of(balances: Mapping[str, Balance]) -> Usage:
     """What is committed, without what is only held."""
     return {name: one.committed for name, one in balances.items() if one.committed}
+
+
+def held_of(balances: Mapping[str, Balance]) -> Usage:
+    """What is only held."""
+    return {name: one.held for name, one in balances.items() if one.held}
 
 
 def unread(one: Charged) -> Counted:
@@ -134,8 +140,9 @@ def _measured(state: ClusterState, vm: Vm, storages: Mapping[str, str], factor: 
     config = vm.config
     usage = {
         INSTANCES: 1,
-        VCPU: vm.cores if config is None else config.cores,
-        MEMORY: vm.memory if config is None else config.memory,
+        # a running VM uses what it was started with until it is started anew
+        VCPU: vm.cores if config is None else max(vm.cores, config.cores),
+        MEMORY: vm.memory if config is None else max(vm.memory, config.memory),
     }
     disks = () if config is None else config.disks
     for disk in disks:
@@ -153,8 +160,8 @@ def _copies(state: ClusterState, vm: Vm) -> int:
 def _differences(state: ClusterState, live: Vm, one: Charged, found: Usage) -> Iterator[Finding]:
     for dimension in sorted({*found, *one.charge}):
         charged, there = one.charge.get(dimension, 0), found.get(dimension, 0)
-        if charged != there:
-            cause = _cause(state, live, one, dimension)
+        if not charged <= there <= charged + one.held.get(dimension, 0):
+            cause = _cause(state, live, one, dimension, there)
             values = {
                 "dimension": dimension,
                 "charged": amount(dimension, charged),
@@ -163,11 +170,13 @@ def _differences(state: ClusterState, live: Vm, one: Charged, found: Usage) -> I
             yield _finding(cause, one, **values)
 
 
-def _cause(state: ClusterState, live: Vm, one: Charged, dimension: str) -> str:
+def _cause(state: ClusterState, live: Vm, one: Charged, dimension: str, found: int) -> str:
     """Why this dimension differs, as far as it can be told."""
     if not one.charge:
         return "uncharged"
     promised = {} if one.service_class is None else usage_of(one.vm, one.service_class)
+    if promised.get(dimension, 0) == found < one.charge.get(dimension, 0):
+        return "unsettled"  # a change made it smaller, and it was restarted since
     if promised.get(dimension, 0) != one.charge.get(dimension, 0):
         return "class"  # the catalogue's class has changed since it was charged, or is gone
     if dimension in (VCPU, MEMORY):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cloudpemda.cluster import ClusterState
+from cloudpemda.cluster import ClusterState, Vm, VmStatus
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceRecord, InstanceState
 from cloudpemda.plan.ha import Apartness, apartness, sid
@@ -56,6 +56,7 @@ class InstanceView:
     backup: Cover
     apart: Apartness | None  # what keeps it from its keep-apart group; None: it has none
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
+    restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
     error: str | None
 
     @property
@@ -74,6 +75,7 @@ class Finding:
 
 
 _BUILDING = frozenset({InstanceState.PLANNED, InstanceState.CREATING, InstanceState.FAILED})
+_UNDER_WAY = _BUILDING | {InstanceState.CHANGING}
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def view(
     planned = _of(plan.vms, record.key) if plan is not None else None
     # what is still being made differs by nature: its state says that `apply` is not through
     building = record.state in _BUILDING
-    differing = planned.differences if planned is not None and not building else ()
+    under_way = record.state in _UNDER_WAY
+    differing = planned.differences if planned is not None and not under_way else ()
     aspects = {difference.aspect for difference in differing}
     judged = reading.judgements.get(record.key, ())
     running = "unknown" if reading.state is None else "absent"
@@ -144,8 +147,18 @@ def view(
         backup=covers[2],
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
+        restart=() if live is None else _restart(live),
         error=record.error,
     )  # fmt: skip
+
+
+def _restart(live: Vm) -> tuple[str, ...]:
+    """In what the running VM is not as configured. Its list says how it runs, its configuration
+    how it will: PVE keeps as pending what it cannot change in a running VM."""
+    if live.config is None or live.status is not VmStatus.RUNNING:
+        return ()
+    sizes = (("cores", live.cores, live.config.cores), ("memory", live.memory, live.config.memory))
+    return tuple(name for name, runs, configured in sizes if runs != configured)
 
 
 def _of(vms: Sequence[PlannedVm], key: str) -> PlannedVm | None:

@@ -9,7 +9,7 @@ grow and go while it runs; vCPU and memory wait for a restart. Cloud-init tells 
 addresses and keys, and is read when the guest starts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -50,8 +50,16 @@ class What(StrEnum):
 _RESTART = frozenset({What.IMAGE, What.CPU, What.MEMORY, What.NETWORK_ADDED, What.KEYS})
 """What a running VM takes over only when it is started anew."""
 
-_REMOVES = frozenset({What.VM_REMOVED, What.MEMBER_REMOVED, What.DISK_REMOVED})
+_REMOVES = frozenset({What.VM_REMOVED, What.MEMBER_REMOVED})
 """What takes data away with it."""
+
+_NOT_YET: Mapping[What, str] = MappingProxyType(
+    {
+        What.DISK_REMOVED: "request.disk-removal-not-yet",
+        What.DISK_CLASS: "request.disk-class-not-yet",
+    }
+)
+"""What cannot be done to a VM that lives yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,10 @@ def refusals(
         elif one.what is What.IMAGE:
             path = f"spec.vms[{vm}].image"
             found.append(Fault("request.image-changes", MappingProxyType(values), path=path))
+        elif one.what in _NOT_YET:
+            key = ".class" if one.what is What.DISK_CLASS else ""
+            path = f"spec.vms[{vm}].disks[{part}]{key}"
+            found.append(Fault(_NOT_YET[one.what], MappingProxyType(values), path=path))
         elif one.what in _REMOVES:
             gone.append(one.subject)
     if gone and not allow_retire:

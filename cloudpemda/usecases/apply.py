@@ -1,21 +1,16 @@
 """Apply: build what is approved, or continue where an earlier run stopped."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from cloudpemda.apply import (
     ApplyResult,
     Progress,
-    Tools,
     VmEnding,
-    VmResult,
     apply_workload,
     undo_workload,
 )
-from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, UsageError
+from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, UsageError
 from cloudpemda.ledger import (
-    Actor,
     InstanceRecord,
     InstanceState,
     RequestRecord,
@@ -24,9 +19,8 @@ from cloudpemda.ledger import (
     SagaJournal,
 )
 from cloudpemda.placement import Placed, Placement, Score
-from cloudpemda.plan.diff import being_made, carries
 from cloudpemda.plan.model import DesiredVm
-from cloudpemda.usecases.chain import require_approvers
+from cloudpemda.usecases.change import Change
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import (
@@ -36,29 +30,17 @@ from cloudpemda.usecases.plan import (
     cluster_of,
     desired_of,
     draw_up,
-    keys_made,
     offer_digest,
-    place_workload,
     pools,
     read_clusters,
-    require_no_change,
     wanted,
 )
-from cloudpemda.usecases.workload import Workload, kind_of, opd_info, standing_placement
+from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
+from cloudpemda.usecases.settling import settle
+from cloudpemda.usecases.workload import opd_info, standing_placement
 
 _KIND = "apply"
 _RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
-
-
-@dataclass(frozen=True)
-class Applied:
-    """How one request came out. `planned` is None where it was refused before any plan."""
-
-    record: RequestRecord
-    planned: Planned | None
-    result: ApplyResult | None  # None: nothing was to do
-    faults: tuple[Fault, ...]
-    code: ExitCode
 
 
 def apply(
@@ -86,8 +68,9 @@ def apply(
     records = chosen(desk, keys)
     if undo:
         for record in records:
-            if record.state is RequestState.ACTIVE:
-                raise Refused("apply.undo-active", key=record.key)
+            if record.state is RequestState.ACTIVE and not record.changing:
+                code = "apply.nothing-to-undo" if record.change_approved else "apply.undo-active"
+                raise Refused(code, key=record.key)
     else:
         done += _doubted(desk, records)
         doubted = {one.record.key for one in done}
@@ -97,7 +80,8 @@ def apply(
         if halted():
             break
         state = states[cluster_of(record)]
-        run = _Run(desk, actor, record, state, progress, halted)
+        kind = Change if record.change_approved or record.changing else _Build
+        run = kind(desk, actor, record, state, progress, halted)
         try:
             done.append(run.undo() if undo else run.forward())
         except CloudpemdaError as error:
@@ -117,30 +101,11 @@ def _doubted(desk: Desk, records: Sequence[RequestRecord]) -> Iterator[Applied]:
             yield Applied(record, None, None, error.faults, error.exit_code)
 
 
-class _Run:
-    """One request on its cluster."""
+class _Build(Run):
+    """A request that is made for the first time, or put right where it lives."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        actor: Actor,
-        record: RequestRecord,
-        state: ClusterState,
-        progress: Progress,
-        halted: Callable[[], bool],
-    ) -> None:
-        self._desk = desk
-        self._actor = actor
-        self._record = record
-        self._state = state
-        self._progress = progress
-        self._halted = halted
-        self._workload = Workload(desk, record, state.name)
-
-    # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
         self._require_approvers()
-        require_no_change(self._record)
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,
@@ -151,8 +116,9 @@ class _Run:
         if self._record.state is RequestState.ACTIVE:
             planned = self._draw_up_standing()
             if planned.plan.settled:
+                settle(self._desk, self._actor, {self._record.key})
                 return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
-        with self._open() as journal:  # from here on no other apply writes for this request
+        with self._open(_KIND) as journal:  # from here on no other apply writes for this request
             if self._was_done_by_another():
                 journal.close(SagaEvent.FINISH)
                 return Applied(self._fresh(), None, None, (), ExitCode.DONE)
@@ -166,21 +132,7 @@ class _Run:
             result = apply_workload(planned.desired, self._tools(journal))
             self._say("request.apply", result, journal, plan=planned.plan.digest)
             self._record_result(result, journal)
-        return Applied(self._fresh(), planned, result, _faults(result), result.exit_code)
-
-    def _require_approvers(self) -> None:
-        """Void an approval that somebody gave who has lost the role; raises Refused then."""
-        try:
-            require_approvers(self._desk, self._record)
-        except Refused as error:
-            requests = self._desk.ledger.requests
-            requests.void(
-                self._record.key,
-                spec_hash=self._record.as_proposed.spec_hash,
-                reason="approver",
-                actor=self._actor,
-            )
-            raise Refused("ledger.approver-removed", **error.values) from error
+        return Applied(self._fresh(), planned, result, faults_of(result), result.exit_code)
 
     def _was_done_by_another(self) -> bool:
         """Whether another apply came to the end between our reading and our turn: what we read
@@ -207,53 +159,6 @@ class _Run:
             actor=self._actor,
         )
 
-    def _draw_up(self, instances: tuple[InstanceRecord, ...]) -> Planned:
-        placement = place_workload(self._workload, self._state, instances)
-        for one in instances:
-            place = placement.of(one.key)
-            if one.state in (InstanceState.PLANNED, InstanceState.FAILED):
-                self._desk.ledger.instances.place(
-                    one.uid,
-                    node=place.node,
-                    storages=self._storages(one.member),
-                    targets=place.targets,
-                    actor=self._actor,
-                )
-        return draw_up(self._workload, self._state, self._reclaim_taken(instances), placement)
-
-    def _reclaim_taken(self, instances: Collection[InstanceRecord]) -> tuple[InstanceRecord, ...]:
-        """Another VMID for each instance that is not made yet and whose VMID shows somebody
-        else's VM. What was made is left to the plan, which refuses; what is being made, perhaps
-        by our own former run, is left to the steps, which wait until it shows whose it is."""
-        made = keys_made(instances)
-        found = []
-        for one in instances:
-            there = self._state.vms.get(one.vmid)
-            foreign = (
-                there is not None
-                and there.config is not None
-                and not carries(there.config, one.identity)
-                and not being_made(there.config)
-            )
-            if foreign and one.key not in made:
-                self._reclaim(one.uid, self._state.vms.keys())
-            found.append(self._desk.ledger.instances.get(one.uid))
-        return tuple(found)
-
-    def _reclaim(self, uid: str, taken: Collection[int]) -> int:
-        record = self._desk.ledger.instances.reclaim_vmid(
-            uid,
-            vmid_range=opd_info(self._desk, self._record.opd).vmid_range,
-            taken=taken,
-            actor=self._actor,
-        )
-        return record.vmid
-
-    def _storages(self, member: str) -> Mapping[str, str]:
-        """Disk name → PVE storage id."""
-        vm = kind_of(self._record.spec, member)
-        return {disk.name: self._workload.setting.storage(disk.storage_class) for disk in vm.disks}
-
     # -- backward --------------------------------------------------------------------------
     def undo(self) -> Applied:
         """Take back what an unfinished apply left; the request is `failed` once nothing is."""
@@ -266,7 +171,7 @@ class _Run:
             actor=self._actor,
         )
         result: ApplyResult | None = None
-        with self._open() as journal:
+        with self._open(_KIND) as journal:
             if self._was_done_by_another():
                 journal.close(SagaEvent.FINISH)
                 raise Refused("apply.undo-active", key=self._record.key)
@@ -278,7 +183,7 @@ class _Run:
                 result = undo_workload(self._desired(begun), self._tools(journal))
                 self._say("request.undo", result, journal)
             if result is not None and {vm.ending for vm in result.vms} != {VmEnding.FAILED}:
-                return Applied(self._fresh(), None, result, _faults(result), result.exit_code)
+                return Applied(self._fresh(), None, result, faults_of(result), result.exit_code)
             for one in self._instances():
                 self._desk.ledger.instances.release(one.uid, actor=self._actor)
             journal.close(SagaEvent.UNDO)
@@ -298,30 +203,11 @@ class _Run:
         return tuple(vm for vm in desired if vm.key in known)
 
     # -- the record ------------------------------------------------------------------------
-    def _open(self) -> SagaJournal:
-        return self._desk.ledger.journal.open_saga(self._record.number, _KIND)
-
-    def _tools(self, journal: SagaJournal) -> Tools:
-        desk = self._desk
-        return Tools(
-            pve=desk.cluster(self._state.name),
-            live=self._state,
-            established=keys_made(self._instances()),
-            journal=journal,
-            reclaim_vmid=self._reclaim,
-            limits=desk.site.info.clusters[self._state.name].limits,
-            locks=desk.site.path("var/locks"),
-            clock=desk.clock,
-            entropy=desk.entropy,
-            progress=self._progress,
-            halted=self._halted,
-        )
-
     def _record_result(self, result: ApplyResult, journal: SagaJournal) -> None:
         """Each VM's ending in the ledger, then the saga's and the request's."""
         instances = self._desk.ledger.instances
         for vm in result.vms:
-            uid, error = vm.vm.identity.uid, _cause(vm)
+            uid, error = vm.vm.identity.uid, cause_of(vm)
             match vm.ending:
                 case VmEnding.ACTIVE:
                     instances.active(uid, actor=self._actor)
@@ -343,22 +229,6 @@ class _Run:
             self._finish()
         # Where some failed the saga stays open: `apply` goes on, `--undo` takes back all.
 
-    def _say(self, action: str, result: ApplyResult, journal: SagaJournal, **details: str) -> None:
-        """What this run has done on the cluster: which revision led to which tasks."""
-        endings = [vm.ending.value for vm in result.vms]
-        self._desk.ledger.audit.note(
-            self._actor,
-            action,
-            self._record.opd,
-            self._record.number,
-            key=self._record.key,
-            revision=self._record.revision,
-            saga=journal.id,
-            ended=", ".join(f"{endings.count(name)} {name}" for name in dict.fromkeys(endings)),
-            upids=self._desk.ledger.journal.tasks(journal.id),
-            **details,
-        )
-
     def _stick(self, result: ApplyResult) -> None:
         stuck = ", ".join(vm.vm.key for vm in result.vms if vm.ending is VmEnding.STUCK)
         if self._fresh().state is not RequestState.ACTIVE:
@@ -367,32 +237,3 @@ class _Run:
     def _finish(self) -> None:
         if self._fresh().state is RequestState.APPLYING:
             self._desk.ledger.requests.finish(self._record.key, actor=self._actor)
-
-    def _instances(self) -> tuple[InstanceRecord, ...]:
-        return self._desk.ledger.instances.list(workload=self._record.key)
-
-    def _fresh(self) -> RequestRecord:
-        return self._desk.ledger.requests.get(self._record.key)
-
-
-def _cause(vm: VmResult) -> str:
-    return str(vm.error) if vm.error is not None else (vm.step or vm.ending.value)
-
-
-def _faults(result: ApplyResult) -> tuple[Fault, ...]:
-    """What is to be told of the VMs that are not active, each with its way on."""
-    faults: list[Fault] = []
-    for vm in result.vms:
-        if vm.ending is VmEnding.ACTIVE:
-            continue
-        commands = "\n".join(vm.commands)
-        faults.append(
-            Fault(
-                f"apply.vm-{vm.ending.value}",
-                {"vm": vm.vm.key, "step": vm.step or "-", "commands": commands},
-                path=vm.vm.key,
-            )
-        )
-        if vm.error is not None:
-            faults.extend(vm.error.faults)
-    return tuple(faults)

@@ -1,9 +1,9 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
 It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
-nobody decided, and what a rule of the site approves without a person; and it keeps the limits that
-it sees in the site's files, and what it has announced. Its last step is a sealed copy of the
-ledger, where site.yaml asks for copies.
+nobody decided, what a rule of the site approves without a person, and the charges of VMs that run
+smaller since a change; and it keeps the limits that it sees in the site's files, and what it has
+announced. Its last step is a sealed copy of the ledger, where site.yaml asks for copies.
 """
 
 import fcntl
@@ -25,6 +25,7 @@ from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
+from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.survey import Survey, survey
 
 
@@ -55,6 +56,7 @@ def nightly(desk: Desk) -> Night:
         note_limits(desk, SYSTEM)
         expired = expire(desk)
         by_rule = decide_all_by_rule(desk)
+        settle(desk, SYSTEM)
         found = survey(desk, everywhere=True)
         note_strangers(desk, SYSTEM)  # what could not be read, the survey tells
         copy, failed = _copy(desk)
@@ -108,6 +110,8 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
         if request.state in (RequestState.STUCK, RequestState.APPLYING):
             code = f"nightly.request-{request.state.value}"
             yield Finding(request.opd, Fault(code, {"key": request.key}))
+        if request.changing:
+            yield Finding(request.opd, Fault("nightly.request-changing", {"key": request.key}))
     for broken in desk.ledger.audit.verify():
         yield Finding(None, broken.fault)
     for fault in pause_fault(desk):

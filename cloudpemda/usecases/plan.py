@@ -17,6 +17,9 @@ from cloudpemda.placement import NoFit, Placement
 from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire
 from cloudpemda.plan.diff import diff
 from cloudpemda.plan.model import DesiredVm, Plan
+from cloudpemda.plan.restart import to_restart
+from cloudpemda.request.change import refusals
+from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer_on
@@ -32,9 +35,11 @@ class Planned:
     """One request's plan. Identities of VMs that do not exist yet are proposals: `apply`
     chooses again, and records them, before it writes."""
 
-    record: RequestRecord
+    record: RequestRecord  # as it shall be
     desired: tuple[DesiredVm, ...]
     plan: Plan
+    restart: Mapping[str, tuple[str, ...]]
+    """VM → keys that it will take over only when it is started anew."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +78,38 @@ def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     return Plans(tuple(planned), errors)
 
 
-def require_no_change(record: RequestRecord) -> None:
-    """Raises Refused `plan.change-not-yet` for a workload that lives with an approved change."""
-    if record.change_approved:
-        raise Refused("plan.change-not-yet", key=record.key, number=record.number)
+def require_changeable(record: RequestRecord) -> None:
+    """Raises Refused `plan.retire-not-yet` for a change that takes VMs away, and
+    `request.change-refused` for what cannot be done to a VM that lives."""
+    after = record.as_proposed.spec
+    faults = refusals(record.spec, after, allow_retire=True)
+    if faults:
+        raise Refused("request.change-refused", *faults, key=record.key, number=record.number)
+    gone = [m for vm in record.spec.vms for m in vm.members if m not in members_of(after)]
+    if gone:
+        listed = ", ".join(gone)
+        raise Refused("plan.retire-not-yet", key=record.key, number=record.number, gone=listed)
+
+
+def members_of(spec: WorkloadSpec) -> frozenset[str]:
+    """`db-1`, `db-2` …"""
+    return frozenset(member for vm in spec.vms for member in vm.members)
+
+
+def workload_of(desk: Desk, record: RequestRecord, cluster: str) -> Workload:
+    """A request as it shall be: with its change, where one is approved or begun."""
+    if record.change_approved or record.changing:
+        return Workload(desk, record.as_proposed, cluster, lived=record.spec)
+    return Workload(desk, record, cluster)
 
 
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
+    workload = workload_of(desk, record, state.name)
     require_approvers(desk, record)
-    require_no_change(record)
-    if offer_digest(desk, record, state) != approved_digest(record):
+    if workload.lived is not None:
+        require_changeable(record)
+    if offer_digest(desk, workload.record, state) != approved_digest(workload.record):
         raise Refused("plan.offer-changed", key=record.key)
-    workload = Workload(desk, record, state.name)
     return draw_up(workload, state, propose(workload, state))
 
 
@@ -129,12 +154,12 @@ def read_clusters(desk: Desk, records: Collection[RequestRecord]) -> Mapping[str
 
 
 def offer_digest(desk: Desk, record: RequestRecord, state: ClusterState) -> str:
-    """The digest of the offer as it comes out now; after the first apply, the approved one.
+    """The digest of the offer as it comes out now; once it was begun, the approved one.
 
     Raises Refused where the request does not fit any more.
     """
     assert record.approval is not None, f"{record.key} is {record.state}"  # noqa: S101
-    if record.state is not RequestState.APPROVED:
+    if record.state is not RequestState.APPROVED and not record.change_approved:
         return record.approval.offer_digest
     return offer_on(desk, record, state.name, state).digest
 
@@ -142,7 +167,12 @@ def offer_digest(desk: Desk, record: RequestRecord, state: ClusterState) -> str:
 def wanted(workload: Workload) -> tuple[Wanted, ...]:
     """The members of a workload that shall have an identity."""
     return tuple(
-        Wanted(member, workload.cluster, vm.networks)
+        Wanted(
+            member,
+            workload.cluster,
+            vm.networks,
+            {disk.name: workload.setting.storage(disk.storage_class) for disk in vm.disks},
+        )
         for vm in workload.spec.vms
         for member in vm.members
     )
@@ -158,7 +188,9 @@ def pools(desk: Desk) -> Pools:
 def propose(workload: Workload, state: ClusterState) -> tuple[InstanceRecord, ...]:
     """What the ledger would choose now, by dice that the request itself loads."""
     desk, record = workload.desk, workload.record
-    return desk.ledger.instances.propose(
+    ledger = desk.ledger
+    book = ledger.instances.propose if workload.lived is None else ledger.changes.propose
+    return book(
         record.key,
         wanted(workload),
         vmid_range=opd_info(desk, record.opd).vmid_range,
@@ -185,7 +217,12 @@ def draw_up(
     reasons = {key: score.words for key, score in scores.items() if score.candidates}
     made = keys_made(instances)
     plan_ = diff(workload.record.key, desired, state, reasons, made)
-    return Planned(workload.record, desired, plan_)
+    restart = {
+        vm.desired.key: keys
+        for vm in plan_.vms
+        if (keys := to_restart(vm, state.vms.get(vm.desired.identity.vmid)))
+    }
+    return Planned(workload.record, desired, plan_, restart)
 
 
 def desired_of(
@@ -195,7 +232,12 @@ def desired_of(
     placement: Placement,
 ) -> tuple[DesiredVm, ...]:
     """What shall be, with the identities that the ledger gave."""
-    identities = {record.key: identity(record) for record in instances}
+    mine = members_of(workload.spec)
+    identities = {
+        record.key: identity(record, workload.fresh(record.member))
+        for record in instances
+        if record.member in mine
+    }
     return desire(workload.spec, workload.setting, identities, placement, state)
 
 
@@ -216,11 +258,13 @@ def place_workload(
     return found
 
 
-def identity(record: InstanceRecord) -> InstanceIdentity:
-    """The ledger's record in the plan's words."""
+def identity(record: InstanceRecord, fresh: frozenset[str] = frozenset()) -> InstanceIdentity:
+    """The ledger's record in the plan's words; `fresh` are disks that it may be without."""
     return InstanceIdentity(
         uid=record.uid,
         vmid=record.vmid,
         name=record.name,
-        nics={nic.network: NicIdentity(nic.mac, nic.address) for nic in record.nics},
+        nics={nic.network: NicIdentity(nic.mac, nic.address, nic.slot) for nic in record.nics},
+        slots=record.slots,
+        fresh=fresh,
     )

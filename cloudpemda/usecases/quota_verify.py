@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
-from cloudpemda.ledger import InstanceRecord, RequestState
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState
 from cloudpemda.report.recount import (
     Charged,
     Counted,
     baseless,
     charged_of,
     foreign,
+    held_of,
     orphaned,
     recount,
     unread,
@@ -19,7 +20,7 @@ from cloudpemda.report.recount import (
 from cloudpemda.rules.quota import Balance, Usage, total
 from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk, require_opd
-from cloudpemda.usecases.workload import kind_of
+from cloudpemda.usecases.workload import kind_of, spec_in_force
 
 _READERS: tuple[Role, ...] = ("auditor", "operator", "reviewer", "approver")
 _PROMISED = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
@@ -107,15 +108,17 @@ def _charged(
     opds: tuple[str, ...],
 ) -> Iterator[Charged]:
     """The instances that PVE is known to have had."""
-    specs = {record.number: record.spec for record in desk.ledger.requests.list()}
+    requests = {record.number: record for record in desk.ledger.requests.list()}
     for record in records:
         if record.opd in opds and record.active_since is not None:
-            spec = specs[record.number]
+            spec = spec_in_force(requests[record.number], record.member)
+            balances = charges.get(record.key, {})
             yield Charged(
                 record,
                 kind_of(spec, record.member),
                 desk.site.catalogue.service_classes.get(spec.service_class),
-                charged_of(charges.get(record.key, {})),
+                charged_of(balances),
+                held_of(balances) if record.state is InstanceState.CHANGING else {},
             )
 
 
@@ -126,7 +129,7 @@ def _amounts(ours: tuple[Charged, ...]) -> Iterator[tuple[str, Usage]]:
 def _promised(desk: Desk) -> Mapping[str, bool]:
     """Workload → whether something of it is approved and not used yet."""
     return {
-        record.key: record.state in _PROMISED or record.change_approved
+        record.key: record.state in _PROMISED or record.change_approved or record.changing
         for record in desk.ledger.requests.list()
     }
 

@@ -14,7 +14,7 @@ from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding, InstanceView, Reading, view
 from cloudpemda.units import Instant, Seconds
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.plan import desired_of, keys_made
+from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
@@ -24,6 +24,9 @@ TOLERANCE = Seconds(60)
 _BUILT = frozenset(
     {InstanceState.CREATING, InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK}
 )
+
+
+_LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING})
 
 
 _UNASKED = Reading(None, {}, {}, (), unread=False)
@@ -129,7 +132,7 @@ def _read(
     judged = {
         record.key: judgements
         for record in built
-        if record.state is InstanceState.ACTIVE
+        if record.state in _LIVING
         and (judgements := _judge(desk, record, requests[record.number], state, freshness, now))
     }
     # what another apply has named since the first look is not a stranger
@@ -195,8 +198,10 @@ def _plans(
     findings: list[Finding] = []
     for number in sorted({record.number for record in built}):
         request = requests[number]
-        own = tuple(record for record in built if record.number == number)
-        workload = Workload(desk, request, cluster)
+        lived = request.spec if request.changing else None
+        workload = Workload(desk, request.as_begun, cluster, lived)
+        mine = members_of(workload.spec)
+        own = tuple(one for one in built if one.number == number and one.member in mine)
         try:
             if len(own) < len(workload.usage):
                 continue  # `apply` is not through: its state says so

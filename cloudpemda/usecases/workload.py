@@ -5,7 +5,7 @@ placed already, and what it costs.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -37,11 +37,12 @@ _REPLACEABLE = frozenset({InstanceState.PLANNED, InstanceState.FAILED})
 
 @dataclass(frozen=True)
 class Workload:
-    """A request on one cluster."""
+    """A request on one cluster. `lived` is what it lives by while `record` is the change to it."""
 
     desk: Desk
     record: RequestRecord
     cluster: str
+    lived: WorkloadSpec | None = None
 
     @property
     def spec(self) -> WorkloadSpec:
@@ -59,6 +60,15 @@ class Workload:
             {member: usage_of(vm, service_class) for vm in self.spec.vms for member in vm.members}
         )
 
+    def fresh(self, member: str) -> frozenset[str]:
+        """The disks that a member need not have yet, because a change has just approved them."""
+        vms = () if self.lived is None else self.lived.vms
+        before = next((vm for vm in vms if member in vm.members), None)
+        if before is None:
+            return frozenset()
+        had = {disk.name for disk in before.disks}
+        return frozenset(d.name for d in kind_of(self.spec, member).disks if d.name not in had)
+
     def placement(
         self,
         state: ClusterState,
@@ -67,7 +77,8 @@ class Workload:
     ) -> Placement | NoFit:
         """Where its VMs are or go, under everything that others were promised.
 
-        What is in PVE, or may be, stays where it was placed; the rest is placed afresh.
+        What is in PVE, or may be, stays where it was placed, with further targets where its class
+        has come to want more; the rest is placed afresh.
         `together_with` are approved requests without a place yet: they must fit beside it.
         """
         kept = {record.key: record for record in records if record.state not in _REPLACEABLE}
@@ -87,11 +98,13 @@ class Workload:
             found = place(own, state, policy)
         if isinstance(found, NoFit):
             return found
-        fresh = {vm.key: vm for vm in found.vms if vm.key not in stay}
-        keys = [instance_key(self.spec, member) for member in self.usage]
-        return Placement(
-            found.cluster, tuple(stay.get(key) or fresh[key] for key in keys), found.n_plus_one
-        )
+        chosen = {vm.key: vm for vm in found.vms}
+        places = []
+        for key in (instance_key(self.spec, member) for member in self.usage):
+            place_ = chosen.get(key) or stay[key]
+            lives = key in stay  # nothing was chosen but targets
+            places.append(replace(place_, score=stay[key].score) if lives else place_)
+        return Placement(found.cluster, tuple(places), found.n_plus_one)
 
     def _demands_of(self, other: RequestRecord, state: ClusterState) -> tuple[VmDemand, ...]:
         records = self.desk.ledger.instances.list(workload=other.key)
@@ -153,9 +166,9 @@ def cluster_settings(desk: Desk, cluster: str) -> ClusterSettings:
 
 def promises(desk: Desk, cluster: str) -> tuple[Promise, ...]:
     """What the ledger has given to instances on this cluster, whether PVE shows it or not."""
-    specs = {record.number: record.spec for record in desk.ledger.requests.list()}
+    requests = {record.number: record for record in desk.ledger.requests.list()}
     return tuple(
-        _promise(desk, record, specs[record.number], record.node)
+        _promise(desk, record, spec_in_force(requests[record.number], record.member), record.node)
         for record in desk.ledger.instances.list(cluster=cluster)
         if record.node is not None and record.state not in _REPLACEABLE
     )
@@ -177,6 +190,12 @@ def _promise(desk: Desk, record: InstanceRecord, spec: WorkloadSpec, node: str) 
         ha=service_class is None or service_class.ha,  # a class that is gone may have promised it
         apart=apart_group(spec, vm),
     )
+
+
+def spec_in_force(request: RequestRecord, member: str) -> WorkloadSpec:
+    """What a member is made by now: a change once it was begun, unless it takes the member away."""
+    begun = request.as_begun.spec
+    return begun if any(member in vm.members for vm in begun.vms) else request.spec
 
 
 def kind_of(spec: WorkloadSpec, member: str) -> VmSpec:
@@ -219,7 +238,7 @@ def standing_placement(
 
 def approved_elsewhere(desk: Desk, but: str, cluster: str) -> tuple[RequestRecord, ...]:
     """Approved requests for this cluster that have no place yet, and those that live there with
-    an approved change, as they shall be."""
+    an approved or begun change, as they shall be."""
     return tuple(
         record
         for record in map(_as_approved, desk.ledger.requests.list())
@@ -231,6 +250,6 @@ def approved_elsewhere(desk: Desk, but: str, cluster: str) -> tuple[RequestRecor
 
 
 def _as_approved(record: RequestRecord) -> RequestRecord | None:
-    if record.change_approved:
+    if record.change_approved or record.changing:
         return record.as_proposed
     return record if record.state is RequestState.APPROVED else None

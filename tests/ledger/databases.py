@@ -85,6 +85,7 @@ def back_to_9(base: Path) -> None:
                 f"DROP TABLE {table}"
                 for table in ("drains", "notices", "rests", "sightings", "balances")
             ),
+            "ALTER TABLE instances DROP COLUMN slots",
             "ALTER TABLE decisions RENAME TO on_both",
             migrations._V6[0],
             "INSERT INTO decisions SELECT * FROM on_both",

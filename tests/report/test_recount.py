@@ -9,7 +9,7 @@ from tests.plan.live import live_vm, with_vm
 from tests.report.test_oddities import RECORD, STATE, VM
 from tests.rules.makers import service_class, vm
 
-CHARGED = Charged(RECORD, vm(), service_class(), {"instances": 1, "vcpu": 4, "public_ip": 1})
+CHARGED = Charged(RECORD, vm(), service_class(), {"instances": 1, "vcpu": 4, "public_ip": 1}, {})
 
 
 def codes(state: ClusterState, one: Charged = CHARGED) -> list[str]:

@@ -162,17 +162,18 @@ def test_every_kind_of_change_has_a_name_for_people() -> None:
 
 
 def test_each_refusal_names_its_place() -> None:
-    worse = _app(
-        image="debian-13", count=1, disks=(replace(ROOT, size=MiB(GIB)), replace(DATA, name="logs"))
-    )
+    small = replace(ROOT, size=MiB(GIB), storage_class="hdd")
+    worse = _app(image="debian-13", count=1, disks=(small, replace(DATA, name="logs")))
     found = refusals(SPEC, worse, allow_retire=False)
     assert [(one.code, one.path) for one in found] == [
         ("request.image-changes", "spec.vms[app].image"),
+        ("request.disk-removal-not-yet", "spec.vms[app].disks[data]"),
         ("request.disk-shrinks", "spec.vms[app].disks[root].size"),
+        ("request.disk-class-not-yet", "spec.vms[app].disks[root].class"),
         ("request.retires", "spec.vms"),
     ]
-    assert found[2].values["gone"] == "app-2, app/data"
-    assert found[:2] == refusals(SPEC, worse, allow_retire=True)
+    assert found[4].values["gone"] == "app-2"
+    assert found[:4] == refusals(SPEC, worse, allow_retire=True)
 
 
 # -- any two documents ---------------------------------------------------------------------------
@@ -277,6 +278,8 @@ def test_whoever_loses_nothing_is_not_refused(before: WorkloadSpec, after: Workl
     meant = {one.code for one in refusals(before, after, allow_retire=True)}
     assert ("request.disk-shrinks" in meant) is (What.DISK_SHRUNK in kinds)
     assert ("request.image-changes" in meant) is (What.IMAGE in kinds)
-    lost = kinds & {What.VM_REMOVED, What.MEMBER_REMOVED, What.DISK_REMOVED}
+    assert ("request.disk-removal-not-yet" in meant) is (What.DISK_REMOVED in kinds)
+    assert ("request.disk-class-not-yet" in meant) is (What.DISK_CLASS in kinds)
+    lost = kinds & {What.VM_REMOVED, What.MEMBER_REMOVED}
     careful = {one.code for one in refusals(before, after, allow_retire=False)}
     assert careful - meant == ({"request.retires"} if lost else set())

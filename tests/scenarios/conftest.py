@@ -125,9 +125,19 @@ def running_site(directory: Path, version: str = "9.2") -> Iterator[tuple[Path, 
     process.stop(lab.directory)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module's `RELEASES` say which PVE its clusters are, one after the other."""
+    releases = getattr(metafunc.module, "RELEASES", ())
+    if releases and "_site" in metafunc.fixturenames:
+        metafunc.parametrize("_site", releases, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RunningLab]]:
-    with running_site(tmp_path_factory.mktemp("site") / "lab") as site:
+def _site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, RunningLab]]:
+    release = getattr(request, "param", "9.2")
+    with running_site(tmp_path_factory.mktemp("site") / "lab", release) as site:
         yield site
 
 

@@ -1,0 +1,239 @@
+"""Change: make of a workload that lives what its approved proposal says, or take that back.
+
+Its VMs are put right one by one: nothing that runs is destroyed for a change, and where PVE says
+no the VM stays as far as it came, with what it holds, until `apply` goes on or `--undo` takes back
+what can be taken back. VMs that the change adds are made like any others.
+"""
+
+from collections.abc import Mapping
+
+from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
+from cloudpemda.cluster import ClusterState, Vm
+from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable
+from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
+from cloudpemda.placement import Placed, Placement, Score
+from cloudpemda.plan.model import DesiredVm
+from cloudpemda.plan.restart import told_at_start
+from cloudpemda.units import show_size
+from cloudpemda.usecases.plan import (
+    Planned,
+    desired_of,
+    draw_up,
+    members_of,
+    offer_digest,
+    place_workload,
+    pools,
+    propose,
+    require_changeable,
+    wanted,
+)
+from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
+from cloudpemda.usecases.settling import running_behind, settle
+from cloudpemda.usecases.workload import Workload, opd_info, standing_placement
+
+_KIND = "change"
+_RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
+
+
+class Change(Run):
+    """The approved or begun proposal of one request."""
+
+    # -- forward ---------------------------------------------------------------------------
+    def forward(self) -> Applied:
+        require_changeable(self._record)
+        self._require_approvers()
+        self._begin()
+        with self._open(_KIND) as journal:  # from here on no other apply writes for this request
+            if not self._fresh().changing:
+                journal.close(SagaEvent.FINISH)
+                return Applied(self._fresh(), None, None, (), ExitCode.DONE)
+            if any(one.state in _RETURNING for one in self._instances()):
+                raise Refused("apply.undo-begun", key=self._record.key)
+            planned = self._draw_up(self._instances())
+            journal.note_plan(planned.plan.digest)
+            self._enter(planned)
+            result = apply_workload(planned.desired, self._tools(journal))
+            self._say("request.change", result, journal, plan=planned.plan.digest)
+            through = self._record_result(result, journal)
+        restart: Mapping[str, tuple[str, ...]] = {}
+        if through:
+            settle(self._desk, self._actor, {self._record.key})
+            restart = self._restart(planned)
+        return Applied(self._fresh(), planned, result, faults_of(result), result.exit_code, restart)
+
+    def _begin(self) -> None:
+        """Another offer than the approved one voids the approval, in the same transaction."""
+        desk, record = self._desk, self._workload.record
+        desk.ledger.changes.begin(
+            record.key,
+            spec_hash=record.spec_hash,
+            offer_digest=offer_digest(desk, record, self._state),
+            wanted=wanted(self._workload),
+            vmid_range=opd_info(desk, record.opd).vmid_range,
+            pools=pools(desk),
+            taken_vmids={self._state.name: self._state.vms.keys()},
+            actor=self._actor,
+        )
+
+    def _lived(self, one: InstanceRecord) -> bool:
+        return one.member in members_of(self._record.spec)
+
+    def _enter(self, planned: Planned) -> None:
+        """The ledger knows, before the first write, which VMs may be other than they were."""
+        instances = {one.key: one for one in self._instances()}
+        for vm in planned.plan.vms:
+            one = instances[vm.desired.key]
+            targets = tuple(job.target for job in vm.desired.protection.replication)
+            if not self._lived(one) or one.state is InstanceState.STUCK:
+                if one.state is not InstanceState.ACTIVE:
+                    self._desk.ledger.instances.creating(one.uid, actor=self._actor)
+            elif not vm.settled or set(targets) != set(one.targets):
+                self._desk.ledger.instances.changing(one.uid, targets=targets, actor=self._actor)
+
+    def _record_result(self, result: ApplyResult, journal: SagaJournal) -> bool:
+        """Each VM's ending in the ledger, then the saga's and the proposal's; whether the change
+        is through."""
+        ledger = self._desk.ledger
+        instances = {one.uid: one for one in self._instances()}
+        for vm in result.vms:
+            uid, error = vm.vm.identity.uid, cause_of(vm)
+            match vm.ending:
+                case VmEnding.ACTIVE if self._lived(instances[uid]):
+                    ledger.changes.confirm(uid, actor=self._actor)
+                case VmEnding.ACTIVE:
+                    ledger.instances.active(uid, actor=self._actor)
+                case VmEnding.FAILED:
+                    ledger.instances.failed(uid, error=error, actor=self._actor)
+                case VmEnding.STUCK:
+                    ledger.instances.stuck(uid, error=error, actor=self._actor)
+                case VmEnding.UNFINISHED:
+                    pass  # the same saga goes on
+        endings = {vm.ending for vm in result.vms}
+        if endings == {VmEnding.ACTIVE}:
+            journal.close(SagaEvent.FINISH)
+            ledger.changes.finish(self._record.key, actor=self._actor)
+            return True
+        if VmEnding.STUCK in endings and VmEnding.UNFINISHED not in endings:
+            journal.close(SagaEvent.STICK)
+        return False
+
+    def _restart(self, planned: Planned) -> Mapping[str, tuple[str, ...]]:
+        """What each VM takes over only when it is started anew, as PVE says now."""
+        found: dict[str, tuple[str, ...]] = {}
+        for vm in planned.desired:
+            expected = planned.restart.get(vm.key, ())
+            if not expected:
+                continue
+            try:
+                waiting = running_behind(self._desk, vm, vm.node)
+            except CloudpemdaError:  # it moved, or cannot be asked now: what was planned is said
+                waiting = expected
+            keys = tuple(dict.fromkeys((*waiting, *told_at_start(expected))))
+            if keys:
+                found[vm.key] = keys
+        return found
+
+    # -- backward --------------------------------------------------------------------------
+    def undo(self) -> Applied:
+        """Take back what a begun change has done: VMs that it added go, the others are as the
+        workload lives by. Refused whole where that would destroy data."""
+        if not self._record.changing:
+            raise Refused("apply.nothing-to-undo", key=self._record.key)
+        with self._open(_KIND) as journal:
+            if not self._fresh().changing:
+                journal.close(SagaEvent.FINISH)
+                raise Refused("apply.undo-active", key=self._record.key)
+            kept = tuple(one for one in self._instances() if self._lived(one))
+            self._require_no_loss(kept)
+            gone = self._undo_added(journal)
+            if gone is not None:
+                return gone
+            planned = self._draw_up_as_it_was(kept)
+            for vm in planned.plan.vms:
+                one = next(one for one in kept if one.key == vm.desired.key)
+                targets = tuple(job.target for job in vm.desired.protection.replication)
+                if not vm.settled or set(targets) != set(one.targets):
+                    self._desk.ledger.instances.changing(
+                        one.uid, targets=targets, actor=self._actor
+                    )
+            result = apply_workload(planned.desired, self._tools(journal))
+            self._say("request.undo", result, journal)
+            for done in result.vms:
+                if done.ending is VmEnding.ACTIVE:
+                    uid = done.vm.identity.uid
+                    self._desk.ledger.instances.active(uid, actor=self._actor)
+            if {vm.ending for vm in result.vms} != {VmEnding.ACTIVE}:
+                faults = faults_of(result)
+                return Applied(self._fresh(), planned, result, faults, result.exit_code)
+            journal.close(SagaEvent.UNDO)
+        self._desk.ledger.changes.fail(self._record.key, reason="undo", actor=self._actor)
+        settle(self._desk, self._actor, {self._record.key})
+        return Applied(self._fresh(), planned, result, (), ExitCode.DONE, taken_back=True)
+
+    def _undo_added(self, journal: SagaJournal) -> Applied | None:
+        """Destroy and release what the change added; None once nothing of it is left."""
+        ledger = self._desk.ledger
+        added = [one for one in self._instances() if not self._lived(one)]
+        begun = [one for one in added if one.node is not None]
+        for one in begun:
+            if one.state is InstanceState.ACTIVE:
+                ledger.instances.retiring(one.uid, actor=self._actor)
+        if begun:
+            known = {one.key for one in begun}
+            desired = tuple(vm for vm in self._desired_of_all() if vm.key in known)
+            result = undo_workload(desired, self._tools(journal))
+            self._say("request.undo", result, journal)
+            if {vm.ending for vm in result.vms} != {VmEnding.FAILED}:
+                return Applied(self._fresh(), None, result, faults_of(result), result.exit_code)
+        for one in added:
+            ledger.instances.release(one.uid, actor=self._actor)
+        return None
+
+    def _desired_of_all(self) -> tuple[DesiredVm, ...]:
+        """As the change wants them; what was never placed, or is released, has nothing to undo."""
+        everything = propose(self._workload, self._state)
+        placed = [one for one in everything if one.node is not None]
+        standing = standing_placement(self._state.name, placed, self._state)
+        rest = tuple(
+            Placed(one.key, "-", (), Score(0, 0, 0)) for one in everything if one not in placed
+        )
+        whole = Placement(standing.cluster, (*standing.vms, *rest), standing.n_plus_one)
+        return desired_of(self._workload, self._state, everything, whole)
+
+    def _draw_up_as_it_was(self, kept: tuple[InstanceRecord, ...]) -> Planned:
+        before = Workload(self._desk, self._record, self._state.name)
+        placement = place_workload(before, self._state, kept)
+        return draw_up(before, self._state, kept, placement)
+
+    def _require_no_loss(self, kept: tuple[InstanceRecord, ...]) -> None:
+        """Raises Refused `apply.undo-disks` where a disk has grown or was added: neither can be
+        taken back with its data."""
+        before = Workload(self._desk, self._record, self._state.name)
+        placement = standing_placement(self._state.name, kept, self._state)
+        lost: list[str] = []
+        fresh = {one.key: self._workload.fresh(one.member) for one in kept}
+        slots = {one.key: one.slots for one in kept}
+        for vm in desired_of(before, self._state, kept, placement):
+            live = _read(vm, self._state)
+            present = {} if live.config is None else {d.slot: d for d in live.config.disks}
+            for disk in vm.disks:
+                there = present.get(disk.slot)
+                if there is not None and there.size > disk.size:
+                    sizes = f"{show_size(disk.size)} → {show_size(there.size)}"
+                    lost.append(f"{vm.key} {disk.name} {sizes}")
+            for name in sorted(fresh[vm.key]):
+                there = present.get(f"scsi{slots[vm.key][name]}")
+                if there is not None:
+                    lost.append(f"{vm.key} {name} + {show_size(there.size)}")
+        if lost:
+            raise Refused("apply.undo-disks", key=self._record.key, disks="; ".join(lost))
+
+
+def _read(vm: DesiredVm, state: ClusterState) -> Vm:
+    """Raises Unreachable where its disks could not be read: unknown is not absent."""
+    live = state.vms.get(vm.identity.vmid)
+    if live is None or live.config is None:
+        raise Unreachable(
+            "plan.unknown", vm=vm.key, vmid=vm.identity.vmid, cluster=state.name, what="config"
+        )
+    return live
