@@ -207,7 +207,7 @@ def _changes(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") 
                 frame.say("show.restart") if one.restart and proposal is not None else "-",
             )
         print_or(out, shown, frame.say("show.no-differences"))
-    if proposal is not None:
+    if proposal is not None and proposal.state is not ProposalState.APPLIED:
         if proposal.reason:
             out.print(frame.say("show.reason", reason=proposal.reason))
         _approved(out, frame, proposal.approval, zone, held=True)

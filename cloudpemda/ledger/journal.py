@@ -21,6 +21,8 @@ from cloudpemda.saga import Event, StepRecord, StepState, TransitionUndefined, n
 from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
+_RIVALS = {kind: frozenset({"apply", "change"}) for kind in ("apply", "change")}
+"""Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class JournalBook:
     def open_saga(self, number: str, kind: str, plan_digest: str = "") -> "SagaJournal":
         """Begin the saga of a request, or go on with the one that is not finished.
 
-        Raises Refused `journal.busy` while a living process runs it, `ledger.no-request`.
+        Raises Refused `journal.busy` while a living process runs it, or one that writes to the same
+        VMs; `ledger.no-request`.
         """
         now = self._store.clock.now()
         with self._store.write() as connection:
@@ -56,16 +59,18 @@ class JournalBook:
                 is None
             ):
                 raise Refused("ledger.no-request", key=number)
-            row = connection.execute(
+            unfinished = connection.execute(
                 select(sagas).where(
                     sagas.c.number == number,
-                    sagas.c.kind == kind,
+                    sagas.c.kind.in_(_RIVALS.get(kind, {kind})),
                     sagas.c.state.in_(_UNFINISHED),
                 )
-            ).first()
+            ).all()
+            for one in unfinished:
+                self._refuse_if_alive(one, now)
+            row = next((one for one in unfinished if one.kind == kind), None)
             if row is None:
                 return self._begin(connection, number, kind, plan_digest, now)
-            self._refuse_if_alive(row, now)
             state = after(SAGA, SagaState(row.state), SagaEvent.CONTINUE, number)
             connection.execute(
                 update(sagas)

@@ -6,7 +6,7 @@ Everybody in people.yaml sees what concerns their OPDs.
 from dataclasses import dataclass
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError
-from cloudpemda.ledger import Entry, InstanceRecord, RequestRecord, RequestState
+from cloudpemda.ledger import Entry, InstanceRecord, ProposalState, RequestRecord, RequestState
 from cloudpemda.plan.offer import Offer
 from cloudpemda.request.change import Change, changes
 from cloudpemda.rules.quota import Usage
@@ -105,9 +105,9 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
 def _changes(desk: Desk, record: RequestRecord) -> tuple[int | None, tuple[Change, ...]]:
     """What is asked for, against which revision: none where there is nothing to compare."""
     proposal = record.proposal
-    if proposal is not None:
+    if proposal is not None and proposal.state is not ProposalState.APPLIED:
         return record.revision, changes(record.spec, proposal.spec)
-    if record.state is RequestState.ACTIVE or record.revision == 1:
+    if proposal is not None or record.state is RequestState.ACTIVE or record.revision == 1:
         return None, ()
     before = record.revision - 1
     return before, changes(desk.ledger.requests.spec(record.number, before), record.spec)

@@ -120,6 +120,8 @@ def test_two_runs_never_write_the_same_saga(ledger: Ledger, number: str) -> None
             ledger.journal.open_saga(number, "apply", "d")
         assert refusal.value.code == "journal.busy"
         assert refusal.value.values["pid"] == this_process().pid
+        with pytest.raises(Refused, match=r"journal\.busy"):
+            ledger.journal.open_saga(number, "change", "d")
         with ledger.journal.open_saga(number, "retire", "d"):
             pass
     with ledger.journal.open_saga(number, "apply", "d"):
