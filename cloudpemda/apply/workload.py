@@ -165,6 +165,14 @@ class Run:
         return Readback(self._shop).read(kept).aspects if kept else {}
 
     def _put_right(self, maker: VmMaker, aspects: frozenset[Aspect]) -> Outcome:
+        chain = self._repair(maker, aspects)
+        chain.renew()
+        outcome = chain.run(before=VERIFY)
+        if outcome.ending is Ending.DONE:
+            return outcome
+        return replace(outcome, ending=Ending.UNFINISHED)
+
+    def _repair(self, maker: VmMaker, aspects: frozenset[Aspect]) -> Chain:
         """Every step looks again, and does what is missing; nothing is ever taken back.
 
         It has a record of its own in the journal, beside that of the VM's making.
@@ -174,12 +182,7 @@ class Run:
             for one in self._steps(maker, kept=True)
             if one.name == VERIFY or aspects & _PUT_RIGHT.get(one.name, frozenset())
         )
-        chain = self._chain(maker, f"{maker.vm.identity.uid}:put-right", steps)
-        chain.renew()
-        outcome = chain.run(before=VERIFY)
-        if outcome.ending is Ending.DONE:
-            return outcome
-        return replace(outcome, ending=Ending.UNFINISHED)
+        return self._chain(maker, f"{maker.vm.identity.uid}:put-right", steps)
 
     def _verify(self, made: Sequence[VmMaker]) -> dict[str, Outcome]:
         """Read back what was made, put right what somebody else overwrote, then say which VMs
@@ -206,6 +209,15 @@ class Run:
     def chains(self) -> tuple[Chain, ...]:
         """One chain per VM with all of its steps, in the order asked for."""
         return tuple(self._chain(maker) for maker in self._makers)
+
+    def repairs(self) -> tuple[Chain, ...]:
+        """One chain per VM that is kept and is not as desired, with what it lacks."""
+        moved = self._moved()
+        return tuple(
+            self._repair(maker, moved[maker.vm.key])
+            for maker in self._makers
+            if maker.vm.key in moved
+        )
 
     def _chain(
         self, maker: VmMaker, subject: str | None = None, chosen: Sequence[Step] | None = None
