@@ -106,6 +106,15 @@ class VmConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingValue:
+    """One value of a configuration that the VM's next start makes effective."""
+
+    key: str
+    now: str | None  # what it runs with
+    next: str | None  # None: it goes
+
+
+@dataclass(frozen=True, slots=True)
 class Vm:
     vmid: int
     node: str

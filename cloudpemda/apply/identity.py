@@ -35,10 +35,15 @@ def look(pve: Pve, vm: DesiredVm, node: str) -> Found:
 
     Raises PveError where that cannot be found out: unknown is not absent.
     """
-    vmid = vm.identity.vmid
+    return look_for(pve, vm.identity, node)
+
+
+def look_for(pve: Pve, identity: Identity, node: str) -> Found:
+    """The same, of whom only the identity is known."""
+    vmid = identity.vmid
     for _ in range(_MOVES_MET):
         try:
-            return _found(vm.identity, node, pve.config(node, vmid))
+            return _found(identity, node, pve.config(node, vmid))
         except (NotFound, NodeOffline) as error:
             elsewhere = pve.locate(vmid)
             if isinstance(error, NodeOffline) and elsewhere in {None, node}:
@@ -46,7 +51,7 @@ def look(pve: Pve, vm: DesiredVm, node: str) -> Found:
         if elsewhere is None:
             return Found(Standing.ABSENT, node, None)
         node = elsewhere  # HA or a migration may move it once more before it is read there
-    return _found(vm.identity, node, pve.config(node, vmid))
+    return _found(identity, node, pve.config(node, vmid))
 
 
 def _found(identity: Identity, node: str, config: VmConfig) -> Found:

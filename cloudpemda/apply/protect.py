@@ -13,7 +13,14 @@ from cloudpemda.apply.identity import Standing
 from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.vm import VmMaker
 from cloudpemda.cluster import HaFlavour, HaRule, ReplicationJob
-from cloudpemda.plan.ha import GROUP, NODE_AFFINITY, affinity_name, ha_rules_for, sid
+from cloudpemda.plan.ha import (
+    GROUP,
+    NODE_AFFINITY,
+    affinity_name,
+    ha_rules_for,
+    requested_states,
+    sid,
+)
 from cloudpemda.plan.model import DesiredBackup, DesiredVm
 from cloudpemda.plan.pve_config import is_own_job, next_replication_id
 from cloudpemda.proxmox import Exists, NotFound, WrongParameter
@@ -66,7 +73,7 @@ class Protector:
         """Whether the manager was asked to keep it running, under every rule it needs."""
         name = sid(self._maker.vmid)
         resource = self._pve.ha_resources().get(name)
-        if resource is None or resource.requested != "started":
+        if resource is None or resource.requested not in requested_states(self._vm):
             return False
         affinity = self._affinity()
         groups = self._pve.ha_flavour() is HaFlavour.GROUPS
@@ -160,13 +167,16 @@ class Protector:
         )
 
     def _put_resource(self, vmid: int, group: str | None) -> None:
+        state = requested_states(self._vm)[0]
+        if not self._vm.running and self._maker.is_on():
+            state = "started"  # it runs against what was meant, and is left to people
         with self._shop.writing():
             try:
-                self._pve.add_ha_resource(vmid, group=group)
+                self._pve.add_ha_resource(vmid, state=state, group=group)
             except Exists:
                 groups = self._pve.ha_flavour() is HaFlavour.GROUPS
                 self._pve.set_ha_resource(
-                    vmid, state="started", group=group, no_group=groups and group is None
+                    vmid, state=state, group=group, no_group=groups and group is None
                 )
 
     def _put_rule(self, rule: HaRule) -> None:

@@ -58,7 +58,7 @@ class Readback:
 
     def _until_started(self, vms: Sequence[DesiredVm]) -> None:
         """Wait, by one cheap request a round, while the HA manager takes the VMs over."""
-        awaited = {sid(vm.identity.vmid) for vm in vms if vm.protection.ha}
+        awaited = {sid(vm.identity.vmid) for vm in vms if vm.protection.ha and vm.running}
         while awaited and not self._late():
             live = self._shop.pve.ha_resources()
             if all(name in live and live[name].state == _STARTED for name in awaited):
@@ -126,7 +126,9 @@ def _apart_key(vm: DesiredVm) -> str | None:
 def _not_started(vm: DesiredVm, state: ClusterState) -> tuple[Difference, ...]:
     """HA's own word for a VM that it keeps running; a plan does not ask for it."""
     resource = state.ha_resources.get(sid(vm.identity.vmid))
-    if not vm.protection.ha or resource is None or resource.state == _STARTED:
+    if not vm.protection.ha or not vm.running:
+        return ()
+    if resource is None or resource.state == _STARTED:
         return ()
     return (Difference(Aspect.HA, "state", resource.state, _STARTED),)
 

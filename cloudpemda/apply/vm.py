@@ -239,6 +239,8 @@ class VmMaker:
     # -- power -----------------------------------------------------------------------------
     def start(self, work: Work) -> None:
         self.prove()
+        if not self.vm.running:
+            return
         with self._shop.gates.write(self.node):
             upid = self._pve.start(self.node, self.vmid)
         try:
@@ -248,8 +250,12 @@ class VmMaker:
                 raise
 
     def is_running(self, work: Work) -> bool:
+        """Whether it runs, or shall not."""
         self._await(work)
         self.prove()
+        return not self.vm.running or self.is_on()
+
+    def is_on(self) -> bool:
         return self._pve.vm_status(self.node, self.vmid) is VmStatus.RUNNING
 
     def stop(self, work: Work) -> None:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.power import COMMANDS, stop_lines
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,6 +31,7 @@ def status(frame: "Frame", opd: str | None, offline: bool) -> None:
         tables.status(out, frame, found, zone)
         expiring_lines(out, frame, found.expiring, zone)
         drain_lines(out, frame, found.drains, zone)
+        stop_lines(out, frame, found.instances, zone)
 
     frame.finish(found, shown, found.faults, found.code)
 
@@ -48,12 +51,13 @@ def list_(frame: "Frame", opd: str | None) -> None:
 
     with frame.desk() as desk:
         found = use_case(desk, opd=opd)
-    frame.finish(
-        found.instances,
-        lambda out: tables.instances(out, frame, found.instances),
-        found.faults,
-        found.code,
-    )
+        zone = desk.site.zone
+
+    def shown(out: "Console") -> None:
+        tables.instances(out, frame, found.instances)
+        stop_lines(out, frame, found.instances, zone)
+
+    frame.finish(found.instances, shown, found.faults, found.code)
 
 
 @vm.command(short_help="One VM by KEY (dinkes/simrs/db-1), with its evidence.")
@@ -66,4 +70,14 @@ def show(frame: "Frame", key: str) -> None:
 
     with frame.desk() as desk:
         one, found = instance(desk, key)
-    frame.finish(one, lambda out: tables.instance_page(out, frame, one), found.faults, found.code)
+        zone = desk.site.zone
+
+    def shown(out: "Console") -> None:
+        tables.instance_page(out, frame, one)
+        stop_lines(out, frame, (one,), zone)
+
+    frame.finish(one, shown, found.faults, found.code)
+
+
+for _command in COMMANDS:
+    vm.add_command(_command)

@@ -60,6 +60,7 @@ from cloudpemda.ledger.states import (
     SagaEvent,
     SagaState,
 )
+from cloudpemda.ledger.stops import Stop, StopBook
 
 __all__ = [
     "SYSTEM",
@@ -117,6 +118,8 @@ __all__ = [
     "SagaState",
     "Sighting",
     "Soundness",
+    "Stop",
+    "StopBook",
     "Submission",
     "Taken",
     "Wanted",
@@ -142,6 +145,7 @@ class Ledger:
         self.addresses = AddressBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
+        self.stops = StopBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)
         self.soundness = Soundness(database, self.audit, owner)

@@ -84,13 +84,15 @@ class JournalBook:
             )
             return SagaJournal(self._store, row.id, self._owner, resumed=True)
 
-    def require_idle(self) -> None:
-        """Raises Refused `journal.busy` while a living process runs any saga."""
+    def require_idle(self, number: str | None = None) -> None:
+        """Raises Refused `journal.busy` while a living process runs any saga, or one of this
+        request."""
         now = self._store.clock.now()
+        query = select(sagas).where(sagas.c.state.in_(_UNFINISHED)).order_by(sagas.c.id)
+        if number is not None:
+            query = query.where(sagas.c.number == number)
         with self._store.read() as connection:
-            for row in connection.execute(
-                select(sagas).where(sagas.c.state.in_(_UNFINISHED)).order_by(sagas.c.id)
-            ):
+            for row in connection.execute(query):
                 self._refuse_if_alive(row, now)
 
     def unfinished(self) -> tuple[SagaRecord, ...]:

@@ -475,8 +475,20 @@ def _v16(connection: Connection) -> None:
     _run(connection, _V16)
 
 
+_V17 = (
+    """CREATE TABLE stops (
+        uid TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL, reason TEXT NOT NULL,
+        since TEXT NOT NULL)""",
+)
+
+
+def _v17(connection: Connection) -> None:
+    """VMs that were stopped on purpose."""
+    _run(connection, _V17)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16,
+    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

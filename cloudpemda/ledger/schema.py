@@ -331,6 +331,15 @@ drains = Table(
     Column("since", Moment, nullable=False),
 )
 
+stops = Table(
+    "stops",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -21,7 +21,14 @@ from cloudpemda.cluster import (
 )
 from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
 from cloudpemda.plan.byhand import check_by_hand
-from cloudpemda.plan.ha import WantedRule, affinity_name, ha_rules_for, is_apart_name, sid
+from cloudpemda.plan.ha import (
+    WantedRule,
+    affinity_name,
+    ha_rules_for,
+    is_apart_name,
+    requested_states,
+    sid,
+)
 from cloudpemda.plan.model import (
     Aspect,
     DesiredVm,
@@ -257,6 +264,8 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
 
 
 def _power(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
+    if not vm.running:
+        return  # one that runs all the same is left alone: the night tells of it
     # a VM made seconds ago has no status yet: PVE's statistics come every ten seconds
     if present is None or present.status is VmStatus.STOPPED:
         yield Difference(Aspect.START, "status", "" if present is None else "stopped", "running")
@@ -270,9 +279,10 @@ def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Itera
             yield Difference(Aspect.HA, "resource", resource.requested, "")
         yield from _stale_rules(name, live, affinity_name(vm.identity.vmid), frozenset())
         return
-    if resource is None or resource.requested != "started":
+    wanted_states = requested_states(vm)
+    if resource is None or resource.requested not in wanted_states:
         there = "" if resource is None else resource.requested
-        yield Difference(Aspect.HA, "resource", there, "started")
+        yield Difference(Aspect.HA, "resource", there, wanted_states[0])
     elif resource.state == "error":
         yield Difference(Aspect.HA, "state", "error", "started")
     if live.ha_flavour is HaFlavour.GROUPS:

@@ -48,6 +48,12 @@ class Apartness(StrEnum):
     PLACEMENT_ONLY = "placement-only"  # nothing: apart as placed, HA may bring them together
 
 
+def requested_states(vm: DesiredVm) -> tuple[str, ...]:
+    """What the HA manager may be asked for of a VM that it shall manage, the first by us. One
+    that was stopped on purpose and runs is left to people."""
+    return ("started",) if vm.running else ("stopped", "started")
+
+
 def sid(vmid: int) -> str:
     """The HA manager's name of a VM."""
     return f"vm:{vmid}"

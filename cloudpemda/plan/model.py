@@ -100,6 +100,7 @@ class DesiredVm:
     nameservers: tuple[str, ...]
     tags: frozenset[str]
     protection: Protection
+    running: bool = True  # False: somebody has stopped it on purpose, and nobody starts it
 
     @property
     def description(self) -> str:

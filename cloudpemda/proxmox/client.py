@@ -10,6 +10,7 @@ from cloudpemda.cluster import (
     HaFlavour,
     HaResource,
     HaRule,
+    PendingValue,
     ReplicationJob,
     Vm,
     VmConfig,
@@ -272,6 +273,33 @@ class Pve:
     def stop(self, node: str, vmid: int) -> Upid:
         """Switch it off hard. For an HA resource the task only requests it."""
         return self._task("POST", "/nodes/{node}/qemu/{vmid}/status/stop", {}, node=node, vmid=vmid)
+
+    def shutdown(self, node: str, vmid: int, seconds: int) -> Upid:
+        """Ask the guest to shut itself down; the task fails where it has not after `seconds`."""
+        path = "/nodes/{node}/qemu/{vmid}/status/shutdown"
+        return self._task("POST", path, _form({"timeout": seconds}), node=node, vmid=vmid)
+
+    def reboot(self, node: str, vmid: int, seconds: int) -> Upid:
+        """Shut the guest down and start it anew, which makes pending values effective.
+
+        The task fails where the guest has not shut down after `seconds`. OtherError for a VM that
+        does not run.
+        """
+        path = "/nodes/{node}/qemu/{vmid}/status/reboot"
+        return self._task("POST", path, _form({"timeout": seconds}), node=node, vmid=vmid)
+
+    def pending(self, node: str, vmid: int) -> tuple[PendingValue, ...]:
+        """What the VM's next start makes effective, by key."""
+        path = "/nodes/{node}/qemu/{vmid}/pending"
+        found = picture.read_rows(self._transport, path, node=node, vmid=vmid)
+        return tuple(
+            PendingValue(
+                one.text("key"), one.optional("value"),
+                None if one.flag("delete") else one.optional("pending"),
+            )
+            for one in sorted(found, key=lambda one: one.text("key"))
+            if "pending" in one or one.flag("delete")
+        )  # fmt: skip
 
     def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> Upid:
         """Move a VM that HA does not manage; alive with `online`. Disks that the target has no

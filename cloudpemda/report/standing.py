@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from cloudpemda.cluster import ClusterState, Vm, VmStatus
 from cloudpemda.errors import Fault
-from cloudpemda.ledger import InstanceRecord, InstanceState
+from cloudpemda.ledger import InstanceRecord, InstanceState, Stop
 from cloudpemda.plan.ha import Apartness, apartness, sid
 from cloudpemda.plan.model import Aspect, Plan, PlannedVm
 from cloudpemda.recovery import Judgement, Standing
@@ -58,6 +58,7 @@ class InstanceView:
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
     restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
     error: str | None
+    stopped: Stop | None = None  # who stopped it on purpose, since when and why
 
     @property
     def as_promised(self) -> bool:
@@ -92,7 +93,7 @@ class Reading:
 
 def view(
     record: InstanceRecord, workload: str, class_name: str, service_class: ServiceClass | None,
-    reading: Reading,
+    reading: Reading, stopped: Stop | None = None,
 ) -> InstanceView:  # fmt: skip
     """One instance as it stands on what was read of its cluster.
 
@@ -148,7 +149,7 @@ def view(
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         restart=() if live is None else _restart(live),
-        error=record.error,
+        error=record.error, stopped=stopped,
     )  # fmt: skip
 
 
@@ -191,7 +192,8 @@ def _ha(
     said = resource.state if resource is not None else None
     if Aspect.HA in aspects or said is None:
         return Cover(Guard.WRONG, source=said)
-    return Cover(Guard.OK if said == "started" else Guard.PENDING, source=said)
+    at_rest = not planned.desired.running and said in {"stopped", "request_stop"}
+    return Cover(Guard.OK if said == "started" or at_rest else Guard.PENDING, source=said)
 
 
 _GUARDS: Mapping[Standing, Guard] = {

@@ -167,6 +167,16 @@ class AuditSettings(Strict):
     keep_heads: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
+class VmVerbs(Strict):
+    """What an OPD's requesters may do with the VMs that they have; operators may do all of it."""
+
+    requesters: tuple[Literal["start", "stop", "restart", "snapshot", "restore"], ...] = (
+        "start",
+        "stop",
+        "restart",
+    )
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
@@ -178,6 +188,7 @@ class SiteFile(Strict):
     textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
     approvals: Approvals = Approvals()
+    vms: VmVerbs = VmVerbs()
 
     @property
     def storage_classes(self) -> tuple[str, ...]:

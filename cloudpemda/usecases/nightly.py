@@ -122,7 +122,10 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
 
 
 def _instance_findings(one: InstanceView) -> Iterator[Finding]:
-    if one.state is InstanceState.ACTIVE and one.running in ("absent", "stopped"):
+    meant = one.stopped is not None and one.running == "stopped"
+    if one.stopped is not None and one.running == "running":
+        yield Finding(one.opd, Fault("nightly.vm-runs", {"vm": one.key, "by": one.stopped.person}))
+    if one.state is InstanceState.ACTIVE and one.running in ("absent", "stopped") and not meant:
         yield Finding(one.opd, Fault(f"nightly.vm-{one.running}", {"vm": one.key}))
     if one.state is InstanceState.ACTIVE and one.running == "unknown":
         yield Finding(one.opd, Fault("nightly.vm-unknown", {"vm": one.key}))

@@ -1,7 +1,7 @@
 """Plan: what apply would do, for every approved request that is not as it shall be."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloudpemda.clock import SeededEntropy
 from cloudpemda.cluster import ClusterState
@@ -231,14 +231,19 @@ def desired_of(
     instances: Collection[InstanceRecord],
     placement: Placement,
 ) -> tuple[DesiredVm, ...]:
-    """What shall be, with the identities that the ledger gave."""
+    """What shall be, with the identities that the ledger gave; what was stopped on purpose shall
+    not run."""
     mine = members_of(workload.spec)
     identities = {
         record.key: identity(record, workload.fresh(record.member))
         for record in instances
         if record.member in mine
     }
-    return desire(workload.spec, workload.setting, identities, placement, state)
+    stops = workload.desk.ledger.stops.by_uid()
+    return tuple(
+        replace(vm, running=vm.identity.uid not in stops)
+        for vm in desire(workload.spec, workload.setting, identities, placement, state)
+    )
 
 
 def keys_made(instances: Collection[InstanceRecord]) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cloudpemda.cluster import ClusterState, Freshness, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Unreachable
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, Stop
 from cloudpemda.plan.diff import HALF_MADE, examine
 from cloudpemda.plan.model import Plan, bounded
 from cloudpemda.proxmox import NotFound, Pve, upid_works_on
@@ -70,6 +70,7 @@ def survey(
     now = desk.clock.now()
     requests = {record.number: record for record in desk.ledger.requests.list(opd=opd)}
     records = desk.ledger.instances.list(opd=opd)
+    stops = desk.ledger.stops.by_uid()
     clusters = {record.cluster for record in records}
     clusters |= set(desk.site.info.clusters) if everywhere else set()
     views: list[InstanceView] = []
@@ -83,7 +84,10 @@ def survey(
         findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
         judgements.extend(one for judged in reading.judgements.values() for one in judged)
-        views.extend(_view(desk, record, requests[record.number], reading) for record in own)
+        views.extend(
+            _view(desk, record, requests[record.number], reading, stops.get(record.uid))
+            for record in own
+        )
     shown = [one for one in sorted(desk.site.opds) if opd in (None, one)]
     return Survey(
         at=now,
@@ -97,10 +101,12 @@ def survey(
 
 
 def _view(
-    desk: Desk, record: InstanceRecord, request: RequestRecord, reading: Reading
-) -> InstanceView:
+    desk: Desk, record: InstanceRecord, request: RequestRecord, reading: Reading,
+    stopped: Stop | None,
+) -> InstanceView:  # fmt: skip
     name = request.spec.service_class
-    return view(record, request.key, name, desk.site.catalogue.service_classes.get(name), reading)
+    known = desk.site.catalogue.service_classes.get(name)
+    return view(record, request.key, name, known, reading, stopped)
 
 
 def _read(

@@ -69,6 +69,7 @@ EXAMPLES: Mapping[str, object] = {
     "2026-11-20", "token": "cloudpemda@pve!apply", "told": "malformed page 4", "types":
     "ssh-ed25519, ssh-rsa", "uid": "0f6e2a", "until": "2027-12-31", "upid":
     "UPID:pve1:00001234", "url": "https://lab.example:8006", "used": Size(61440), "value": "16",
+    "by": "Rudi Setiawan", "user": "root@pam", "task": "vzdump", "verb": "stop",
     "version": "7.4", "vlan": 110, "vm": "dinkes/simrs/db-1", "vmid": 10000, "vmids":
     "10000-10999", "vms": 3, "volume": "local-zfs:vm-10000-disk-0", "wanted": 4, "what":
     "the memory", "where": "127.0.0.1:8006", "who":
