@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
+from typing import TypedDict
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,7 +32,7 @@ from cloudpemda.ledger.audit.entries import (
     opd_link,
     row_digest,
 )
-from cloudpemda.ledger.audit.heads import START, Tip
+from cloudpemda.ledger.audit.heads import START, Link, Tip
 from cloudpemda.ledger.audit.keys import Signer
 from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.units import Instant
@@ -56,14 +57,14 @@ class Deed:
         self.connection = connection
         self.now = now
         self.actor = actor
-        self.newest = 0  # the number of its last entry
+        self.links: list[Link] = []  # of its entries
         self._signer = signer  # None: a rehearsal, which is never committed
         self._written: dict[Table, dict[Key, str]] = {}
 
     @property
     def recorded(self) -> bool:
         """Whether it has an entry."""
-        return self.newest > 0
+        return bool(self.links)
 
     def insert(self, table: Table, *rows: Raw) -> None:
         """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
@@ -114,18 +115,17 @@ class Deed:
             "bound": canonical(dict(self._labels())),
         }
         hash_ = hash_of(content)
-        signature = None if self._signer is None else self._signer(self.connection)
-        self.connection.execute(
-            _INSERT_ENTRY,
-            {
-                **content,
-                "at": self.now,
-                "hash": hash_,
-                **_place(opd, of_opd, hash_),
-                "signature": None if signature is None else signature.sign_entry(hash_),
-            },
+        signer = None if self._signer is None else self._signer(self.connection)
+        link = Link(
+            seq=seq,
+            previous=before.hash,
+            hash=hash_,
+            opd=opd,
+            **_place(opd, of_opd, hash_),
+            signature=None if signer is None else signer.sign_entry(hash_),
         )
-        self.newest = seq
+        self.connection.execute(_INSERT_ENTRY, {**content, "at": self.now, **link._asdict()})
+        self.links.append(link)
         self._written.clear()
 
     def finish(self) -> None:
@@ -155,7 +155,13 @@ def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip]:
     return found.get(None, START), found.get(opd, START)
 
 
-def _place(opd: str | None, before: Tip, hash_: str) -> dict[str, str | int | None]:
+class _Place(TypedDict):
+    opd_seq: int | None
+    opd_previous: str | None
+    opd_hash: str | None
+
+
+def _place(opd: str | None, before: Tip, hash_: str) -> _Place:
     """The entry's place in its OPD's chain, behind `before`."""
     if opd is None:
         return {"opd_seq": None, "opd_previous": None, "opd_hash": None}

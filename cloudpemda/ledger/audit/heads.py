@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cloudpemda.ledger.audit.entries import ORIGIN, canonical, moment
 from cloudpemda.ledger.audit.keys import PublicKey, Signer, write_private
@@ -31,6 +32,19 @@ class Tip:
 
 
 START = Tip(0, ORIGIN)
+
+
+class Link(NamedTuple):
+    """What of an entry its chains are made of; an entry of the first release has no signature."""
+
+    seq: int
+    previous: str
+    hash: str
+    opd: str | None
+    opd_seq: int | None
+    opd_previous: str | None
+    opd_hash: str | None
+    signature: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
-from cloudpemda.ledger.audit.heads import START, Head, Tip
+from cloudpemda.ledger.audit.heads import START, Head, Link, Tip
 from cloudpemda.ledger.audit.ring import Ring
 from cloudpemda.ledger.schema import audit
 
-LINKS: Select[tuple[object, ...]] = (
-    select(
-        audit.c.seq, audit.c.previous, audit.c.hash, audit.c.opd, audit.c.opd_seq,
-        audit.c.opd_previous, audit.c.opd_hash, audit.c.signature,
-    )
+_LINKS = (
+    select(*(audit.c[name] for name in Link._fields))
     .where(audit.c.seq > bindparam("after"))
     .order_by(audit.c.seq)
-)  # fmt: skip
+)
 
 _HASH = select(audit.c.hash).where(audit.c.seq == bindparam("seq"))
+
+
+def links_after(connection: Connection, seq: int) -> tuple[Link, ...]:
+    """The links of all entries behind that number, in order."""
+    return tuple(Link(*row) for row in connection.execute(_LINKS, {"after": seq}))
 
 
 def agrees(connection: Connection, head: Head) -> bool:
@@ -28,7 +30,7 @@ def agrees(connection: Connection, head: Head) -> bool:
 
 
 def followed(
-    head: Head, links: Sequence[Row[tuple[object, ...]]], keys: Ring, *, unsigned_until: int
+    head: Head, links: Sequence[Link], keys: Ring, *, unsigned_until: int = 0
 ) -> Head | None:
     """The head moved on along the links, up to the first that was not signed here."""
     seq, hash_, opds = head.seq, head.hash, dict(head.opds)
@@ -37,7 +39,7 @@ def followed(
         signed = signed or keys.signed_entry(link.seq, link.hash, link.signature)
         if link.seq != seq + 1 or link.previous != hash_ or not signed:
             break
-        if link.opd is not None:
+        if link.opd is not None and link.opd_seq is not None and link.opd_hash is not None:
             tip = opds.get(link.opd, START)
             if (link.opd_seq, link.opd_previous) != (tip.seq + 1, tip.hash):
                 break

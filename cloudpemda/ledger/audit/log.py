@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,9 +24,9 @@ from cloudpemda.ledger.audit.entries import (
     hash_or_none,
 )
 from cloudpemda.ledger.audit.export import Export
-from cloudpemda.ledger.audit.heads import Head, HeadFile, Tip
+from cloudpemda.ledger.audit.heads import Head, HeadFile, Link, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
-from cloudpemda.ledger.audit.links import LINKS, agrees, followed
+from cloudpemda.ledger.audit.links import agrees, followed, links_after
 from cloudpemda.ledger.audit.ring import ROTATED, SUBJECT, Ring, ring
 from cloudpemda.ledger.audit.search import matching
 from cloudpemda.ledger.audit.verify import (
@@ -78,7 +78,7 @@ class Audit:
             yield deed
             deed.finish()
         if deed.recorded:
-            self.seal(now, deed.newest)
+            self.seal(now, deed.links)
 
     def within(self, connection: Connection, now: Instant, actor: Actor) -> Deed:
         """A deed in a write transaction of the caller's, who seals after it."""
@@ -91,31 +91,43 @@ class Audit:
         with self.deed(actor) as deed:
             deed.record(action, opd, subject, **details)
 
-    def seal(self, now: Instant, entry: int | None = None) -> None:
-        """Move the head file on to the newest entry; with `entry`, unless it is as far as that.
+    def seal(self, now: Instant, links: Sequence[Link] = ()) -> None:
+        """Move the head file on to the newest entry; with `links`, as far as these at least.
 
-        One process at a time does it for all that have written meanwhile: they wait for it, and
-        find their entries sealed. Raises Incomplete `audit.head-unwritable`.
+        One process at a time does it, and those that waited for it most often find their entries
+        sealed. Raises Incomplete `audit.head-unwritable`.
         """
         try:
             with self._head.locked():
                 head = self._head.read()
-                if head is not None:
-                    self._advance(head, now, entry)
+                if head is not None and not self._append(head, now, links):
+                    self._advance(head, now)
         except OSError as error:
             raise Incomplete(
                 "audit.head-unwritable", file=self._head.name, cause=os.strerror(error.errno or 0)
             ) from error
 
-    def _advance(self, head: Head, now: Instant, entry: int | None) -> None:
+    def _append(self, head: Head, now: Instant, links: Sequence[Link]) -> bool:
+        """Whether a head that this key signed names these links, or could be moved on over them:
+        without a look at the log, in which they stand since the deed that wrote them."""
+        keys = None if self._signer is None else self._rings.get(self._signer.raw)
+        if self._signer is None or keys is None or not links or not keys.signed_head(head):
+            return False
+        if head.seq >= links[-1].seq:
+            return True
+        ahead = followed(head, links, keys)
+        if ahead is None or ahead.seq != links[-1].seq:
+            return False
+        self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(self._signer))
+        return True
+
+    def _advance(self, head: Head, now: Instant) -> None:
         """The head stays, for `verify` to find, before a log that was cut, rewritten or added to
         by others."""
         with self._store.read() as connection:
             signer = self._signing(connection)
             keys = self._known_ring(connection, signer)
             sound = agrees(connection, head)
-            if sound and entry is not None and head.seq >= entry:
-                return  # somebody else has sealed it
             genuine = _is_genuine(head, connection, keys)
             if not sound and _is_explained(head, connection, keys, genuine):
                 self._write_anew(connection, now)
@@ -124,7 +136,7 @@ class Audit:
                 return
             # A head of the first release knows no OPD: the chains are followed from their start.
             base = head if head.at is not None else Head(0, ORIGIN)
-            links = tuple(connection.execute(LINKS, {"after": base.seq}))
+            links = links_after(connection, base.seq)
         ahead = followed(base, links, keys, unsigned_until=head.seq)
         if ahead is not None and (ahead.seq > head.seq or head.at is None):
             self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
@@ -339,7 +351,7 @@ class Audit:
             ) from error
 
     def _write_anew(self, connection: Connection, now: Instant) -> None:
-        links = tuple(connection.execute(LINKS, {"after": 0}))
+        links = links_after(connection, 0)
         signer = self._signing(connection)
         keys = self._known_ring(connection, signer)
         first = next((link.seq for link in links if link.signature is not None), 0)
