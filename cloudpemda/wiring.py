@@ -85,11 +85,15 @@ def site_clock(site: Site) -> Clock:
 
 
 def open_cluster(site: Site, name: str, clock: Clock) -> Pve:
-    """The client of one cluster; sends nothing yet."""
+    """The client of one cluster; sends nothing yet. Raises Unreachable `lab.without-cluster` for
+    one that the lab which runs has not."""
     settings = site.info.clusters[name]
     endpoints: Sequence[str]
     if settings.endpoints == "lab":
-        endpoints = tuple(_lab_endpoints(site)["clusters"][name]["nodes"].values())
+        clusters = _lab_endpoints(site)["clusters"]
+        if name not in clusters:
+            raise Unreachable("lab.without-cluster", cluster=name, known=", ".join(clusters))
+        endpoints = tuple(clusters[name]["nodes"].values())
     else:
         endpoints = settings.endpoints
     trust = Trust(

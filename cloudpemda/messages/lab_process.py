@@ -9,6 +9,14 @@ TEXTS = {
         next_en="Start it: cloudpemda --site DIR lab start",
         next_id="Jalankan: cloudpemda --site DIR lab start",
     ),
+    "lab.without-cluster": Text(
+        en="the lab that runs has no cluster {cluster} (it has {known})",
+        id="lab yang berjalan tidak punya klaster {cluster} (yang ada: {known})",
+        next_en="site.yaml and lab.yaml must name the same clusters; then restart the lab: "
+        "`cloudpemda lab stop`, `cloudpemda lab start`.",
+        next_id="site.yaml dan lab.yaml harus menyebut klaster yang sama; lalu jalankan ulang lab: "
+        "`cloudpemda lab stop`, `cloudpemda lab start`.",
+    ),
     "lab.start-failed": Text(
         en="the lab did not come up in {directory}: {log}",
         id="lab tidak dapat dijalankan di {directory}: {log}",

@@ -185,6 +185,14 @@ TEXTS: dict[str, Text] = {
         "Put the class back, or leave the difference until the VM is changed.",
         "Kembalikan kelas di catalogue.yaml, atau biarkan sampai VM diubah.",
     ),
+    "quota.verify-found": Text(
+        en="VM {vmid} ({name}) on {cluster} in pool {pool} is of {opd}: it was made after the copy "
+        "that the ledger was restored from",
+        id="VM {vmid} ({name}) di {cluster} dalam pool {pool} milik {opd}: dibuat setelah cadangan "
+        "yang menjadi asal buku besar ini",
+        next_en="It counts for {opd} already. `cloudpemda ledger verify` says what can be done.",
+        next_id="Sudah dihitung untuk {opd}. `cloudpemda ledger verify` menunjukkan tindakannya.",
+    ),
     "quota.verify-foreign": Text(
         en="VM {vmid} ({name}) on {cluster} is in pool {pool} of {opd}, and nobody asked for it",
         id="VM {vmid} ({name}) di {cluster} ada di pool {pool} milik {opd}, tanpa permintaan",

@@ -91,15 +91,18 @@ def foreign(
     records: Collection[InstanceRecord],
     pools: Mapping[str, str],
     storages: Mapping[str, str],
+    noted: Collection[int],
 ) -> Iterator[Counted]:
-    """VMs in an OPD's pool that the ledger does not know; `pools` is pool → OPD."""
+    """VMs in an OPD's pool that the ledger has no instance of; `pools` is pool → OPD. Those that
+    were `noted` are ours: they were made after the copy that the ledger was restored from."""
     ours = {record.vmid for record in records if record.cluster == state.name}
     for vmid, vm in sorted(state.vms.items()):
         opd = pools.get(vm.pool or "")
         if opd is None or vmid in ours or vm.template:
             continue
         values = {"vmid": vmid, "name": vm.name, "cluster": state.name, "pool": vm.pool}
-        fault = Fault("quota.verify-foreign", {**values, "opd": opd})
+        code = "quota.verify-found" if vmid in noted else "quota.verify-foreign"
+        fault = Fault(code, {**values, "opd": opd})
         usage = _measured(state, vm, storages, Fraction(0))
         yield Counted(opd, usage, (Finding(opd, fault),))
 

@@ -20,7 +20,7 @@ from cloudpemda.report.recount import (
 from cloudpemda.rules.quota import Balance, Usage, total
 from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk, require_opd
-from cloudpemda.usecases.workload import kind_of, spec_in_force
+from cloudpemda.usecases.workload import cluster_settings, kind_of, spec_in_force
 
 _READERS: tuple[Role, ...] = ("auditor", "operator", "reviewer", "approver")
 _PROMISED = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
@@ -78,13 +78,14 @@ def recounted(
             continue
         try:
             state, storages = _read(desk, cluster, own, records, seen)
-        except (CloudpemdaError, KeyError) as error:
+        except CloudpemdaError as error:
             faults.append(Fault("quota.verify-unread", {"cluster": cluster}))
-            faults.extend(error.faults if isinstance(error, CloudpemdaError) else ())
+            faults.extend(error.faults)
             counted.extend(unread(one) for one in own)
             continue
         counted.extend(recount(state, one, storages) for one in own)
-        counted.extend(foreign(state, records, _pools(desk, seen), storages))
+        known = {vm.vmid for vm in desk.ledger.found.list() if vm.cluster == cluster}
+        counted.extend(foreign(state, records, _pools(desk, seen), storages, known))
     living = {record.key for record in records}
     lost = [(opd, *one) for opd in seen for one in orphaned(charges, living, opd)]
     findings = [finding.fault for one in counted for finding in one.findings]
@@ -141,6 +142,7 @@ def _read(
     records: tuple[InstanceRecord, ...],
     opds: tuple[str, ...],
 ) -> tuple[ClusterState, Mapping[str, str]]:
+    classes = cluster_settings(desk, cluster).storages
     ours = {record.vmid for record in records if record.cluster == cluster}
     pools = _pools(desk, opds)
 
@@ -149,7 +151,6 @@ def _read(
 
     vmids = {one.record.vmid for one in own}
     state = desk.cluster(cluster).snapshot(vmids, also=stranger, images=False)
-    classes = desk.site.info.clusters[cluster].storages
     return state, {storage: name for name, storage in classes.items()}
 
 

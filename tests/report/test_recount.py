@@ -20,7 +20,7 @@ def codes(state: ClusterState, one: Charged = CHARGED) -> list[str]:
 def test_a_vm_in_an_opds_pool_that_nobody_asked_for_counts_for_it() -> None:
     stranger = replace(live_vm(VM), vmid=999, pool="opd-dinkes")
     state = with_vm(with_vm(STATE, stranger), replace(stranger, vmid=998, pool="other"))
-    (found,) = foreign(state, [RECORD], {"opd-dinkes": "dinkes"}, {"local-zfs": "ssd"})
+    (found,) = foreign(state, [RECORD], {"opd-dinkes": "dinkes"}, {"local-zfs": "ssd"}, ())
     assert (found.opd, found.findings[0].fault.code) == ("dinkes", "quota.verify-foreign")
     assert found.usage is not None
     assert found.usage["instances"] == 1

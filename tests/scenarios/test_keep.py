@@ -130,6 +130,9 @@ def test_an_older_copy_is_compared_with_the_clusters_by_uid(kept: Office) -> Non
     lines = {(q["opd"], q["dimension"]): q for q in kept.run("quota", "show").data}
     assert lines["dinkes", "vcpu"]["committed"] == used
     assert lines["dinkes", "instances"]["committed"] == 3
+    told = set(kept.run("quota", "verify").codes)
+    assert "quota.verify-found" in told
+    assert "quota.verify-foreign" not in told
     again = kept.run("request", "submit", kept.file("simrs.yaml"), actor=REQUESTER)
     assert "quota.disk" in again.codes
     small = kept.edited("simrs.yaml", without_data)

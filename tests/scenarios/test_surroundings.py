@@ -37,6 +37,23 @@ def test_a_ca_file_that_is_none_trusts_nobody(office: Office, ca: Path, content:
     assert (answer.code, answer.codes) == (5, ["pve.tls"])
 
 
+def test_a_cluster_that_the_lab_has_not_is_unread_and_no_bug(office: Office) -> None:
+    site = office.directory / "site.yaml"
+    before = site.read_text()
+    block = re.search(r"^  drc:.*\n(?:    .*\n)+", before, re.MULTILINE)
+    assert block is not None
+    site.write_text(before.replace(block[0], block[0] + block[0].replace("drc:", "spare:", 1)))
+    try:
+        for words in (("nightly",), ("ledger", "verify"), ("quota", "verify")):
+            answer = office.run(*words)
+            assert answer.code in (5, 7), answer.out
+            assert "lab.without-cluster" in answer.codes
+        assert office.run("ip", "list", "--check").codes == ["lab.without-cluster"]
+        assert office.run("nodes", "list").codes == ["lab.without-cluster"]
+    finally:
+        site.write_text(before)
+
+
 def test_a_directory_in_place_of_the_audit_head_is_a_finding(office: Office) -> None:
     office.run("request", "submit", office.file("simrs.yaml"), actor="siti")
     file = office.directory / "var" / "audit.head"
