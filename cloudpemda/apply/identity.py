@@ -7,10 +7,11 @@ and whose it is cannot be said yet.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from cloudpemda.cluster import VmConfig
 from cloudpemda.plan.diff import being_made, carries
-from cloudpemda.plan.model import DesiredVm, Identity
+from cloudpemda.plan.model import Identity
 from cloudpemda.proxmox import NodeOffline, NotFound, Pve
 
 _MOVES_MET = 2
@@ -23,6 +24,13 @@ class Standing(StrEnum):
     PENDING = "pending"  # being made, by us or by somebody else
 
 
+class Identified(Protocol):
+    """A desired VM, or one that goes."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     standing: Standing
@@ -30,7 +38,7 @@ class Found:
     config: VmConfig | None
 
 
-def look(pve: Pve, vm: DesiredVm, node: str) -> Found:
+def look(pve: Pve, vm: Identified, node: str) -> Found:
     """Read the VM's configuration, first on `node`, else where the cluster says it is.
 
     Raises PveError where that cannot be found out: unknown is not absent.

@@ -28,6 +28,7 @@ _COMMANDS = {
     "ledger": ("ledger", "ledger", "Sealed copies of the ledger, restoring one, its soundness."),
     "nightly": ("night", "nightly", "Judge every VM's recovery points by age; exit 0 or 7."),
     "nodes": ("nodes", "nodes", "What each node carries; emptying one for maintenance."),
+    "orphans": ("retire", "orphans", "What purged VMs left behind on nodes that were off."),
     "pause": ("pausing", "pause", "Let nothing change a cluster while people work on it."),
     "plan": ("provision", "plan", "Show what apply would make, where, and why there."),
     "quota": ("quota", "quota", "What each OPD may have, holds and uses."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cloudpemda.cli.inbox import inbox
+from cloudpemda.cli.retire import purge, restore, retire
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError, worst
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def request() -> None:
     """The life of a request: an OPD's YAML, from first check to decision."""
 
 
-request.add_command(inbox)
+for command in (inbox, retire, restore, purge):
+    request.add_command(command)
 
 
 @request.command()

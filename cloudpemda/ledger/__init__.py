@@ -46,11 +46,13 @@ from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Po
 from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.notices import Notice, NoticeBook
+from cloudpemda.ledger.orphans import Orphan, OrphanBook
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.pause import Pause, PauseBook
 from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
 from cloudpemda.ledger.requests import Document, Requests, Submission
+from cloudpemda.ledger.retirements import Retirements
 from cloudpemda.ledger.soundness import Soundness
 from cloudpemda.ledger.states import (
     InstanceState,
@@ -96,6 +98,8 @@ __all__ = [
     "NicRecord",
     "Notice",
     "NoticeBook",
+    "Orphan",
+    "OrphanBook",
     "Owner",
     "Paper",
     "Pause",
@@ -112,6 +116,7 @@ __all__ = [
     "Requests",
     "RestingAddress",
     "Restored",
+    "Retirements",
     "SagaEvent",
     "SagaJournal",
     "SagaRecord",
@@ -144,6 +149,8 @@ class Ledger:
         self.found = FoundBook(database, self.audit)
         self.addresses = AddressBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
+        self.orphans = OrphanBook(database, self.audit)
+        self.retirements = Retirements(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
         self.stops = StopBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)

@@ -20,6 +20,7 @@ from cloudpemda.ledger import found, grounds, quota
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
+from cloudpemda.ledger.orphans import charges_left, resting_vmids
 from cloudpemda.ledger.schema import addresses, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
 from cloudpemda.ledger.store import Store
@@ -51,12 +52,13 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Pools:
     """Where addresses come from. `taken` are addresses seen in use by somebody else, `rest` for
-    how many seconds one that was released is not given again."""
+    how many seconds one that was released is not given again, `vmid_rest` the same of VMIDs."""
 
     networks: Mapping[str, Network]
     public: PublicAddresses | None
     taken: frozenset[str] = frozenset()
     rest: int = 0
+    vmid_rest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class InstanceRecord:
     error: str | None
     active_since: Instant | None  # when it was first read back as promised
     nics: tuple[NicRecord, ...]
+    changed_at: Instant  # since when it is as the ledger says
     slots: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({})
     )  # disk name → number; {}: in document's order
@@ -151,9 +154,15 @@ class Instances:
             return naming.claim(request_row(connection, key), wanted, taken_vmids)
 
     def reclaim_vmid(
-        self, uid: str, *, vmid_range: range, taken: Collection[int], actor: Actor
+        self,
+        uid: str,
+        *,
+        vmid_range: range,
+        taken: Collection[int],
+        actor: Actor,
+        rest: int = 0,
     ) -> InstanceRecord:
-        """Another VMID, because somebody took it before our VM was there.
+        """Another VMID, because somebody took it before our VM was there; `rest` as in `Pools`.
 
         Raises Refused `ledger.vmids-exhausted`, and `ledger.transition` for an instance that may
         already be in PVE under its VMID.
@@ -165,7 +174,8 @@ class Instances:
                 raise Refused(
                     "ledger.transition", subject=row.key, state=state.value, event="reclaim"
                 )
-            _give_vmid(deed, row, row.cluster, vmid_range, frozenset({*taken, row.vmid}))
+            resting = resting_vmids(deed.connection, row.cluster, rested_since(deed.now, rest))
+            _give_vmid(deed, row, row.cluster, vmid_range, resting | {*taken, row.vmid})
             return record_of(deed.connection, instance_row(deed.connection, uid))
 
     def place(
@@ -215,8 +225,17 @@ class Instances:
         """From now on it is being taken away; it stays charged until `release`."""
         return self._move(uid, InstanceEvent.RETIRE, actor)
 
+    def quarantined(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """It was read back as stopped: from now on it rests, restorable and charged."""
+        return self._move(uid, InstanceEvent.QUARANTINE, actor, error=None)
+
+    def restoring(self, uid: str, *, actor: Actor) -> InstanceRecord:
+        """From now on it may run again."""
+        return self._move(uid, InstanceEvent.RESTORE, actor, error=None)
+
     def release(self, uid: str, *, actor: Actor) -> InstanceRecord:
-        """PVE has confirmed that it is gone, or it never was there: everything it had is free."""
+        """PVE has confirmed that it is gone, or it never was there: everything it had is free, but
+        for the charge of what is noted as its orphans."""
         return self._move(uid, InstanceEvent.RELEASE, actor)
 
     def _move(
@@ -232,7 +251,8 @@ class Instances:
                 quota.commit(deed, row.opd, row.number, row.key)
                 since = deed.now
             elif event is InstanceEvent.RELEASE and before is not state:
-                quota.release(deed, row.opd, row.number, row.key)
+                left = charges_left(deed.connection, uid)
+                quota.transfer(deed, row.opd, row.number, row.key, left)
                 release_addresses(deed, uid, row.opd, row.key, used=since is not None)
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:
@@ -318,7 +338,10 @@ class Naming:
         grounds.require_free(connection, [])
         for want in wanted:
             own = _find(connection, f"{workload}/{want.member}")
-            taken = frozenset(taken_vmids.get(want.cluster, ()))
+            since = rested_since(self.deed.now, self.pools.vmid_rest)
+            taken = frozenset(taken_vmids.get(want.cluster, ())) | resting_vmids(
+                connection, want.cluster, since
+            )
             if own is None:
                 grounds.require_free(connection, [f"{workload}/{want.member}"])
                 self._create(request, want, taken)
@@ -528,4 +551,5 @@ def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
         active_since=row.active_since,
         nics=cards,
         slots=MappingProxyType(json.loads(row.slots) if row.slots else {}),
+        changed_at=row.updated_at,
     )

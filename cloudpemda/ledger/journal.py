@@ -21,7 +21,8 @@ from cloudpemda.saga import Event, StepRecord, StepState, TransitionUndefined, n
 from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
-_RIVALS = {kind: frozenset({"apply", "change"}) for kind in ("apply", "change")}
+_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge"})
+_RIVALS = dict.fromkeys(_WRITERS, _WRITERS)
 """Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""
 
 

@@ -487,8 +487,23 @@ def _v17(connection: Connection) -> None:
     _run(connection, _V17)
 
 
+_V18 = (
+    """CREATE TABLE orphans (
+        cluster TEXT NOT NULL, node TEXT NOT NULL, volume TEXT NOT NULL, vmid INTEGER NOT NULL,
+        uid TEXT NOT NULL, key TEXT NOT NULL, opd TEXT NOT NULL, number TEXT NOT NULL,
+        dimension TEXT NOT NULL, size INTEGER NOT NULL, since TEXT NOT NULL,
+        PRIMARY KEY (cluster, node, volume))""",
+)
+
+
+def _v18(connection: Connection) -> None:
+    """What a VM that went left behind on nodes that did not answer."""
+    _run(connection, _V18)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
+    _v18,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -358,6 +358,21 @@ def release(deed: Deed, opd: str, number: str, instance: str) -> None:
     )
 
 
+def transfer(deed: Deed, opd: str, number: str, instance: str, wanted: Mapping[str, Usage]) -> None:
+    """Give back all that an instance is charged, but for what stays charged under the names of
+    `wanted`: no more in all, per dimension, than the instance was."""
+    left = {name: one.committed for name, one in charges(deed.connection, instance).items()}
+    kept: list[tuple[str, str, Balance]] = []
+    for name, usage in sorted(wanted.items()):
+        for dimension, value in sorted(usage.items()):
+            part = min(value, left.get(dimension, 0))
+            left[dimension] = left.get(dimension, 0) - part
+            if part:
+                kept.append((name, dimension, Balance(committed=part)))
+    release(deed, opd, number, instance)
+    _post_all(deed, opd, number, kept)
+
+
 def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str, Balance]) -> None:
     _post_all(deed, opd, number, [(instance, *change) for change in sorted(changes.items())])
 

@@ -44,6 +44,7 @@ _ASKED_ANEW = frozenset(
         RequestState.WITHDRAWN,
         RequestState.EXPIRED,
         RequestState.FAILED,
+        RequestState.ENDED,
         ProposalState.WITHDRAWN,
         ProposalState.EXPIRED,
     }
@@ -52,6 +53,16 @@ _ASKED_ANEW = frozenset(
 
 _BEGUN = frozenset({RequestState.APPLYING, RequestState.STUCK, RequestState.ACTIVE})
 """States that nothing reaches without an approval."""
+
+_UNDER_WAY = frozenset(
+    {
+        RequestState.APPLYING,
+        RequestState.STUCK,
+        RequestState.RETIRING,
+        RequestState.RETIRED,
+    }
+)
+"""States in which a workload takes no change."""
 
 _OPEN = frozenset({ProposalState.PENDING, ProposalState.APPROVED})
 
@@ -135,7 +146,7 @@ class Requests:
         asked = spec_of(deed.connection, about.number, about.revision)
         if asked.spec_hash == spec.spec_hash and about.state not in _ASKED_ANEW:
             return Submission(about.number, about.revision, False, about.state)
-        if about.state in (RequestState.APPLYING, RequestState.STUCK):
+        if about.state in _UNDER_WAY:
             raise Refused(
                 "request.change-not-yet",
                 key=spec.key,

@@ -282,6 +282,22 @@ sightings = Table(
     Column("noted_at", Moment, nullable=False),
 )
 
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("volume", Text, primary_key=True),  # PVE's id: local-zfs:vm-10001-disk-0
+    Column("vmid", Integer, nullable=False),
+    Column("uid", Text, nullable=False),  # of the instance that it was a copy of
+    Column("key", Text, nullable=False),
+    Column("opd", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("dimension", Text, nullable=False),  # disk.ssd
+    Column("size", Integer, nullable=False),  # MiB
+    Column("since", Moment, nullable=False),
+)
+
 sagas = Table(
     "sagas",
     metadata,

@@ -19,6 +19,9 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
     FAILED = "failed"  # taken back whole; holds nothing
     STUCK = "stuck"  # a human is needed
+    RETIRING = "retiring"  # its VMs are being stopped
+    RETIRED = "retired"  # all in quarantine: stopped, restorable, still charged
+    ENDED = "ended"  # its VMs are gone; what could not be removed is listed as orphans
 
 
 class RequestEvent(StrEnum):
@@ -33,6 +36,10 @@ class RequestEvent(StrEnum):
     FINISH = "finish"
     FAIL = "fail"
     STICK = "stick"
+    RETIRE = "retire"
+    QUARANTINE = "quarantine"
+    RESTORE = "restore"
+    END = "end"
 
 
 class ProposalState(StrEnum):
@@ -101,6 +108,7 @@ class InstanceEvent(StrEnum):
     CHANGE = "change"
     RETIRE = "retire"
     QUARANTINE = "quarantine"
+    RESTORE = "restore"
     RELEASE = "release"
 
 
@@ -143,6 +151,14 @@ REQUEST: Mapping[tuple[RequestState, RequestEvent], RequestState] = MappingProxy
         (RequestState.WITHDRAWN, RequestEvent.REVISE): RequestState.PENDING,
         (RequestState.EXPIRED, RequestEvent.REVISE): RequestState.PENDING,
         (RequestState.FAILED, RequestEvent.REVISE): RequestState.PENDING,
+        (RequestState.ACTIVE, RequestEvent.RETIRE): RequestState.RETIRING,
+        (RequestState.RETIRING, RequestEvent.QUARANTINE): RequestState.RETIRED,
+        (RequestState.RETIRING, RequestEvent.RESTORE): RequestState.ACTIVE,
+        (RequestState.RETIRING, RequestEvent.END): RequestState.ENDED,
+        (RequestState.RETIRED, RequestEvent.RETIRE): RequestState.RETIRING,
+        (RequestState.RETIRED, RequestEvent.RESTORE): RequestState.ACTIVE,
+        (RequestState.RETIRED, RequestEvent.END): RequestState.ENDED,
+        (RequestState.ENDED, RequestEvent.REVISE): RequestState.PENDING,
     }
 )
 
@@ -201,10 +217,13 @@ INSTANCE: Mapping[tuple[InstanceState, InstanceEvent], InstanceState] = MappingP
         (InstanceState.CHANGING, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
         (InstanceState.CHANGING, InstanceEvent.CHANGE): InstanceState.CHANGING,
         (InstanceState.CHANGING, InstanceEvent.STICK): InstanceState.STUCK,
+        (InstanceState.CHANGING, InstanceEvent.RETIRE): InstanceState.RETIRING,
         (InstanceState.RETIRING, InstanceEvent.RETIRE): InstanceState.RETIRING,
         (InstanceState.RETIRING, InstanceEvent.QUARANTINE): InstanceState.RETIRED,
         (InstanceState.RETIRING, InstanceEvent.STICK): InstanceState.STUCK,
         (InstanceState.RETIRING, InstanceEvent.RELEASE): InstanceState.PURGED,
+        (InstanceState.RETIRING, InstanceEvent.RESTORE): InstanceState.CHANGING,
+        (InstanceState.RETIRED, InstanceEvent.RESTORE): InstanceState.CHANGING,
         (InstanceState.RETIRED, InstanceEvent.RELEASE): InstanceState.PURGED,
         (InstanceState.FAILED, InstanceEvent.PLACE): InstanceState.PLANNED,
         (InstanceState.FAILED, InstanceEvent.CREATE): InstanceState.CREATING,

@@ -143,6 +143,28 @@ TEXTS = {
         "dinyalakan ulang.",
     ),
     "reply.active": Text(en="State: ACTIVE.", id="Keadaan: AKTIF."),
+    "reply.retiring": Text(
+        en="State: ENDING. The VMs are being stopped. Reason: {reason}",
+        id="Keadaan: DIAKHIRI. VM sedang dimatikan. Alasan: {reason}",
+        next_en="If they are still needed, tell Diskominfo at once.",
+        next_id="Bila masih diperlukan, segera hubungi Diskominfo.",
+    ),
+    "reply.retired": Text(
+        en="State: STOPPED, still kept. The VMs will be removed. Reason: {reason}",
+        id="Keadaan: DIMATIKAN, masih disimpan. VM akan dihapus. Alasan: {reason}",
+        next_en="If they are still needed, tell Diskominfo at once: until then they can be "
+        "brought back with all their data.",
+        next_id="Bila masih diperlukan, segera hubungi Diskominfo: sebelum dihapus, VM masih dapat "
+        "dikembalikan beserta seluruh datanya.",
+    ),
+    "reply.vms-ended": Text(
+        en="State: ENDED. The VMs are gone. Reason: {reason}",
+        id="Keadaan: BERAKHIR. VM sudah dihapus. Alasan: {reason}",
+        next_en="Backups are kept for their time: ask Diskominfo. To ask for VMs again, write the "
+        "letter's new number or date in {file} and save it.",
+        next_id="Cadangan disimpan sampai masa simpannya habis: tanyakan kepada Diskominfo. Untuk "
+        "meminta VM lagi, tulis nomor atau tanggal surat yang baru di {file} lalu simpan.",
+    ),
     "reply.stuck": Text(
         en="State: making it has stopped half way; Diskominfo sees to it.",
         id="Keadaan: pembuatan macet di tengah jalan; Diskominfo sedang menanganinya.",
@@ -269,5 +291,7 @@ TEXTS = {
     "reply.state-withdrawn": Text(en="withdrawn", id="ditarik kembali"),
     "reply.state-expired": Text(en="expired", id="kedaluwarsa"),
     "reply.state-failed": Text(en="failed", id="gagal"),
+    "reply.state-retiring": Text(en="ending", id="diakhiri"),
+    "reply.state-retired": Text(en="stopped, kept", id="dimatikan, disimpan"),
     "reply.state-stuck": Text(en="stuck", id="macet"),
 }

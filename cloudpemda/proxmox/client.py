@@ -161,6 +161,27 @@ class Pve:
         )
         return frozenset(one.text("volid") for one in found)
 
+    def volume_sizes(self, node: str, storage: str, vmid: int) -> Mapping[str, MiB]:
+        """Id → size of the disks that one VM owns on one storage of one node."""
+        found = picture.read_rows(
+            self._transport,
+            "/nodes/{node}/storage/{storage}/content",
+            {"vmid": str(vmid), "content": "images"},
+            node=node,
+            storage=storage,
+        )
+        return {one.text("volid"): nouns.mib_up(one.number("size", 0)) for one in found}
+
+    def delete_volume(self, node: str, storage: str, volume: str) -> Upid | None:
+        """Delete a volume by its id. None where PVE did it at once."""
+        answer = self._transport.delete(
+            "/nodes/{node}/storage/{storage}/content/{volume}",
+            node=node,
+            storage=storage,
+            volume=volume,
+        )
+        return None if answer is None else self._upid("DELETE content", answer)
+
     # -- pools ---------------------------------------------------------------------------------
     def create_pool(self, pool: str, comment: str = "") -> None:
         """Raises Exists if it is there."""
@@ -274,10 +295,12 @@ class Pve:
         """Switch it off hard. For an HA resource the task only requests it."""
         return self._task("POST", "/nodes/{node}/qemu/{vmid}/status/stop", {}, node=node, vmid=vmid)
 
-    def shutdown(self, node: str, vmid: int, seconds: int) -> Upid:
-        """Ask the guest to shut itself down; the task fails where it has not after `seconds`."""
+    def shutdown(self, node: str, vmid: int, seconds: int, *, force: bool = False) -> Upid:
+        """Ask the guest to shut itself down; where it has not after `seconds` the task fails, or
+        (`force`) switches it off."""
         path = "/nodes/{node}/qemu/{vmid}/status/shutdown"
-        return self._task("POST", path, _form({"timeout": seconds}), node=node, vmid=vmid)
+        form = _form({"timeout": seconds, **({"forceStop": True} if force else {})})
+        return self._task("POST", path, form, node=node, vmid=vmid)
 
     def reboot(self, node: str, vmid: int, seconds: int) -> Upid:
         """Shut the guest down and start it anew, which makes pending values effective.

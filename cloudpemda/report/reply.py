@@ -214,7 +214,9 @@ def _standing(answer: Answer) -> list[tuple[str, str]]:
         )
     if isinstance(record, QuotaRecord):
         return [*said, *_quota_standing(answer, record), *_awaited(answer)]
-    said.append(_state(answer, record.state.value, record.reason, record.approval))
+    ended = record.state is RequestState.ENDED
+    state = "vms-ended" if ended else record.state.value  # what has ended else is quota
+    said.append(_state(answer, state, record.reason, record.approval))
     said.extend(_lease(answer, record))
     change = record.proposal
     if change is not None:

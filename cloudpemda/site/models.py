@@ -152,6 +152,20 @@ class Defaults(Strict):
     address_rest: Duration = 7 * 86400  # type: ignore[assignment]  # before it is given again
 
 
+class Retirement(Strict):
+    """How workloads end."""
+
+    # Before the lease of a workload (`until`) ends: each of these times is announced once.
+    announce: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=9)] = (
+        30 * 86400,  # type: ignore[assignment]
+        7 * 86400,
+        86400,
+    )
+    grace: Duration = 7 * 86400  # type: ignore[assignment]  # after the lease, before it is stopped
+    quarantine: Duration = 14 * 86400  # type: ignore[assignment]  # stopped, before it is purged
+    vmid_rest: Duration = 30 * 86400  # type: ignore[assignment]  # before a VMID is given again
+
+
 class LedgerBackup(Strict):
     """Sealed copies of the ledger, made every night and by `ledger backup`."""
 
@@ -189,6 +203,7 @@ class SiteFile(Strict):
     defaults: Defaults
     approvals: Approvals = Approvals()
     vms: VmVerbs = VmVerbs()
+    retirement: Retirement = Retirement()
 
     @property
     def storage_classes(self) -> tuple[str, ...]:

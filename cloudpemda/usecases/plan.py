@@ -182,7 +182,8 @@ def pools(desk: Desk) -> Pools:
     """Where addresses come from."""
     info = desk.site.info
     rest = int(info.defaults.address_rest)
-    return Pools(info.networks, info.public_addresses, rest=rest)
+    vmid_rest = int(info.retirement.vmid_rest)
+    return Pools(info.networks, info.public_addresses, rest=rest, vmid_rest=vmid_rest)
 
 
 def propose(workload: Workload, state: ClusterState) -> tuple[InstanceRecord, ...]:

@@ -87,6 +87,9 @@ def recounted(
         known = {vm.vmid for vm in desk.ledger.found.list() if vm.cluster == cluster}
         counted.extend(foreign(state, records, _pools(desk, seen), storages, known))
     living = {record.key for record in records}
+    left = tuple(_left(desk, charges))
+    living |= {name for name, _, _ in left}
+    counted.extend(Counted(opd, charge) for _, opd, charge in left)
     lost = [(opd, *one) for opd in seen for one in orphaned(charges, living, opd)]
     findings = [finding.fault for one in counted for finding in one.findings]
     findings += [fault for _, _, fault in lost]
@@ -95,11 +98,29 @@ def recounted(
     code = ExitCode.FINDINGS if findings else ExitCode.DONE
     return QuotaVerified(
         tuple(
-            _lines(seen, [*_amounts(ours), *((opd, charge) for opd, charge, _ in lost)], counted)
+            _lines(
+                seen,
+                [
+                    *_amounts(ours),
+                    *((opd, charge) for opd, charge, _ in lost),
+                    *((opd, charge) for _, opd, charge in left),
+                ],
+                counted,
+            )
         ),
         (*faults, *findings),
         ExitCode.UNREACHABLE if unknown else code,
     )
+
+
+def _left(
+    desk: Desk, charges: Mapping[str, Mapping[str, Balance]]
+) -> Iterator[tuple[str, str, Usage]]:
+    """What stays charged for volumes that purged VMs left behind: they are believed to be there
+    until they were seen gone."""
+    for one in desk.ledger.orphans.list():
+        if one.charged_as in charges:
+            yield one.charged_as, one.opd, charged_of(charges[one.charged_as])
 
 
 def _charged(

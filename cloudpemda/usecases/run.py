@@ -107,6 +107,7 @@ class Run:
             uid,
             vmid_range=opd_info(self._desk, self._record.opd).vmid_range,
             taken=taken,
+            rest=int(self._desk.site.info.retirement.vmid_rest),
             actor=self._actor,
         )
         return record.vmid

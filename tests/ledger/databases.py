@@ -83,7 +83,15 @@ def back_to_9(base: Path) -> None:
             "DROP INDEX approvals_due",
             *(
                 f"DROP TABLE {table}"
-                for table in ("drains", "notices", "rests", "sightings", "balances", "stops")
+                for table in (
+                    "drains",
+                    "notices",
+                    "rests",
+                    "sightings",
+                    "balances",
+                    "stops",
+                    "orphans",
+                )
             ),
             "ALTER TABLE instances DROP COLUMN slots",
             "ALTER TABLE decisions RENAME TO on_both",

@@ -1,6 +1,7 @@
 """Who is a stranger, who a copy, and what is configured without being in effect."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,7 +9,7 @@ from cloudpemda.cluster import ClusterState, Vm, VmStatus
 from cloudpemda.ledger import InstanceRecord, InstanceState
 from cloudpemda.messages import explain
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
-from cloudpemda.units import Cores, MiB
+from cloudpemda.units import Cores, Instant, MiB
 from tests.clusters.load import cluster
 from tests.plan.live import applied, live_vm, with_vm
 from tests.plan.values import desired
@@ -32,6 +33,7 @@ RECORD = InstanceRecord(
     error=None,
     active_since=None,
     nics=(),
+    changed_at=Instant(datetime(2026, 11, 20, 1, tzinfo=UTC)),
 )
 
 

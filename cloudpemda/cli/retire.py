@@ -1,0 +1,129 @@
+"""`cloudpemda request retire|restore|purge` and `orphans`: the end of a workload."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudpemda.units import show_local, show_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from rich.console import Console
+
+    from cloudpemda.cli.frame import Frame
+    from cloudpemda.ledger import Orphan
+    from cloudpemda.usecases.retire import Retired
+
+
+@click.command()
+@click.argument("key")
+@click.option("--reason", default="", help="Why; the OPD reads it.")
+@click.option("--now", is_flag=True, help="Purge at once, without quarantine.")
+@click.pass_obj
+def retire(frame: "Frame", *, key: str, reason: str, now: bool) -> None:
+    """Stop all VMs of KEY and keep them in quarantine; `request restore` brings them back."""
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.retire import retire as use_case
+
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(desk, key, reason, live.progress, live.halted, now=now)
+        zone = desk.site.zone
+    _finish(frame, done, zone)
+
+
+@click.command()
+@click.argument("key")
+@click.pass_obj
+def restore(frame: "Frame", key: str) -> None:
+    """Bring KEY back from quarantine, protected as its class promises."""
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.retire import restore as use_case
+
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(desk, key, live.progress, live.halted)
+        zone = desk.site.zone
+    _finish(frame, done, zone)
+
+
+@click.command()
+@click.argument("key")
+@click.option("--confirm", required=True, metavar="KEY", help="KEY once more: nothing undoes it.")
+@click.option("--now", is_flag=True, help="Before the quarantine is over; needs a reason.")
+@click.option("--reason", default="", help="Why now, for the record.")
+@click.option("--gone", is_flag=True, help="Release VMs that another hand has removed.")
+@click.pass_obj
+def purge(frame: "Frame", *, key: str, confirm: str, now: bool, reason: str, gone: bool) -> None:
+    """Destroy the VMs of KEY that are in quarantine. Their backups stay for their time."""
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.retire import purge as use_case
+
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(
+            desk, key, live.progress, live.halted,
+            confirm=confirm, at_once=reason if now else None, gone=gone,
+        )  # fmt: skip
+        zone = desk.site.zone
+    _finish(frame, done, zone)
+
+
+@click.group()
+def orphans() -> None:
+    """What purged VMs left behind on nodes that were off."""
+
+
+@orphans.command("list")
+@click.pass_obj
+def list_(frame: "Frame") -> None:
+    """Each volume that may still be there; it stays charged."""
+    from cloudpemda.usecases.orphans import orphans as use_case
+
+    with frame.desk() as desk:
+        found = use_case(desk)
+        zone = desk.site.zone
+    frame.finish(found, lambda out: orphan_lines(out, frame, found, zone))
+
+
+@orphans.command()
+@click.pass_obj
+def clean(frame: "Frame") -> None:
+    """Delete those whose node answers, and that certainly nobody has."""
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.orphans import clean as use_case
+
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(desk, live.halted)
+    said = {"cleaned": len(done.cleaned), "left": len(done.left)}
+    frame.finish(
+        done, lambda out: out.print(frame.say("show.orphans-cleaned", **said)),
+        done.faults, done.code,
+    )  # fmt: skip
+
+
+def orphan_lines(
+    out: "Console", frame: "Frame", found: "Sequence[Orphan]", zone: "ZoneInfo"
+) -> None:
+    """One line each; that there is none is said too."""
+    if not found:
+        out.print(frame.say("show.no-orphans"))
+    for one in found:
+        text = frame.say(
+            "show.orphan",
+            volume=one.volume,
+            place=f"{one.cluster}/{one.node}",
+            size=show_size(one.size),
+            vm=one.key,
+            since=show_local(one.since, zone),
+        )
+        out.print(text, soft_wrap=True)
+
+
+def _finish(frame: "Frame", done: "Retired", zone: "ZoneInfo") -> None:
+    until = "-" if done.purge_at is None else show_local(done.purge_at, zone)
+    code = f"show.request-{done.record.state.value}"
+    values = {"key": done.record.key, "count": len(done.instances), "until": until}
+    frame.finish(
+        done, lambda out: out.print(frame.say(code, **values), soft_wrap=True),
+        done.faults, done.code,
+    )  # fmt: skip
