@@ -120,9 +120,10 @@ def test_two_runs_never_write_the_same_saga(ledger: Ledger, number: str) -> None
             ledger.journal.open_saga(number, "apply", "d")
         assert refusal.value.code == "journal.busy"
         assert refusal.value.values["pid"] == this_process().pid
-        with pytest.raises(Refused, match=r"journal\.busy"):
-            ledger.journal.open_saga(number, "change", "d")
-        with ledger.journal.open_saga(number, "retire", "d"):
+        for rival in ("change", "retire", "restore", "purge"):
+            with pytest.raises(Refused, match=r"journal\.busy"):
+                ledger.journal.open_saga(number, rival, "d")
+        with ledger.journal.open_saga(number, "look", "d"):
             pass
     with ledger.journal.open_saga(number, "apply", "d"):
         pass
