@@ -21,6 +21,7 @@ What it refuses to know: requests, quota, approvals, placement; who may; where a
 how progress is shown.
 """
 
+from cloudpemda.apply.stamp import Stamped, Stampers
 from cloudpemda.apply.tools import Progress, Reclaim, Tools
 from cloudpemda.apply.workload import (
     ApplyResult,
@@ -34,6 +35,8 @@ __all__ = [
     "ApplyResult",
     "Progress",
     "Reclaim",
+    "Stamped",
+    "Stampers",
     "Tools",
     "VmEnding",
     "VmResult",

@@ -17,7 +17,8 @@ from cloudpemda.plan.pve_config import (
     added_disks,
     creation_disks,
     desired_config,
-    disk_flags,
+    flag_changes,
+    flagged,
     same_value,
     told_by_cloud_init,
     unwanted,
@@ -169,6 +170,7 @@ class VmMaker:
             return
         config = self.own_config()
         if self._is_elsewhere():
+            self._shop.ensure_pool(self.vm.pool)  # of an adopted VM nobody has made it yet
             with suppress(Exists), self._shop.writing():
                 self._pve.move_to_pool(self.vm.pool, [self.vmid])
         changes, leftovers = self._changes(config)
@@ -178,7 +180,8 @@ class VmMaker:
                     self.node, self.vmid, changes, delete=leftovers, digest=config.digest
                 )
             self._wait(work, upid)
-        if self.lived and any(told_by_cloud_init(key) for key in (*changes, *leftovers)):
+        told = any(told_by_cloud_init(key) for key in (*changes, *leftovers))
+        if self.lived and told and self.vm.found is None:  # an adopted VM may have no such drive
             # a guest that restarts itself reads the drive as it was written last
             with self._shop.gates.write(self.node):
                 self._pve.write_cloud_init(self.node, self.vmid)
@@ -328,11 +331,12 @@ def _changed_keys(vm: DesiredVm, config: VmConfig) -> dict[str, str]:
     changes = {
         key: value
         for key, value in desired_config(vm).items()
-        if key not in config.raw or not same_value(key, config.raw[key], value)
+        if (vm.found is None and key not in config.raw)
+        or not same_value(key, config.raw.get(key, ""), value)
     }
     present = {disk.slot: disk for disk in config.disks}
     for disk in vm.disks:
         live = present.get(disk.slot)
-        if live is not None and (live.backup, live.replicate) != (disk.backup, disk.replicate):
-            changes[disk.slot] = f"{live.volume}{disk_flags(disk)},size={live.size}M"
+        if live is not None and flag_changes(vm, disk, live):
+            changes[disk.slot] = flagged(vm, disk, live, config.raw[disk.slot])
     return changes

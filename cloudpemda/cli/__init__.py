@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # command → (module under cloudpemda.cli, its function, one line of help)
 _COMMANDS = {
+    "adopt": ("adopt", "adopt", "Take VMs that stand on a cluster into an OPD."),
     "apply": ("provision", "apply", "Build what is approved, or continue where it stopped."),
     "audit": ("audit", "audit", "What was done, by whom, and that nobody changed the record."),
     "demo": ("demo", "demo", "Walk through the main job on the embedded lab."),

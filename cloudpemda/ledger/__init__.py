@@ -33,6 +33,7 @@ from pathlib import Path
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.addresses import AddressBook, GivenAddress, RestingAddress, Sighting
+from cloudpemda.ledger.adoption import Adopted, AdoptedNic, AdoptedVm, Adoption, Adoptions
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.changes import Changes
@@ -68,6 +69,11 @@ __all__ = [
     "SYSTEM",
     "Actor",
     "AddressBook",
+    "Adopted",
+    "AdoptedNic",
+    "AdoptedVm",
+    "Adoption",
+    "Adoptions",
     "Approval",
     "Audit",
     "Backups",
@@ -147,6 +153,7 @@ class Ledger:
         self.changes = Changes(database, self.audit, self.requests)
         self.journal = JournalBook(database, owner)
         self.found = FoundBook(database, self.audit)
+        self.adoptions = Adoptions(database, self.audit)
         self.addresses = AddressBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
         self.orphans = OrphanBook(database, self.audit)

@@ -275,6 +275,12 @@ def _say(deed: Deed, about: Decided, action: str, offer_digest: str, ballot: Bal
     )
 
 
+def note(deed: Deed, about: Decided, offer_digest: str, ballot: Ballot, wanted: Usage) -> None:
+    """Record the actor's decision for an offer that nobody else decides on."""
+    _require_mandate(deed, about, ballot)
+    _write(deed, about, APPROVE, offer_digest, ballot, wanted)
+
+
 def _write(
     deed: Deed,
     about: Decided,

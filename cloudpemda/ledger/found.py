@@ -135,5 +135,11 @@ def has_name(connection: Connection, name: str) -> bool:
     return bool(connection.scalar(query))
 
 
+def require_reconciled(connection: Connection) -> None:
+    """Raises Refused `ledger.unreconciled` after a restore whose clusters were not read yet."""
+    if _pending(connection):
+        raise Refused("ledger.unreconciled")
+
+
 def _pending(connection: Connection) -> bool:
     return connection.scalar(select(meta.c.value).where(meta.c.key == RECONCILE)) is not None

@@ -21,10 +21,10 @@ from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.orphans import charges_left, resting_vmids
-from cloudpemda.ledger.schema import addresses, instances, nics, requests
+from cloudpemda.ledger.schema import addresses, adoptions, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
 from cloudpemda.ledger.store import Store
-from cloudpemda.plan.model import PRIMARY, Identity
+from cloudpemda.plan.model import PRIMARY, AsFound, Identity
 from cloudpemda.request.spec import NicSpec
 from cloudpemda.site.models import Network, PublicAddresses
 from cloudpemda.units import Instant
@@ -94,6 +94,7 @@ class InstanceRecord:
     slots: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({})
     )  # disk name → number; {}: in document's order
+    found: AsFound | None = None  # how it stood when it was adopted; None: we made it
 
     @property
     def identity(self) -> Identity:
@@ -296,8 +297,9 @@ class Instances:
             query = query.where(instances.c.state != InstanceState.PURGED.value)
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-            found = _nics(connection, [row.uid for row in rows])
-        return tuple(_build(row, found.get(row.uid, ())) for row in rows)
+            uids = [row.uid for row in rows]
+            cards, facts = _nics(connection, uids), facts_of(connection, uids)
+        return tuple(_build(row, cards.get(row.uid, ()), facts.get(row.uid)) for row in rows)
 
     def keys(self, opd: str) -> tuple[str, ...]:
         """The keys of an OPD's instances, purged ones aside: what `list` would name, in a third
@@ -509,7 +511,8 @@ def instance_row(connection: Connection, uid: str) -> _Row:
 
 
 def record_of(connection: Connection, row: _Row) -> InstanceRecord:
-    return _build(row, _nics(connection, [row.uid]).get(row.uid, ()))
+    cards, facts = _nics(connection, [row.uid]), facts_of(connection, [row.uid])
+    return _build(row, cards.get(row.uid, ()), facts.get(row.uid))
 
 
 def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[NicRecord, ...]]:
@@ -532,7 +535,25 @@ def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[Nic
     return {uid: tuple(own.values()) for uid, own in found.items()}
 
 
-def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
+def facts_of(connection: Connection, uids: Sequence[str]) -> Mapping[str, AsFound]:
+    """uid → how it stood when it was adopted, of those that were."""
+    query = select(adoptions).where(adoptions.c.uid.in_(uids))
+    return {row.uid: _facts(row.facts) for row in connection.execute(query)}
+
+
+def _facts(text: str) -> AsFound:
+    raw = json.loads(text)
+    return AsFound(
+        mark=raw["mark"],
+        sockets=raw["sockets"],
+        disks=tuple((name, slot) for name, slot in raw["disks"]),
+        nics=tuple((network, slot) for network, slot in raw["nics"]),
+        tags=tuple(raw["tags"]),
+        text=raw["text"],
+    )
+
+
+def _build(row: _Row, cards: tuple[NicRecord, ...], facts: AsFound | None = None) -> InstanceRecord:
     return InstanceRecord(
         uid=row.uid,
         key=row.key,
@@ -552,4 +573,5 @@ def _build(row: _Row, cards: tuple[NicRecord, ...]) -> InstanceRecord:
         nics=cards,
         slots=MappingProxyType(json.loads(row.slots) if row.slots else {}),
         changed_at=row.updated_at,
+        found=facts,
     )

@@ -501,9 +501,20 @@ def _v18(connection: Connection) -> None:
     _run(connection, _V18)
 
 
+_V19 = (
+    """CREATE TABLE adoptions (
+        uid TEXT NOT NULL, facts TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (uid))""",
+)
+
+
+def _v19(connection: Connection) -> None:
+    """How VMs stood when they were adopted."""
+    _run(connection, _V19)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18,
+    _v18, _v19,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -305,6 +305,22 @@ def hold(deed: Deed, opd: str, number: str, more: Mapping[str, Usage], last: int
     )
 
 
+def take(deed: Deed, opd: str, number: str, more: Mapping[str, Usage]) -> None:
+    """Charge each instance of `more` what it uses already, whatever is left: what stands above a
+    limit by it is an overage, and blocks growth."""
+    _post_all(
+        deed,
+        opd,
+        number,
+        [
+            (instance, dimension, Balance(value, 0))
+            for instance, usage in more.items()
+            for dimension, value in sorted(usage.items())
+            if value
+        ],
+    )
+
+
 def commit(deed: Deed, opd: str, number: str, instance: str) -> None:
     """Turn all that an instance holds into use. Nothing held: nothing happens."""
     _post(

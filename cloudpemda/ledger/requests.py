@@ -260,7 +260,7 @@ class Requests:
                 return verdict.warnings
             seen.require_free()
             quota.hold(deed, about.opd, about.number, more, seen.last_posting)
-            _write_approval(deed, about, offer_digest, offer_json, hold_until)
+            write_approval(deed, about, offer_digest, offer_json, hold_until)
             move(
                 deed,
                 about,
@@ -494,9 +494,10 @@ def _row(connection: Connection, key: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def _write_approval(
+def write_approval(
     deed: Deed, about: Matter, offer_digest: str, offer_json: str, hold_until: Instant
 ) -> None:
+    """Keep the approval of the revision that was decided on."""
     deed.insert(
         approvals,
         {

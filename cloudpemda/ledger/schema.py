@@ -244,6 +244,14 @@ instances = Table(
     Column("slots", Text),  # JSON: disk name → number of its slot; none: in its document's order
 )
 
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("facts", Text, nullable=False),  # JSON: how the VM stood (`plan.model.AsFound`)
+    Column("at", Moment, nullable=False),
+)
+
 nics = Table(
     "nics",
     metadata,

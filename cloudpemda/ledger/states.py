@@ -26,6 +26,7 @@ class RequestState(StrEnum):
 
 class RequestEvent(StrEnum):
     QUEUE = "queue"
+    ADOPT = "adopt"  # its VMs stood there before the ledger knew them
     REVISE = "revise"
     APPROVE = "approve"
     DENY = "deny"
@@ -100,6 +101,7 @@ class InstanceState(StrEnum):
 
 
 class InstanceEvent(StrEnum):
+    ADOPT = "adopt"  # it stood there before the ledger knew it
     PLACE = "place"
     CREATE = "create"
     ACTIVATE = "activate"
@@ -129,6 +131,7 @@ class SagaEvent(StrEnum):
 REQUEST: Mapping[tuple[RequestState, RequestEvent], RequestState] = MappingProxyType(
     {
         (RequestState.SUBMITTED, RequestEvent.QUEUE): RequestState.PENDING,
+        (RequestState.SUBMITTED, RequestEvent.ADOPT): RequestState.ACTIVE,
         (RequestState.PENDING, RequestEvent.REVISE): RequestState.PENDING,
         (RequestState.PENDING, RequestEvent.APPROVE): RequestState.APPROVED,
         (RequestState.PENDING, RequestEvent.DENY): RequestState.DENIED,
@@ -202,6 +205,7 @@ QUOTA: Mapping[tuple[QuotaState, QuotaEvent], QuotaState] = MappingProxyType(
 
 INSTANCE: Mapping[tuple[InstanceState, InstanceEvent], InstanceState] = MappingProxyType(
     {
+        (InstanceState.PLANNED, InstanceEvent.ADOPT): InstanceState.ACTIVE,
         (InstanceState.PLANNED, InstanceEvent.PLACE): InstanceState.PLANNED,
         (InstanceState.PLANNED, InstanceEvent.CREATE): InstanceState.CREATING,
         (InstanceState.PLANNED, InstanceEvent.RELEASE): InstanceState.PURGED,

@@ -117,4 +117,12 @@ TEXTS: dict[str, Text] = {
         next_en="Grant somebody the role, or have it delegated by letter, in people.yaml.",
         next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml.",
     ),
+    "policy.image-adopted": Text(
+        en="{vm}: the image {image} is of VMs that were adopted, and {vm} was not",
+        id="{vm}: citra {image} hanya untuk VM yang diadopsi, sedangkan {vm} tidak",
+        next_en="Choose an image of the catalogue; a VM that exists becomes one of yours by "
+        "`cloudpemda adopt`.",
+        next_id="Pilih citra dari katalog; VM yang sudah ada dijadikan milik OPD dengan "
+        "`cloudpemda adopt`.",
+    ),
 }

@@ -3,7 +3,7 @@
 Pure. Tags, slots, schedules and job ids are decided here and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from cloudpemda.errors import Refused
 from cloudpemda.placement import DiskDemand, ImageDemand, Placed, Placement, Residence, VmDemand
 from cloudpemda.plan.ha import affinity_name
 from cloudpemda.plan.model import (
+    AsFound,
     DesiredBackup,
     DesiredDisk,
     DesiredNic,
@@ -23,7 +24,7 @@ from cloudpemda.plan.model import (
 )
 from cloudpemda.plan.pve_config import backup_job_name
 from cloudpemda.plan.schedule import backup_schedule, prune_options, replication_schedule
-from cloudpemda.request.spec import VmSpec, WorkloadSpec
+from cloudpemda.request.spec import ADOPTED, VmSpec, WorkloadSpec
 from cloudpemda.site.models import Catalogue, ClusterSettings, Image, Network, ServiceClass
 
 TAG = "cloudpemda"
@@ -48,6 +49,7 @@ class InstanceIdentity:
         default_factory=lambda: MappingProxyType({})
     )  # disk → number; {}: its place in the document
     fresh: frozenset[str] = frozenset()  # disks that a VM that was made may be without
+    found: AsFound | None = None  # None: cloudpemda made it, or will
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class Setting:
         return found
 
     def image(self, name: str) -> Image:
-        """Raises Refused (`plan.image`) for an image that this cluster does not keep."""
+        """Raises Refused (`plan.image`) for an image that this cluster does not keep. What was
+        adopted has none, and is never made."""
+        if name == ADOPTED:
+            return Image(template={})
         found = self.catalogue.images.get(name, {}).get(self.cluster)
         if found is None:
             raise Refused("plan.image", image=name, cluster=self.cluster)
@@ -180,22 +185,35 @@ def _desired(
         disks=tuple(
             DesiredDisk(
                 name=disk.name,
-                slot=f"scsi{identity.slots.get(disk.name, number)}",
+                slot=slot,
                 storage=setting.storage(disk.storage_class),
                 size=disk.size,
                 backup=disk.protect,
                 replicate=disk.protect,
                 fresh=disk.name in identity.fresh,
             )
-            for number, disk in enumerate(vm.disks)
+            for disk, slot in zip(vm.disks, _disk_slots(vm, identity), strict=True)
         ),
         nics=_nics(vm, setting, identity),
         user=image.user,
         ssh_keys=vm.ssh_keys,
         nameservers=tuple(nameservers),
-        tags=frozenset({TAG, f"opd-{spec.opd}", f"class-{spec.service_class}"}),
+        tags=our_tags(spec) | frozenset(identity.found.tags if identity.found else ()),
         protection=_protection(spec, vm, setting, placed, disjoint),
+        found=identity.found,
     )
+
+
+def our_tags(spec: WorkloadSpec) -> frozenset[str]:
+    """What tells a VM of ours, its OPD and its class in PVE's own list."""
+    return frozenset({TAG, f"opd-{spec.opd}", f"class-{spec.service_class}"})
+
+
+def _disk_slots(vm: VmSpec, identity: InstanceIdentity) -> Iterator[str]:
+    """The slot of each disk: as it was found, as it was given, or in the document's order."""
+    known = dict(identity.found.disks) if identity.found else {}
+    for number, disk in enumerate(vm.disks):
+        yield known.get(disk.name) or f"scsi{identity.slots.get(disk.name, number)}"
 
 
 def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[DesiredNic, ...]:
@@ -214,7 +232,8 @@ def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[Des
                 bridge=network.bridge,
                 vlan=network.vlan,
                 mac=chosen.mac,
-                address=f"{chosen.address}/{network.prefix.prefixlen}",
+                # of what was adopted nobody may know it
+                address=f"{chosen.address}/{network.prefix.prefixlen}" if chosen.address else "",
                 gateway=network.gateway if number == min(slots) else None,
             )
         )

@@ -42,6 +42,7 @@ from cloudpemda.plan.pve_config import (
     CLOUD_INIT_SLOT,
     backup_job_changes,
     desired_config,
+    flag_changes,
     is_own_job,
     same_value,
     unwanted,
@@ -250,14 +251,10 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
             )
         if there.storage != disk.storage:
             yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
-        for flag, is_set, wish in (
-            ("backup", there.backup, disk.backup),
-            ("replicate", there.replicate, disk.replicate),
-        ):
-            if is_set != wish:
-                yield Difference(
-                    Aspect.DISKS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish))
-                )
+        for flag, is_set, wish in flag_changes(vm, disk, there):
+            yield Difference(Aspect.DISKS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
+    if vm.found is not None:
+        return  # it has cloud-init or not, as it was found
     if config is None or "cloudinit" not in config.raw.get(CLOUD_INIT_SLOT, ""):
         there_now = "" if config is None else config.raw.get(CLOUD_INIT_SLOT, "")
         yield Difference(Aspect.DISKS, CLOUD_INIT_SLOT, there_now, "cloudinit")

@@ -10,6 +10,8 @@ from cloudpemda.units import Cores, MiB
 
 PRIMARY = "primary"
 
+STAMP_END = "Managed by cloudpemda. Do not edit this text."
+
 _LONGEST_TEXT = 200
 
 
@@ -84,6 +86,21 @@ class Protection:
 
 
 @dataclass(frozen=True)
+class AsFound:
+    """How a VM stood when it was adopted. What is not named in its request stays as it is."""
+
+    mark: str  # what told it from any other VM before it had our stamp
+    sockets: int
+    disks: tuple[tuple[str, str], ...]  # name → slot
+    nics: tuple[tuple[str, str], ...]  # network → slot
+    tags: tuple[str, ...]
+    text: str  # of its description; it stays below our stamp
+
+    def slot_of(self, disk: str) -> str | None:
+        return dict(self.disks).get(disk)
+
+
+@dataclass(frozen=True)
 class DesiredVm:
     key: str  # "dinkes/simrs/db-1"
     name: str  # in PVE, "dinkes-simrs-db-1"
@@ -101,15 +118,17 @@ class DesiredVm:
     tags: frozenset[str]
     protection: Protection
     running: bool = True  # False: somebody has stopped it on purpose, and nobody starts it
+    found: AsFound | None = None  # None: cloudpemda made it
 
     @property
     def description(self) -> str:
         """Stamped into the VM in the very call that creates it, so that a lost answer can be
         decided by looking."""
-        return (
+        stamp = (
             f"cloudpemda uid={self.identity.uid} role={self.identity.role} instance={self.key}\n"
-            "Managed by cloudpemda. Do not edit this text."
+            f"{STAMP_END}"
         )
+        return f"{stamp}\n\n{self.found.text}" if self.found and self.found.text else stamp
 
 
 class Aspect(StrEnum):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
-from cloudpemda.cluster import BackupJob
-from cloudpemda.plan.model import DesiredBackup, DesiredDisk, DesiredNic, DesiredVm
+from cloudpemda.cluster import BackupJob, Disk
+from cloudpemda.plan.model import AsFound, DesiredBackup, DesiredDisk, DesiredNic, DesiredVm
 from cloudpemda.units import MiB
 
 CLOUD_INIT_SLOT = "ide2"
@@ -51,6 +51,8 @@ def desired_config(vm: DesiredVm) -> Mapping[str, str]:
     `sshkeys` is quoted once, as PVE stores it; the form encoding of the request is the second
     quoting that PVE asks for. Values are text as PVE stores them, booleans `0` and `1`.
     """
+    if vm.found is not None:
+        return _of_adopted(vm, vm.found)
     config = dict(_FIXED)
     config |= {
         "name": vm.name,
@@ -67,6 +69,28 @@ def desired_config(vm: DesiredVm) -> Mapping[str, str]:
     for nic in vm.nics:
         config[nic.slot] = _nic_value(nic)
         config[ip_slot(nic)] = _ip_value(nic)
+    return MappingProxyType(config)
+
+
+def _of_adopted(vm: DesiredVm, found: AsFound) -> Mapping[str, str]:
+    """Who it is, how large it is, and what was asked of it since; all else is as it was found."""
+    cores, sockets = vm.cores // found.sockets, found.sockets
+    if cores * sockets != vm.cores:
+        cores, sockets = vm.cores, 1
+    config = {
+        "description": vm.description,
+        "tags": ";".join(sorted(vm.tags)),
+        "cores": str(cores),
+        "sockets": str(sockets),
+        "memory": str(vm.memory),
+    }
+    if vm.ssh_keys:
+        config["sshkeys"] = quote("\n".join(vm.ssh_keys), safe="")
+    there = dict(found.nics)
+    for nic in vm.nics:
+        if nic.network not in there:
+            config[nic.slot] = _nic_value(nic)
+            config[ip_slot(nic)] = _ip_value(nic)
     return MappingProxyType(config)
 
 
@@ -87,10 +111,34 @@ def creation_disks(vm: DesiredVm) -> Mapping[str, str]:
 def added_disks(vm: DesiredVm) -> Mapping[str, str]:
     """The disk keys beside the root disk: what a clone is given after it was made."""
     root, *others = vm.disks
-    return MappingProxyType(
-        {disk.slot: f"{disk.storage}:{_gib(disk.size)}{disk_flags(disk)}" for disk in others}
-        | {CLOUD_INIT_SLOT: f"{root.storage}:cloudinit"}
-    )
+    disks = {disk.slot: f"{disk.storage}:{_gib(disk.size)}{disk_flags(disk)}" for disk in others}
+    if vm.found is None:
+        disks[CLOUD_INIT_SLOT] = f"{root.storage}:cloudinit"
+    return MappingProxyType(disks)
+
+
+def flagged(vm: DesiredVm, disk: DesiredDisk, live: Disk, value: str) -> str:
+    """A disk that is there (`value` is its key in the configuration) with the flags that it shall
+    have. What was adopted keeps all its other options."""
+    if vm.found is None:
+        return f"{live.volume}{disk_flags(disk)},size={live.size}M"
+    kept = [one for one in value.split(",") if one.partition("=")[0] not in {"backup", "replicate"}]
+    kept += [] if disk.backup else ["backup=0"]
+    return ",".join(kept + ([] if disk.replicate else ["replicate=0"]))
+
+
+def flag_changes(
+    vm: DesiredVm, disk: DesiredDisk, live: Disk
+) -> tuple[tuple[str, bool, bool], ...]:
+    """Which flags a disk has otherwise than it shall: name, live, desired. Of what was adopted
+    only those count that its class makes use of."""
+    adopted = vm.found is not None
+    said = []
+    if not adopted or vm.protection.backup is not None:
+        said.append(("backup", live.backup, disk.backup))
+    if not adopted or vm.protection.replication:
+        said.append(("replicate", live.replicate, disk.replicate))
+    return tuple(one for one in said if one[1] is not one[2])
 
 
 def disk_flags(disk: DesiredDisk) -> str:
@@ -114,7 +162,14 @@ def told_by_cloud_init(key: str) -> bool:
 
 
 def unwanted(vm: DesiredVm, raw: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys of a live configuration that must go: leftovers of a template or of a hand."""
+    """The keys of a live configuration that must go: leftovers of a template or of a hand.
+
+    Of what was adopted only the cards of networks that it shall not have any more.
+    """
+    if vm.found is not None:
+        kept = {nic.network for nic in vm.nics}
+        gone = {slot for network, slot in vm.found.nics if network not in kept}
+        return tuple(sorted(gone & raw.keys()))
     desired = desired_config(vm)
     return tuple(
         sorted(
@@ -226,6 +281,8 @@ _MEANINGS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "agent": lambda value: value.removeprefix("enabled="),
         "cpu": lambda value: value.removeprefix("cputype="),
         "prune-backups": lambda value: frozenset(value.split(",")),
-        "memory": lambda value: value.removeprefix("current="),
+        "memory": lambda value: value.removeprefix("current=") or "512",
+        "cores": lambda value: value or "1",
+        "sockets": lambda value: value or "1",
     }
 )

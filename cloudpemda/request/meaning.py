@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cloudpemda.document import DocumentPath, Source, shown
 from cloudpemda.errors import Fault
+from cloudpemda.request.spec import ADOPTED
 
 NOT_YET_KEYS = ("keepTogether", "startAfter", "roles", "expose", "checks")
 
@@ -40,6 +41,7 @@ def complain(source: Source, flavors: Collection[str]) -> Complaints:
         _equal_names(found, (*here, "disks"))
         _equal_names(found, (*here, "networks"))
         _root_disk(found, here)
+        _keys(found, here, vm)
         _pve_name(found, here, vm)
     return found
 
@@ -95,6 +97,16 @@ def _root_disk(found: Complaints, here: DocumentPath) -> None:
     disks = [disk for _, disk in _mappings(found.source, (*here, "disks"))]
     if disks and not any(disk.get("name") == "root" for disk in disks):
         found.add("request.no-root-disk", (*here, "disks"))
+
+
+def _keys(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:
+    """Who may log in; of an adopted VM nobody of us decides that."""
+    if vm.get("image") == ADOPTED:
+        return
+    if "sshKeys" not in vm:
+        found.add("document.missing", (*here, "sshKeys"), key="sshKeys")
+    elif vm["sshKeys"] == ():
+        found.add("document.too-few", (*here, "sshKeys"), value=shown(()), least=1)
 
 
 def _pve_name(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:

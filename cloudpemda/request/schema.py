@@ -22,6 +22,7 @@ from cloudpemda.document.fields import (
     sized,
 )
 from cloudpemda.request import ssh
+from cloudpemda.request.spec import ADOPTED
 from cloudpemda.units import MiB
 
 _GIB = 1024
@@ -87,7 +88,9 @@ class VmModel(_Model):
             "oneOf": [
                 {"required": ["flavor"], "properties": {"cpu": False, "memory": False}},
                 {"required": ["cpu", "memory"], "properties": {"flavor": False}},
-            ]
+            ],
+            "if": {"properties": {"image": {"not": {"const": ADOPTED}}}},
+            "then": {"required": ["sshKeys"], "properties": {"sshKeys": {"minItems": 1}}},
         }
     )
 
@@ -100,7 +103,7 @@ class VmModel(_Model):
     memory: Annotated[Size, sized(MiB(512), MiB(_TIB))] | None = None
     disks: Annotated[tuple[DiskModel, ...], Field(min_length=1, max_length=16)]
     networks: Annotated[tuple[NicModel, ...], Field(min_length=1, max_length=8)]
-    ssh_keys: Annotated[tuple[SshKey, ...], Field(min_length=1, max_length=20)]
+    ssh_keys: Annotated[tuple[SshKey, ...], Field(max_length=20)] = ()
 
 
 class Spec(_Model):

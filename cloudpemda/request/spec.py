@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+ADOPTED = "adopted"
+"""The image of a VM that cloudpemda did not make: nobody knows where its root disk came from."""
+
+
 @dataclass(frozen=True)
 class Letter:
     number: str

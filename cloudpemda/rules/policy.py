@@ -12,7 +12,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
-from cloudpemda.request.spec import VmSpec, WorkloadSpec
+from cloudpemda.request.spec import ADOPTED, VmSpec, WorkloadSpec
 from cloudpemda.rules.verdict import Verdict
 from cloudpemda.site.load import Site
 from cloudpemda.site.models import ClusterSettings, OpdFile
@@ -99,7 +99,7 @@ def _years_later(day: date, years: int) -> date:
 
 def _vm_faults(vm: VmSpec, opd: OpdFile, site: Site) -> Iterator[Fault]:
     path = f"spec.vms[{vm.name}]"
-    if vm.image not in site.catalogue.images:
+    if vm.image not in site.catalogue.images and vm.image != ADOPTED:
         known = _listed(site.catalogue.images)
         yield _fault("policy.image-unknown", f"{path}.image", image=vm.image, known=known)
     known_classes = {name for cluster in _production(site).values() for name in cluster.storages}

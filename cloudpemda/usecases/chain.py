@@ -142,6 +142,11 @@ def cast(
     desk: Desk, record: RequestRecord | QuotaRecord, matter: Matter, mandate: Mandate
 ) -> tuple[Actor, Ballot]:
     """The mandate in the ledger's words, for the revision that it was found for."""
+    return ballot(desk, record.revision, matter, mandate)
+
+
+def ballot(desk: Desk, revision: int, matter: Matter, mandate: Mandate) -> tuple[Actor, Ballot]:
+    """The same for a revision that is only written with the decision on it."""
     chain = matter.chain
     person, principal, delegation = mandate.person, mandate.principal, mandate.delegation
     actor = Actor(person.login, person.name, mandate.role)
@@ -150,7 +155,7 @@ def cast(
         behalf = Actor(principal.login, principal.name, mandate.role)
         letter = f"{delegation.letter.number} ({delegation.letter.date}, {delegation.as_})"
         until = Instant(delegation.until.replace(tzinfo=desk.site.zone).astimezone(UTC))
-    ballot = Ballot(
+    given = Ballot(
         stage=matter.stage,
         counts=chain.counts,
         policy=chain.words,
@@ -158,9 +163,9 @@ def cast(
         behalf=behalf,
         letter=letter,
         until=until,
-        revision=record.revision,
+        revision=revision,
     )
-    return actor, ballot
+    return actor, given
 
 
 def removed_approvers(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[str, ...]:

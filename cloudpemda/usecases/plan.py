@@ -273,4 +273,5 @@ def identity(record: InstanceRecord, fresh: frozenset[str] = frozenset()) -> Ins
         nics={nic.network: NicIdentity(nic.mac, nic.address, nic.slot) for nic in record.nics},
         slots=record.slots,
         fresh=fresh,
+        found=record.found,
     )

@@ -1,19 +1,25 @@
 """Submit: take in an OPD's document. Checks everything, holds nothing: that is for approvals."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import Actor, Paper, QuotaSubmission, Submission
+from cloudpemda.ledger import Actor, Paper, QuotaSubmission, RequestState, Submission
 from cloudpemda.ledger.quota import EXCEEDED
 from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
+from cloudpemda.request.spec import ADOPTED, VmSpec
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import Usage, growth, total, usage_of
 from cloudpemda.usecases.by_rule import ByRule, decide_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.quota import note_limits, quota_verdict
 from cloudpemda.usecases.quota_requests import submit_quota
+
+_LIVES = frozenset({RequestState.ACTIVE, RequestState.RETIRING, RequestState.RETIRED})
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,30 @@ def hand_in(
 def judged(desk: Desk, spec: WorkloadSpec, data: bytes, name: str) -> tuple[Fault, ...]:
     """What policy and quota warn of in a document. Raises Refused where they say no."""
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
-    if not verdict.allowed:
-        faults = placed(verdict.faults, data, name)
+    faults = (*verdict.faults, *_made_by_others(desk, spec))
+    if faults:
+        faults = placed(faults, data, name)
         raise Refused("request.not-allowed", *faults, key=spec.key, file=name)
     quota = quota_verdict(desk, spec.opd, _growth(desk, spec))
     if not quota.allowed:
         raise Refused("quota.exceeded", *quota.faults, subject=spec.key, opd=spec.opd)
     return (*verdict.warnings, *quota.warnings)
+
+
+def _made_by_others(desk: Desk, spec: WorkloadSpec) -> Iterator[Fault]:
+    """VMs that say that they were adopted, where none was: nothing could be made of that."""
+    asked = [vm for vm in spec.vms if vm.image == ADOPTED]
+    if not asked:
+        return
+    known: dict[str, VmSpec] = {}
+    with suppress(Refused):
+        record = desk.ledger.requests.get(spec.key)
+        if record.state in _LIVES:
+            known = {vm.name: vm for vm in record.spec.vms if vm.image == ADOPTED}
+    for vm in asked:
+        if vm.name not in known or vm.count > known[vm.name].count:
+            values = MappingProxyType({"vm": vm.name, "image": ADOPTED})
+            yield Fault("policy.image-adopted", values, path=f"spec.vms[{vm.name}].image")
 
 
 def _growth(desk: Desk, spec: WorkloadSpec) -> Usage:

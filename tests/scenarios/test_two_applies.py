@@ -11,11 +11,11 @@ def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
     return start_command(office, "apply", *words)
 
 
-def start_command(office: Office, *words: str) -> subprocess.Popen[str]:
+def start_command(office: Office, *words: str, actor: str = OPERATOR) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
-            "--actor", OPERATOR, *words,
+            "--actor", actor, *words,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
