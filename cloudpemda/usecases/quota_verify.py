@@ -133,7 +133,7 @@ def _charged(
     requests = {record.number: record for record in desk.ledger.requests.list()}
     for record in records:
         if record.opd in opds and record.active_since is not None:
-            spec = spec_in_force(requests[record.number], record.member)
+            spec = spec_in_force(desk, requests[record.number], record.member)
             balances = charges.get(record.key, {})
             yield Charged(
                 record,

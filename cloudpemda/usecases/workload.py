@@ -168,7 +168,9 @@ def promises(desk: Desk, cluster: str) -> tuple[Promise, ...]:
     """What the ledger has given to instances on this cluster, whether PVE shows it or not."""
     requests = {record.number: record for record in desk.ledger.requests.list()}
     return tuple(
-        _promise(desk, record, spec_in_force(requests[record.number], record.member), record.node)
+        _promise(
+            desk, record, spec_in_force(desk, requests[record.number], record.member), record.node
+        )
         for record in desk.ledger.instances.list(cluster=cluster)
         if record.node is not None and record.state not in _REPLACEABLE
     )
@@ -192,10 +194,17 @@ def _promise(desk: Desk, record: InstanceRecord, spec: WorkloadSpec, node: str) 
     )
 
 
-def spec_in_force(request: RequestRecord, member: str) -> WorkloadSpec:
-    """What a member is made by now: a change once it was begun, unless it takes the member away."""
-    begun = request.as_begun.spec
-    return begun if any(member in vm.members for vm in begun.vms) else request.spec
+def spec_in_force(desk: Desk, request: RequestRecord, member: str) -> WorkloadSpec:
+    """What a member is made by now: a change once it was begun; of a member that a change took
+    away, and that is not gone yet, the last revision that had it."""
+    for spec in (request.as_begun.spec, request.spec):
+        if any(member in vm.members for vm in spec.vms):
+            return spec
+    for revision in range(request.revision - 1, 0, -1):
+        spec = desk.ledger.requests.spec(request.number, revision)
+        if any(member in vm.members for vm in spec.vms):
+            return spec
+    return request.spec
 
 
 def kind_of(spec: WorkloadSpec, member: str) -> VmSpec:

@@ -17,7 +17,7 @@ from cloudpemda.cluster import (
 )
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.plan.diff import basis_digest, diff, plan_to_data
-from cloudpemda.plan.model import Aspect, Plan
+from cloudpemda.plan.model import Aspect, Plan, Protection
 from cloudpemda.units import Cores, MiB
 from tests.clusters.load import cluster
 from tests.plan.live import applied, live_vm, with_vm
@@ -168,6 +168,40 @@ def test_backup_membership_schedule_storage_and_switch_are_found() -> None:
         odd = replace(job, **change)
         key = f"{name}.{next(iter(change))}"
         assert found(replace(DONE, backup_jobs=(odd,))) == {(Aspect.BACKUP, key)}
+
+
+def test_what_it_was_protected_by_before_a_change_is_found() -> None:
+    """The job of its former class, its former node affinity, its former keep-apart group; what
+    others have made is theirs."""
+    (job,) = DONE.backup_jobs
+    former = replace(job, id="cloudpemda-normal", vmids=frozenset({10001, 777}))
+    theirs = replace(former, id="weekly")
+    assert found(replace(DONE, backup_jobs=(job, former, theirs))) == {
+        (Aspect.BACKUP, "cloudpemda-normal")
+    }
+    assert found(replace(DONE, backup_jobs=(job, former, theirs)), 1) == set()
+    apart = next(rule for rule in DONE.ha_rules if "apart" in rule.name)
+    old = replace(apart, name="cloudpemda-apart-dinkes_simrs_app")
+    hand = replace(apart, name="by-hand")
+    live = replace(DONE, ha_rules=(*DONE.ha_rules, old, hand))
+    assert found(live) == found(live, 1) == {(Aspect.HA, old.name)}
+    bare = tuple(replace(vm, protection=Protection(False, (), None, (), None)) for vm in VMS)
+    live = replace(DONE, ha_resources={}, replication_jobs=(), backup_jobs=(theirs,))
+    for vm in diff("dinkes/simrs", bare, live, {}).vms:
+        own = f"cloudpemda-{vm.desired.identity.vmid}"
+        assert {one.key for one in vm.differences} == {own, apart.name}
+
+
+def test_only_a_disk_that_a_change_brings_may_be_absent_from_a_vm_that_was_made() -> None:
+    root, data = VMS[0].disks
+    logs = replace(data, name="logs", slot="scsi2")
+    made = {VMS[0].key}
+    brought = replace(VMS[0], disks=(root, data, replace(logs, fresh=True)))
+    (vm,) = diff("dinkes/simrs", (brought,), DONE, {}, made).vms
+    assert {one.key for one in vm.differences if one.aspect is Aspect.DISKS} == {"scsi2"}
+    lost = replace(VMS[0], disks=(root, data, logs))
+    with pytest.raises(Refused, match=r"plan\.disk-missing"):
+        diff("dinkes/simrs", (lost,), DONE, {}, made)
 
 
 def test_a_disk_that_would_have_to_shrink_is_refused() -> None:

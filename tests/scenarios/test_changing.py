@@ -1,6 +1,8 @@
 """Approved changes of a workload that lives, made by `apply`, on both releases of PVE."""
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,3 +275,54 @@ def test_only_the_lease_needs_nothing_of_pve(office: Office) -> None:
     record = office.run("request", "show", KEY, "--offline").data["record"]
     assert (record["revision"], record["spec"]["until"]) == (2, "2028-06-30")
     settled(office)
+
+
+@pytest.fixture
+def site_file(office: Office) -> Iterator[Callable[[str, str, str], None]]:
+    """Replace a text in one of the site's files for one test."""
+    before: dict[Path, str] = {}
+
+    def change(name: str, old: str, new: str) -> None:
+        file = office.directory / name
+        text = before.setdefault(file, file.read_text())
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    yield change
+    for file, text in before.items():
+        file.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "planned", "code"),
+    [
+        ("catalogue.yaml", "factor: 1.2", "factor: 1.3", "plan.offer-changed",
+         "ledger.offer-changed"),
+        ("people.yaml", "[{role: approver}]", "[{role: auditor}]", "plan.approver-removed",
+         "ledger.approver-removed"),
+    ],
+    ids=["another offer", "an approver without the role"],
+)  # fmt: skip
+def test_an_approval_that_holds_no_more_is_void(
+    office: Office,
+    site_file: Callable[[str, str, str], None],
+    name: str,
+    old: str,
+    new: str,
+    planned: str,
+    code: str,
+) -> None:
+    office.built(FILE, KEY)
+    before, vms = used(office), office.vms()
+    propose(office, _larger)
+    site_file(name, old, new)
+    requests_before = len(office.requests())
+
+    plan, apply = office.run("plan", KEY), office.run("apply", KEY)
+
+    assert (plan.code, plan.codes) == (4, [planned])
+    assert (apply.code, apply.codes) == (4, [code])
+    assert office.writes_since(requests_before) == []
+    assert (used(office), office.vms()) == (before, vms)
+    record = office.run("request", "show", KEY, "--offline").data["record"]
+    assert (record["state"], record["proposal"]["state"]) == ("active", "pending")
