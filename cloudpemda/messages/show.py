@@ -192,10 +192,10 @@ TEXTS = {
         id="{key} kini berjalan menurut revisi {revision}",
     ),
     "show.restart-needed": Text(
-        en="{vm} takes {keys} over at its next restart: shut it down and start it (a restart from "
-        "within is not enough)",
-        id="{vm} memakai {keys} setelah dinyalakan ulang: matikan lalu nyalakan (mulai ulang dari "
-        "dalam VM tidak cukup)",
+        en="{vm} takes {keys} over at its next restart: `cloudpemda vm restart {vm}` (a restart "
+        "from within is not enough)",
+        id="{vm} memakai {keys} setelah dinyalakan ulang: `cloudpemda vm restart {vm}` (mulai "
+        "ulang dari dalam VM tidak cukup)",
     ),
     "show.applied": Text(en="{key}: {counted} ({state})", id="{key}: {counted} ({state})"),
     "show.as-of": Text(en="as read at {at}", id="dibaca pada {at}"),

@@ -15,6 +15,7 @@ from cloudpemda.ledger import Actor, InstanceRecord, InstanceState
 from cloudpemda.saga import Failure
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
+from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.workload import cluster_settings
 
 
@@ -91,6 +92,8 @@ def power(
         done |= {one.job.key: one for one in hands.run(jobs)}
     for deed in deeds:
         _conclude(desk, deed, done[deed.record.key], taken_back=deed.record.uid in new)
+    # what a change made smaller is free from here on
+    settle(desk, deeds[0].actor, {deed.record.key.rpartition("/")[0] for deed in deeds})
     return Outcome(tuple(done[deed.record.key] for deed in deeds))
 
 

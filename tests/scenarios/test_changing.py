@@ -194,6 +194,19 @@ def test_less_is_free_only_once_the_vm_runs_with_it(office: Office) -> None:
     settled(office)
 
 
+def test_a_restart_by_command_settles_at_once(office: Office) -> None:
+    office.built(FILE, KEY)
+    office.lab.post("/wait", {"seconds": 30})
+    changed(office, _smaller)
+
+    answer = office.run("vm", "restart", APP)
+
+    assert answer.code == 0, answer.out
+    assert used(office)["memory"] == 4 * GIB
+    assert office.run("status").data["instances"][0]["restart"] == []
+    settled(office)
+
+
 def test_less_for_one_that_is_asked_for_more_again_is_charged_once(office: Office) -> None:
     """While a change is approved nothing is settled: it was judged by what is charged."""
     office.built(FILE, KEY)
