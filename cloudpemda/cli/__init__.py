@@ -23,6 +23,7 @@ _COMMANDS = {
     "audit": ("audit", "audit", "What was done, by whom, and that nobody changed the record."),
     "demo": ("demo", "demo", "Walk through the main job on the embedded lab."),
     "doctor": ("site", "doctor", "Check endpoints, versions, clocks, storages, images, rights."),
+    "drift": ("drift", "drift", "What differs from what was approved, and who puts it right."),
     "init": ("site", "init", "Make a site directory, empty or drafted from a cluster."),
     "ip": ("ip", "ip", "Who has which address, for what, by which letter."),
     "lab": ("lab", "lab", "The simulated clusters that ship with the program."),

@@ -42,6 +42,10 @@ def quota_table(out: Console, frame: "Frame", lines: Sequence[QuotaLine]) -> Non
             more = shown_amount(line.dimension, line.over)
             told = frame.say("show.overage", opd=line.opd, dimension=line.dimension, more=more)
             out.print(Text(told), style="red", soft_wrap=True)
+        if line.overgrown:
+            more = shown_amount(line.dimension, line.overgrown)
+            told = frame.say("show.overgrown", opd=line.opd, dimension=line.dimension, more=more)
+            out.print(Text(told), style="yellow", soft_wrap=True)
     if not all(line.known for line in lines):
         out.print(Text(frame.say("show.limit-unknown")), style="dim", soft_wrap=True)
 

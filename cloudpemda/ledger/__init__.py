@@ -48,6 +48,7 @@ from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.notices import Notice, NoticeBook
 from cloudpemda.ledger.orphans import Orphan, OrphanBook
+from cloudpemda.ledger.overages import OverageBook, Overgrown
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.pause import Pause, PauseBook
 from cloudpemda.ledger.quota import QuotaBook
@@ -106,6 +107,8 @@ __all__ = [
     "NoticeBook",
     "Orphan",
     "OrphanBook",
+    "OverageBook",
+    "Overgrown",
     "Owner",
     "Paper",
     "Pause",
@@ -148,6 +151,7 @@ class Ledger:
         self.intake = Intake(database)
         self.decisions = DecisionBook(database)
         self.quota = QuotaBook(database, self.audit)
+        self.overages = OverageBook(database, self.audit)
         self.grants = Grants(database, self.audit)
         self.instances = Instances(database, self.audit)
         self.changes = Changes(database, self.audit, self.requests)

@@ -32,6 +32,9 @@ _COMMITTED = func.sum(postings.c.committed)
 _LAST = select(coalesce(sql_max(postings.c.seq), 0))
 
 
+OVERAGE = "+overage"
+"""Behind an instance's key: what it uses beyond its promise (`overages`). No key has a plus."""
+
 EXCEEDED = "quota.exceeded"
 """The code of a refusal by quota; its further faults have the numbers."""
 
@@ -91,10 +94,12 @@ class QuotaBook:
             return MappingProxyType({row.dimension: row.held for row in connection.execute(query)})
 
     def by_instance(self, opds: Collection[str]) -> Mapping[str, Mapping[str, Balance]]:
-        """Instance → dimension → what it is charged now, of all that these OPDs have."""
+        """Instance → dimension → what it is charged now, of all that these OPDs have; growth by
+        hand (`overages`) is left out."""
         query = (
             select(postings.c.instance, postings.c.dimension, _COMMITTED, _HELD)
             .where(postings.c.opd.in_(sorted(opds)))
+            .where(postings.c.instance.not_like(f"%{OVERAGE}"))
             .group_by(postings.c.instance, postings.c.dimension)
         )
         charged: dict[str, dict[str, Balance]] = {}
@@ -361,17 +366,26 @@ def release_holds(deed: Deed, opd: str, number: str) -> None:
 
 
 def release(deed: Deed, opd: str, number: str, instance: str) -> None:
-    """Give back all that an instance is charged, held and in use."""
+    """Give back all that an instance is charged, held and in use, approved or grown by hand."""
+    for subject in (instance, instance + OVERAGE):
+        _post(
+            deed,
+            opd,
+            number,
+            subject,
+            {
+                dimension: Balance(-charge.committed, -charge.held)
+                for dimension, charge in charges(deed.connection, subject).items()
+            },
+        )
+
+
+def post_committed(deed: Deed, opd: str, number: str, subject: str, more: Usage) -> None:
+    """Change what is charged to a subject as used, by these amounts of either sign."""
     _post(
-        deed,
-        opd,
-        number,
-        instance,
-        {
-            dimension: Balance(-charge.committed, -charge.held)
-            for dimension, charge in charges(deed.connection, instance).items()
-        },
-    )
+        deed, opd, number, subject,
+        {dimension: Balance(value, 0) for dimension, value in more.items() if value},
+    )  # fmt: skip
 
 
 def transfer(deed: Deed, opd: str, number: str, instance: str, wanted: Mapping[str, Usage]) -> None:

@@ -152,6 +152,12 @@ TEXTS: dict[str, Text] = {
         "`cloudpemda plan` shows the difference; or hand in what it shall be.",
         "`cloudpemda plan` menampilkan bedanya; atau ajukan ukuran yang dikehendaki.",
     ),
+    "quota.verify-overgrown": _difference(
+        "{vm} was grown by hand, and is charged for it as overage",
+        "{vm} diperbesar dengan tangan, dan dibebani sebagai kelebihan",
+        "`cloudpemda drift` tells what differs; the charge goes with the growth.",
+        "`cloudpemda drift` menyebut bedanya; beban itu hilang bersama kelebihannya.",
+    ),
     "quota.verify-extra-disk": _difference(
         "{vm} has a disk that nobody asked for",
         "{vm} punya disk yang tidak diminta",

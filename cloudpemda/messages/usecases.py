@@ -180,6 +180,12 @@ TEXTS = {
         next_en="`cloudpemda quota verify {opd}` names each VM that differs, with the cause.",
         next_id="`cloudpemda quota verify {opd}` menyebut tiap VM yang berbeda beserta sebabnya.",
     ),
+    "nightly.overgrown-vm": Text(
+        en="{vm} was grown by hand: its OPD is charged for {more} that nobody approved",
+        id="{vm} diperbesar dengan tangan: OPD-nya dibebani {more} yang tidak pernah disetujui",
+        next_en="`cloudpemda drift {vm}` tells what differs and who puts it right.",
+        next_id="`cloudpemda drift {vm}` menyebut bedanya dan siapa yang memulihkannya.",
+    ),
     "nightly.request-stuck": Text(
         en="{key} is stuck: a person is needed",
         id="{key} macet: perlu tindakan petugas",

@@ -105,7 +105,22 @@ def examine(
         else:
             judged.append(vm)
     # once more all together: the rules that keep VMs apart concern several
-    return diff(workload, judged, live, {}, made), errors
+    plan = diff(workload, judged, live, {}, made)
+    return (silent_on_apartness(plan) if errors else plan), errors
+
+
+def silent_on_apartness(plan: Plan) -> Plan:
+    """The plan of some VMs of a workload without what it says of the rules that keep them apart:
+    they concern those that could not be judged, too."""
+
+    def concerns_others(one: Difference) -> bool:
+        return one.aspect is Aspect.HA and is_apart_name(one.key)
+
+    vms = (
+        replace(vm, differences=tuple(d for d in vm.differences if not concerns_others(d)))
+        for vm in plan.vms
+    )
+    return replace(plan, vms=tuple(vms))
 
 
 def carries(config: VmConfig, identity: Identity) -> bool:

@@ -6,9 +6,10 @@ the ledger's. What could not be read is unknown, and counts neither as there nor
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from types import MappingProxyType
 
 from cloudpemda.cluster import ClusterState, Vm, VmStatus
 from cloudpemda.errors import Fault
@@ -41,6 +42,7 @@ class Charged:
     service_class: ServiceClass | None  # None: the catalogue has lost it
     charge: Usage  # committed
     held: Usage  # by a change that is being made: it may be there already, or not yet
+    overage: Usage = field(default_factory=lambda: MappingProxyType({}))  # charged, grown by hand
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,7 @@ def recount(state: ClusterState, one: Charged, storages: Mapping[str, str]) -> C
         return unread(one)
     if not carries(live.config, one.record.identity):
         return Counted(one.record.opd, {}, (_finding("replaced", one),))
-    backup = None if one.service_class is None else one.service_class.backup
-    factor = Fraction(0) if backup is None else Fraction(str(backup.factor))
-    found = {**_measured(state, live, storages, factor)}
+    found = {**measured(state, live, one.service_class, storages)}
     found[PUBLIC_IP] = one.charge.get(PUBLIC_IP, 0)
     return Counted(one.record.opd, found, tuple(_differences(state, live, one, found)))
 
@@ -103,7 +103,7 @@ def foreign(
         values = {"vmid": vmid, "name": vm.name, "cluster": state.name, "pool": vm.pool}
         code = "quota.verify-found" if vmid in noted else "quota.verify-foreign"
         fault = Fault(code, {**values, "opd": opd})
-        usage = _measured(state, vm, storages, Fraction(0))
+        usage = measured(state, vm, None, storages)
         yield Counted(opd, usage, (Finding(opd, fault),))
 
 
@@ -139,7 +139,13 @@ def _whole(state: ClusterState) -> bool:
     return state.quorate and all(node.answers for node in state.nodes.values())
 
 
-def _measured(state: ClusterState, vm: Vm, storages: Mapping[str, str], factor: Fraction) -> Usage:
+def measured(
+    state: ClusterState, vm: Vm, service_class: ServiceClass | None, storages: Mapping[str, str]
+) -> Usage:
+    """What a VM uses as it stands, but for public addresses; without a class nothing is backed up.
+    `storages` is PVE storage id → class."""
+    backup = None if service_class is None else service_class.backup
+    factor = Fraction(0) if backup is None else Fraction(str(backup.factor))
     config = vm.config
     usage = {
         INSTANCES: 1,
@@ -161,10 +167,12 @@ def _copies(state: ClusterState, vm: Vm) -> int:
 
 
 def _differences(state: ClusterState, live: Vm, one: Charged, found: Usage) -> Iterator[Finding]:
-    for dimension in sorted({*found, *one.charge}):
-        charged, there = one.charge.get(dimension, 0), found.get(dimension, 0)
-        if not charged <= there <= charged + one.held.get(dimension, 0):
-            cause = _cause(state, live, one, dimension, there)
+    for dimension in sorted({*found, *one.charge, *one.overage}):
+        by_hand = one.overage.get(dimension, 0)
+        charged, there = one.charge.get(dimension, 0) + by_hand, found.get(dimension, 0)
+        as_charged = charged <= there <= charged + one.held.get(dimension, 0)
+        if by_hand or not as_charged:
+            cause = "overgrown" if as_charged else _cause(state, live, one, dimension, there)
             values = {
                 "dimension": dimension,
                 "charged": amount(dimension, charged),

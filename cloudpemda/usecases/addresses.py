@@ -115,7 +115,6 @@ def note_strangers(desk: Desk, actor: Actor) -> tuple[CloudpemdaError, ...]:
     One request per such VM. A cluster that cannot be read whole keeps what was noted; answers
     with why. Addresses that a guest gave itself inside are not seen: PVE does not know them.
     """
-    prefixes = [IPv4Network(about.cidr) for about in _pools(desk).values()]
     errors: list[CloudpemdaError] = []
     for cluster in desk.site.info.clusters:
         own = {record.vmid for record in desk.ledger.instances.list(cluster=cluster)}
@@ -128,10 +127,16 @@ def note_strangers(desk: Desk, actor: Actor) -> tuple[CloudpemdaError, ...]:
         except CloudpemdaError as error:
             errors.append(error)
             continue
-        if all(node.answers for node in state.nodes.values()):
-            seen = tuple(_sightings(state, own, prefixes))
-            desk.ledger.addresses.note(cluster, seen, actor)
+        note_sightings(desk, state, actor)
     return tuple(errors)
+
+
+def note_sightings(desk: Desk, state: ClusterState, actor: Actor) -> None:
+    """The same of a cluster that was read with the configurations of strangers."""
+    if all(node.answers for node in state.nodes.values()):
+        own = {record.vmid for record in desk.ledger.instances.list(cluster=state.name)}
+        prefixes = [IPv4Network(about.cidr) for about in _pools(desk).values()]
+        desk.ledger.addresses.note(state.name, tuple(_sightings(state, own, prefixes)), actor)
 
 
 def conflicts(desk: Desk) -> Iterator[Finding]:

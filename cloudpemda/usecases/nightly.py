@@ -1,9 +1,10 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
 It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
-nobody decided, what a rule of the site approves without a person, and the charges of VMs that run
-smaller since a change; and it keeps the limits that it sees in the site's files, and what it has
-announced. Its last step is a sealed copy of the ledger, where site.yaml asks for copies.
+nobody decided, what a rule of the site approves without a person, the charges of VMs that run
+smaller since a change, and of those that were grown by hand; and it keeps the limits that it sees
+in the site's files, and what it has announced. Its last step is a sealed copy of the ledger, where
+site.yaml asks for copies.
 """
 
 import fcntl
@@ -16,10 +17,11 @@ from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
 from cloudpemda.ledger import SYSTEM, Drain, InstanceState, RequestState
 from cloudpemda.notify.textfile import Gauge, write
 from cloudpemda.report.standing import Finding, Guard, InstanceView
+from cloudpemda.rules.quota import amount
 from cloudpemda.units import Instant
-from cloudpemda.usecases.addresses import conflicts, note_strangers
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.drift import Drift, drift_of_site
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
 from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.overage import overages
@@ -27,6 +29,8 @@ from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.survey import Survey, survey
+
+_OF_BOTH = frozenset({"survey.unread", "survey.not-judged"})
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,10 @@ def nightly(desk: Desk) -> Night:
         expired = expire(desk)
         by_rule = decide_all_by_rule(desk)
         settle(desk, SYSTEM)
+        drifted = drift_of_site(desk, SYSTEM)  # before quota is read: it charges growth by hand
         found = survey(desk, everywhere=True)
-        note_strangers(desk, SYSTEM)  # what could not be read, the survey tells
         copy, failed = _copy(desk)
-        findings = (*_findings(desk, found), *failed)
+        findings = (*_findings(desk, found, drifted), *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
         return Night(
             at=found.at,
@@ -98,13 +102,14 @@ def _copy(desk: Desk) -> tuple[str | None, tuple[Finding, ...]]:
         return None, tuple(Finding(None, fault) for fault in faults)
 
 
-def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
+def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
     yield from found.findings
+    yield from _drifted(found, drifted)
     for judgement in found.judgements:
         if judgement.breach:
             yield Finding(judgement.opd, judgement.fault)
-    for one in found.instances:
-        yield from _instance_findings(one)
+    for each in found.instances:
+        yield from _instance_findings(each)
     yield from overages(desk, found.quota, found.unread)
     for request in desk.ledger.requests.list():
         if request.state in (RequestState.STUCK, RequestState.APPLYING):
@@ -116,9 +121,20 @@ def _findings(desk: Desk, found: Survey) -> Iterator[Finding]:
         yield Finding(None, broken.fault)
     for fault in pause_fault(desk):
         yield Finding(None, fault)
-    yield from conflicts(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))
+
+
+def _drifted(found: Survey, drifted: Drift) -> Iterator[Finding]:
+    """What the survey has not told: it judges the same VMs, but not what they use unasked."""
+    for one in drifted.findings:
+        if one.fault.code not in _OF_BOTH and one not in found.findings:
+            yield one
+    for grown in drifted.instances:
+        if grown.overage:
+            listed = [f"{name} {amount(name, more)}" for name, more in grown.overage.items()]
+            values = {"vm": grown.key, "more": ", ".join(listed)}
+            yield Finding(grown.opd, Fault("nightly.overgrown-vm", values))
 
 
 def _instance_findings(one: InstanceView) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ ended) is an overage: it is shown, takes no VM away, and refuses growth in that 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from cloudpemda.errors import Fault, UsageError
@@ -23,6 +23,7 @@ from cloudpemda.rules.quota import (
     overage,
     reached,
     scope_of,
+    total,
 )
 from cloudpemda.units import Instant, show_local
 from cloudpemda.usecases.desk import Desk, require_opd
@@ -40,6 +41,7 @@ class QuotaLine:
     warn: bool
     threshold: int | None = None  # the highest one reached, in percent of the limit
     over: int = 0  # by how much it stands above the limit
+    overgrown: int = 0  # of what is committed: grown by hand, never approved; children included
     known: bool = True  # False: what the limit was then, no deed had seen yet
 
     @property
@@ -75,7 +77,13 @@ def quota(desk: Desk, *opds: str, at: str | None = None) -> tuple[QuotaLine, ...
 def quota_lines(desk: Desk, *opds: str) -> tuple[QuotaLine, ...]:
     """Limits and balances of these OPDs now, their children's use included; all OPDs for none."""
     links = _links(desk, opds or tuple(sorted(desk.site.opds)))
-    return tuple(line for one in desk.ledger.quota.standings(links) for line in _lines(desk, one))
+    by_hand = desk.ledger.overages.by_opd()
+    grown = {link.opd: total(by_hand.get(opd, {}) for opd in link.scope) for link in links}
+    return tuple(
+        replace(line, overgrown=grown[line.opd].get(line.dimension, 0))
+        for one in desk.ledger.quota.standings(links)
+        for line in _lines(desk, one)
+    )
 
 
 def grants(desk: Desk, *opds: str) -> tuple[Grant, ...]:

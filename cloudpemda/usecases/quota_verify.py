@@ -67,6 +67,7 @@ def recounted(
     charges = desk.ledger.quota.by_instance(seen)
     records = desk.ledger.instances.list()
     ours = tuple(_charged(desk, records, charges, seen))
+    gone = _overages_left(desk, records, seen)
     counted: list[Counted] = []
     faults: list[Fault] = []
     clusters = {one.record.cluster for one in ours} | set(desk.site.info.clusters)
@@ -102,6 +103,7 @@ def recounted(
                 seen,
                 [
                     *_amounts(ours),
+                    *gone,
                     *((opd, charge) for opd, charge, _ in lost),
                     *((opd, charge) for _, opd, charge in left),
                 ],
@@ -131,6 +133,7 @@ def _charged(
 ) -> Iterator[Charged]:
     """The instances that PVE is known to have had."""
     requests = {record.number: record for record in desk.ledger.requests.list()}
+    overages = desk.ledger.overages.by_instance(opds)
     for record in records:
         if record.opd in opds and record.active_since is not None:
             spec = spec_in_force(desk, requests[record.number], record.member)
@@ -141,11 +144,22 @@ def _charged(
                 desk.site.catalogue.service_classes.get(spec.service_class),
                 charged_of(balances),
                 held_of(balances) if record.state is InstanceState.CHANGING else {},
+                overages.get(record.key, {}),
             )
 
 
 def _amounts(ours: tuple[Charged, ...]) -> Iterator[tuple[str, Usage]]:
-    return ((one.record.opd, one.charge) for one in ours)
+    return ((one.record.opd, total([one.charge, one.overage])) for one in ours)
+
+
+def _overages_left(
+    desk: Desk, records: tuple[InstanceRecord, ...], opds: tuple[str, ...]
+) -> Sequence[tuple[str, Usage]]:
+    """Growth by hand that is charged for instances which PVE is not known to have: the next look
+    (`drift`, the night) takes it back."""
+    known = {record.key for record in records if record.active_since is not None}
+    found = desk.ledger.overages.by_instance(opds)
+    return [(key.partition("/")[0], usage) for key, usage in found.items() if key not in known]
 
 
 def _promised(desk: Desk) -> Mapping[str, bool]:

@@ -11,6 +11,7 @@ LOOKS = (
     ("plan",),
     ("plan", "dinkes/simrs"),
     ("status",),
+    ("drift",),
     ("doctor",),
     ("vm", "list"),
     ("quota", "show"),

@@ -16,7 +16,7 @@ from cloudpemda.cluster import (
     VmStatus,
 )
 from cloudpemda.errors import Refused, Unreachable
-from cloudpemda.plan.diff import basis_digest, diff, plan_to_data
+from cloudpemda.plan.diff import basis_digest, diff, examine, plan_to_data
 from cloudpemda.plan.model import Aspect, Plan, Protection
 from cloudpemda.units import Cores, MiB
 from tests.clusters.load import cluster
@@ -330,3 +330,12 @@ def test_a_disk_added_by_hand_does_not_hide_ours() -> None:
     extra = Disk("scsi7", "local-zfs", "local-zfs:x", MiB(1), True, True)
     live = config(lambda c: replace(c, disks=(extra, *c.disks)))
     assert found(live) == set()
+
+
+def test_what_keeps_vms_apart_is_not_judged_without_all_of_them() -> None:
+    """One member could not be read: the rule over both is neither wrong nor in the way."""
+    unread = replace(DONE.vms[10001], config=None, status=VmStatus.UNKNOWN)
+    keys = {one.key for one in VMS}
+    judged, errors = examine("dinkes/simrs", VMS, with_vm(DONE, unread), keys)
+    assert set(errors) == {VMS[0].key}
+    assert judged.settled

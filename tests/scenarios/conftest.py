@@ -15,6 +15,8 @@ from cloudpemda.cli import main
 from cloudpemda.demo import inventory
 from cloudpemda.lab import process
 from cloudpemda.lab.process import RunningLab
+from cloudpemda.proxmox import Pve
+from cloudpemda.wiring import open_desk
 
 OPERATOR, APPROVER, REQUESTER = "rudi", "hendra", "siti"
 
@@ -166,3 +168,10 @@ def office(_site: tuple[Path, RunningLab], call: Callable[..., Answer]) -> Itera
     yield found
     for held in lab.get("/holds"):
         lab.post("/release", {"id": held["id"], "answer": False})
+
+
+@pytest.fixture
+def cluster(office: Office) -> Iterator[Pve]:
+    """The production cluster, for what somebody else does there by its API."""
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        yield desk.cluster("dc")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cloudpemda.proxmox import Pve
 from tests.scenarios.conftest import Answer, Office
 
 
@@ -56,11 +57,26 @@ def test_what_was_grown_by_hand_above_the_limit_is_told(
     grown(office, cores="12")
     assert told(office.run("nightly")) == [], "within the limit it is a difference alone"
     grown(office, cores="14")
-    assert told(office.run("nightly")) == [("nightly.overgrown", "bkad", "vcpu", "2")]
+    night = office.run("nightly")
+    assert told(night) == [("nightly.overage", "bkad", "vcpu", "2")], "it is charged, too"
+    assert "nightly.overgrown-vm" in night.codes
     limited("bkad", "vcpu", 1)
     lines = office.run("quota", "show", "bkad").data
     (excess,) = (str(line["committed"] - 1) for line in lines if line["dimension"] == "vcpu")
     assert told(office.run("nightly")) == [("nightly.overage", "bkad", "vcpu", excess)]
+
+
+def test_what_stands_in_a_pool_and_in_no_ledger_is_told_and_charged_to_nobody(
+    office: Office, cluster: Pve
+) -> None:
+    office.built("simkeu.yaml", "bkad/simkeu")
+    made = {"cluster": "dc", "action": "create-vm", "vmid": 777, "node": "pve1"}
+    office.lab.post("/outside", {**made, "config": {"cores": "10", "memory": "1024"}})
+    cluster.move_to_pool("opd-bkad", [777])
+    office.lab.post("/advance", {"seconds": 60})  # PVE's statistics have seen them
+    night = office.run("nightly")
+    assert told(night) == [("nightly.overgrown", "bkad", "vcpu", "2")]
+    assert "drift.pool-stranger" in night.codes
 
 
 def test_what_cannot_be_read_is_not_judged(office: Office) -> None:
