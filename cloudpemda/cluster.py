@@ -115,6 +115,17 @@ class PendingValue:
 
 
 @dataclass(frozen=True, slots=True)
+class VmSnapshot:
+    """A state of a VM that PVE keeps to go back to."""
+
+    name: str
+    taken_at: Instant
+    description: str
+    parent: str | None
+    memory: bool  # whether it has the memory of the running VM
+
+
+@dataclass(frozen=True, slots=True)
 class Vm:
     vmid: int
     node: str

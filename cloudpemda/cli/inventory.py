@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudpemda.cli.power import COMMANDS, stop_lines
+from cloudpemda.cli.snapshots import snapshot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,5 +80,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, snapshot):
     vm.add_command(_command)

@@ -26,7 +26,7 @@ LEAST = """
 Datastore.Allocate Datastore.AllocateSpace Datastore.Audit Pool.Allocate Pool.Audit SDN.Use
 Sys.Audit Sys.Console Sys.Modify VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU
 VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network
-VM.Config.Options VM.Migrate VM.PowerMgmt
+VM.Config.Options VM.Migrate VM.PowerMgmt VM.Snapshot VM.Snapshot.Rollback
 """
 LEAST_9 = " VM.Replicate"
 # The options that a storage of a type has besides its content.

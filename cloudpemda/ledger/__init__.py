@@ -55,6 +55,7 @@ from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
 from cloudpemda.ledger.requests import Document, Requests, Submission
 from cloudpemda.ledger.retirements import Retirements
+from cloudpemda.ledger.snapshots import Allowed, SnapshotBook, SnapshotRecord
 from cloudpemda.ledger.soundness import Soundness
 from cloudpemda.ledger.states import (
     InstanceState,
@@ -75,6 +76,7 @@ __all__ = [
     "AdoptedVm",
     "Adoption",
     "Adoptions",
+    "Allowed",
     "Approval",
     "Audit",
     "Backups",
@@ -131,6 +133,8 @@ __all__ = [
     "SagaRecord",
     "SagaState",
     "Sighting",
+    "SnapshotBook",
+    "SnapshotRecord",
     "Soundness",
     "Stop",
     "StopBook",
@@ -163,6 +167,7 @@ class Ledger:
         self.orphans = OrphanBook(database, self.audit)
         self.retirements = Retirements(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
+        self.snapshots = SnapshotBook(database, self.audit)
         self.stops = StopBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import found, grounds, quota
+from cloudpemda.ledger import found, grounds, quota, snapshots
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
@@ -254,6 +254,7 @@ class Instances:
             elif event is InstanceEvent.RELEASE and before is not state:
                 left = charges_left(deed.connection, uid)
                 quota.transfer(deed, row.opd, row.number, row.key, left)
+                snapshots.forget(deed, row)
                 release_addresses(deed, uid, row.opd, row.key, used=since is not None)
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:

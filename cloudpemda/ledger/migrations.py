@@ -512,9 +512,21 @@ def _v19(connection: Connection) -> None:
     _run(connection, _V19)
 
 
+_V20 = (
+    """CREATE TABLE vm_snapshots (
+        uid TEXT NOT NULL, name TEXT NOT NULL, person TEXT NOT NULL, reason TEXT NOT NULL,
+        taken_at TEXT NOT NULL, until TEXT NOT NULL, PRIMARY KEY (uid, name))""",
+)
+
+
+def _v20(connection: Connection) -> None:
+    """States of VMs to go back to."""
+    _run(connection, _V20)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18, _v19,
+    _v18, _v19, _v20,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

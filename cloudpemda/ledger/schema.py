@@ -355,6 +355,17 @@ drains = Table(
     Column("since", Moment, nullable=False),
 )
 
+vm_snapshots = Table(
+    "vm_snapshots",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
 stops = Table(
     "stops",
     metadata,

@@ -80,6 +80,80 @@ TEXTS = {
         next_id="`cloudpemda vm start {vm}` mengizinkannya; `cloudpemda vm stop {vm}` "
         "menghentikannya.",
     ),
+    "vm.snapshot-name": Text(
+        en="{name} cannot name a snapshot",
+        id="{name} tidak dapat menjadi nama snapshot",
+        next_en="Take 2 to 40 letters, digits, - and _, a letter first; current and pending are "
+        "PVE's own.",
+        next_id="Pakai 2 sampai 40 huruf, angka, - dan _, diawali huruf; current dan pending milik "
+        "PVE.",
+    ),
+    "vm.snapshot-taken": Text(
+        en="{vm} has a snapshot {name} already, made by somebody in PVE",
+        id="{vm} sudah punya snapshot {name}, dibuat seseorang langsung di PVE",
+        next_en="Take another name; `cloudpemda vm snapshot list {vm}` shows those there are.",
+        next_id="Pakai nama lain; `cloudpemda vm snapshot list {vm}` menampilkan yang ada.",
+    ),
+    "vm.no-snapshot": Text(
+        en="{vm} has no snapshot {name} of ours",
+        id="{vm} tidak punya snapshot {name} yang kita buat",
+        next_en="`cloudpemda vm snapshot list {vm}` shows them; one made in PVE by hand is left to "
+        "whoever made it.",
+        next_id="`cloudpemda vm snapshot list {vm}` menampilkannya; yang dibuat langsung di PVE "
+        "diserahkan kepada pembuatnya.",
+    ),
+    "vm.snapshots-full": Text(
+        en="{vm} has {most} snapshots, and may not have more",
+        id="{vm} sudah punya {most} snapshot, dan tidak boleh lebih",
+        next_en="Remove one: cloudpemda vm snapshot delete {vm} NAME",
+        next_id="Hapus salah satu: cloudpemda vm snapshot delete {vm} NAMA",
+    ),
+    "vm.snapshot-not-newest": Text(
+        en="{vm} cannot go back to {name}: on its storage only to its newest snapshot",
+        id="{vm} tidak dapat kembali ke {name}: pada storage-nya hanya ke snapshot terbaru",
+        next_en="Nothing was changed. Remove the newer ones first, if they may be lost.",
+        next_id="Tidak ada yang diubah. Hapus dahulu yang lebih baru, bila boleh hilang.",
+    ),
+    "vm.snapshot-unseen": Text(
+        en="{vm}: PVE says that it is done, but its list of snapshots does not show it",
+        id="{vm}: PVE menyatakan selesai, tetapi daftar snapshot tidak menunjukkannya",
+        next_en="Look at the VM in PVE, then run the command again.",
+        next_id="Periksa VM itu di PVE, lalu ulangi perintahnya.",
+    ),
+    "nightly.snapshot-old": Text(
+        en="{vm}: snapshot {name} of {by} was to be kept until {until}",
+        id="{vm}: snapshot {name} milik {by} seharusnya disimpan sampai {until}",
+        next_en="It costs disk and slows the VM down: cloudpemda vm snapshot delete {vm} {name}",
+        next_id="Snapshot memakan disk dan memperlambat VM: cloudpemda vm snapshot delete {vm} "
+        "{name}",
+    ),
+    "quota.verify-snapshot": Text(
+        en="{vm}: snapshot {name} is charged, but {cluster} does not have it",
+        id="{vm}: snapshot {name} dibebankan, padahal tidak ada di {cluster}",
+        next_en="It was removed by another hand: cloudpemda vm snapshot delete {vm} {name}",
+        next_id="Snapshot dihapus pihak lain: cloudpemda vm snapshot delete {vm} {name}",
+    ),
+    "quota.verify-snapshot-foreign": Text(
+        en="{vm}: snapshot {name} on {cluster} was made by another hand and is not charged",
+        id="{vm}: snapshot {name} di {cluster} dibuat pihak lain dan tidak dibebankan",
+        next_en="Ask whoever made it; remove it in PVE, or take one of ours in its place.",
+        next_id="Tanyakan kepada pembuatnya; hapus di PVE, atau ganti dengan snapshot kita.",
+    ),
+    "show.vm-no-snapshots": Text(en="no snapshots", id="tidak ada snapshot"),
+    "show.vm-snapshot-gone": Text(
+        en="{vm}: snapshot {name} is gone, and its disk space given back",
+        id="{vm}: snapshot {name} sudah hilang, dan ruang disknya dikembalikan",
+    ),
+    "show.vm-snapshot-lost": Text(en="not in PVE", id="tidak ada di PVE"),
+    "show.vm-snapshot-foreign": Text(en="by hand", id="langsung di PVE"),
+    "show.vm-rollback-ask": Text(
+        en="Make {vm} as it was at {name}? What it has written since is lost.",
+        id="Kembalikan {vm} ke {name}? Yang ditulis sesudahnya akan hilang.",
+    ),
+    "show.vm-rolled-back": Text(
+        en="{vm} is as it was at {name}; replicas follow with their next run",
+        id="{vm} kembali seperti pada {name}; replikanya menyusul pada putaran berikutnya",
+    ),
     "show.vm-hard-ask": Text(
         en="Switch off {vms} without asking the guest? What it has not written is lost.",
         id="Putus daya {vms} tanpa meminta sistemnya mati? Yang belum tertulis akan hilang.",

@@ -14,6 +14,7 @@ from cloudpemda.cluster import (
     ReplicationJob,
     Vm,
     VmConfig,
+    VmSnapshot,
     VmStatus,
 )
 from cloudpemda.proxmox import nouns, picture
@@ -335,6 +336,30 @@ class Pve:
         query = {"purge": "1", "destroy-unreferenced-disks": "1"}
         answer = self._transport.delete("/nodes/{node}/qemu/{vmid}", query, node=node, vmid=vmid)
         return self._upid("DELETE /nodes/{node}/qemu/{vmid}", answer)
+
+    # -- states of a VM ------------------------------------------------------------------------
+    def vm_snapshots(self, node: str, vmid: int) -> tuple[VmSnapshot, ...]:
+        """The states that are kept of it, oldest first."""
+        path = "/nodes/{node}/qemu/{vmid}/snapshot"
+        found = picture.read_rows(self._transport, path, node=node, vmid=vmid)
+        kept = [nouns.vm_snapshot(one) for one in found if one.text("name") != "current"]
+        return tuple(sorted(kept, key=lambda one: (one.taken_at, one.name)))
+
+    def take_snapshot(self, node: str, vmid: int, name: str, description: str) -> Upid:
+        """Keep its disks as they are; a name that is taken fails in the task."""
+        path = "/nodes/{node}/qemu/{vmid}/snapshot"
+        form = {"snapname": name, "description": description}
+        return self._task("POST", path, form, node=node, vmid=vmid)
+
+    def drop_snapshot(self, node: str, vmid: int, name: str) -> Upid:
+        path = "/nodes/{node}/qemu/{vmid}/snapshot/{name}"
+        answer = self._transport.delete(path, node=node, vmid=vmid, name=name)
+        return self._upid(f"DELETE {path}", answer)
+
+    def go_back(self, node: str, vmid: int, name: str, *, start: bool) -> Upid:
+        """Make it as it was kept: it is switched off for it, and started after it if asked."""
+        path = "/nodes/{node}/qemu/{vmid}/snapshot/{name}/rollback"
+        return self._task("POST", path, _form({"start": start}), node=node, vmid=vmid, name=name)
 
     # -- HA ------------------------------------------------------------------------------------
     def ha_resources(self) -> Mapping[str, HaResource]:

@@ -19,6 +19,7 @@ from cloudpemda.cluster import (
     Storage,
     Vm,
     VmConfig,
+    VmSnapshot,
     VmStatus,
 )
 from cloudpemda.proxmox.rows import Row
@@ -330,4 +331,15 @@ def backup(row: Row, storage_id: str) -> Backup | None:
         taken_at=taken,
         size=row.integer("size", 0),
         verified=verified,
+    )
+
+
+def vm_snapshot(found: Row) -> VmSnapshot:
+    """A row of a VM's list of snapshots."""
+    return VmSnapshot(
+        name=found.text("name"),
+        taken_at=instant(found.number("snaptime", 0)),
+        description=found.text("description", ""),
+        parent=found.optional("parent"),
+        memory=found.flag("vmstate"),
     )

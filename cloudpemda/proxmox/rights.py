@@ -1,8 +1,9 @@
 """The least that cloudpemda's token must be allowed, as data, and the commands that grant it.
 
 The set was measured on PVE 9.2 by leaving out each privilege in turn on the way from creation to
-backup and back; VM.Migrate is for emptying a node. PVE can delegate neither HA nor backup jobs per
-pool (they are checked on `/`), so cloudpemda itself is the boundary between tenants.
+backup and back; VM.Migrate is for emptying a node, VM.Snapshot for states to go back to. PVE can
+delegate neither HA nor backup jobs per pool (they are checked on `/`), so cloudpemda itself is the
+boundary between tenants.
 """
 
 import shlex
@@ -32,6 +33,8 @@ _EVERYWHERE: Mapping[str, frozenset[str]] = MappingProxyType(
                 "VM.Config.Options",
                 "VM.Migrate",
                 "VM.PowerMgmt",
+                "VM.Snapshot",
+                "VM.Snapshot.Rollback",
             }
         ),
     }

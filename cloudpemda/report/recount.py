@@ -86,6 +86,26 @@ def recount(state: ClusterState, one: Charged, storages: Mapping[str, str]) -> C
     return Counted(one.record.opd, found, tuple(_differences(state, live, one, found)))
 
 
+def recount_snapshots(
+    one: Charged, found: Counted, charged: Mapping[str, Usage], there: Collection[str]
+) -> Iterator[Counted]:
+    """The states that are kept of one VM; `charged` is what each known one costs by name. One
+    that somebody made by hand counts as much disk as the VM has."""
+    for name in sorted({*charged, *there}):
+        if name not in there:
+            yield Counted(one.record.opd, {}, (_finding("snapshot", one, name=name),))
+        elif name in charged:
+            yield Counted(one.record.opd, charged[name])
+        else:
+            disks = {
+                dimension: value
+                for dimension, value in (found.usage or {}).items()
+                if dimension.startswith(DISK)
+            }
+            finding = _finding("snapshot-foreign", one, name=name)
+            yield Counted(one.record.opd, disks, (finding,))
+
+
 def foreign(
     state: ClusterState,
     records: Collection[InstanceRecord],

@@ -184,11 +184,13 @@ class AuditSettings(Strict):
 class VmVerbs(Strict):
     """What an OPD's requesters may do with the VMs that they have; operators may do all of it."""
 
-    requesters: tuple[Literal["start", "stop", "restart", "snapshot", "restore"], ...] = (
+    requesters: tuple[Literal["start", "stop", "restart", "snapshot"], ...] = (
         "start",
         "stop",
         "restart",
     )
+    snapshots: Annotated[int, Field(ge=0, le=50)] = 3  # most of one VM; each is charged as disk
+    snapshot_keep: Duration = 14 * 86400  # type: ignore[assignment]  # then the night asks
 
 
 class SiteFile(Strict):

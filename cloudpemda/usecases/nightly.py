@@ -28,6 +28,7 @@ from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.settling import settle
+from cloudpemda.usecases.snapshots import overdue
 from cloudpemda.usecases.survey import Survey, survey
 
 _OF_BOTH = frozenset({"survey.unread", "survey.not-judged"})
@@ -121,6 +122,7 @@ def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
         yield Finding(None, broken.fault)
     for fault in pause_fault(desk):
         yield Finding(None, fault)
+    yield from overdue(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))
 

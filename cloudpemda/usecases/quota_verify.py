@@ -15,6 +15,7 @@ from cloudpemda.report.recount import (
     held_of,
     orphaned,
     recount,
+    recount_snapshots,
     unread,
 )
 from cloudpemda.rules.quota import Balance, Usage, total
@@ -79,15 +80,19 @@ def recounted(
             continue
         try:
             state, storages = _read(desk, cluster, own, records, seen)
+            shown = tuple((one, recount(state, one, storages)) for one in own)
+            kept = tuple(_kept(desk, state, shown, charges))
         except CloudpemdaError as error:
             faults.append(Fault("quota.verify-unread", {"cluster": cluster}))
             faults.extend(error.faults)
             counted.extend(unread(one) for one in own)
             continue
-        counted.extend(recount(state, one, storages) for one in own)
+        counted.extend(one for _, one in shown)
+        counted.extend(kept)
         known = {vm.vmid for vm in desk.ledger.found.list() if vm.cluster == cluster}
         counted.extend(foreign(state, records, _pools(desk, seen), storages, known))
-    living = {record.key for record in records}
+    states = desk.ledger.snapshots.list()
+    living = {record.key for record in records} | {one.subject for one in states}
     left = tuple(_left(desk, charges))
     living |= {name for name, _, _ in left}
     counted.extend(Counted(opd, charge) for _, opd, charge in left)
@@ -106,6 +111,7 @@ def recounted(
                     *gone,
                     *((opd, charge) for opd, charge, _ in lost),
                     *((opd, charge) for _, opd, charge in left),
+                    *((one.opd, charged_of(charges.get(one.subject, {}))) for one in states),
                 ],
                 counted,
             )
@@ -123,6 +129,27 @@ def _left(
     for one in desk.ledger.orphans.list():
         if one.charged_as in charges:
             yield one.charged_as, one.opd, charged_of(charges[one.charged_as])
+
+
+def _kept(
+    desk: Desk,
+    state: ClusterState,
+    shown: Sequence[tuple[Charged, Counted]],
+    charges: Mapping[str, Mapping[str, Balance]],
+) -> Iterator[Counted]:
+    """The states that are kept of VMs (vm_snapshots): asked for where the ledger or the VM's
+    configuration knows of any."""
+    known: dict[str, dict[str, Usage]] = {}
+    for row in desk.ledger.snapshots.list():
+        known.setdefault(row.uid, {})[row.name] = charged_of(charges.get(row.subject, {}))
+    for one, found in shown:
+        live = state.vms.get(one.record.vmid)
+        if not found.usage or live is None or live.config is None:
+            continue
+        own = known.get(one.record.uid, {})
+        if own or "parent" in live.config.raw:
+            there = desk.cluster(state.name).vm_snapshots(live.node, live.vmid)
+            yield from recount_snapshots(one, found, own, [row.name for row in there])
 
 
 def _charged(
