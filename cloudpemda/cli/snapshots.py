@@ -19,7 +19,7 @@ _key = click.argument("key")
 _name = click.argument("name")
 
 
-@click.group()
+@click.group(short_help="States of a VM to go back to.")
 def snapshot() -> None:
     """States of a VM's disks to go back to, charged to its OPD as disk."""
 
