@@ -20,7 +20,7 @@ What always holds:
 What it refuses to know: requests, quota, plans, journals; what a VM is for; when to undo.
 """
 
-from cloudpemda.proxmox.client import Param, Pve, connect
+from cloudpemda.proxmox.client import Pve, connect
 from cloudpemda.proxmox.errors import (
     AnswerLost,
     AuthFailed,
@@ -46,6 +46,7 @@ from cloudpemda.proxmox.errors import (
     Untrusted,
     WrongParameter,
 )
+from cloudpemda.proxmox.guests import Param
 from cloudpemda.proxmox.paths import Upid, upid_node, upid_works_on
 from cloudpemda.proxmox.tasks import TaskResult, TaskWaiter
 from cloudpemda.proxmox.transport import Exchange, Trust
