@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloudpemda.usecases.retire import Retired
 
 
-@click.command()
+@click.command(short_help="Stop all VMs of KEY and keep them in quarantine.")
 @click.argument("key")
 @click.option("--reason", default="", help="Why; the OPD reads it.")
 @click.option("--now", is_flag=True, help="Purge at once, without quarantine.")
