@@ -106,8 +106,8 @@ class Adoptions:
         """All of them, or none, in order.
 
         Raises Refused: `ledger.unreconciled` after a restore, `ledger.name-taken`,
-        `ledger.vmid-known`, `ledger.uid-known`, `ledger.address-given` where somebody else was
-        faster, or has it since.
+        `ledger.vmid-known`, `ledger.uid-known`, `ledger.address-given`, `ledger.mac-given` where
+        somebody else was faster, or has it since.
         """
         with self._audit.deed(actor) as deed:
             found.require_reconciled(deed.connection)
@@ -184,6 +184,8 @@ class Adoptions:
         )
         connection.execute(insert(adoptions).values(uid=uid, facts=_text(vm.facts), at=deed.now))
         for nic in vm.nics:
+            if connection.scalar(select(func.count()).where(nics.c.mac == nic.mac)):
+                raise Refused("ledger.mac-given", mac=nic.mac, vmid=vm.vmid, cluster=one.cluster)
             connection.execute(
                 insert(nics).values(uid=uid, slot=nic.slot, network=nic.network, mac=nic.mac)
             )

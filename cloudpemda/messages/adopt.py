@@ -139,6 +139,12 @@ TEXTS = {
         next_en="`cloudpemda ip list` shows whose; one of the two must take another.",
         next_id="`cloudpemda ip list` menunjukkan pemiliknya; salah satu harus memakai yang lain.",
     ),
+    "adopt.mac-taken": Text(
+        en="VM {vmid} ({name}): {slot} has the MAC address {mac} of {other}",
+        id="VM {vmid} ({name}): {slot} memakai alamat MAC {mac} milik {other}",
+        next_en="One of the two is a copy: give its card another MAC address in PVE.",
+        next_id="Salah satunya salinan: beri kartunya alamat MAC lain di PVE.",
+    ),
     "adopt.description": Text(
         en="VM {vmid} ({name}): its description ({length} characters) leaves no room for our stamp",
         id="VM {vmid} ({name}): deskripsinya ({length} karakter) tidak menyisakan tempat untuk "
@@ -178,6 +184,12 @@ TEXTS = {
         next_en="`cloudpemda ip list` shows whose; correct one of the two, then adopt again.",
         next_id="`cloudpemda ip list` menunjukkan pemiliknya; perbaiki salah satu, lalu adopsi "
         "lagi.",
+    ),
+    "ledger.mac-given": Text(
+        en="VM {vmid} on {cluster} has the MAC address {mac} of another VM",
+        id="VM {vmid} di {cluster} memakai alamat MAC {mac} milik VM lain",
+        next_en="One of the two is a copy: give its card another MAC address in PVE, then adopt.",
+        next_id="Salah satunya salinan: beri kartunya alamat MAC lain di PVE, lalu adopsi.",
     ),
     "show.adopt-none": Text(en="no VM to adopt", id="tidak ada VM untuk diadopsi"),
     "show.adopt-more": Text(en="… and {more} more", id="… dan {more} lagi"),

@@ -98,6 +98,7 @@ class _Run:
         }
         everybody = desk.ledger.instances.list(purged=True)
         self._owners = {one.uid: one.key for one in everybody}
+        self._macs = {nic.mac.lower(): one.key for one in everybody for nic in one.nics}
         self._state: ClusterState = desk.cluster(choice.cluster).snapshot(
             also=choice.takes, images=False
         )
@@ -133,6 +134,7 @@ class _Run:
             if isinstance(found, Takeable):
                 faults = (*self._taken(vm, found, given), *self._unsaid(vm, found))
                 if not faults:
+                    self._macs |= {nic.mac: f"VM {vm.vmid}" for nic in found.nics}
                     given |= {(nic.network, nic.address) for nic in found.nics if nic.address}
                     yield found
                     continue
@@ -174,9 +176,17 @@ class _Run:
         self, vm: Vm, found: Takeable, given: Collection[tuple[str, str]]
     ) -> Iterator[Fault]:
         for nic in found.nics:
+            if nic.mac in self._macs:
+                values: dict[str, object] = {
+                    "slot": nic.slot,
+                    "mac": nic.mac,
+                    "other": self._macs[nic.mac],
+                }
+                values |= {"vmid": vm.vmid, "name": vm.name}
+                yield Fault("adopt.mac-taken", MappingProxyType(values))
             if nic.address is not None and (nic.network, nic.address) in given:
-                values = {"vmid": vm.vmid, "name": vm.name, "address": nic.address}
-                yield Fault("adopt.address-taken", MappingProxyType(values))
+                said = {"vmid": vm.vmid, "name": vm.name, "address": nic.address}
+                yield Fault("adopt.address-taken", MappingProxyType(said))
 
     def _unsaid(self, vm: Vm, found: Takeable) -> tuple[Fault, ...]:
         """What a request must not say, and what no plan could ever put right."""

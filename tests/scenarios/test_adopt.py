@@ -34,7 +34,7 @@ def config_of(vmid: int, **more: str) -> dict[str, str]:
         "virtio0": f"local-zfs:vm-{vmid}-disk-0,size=20G",
         "sata1": f"tank-hdd:vm-{vmid}-disk-1,backup=0,size=5G",
         "boot": "order=virtio0;net0",
-        "net1": f"e1000=02:00:00:00:00:{vmid % 100:02X},bridge=vmbr0,tag=110",
+        "net1": f"e1000=02:00:00:00:{vmid // 100:02X}:{vmid % 100:02X},bridge=vmbr0,tag=110",
         "smbios1": f"uuid=00000000-0000-4000-8000-{vmid:012d}",
         "description": "Server lama\njangan dimatikan",
         "tags": "lama",
@@ -291,3 +291,32 @@ def test_a_vm_of_a_lost_ledger_keeps_its_uid(office: Office) -> None:
     first = config(office, 501)["description"].partition("\n")[0]
     assert first == f"cloudpemda uid={uid} role=primary instance=dinkes/simrs/lama-501-local-1"
     assert config(office, 501)["description"].count("Managed by cloudpemda.") == 1
+
+
+def test_two_cards_of_one_address_are_not_both_adopted(office: Office) -> None:
+    card = "virtio=02:00:00:00:00:77,bridge=vmbr0,tag=110"
+    stand(office, 501, net1=card)
+    stand(office, 502, net1=card)
+    done = adopt(office, "--tag", "lama", "--yes")
+    assert (done.code, done.codes) == (7, ["adopt.mac-taken"])
+    again = adopt(office, "--tag", "lama", "--yes")
+    assert ([one["vmid"] for one in again.data["already"]], again.codes) == (
+        [501], ["adopt.mac-taken"],
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_three_hundred_in_one_go(office: Office) -> None:
+    for vmid in range(2000, 2300):
+        stand(office, vmid, node=f"pve{1 + vmid % 3}")
+    seen = len(office.requests())
+    done = adopt(office, "--tag", "lama", "--name", "lama", "--yes")
+    assert done.code == 0, done.out
+    assert [len(one["vms"]) for one in done.data["workloads"]] == [20] * 15
+    assert all(vm["stamped"] for one in done.data["workloads"] for vm in one["vms"])
+    # per VM: read, read again, written, its task, read back; and a look at the cluster
+    assert len(office.requests()) - seen <= 6 * 300 + 20
+    assert len(office.writes_since(seen)) == 300
+    again = adopt(office, "--tag", "lama", "--name", "lama", "--yes")
+    assert (again.code, len(again.data["already"]), again.data["workloads"]) == (0, 300, [])
+    assert office.run("audit", "verify").code == 0
