@@ -218,6 +218,38 @@ class Backup:
     verified: bool | None = None  # PBS verification; None: not verified yet or no PBS
 
 
+@dataclass(frozen=True, slots=True)
+class FirewallRule:
+    """One line of a firewall, in PVE's words; its place and digest are what it was read with."""
+
+    kind: str  # in, out, forward, group
+    action: str  # ACCEPT, DROP, REJECT, or the name of a security group
+    enabled: bool
+    options: frozenset[tuple[str, str]]  # proto, dport, source, dest, iface, macro …
+    place: int = field(default=0, compare=False)
+    digest: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VmFirewall:
+    enabled: bool
+    policy_in: str
+    policy_out: str
+    rules: tuple[FirewallRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """The firewall of a cluster and of the VMs and nodes that were asked for and answered."""
+
+    enabled: bool  # the datacenter's switch: without it no other counts
+    policy_in: str | None  # for the hosts; None: PVE's default, DROP but for the local network
+    comments: Mapping[str, str]  # of every security group
+    groups: Mapping[str, tuple[FirewallRule, ...]]
+    vms: Mapping[int, VmFirewall]
+    nodes: Mapping[str, bool]  # whether the service runs that carries the rules out
+
+
 @dataclass(frozen=True)
 class ClusterState:
     """One cluster at one moment: what planning reads."""
@@ -236,6 +268,7 @@ class ClusterState:
     backup_jobs: tuple[BackupJob, ...] = ()
     images: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Import volume id → nodes that see it; templates are VMs (`Vm.template`)."""
+    firewall: Firewall | None = None  # only where it was asked for
 
     @cached_property
     def storage_at(self) -> Mapping[tuple[str, str], Storage]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloudpemda.apply.failures import NotAsDesired, meaning
+from cloudpemda.apply.firewall import with_firewall
 from cloudpemda.apply.shop import Shop
 from cloudpemda.cluster import ClusterState, HaFlavour
 from cloudpemda.errors import CloudpemdaError, Refused
@@ -72,7 +73,9 @@ class Readback:
         """What is unmet or unknown of these VMs now; `among` are those they are kept apart from,
         themselves included (these VMs alone if none are given)."""
         try:
-            state = self._shop.pve.snapshot([vm.identity.vmid for vm in vms], images=False)
+            pve = self._shop.pve
+            state = pve.snapshot([vm.identity.vmid for vm in vms], images=False)
+            state = with_firewall(pve, state, vms)
         except CloudpemdaError as error:
             if meaning(error) is Failure.FINAL:
                 raise

@@ -21,6 +21,7 @@ from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.tools import Tools
 from cloudpemda.cluster import ClusterState, HaRule, ReplicationJob, VmConfig, VmStatus
 from cloudpemda.errors import CloudpemdaError
+from cloudpemda.plan.firewall import kind_of
 from cloudpemda.plan.ha import GROUP, RESOURCE_AFFINITY, affinity_name, sid
 from cloudpemda.plan.model import DesiredBackup, Identity
 from cloudpemda.proxmox import NotFound, TaskFailed, TaskUnknown, Upid
@@ -82,8 +83,13 @@ def quarantine(leaving: Sequence[Leaving], tools: Tools) -> tuple[LeaveResult, .
     return _results(leaving, chains, tools)
 
 
-def purge(leaving: Sequence[Leaving], tools: Tools, note: NoteLeft) -> tuple[LeaveResult, ...]:
+def purge(
+    leaving: Sequence[Leaving], tools: Tools, note: NoteLeft, ending: Collection[str] = ()
+) -> tuple[LeaveResult, ...]:
     """Destroy these VMs with all that refers to them; then one picture of the cluster proves it.
+
+    `ending` are the kinds (`dinkes/simrs/db`) of which these are the last ones: with the VMs goes
+    their security group.
 
     What fails is left as far as it came; the same call goes on. Raises only for bugs.
     """
@@ -98,6 +104,7 @@ def purge(leaving: Sequence[Leaving], tools: Tools, note: NoteLeft) -> tuple[Lea
         left = _left(shop, destroyed)
     except CloudpemdaError as error:
         left = {one.key: error for one in destroyed}
+    left |= _ungrouped(shop, results, ending)
     return tuple(
         replace(one, done=False, step="verify", error=left[one.leaving.key])
         if one.leaving.key in left
@@ -350,6 +357,23 @@ class Retiree:
 
 def _marked(config: VmConfig) -> bool:
     return RETIRED_TAG in config.tags and not config.onboot
+
+
+def _ungrouped(
+    shop: Shop, results: Sequence[LeaveResult], ending: Collection[str]
+) -> dict[str, CloudpemdaError]:
+    """Take the security groups of ended kinds away; by key why one stays."""
+    found: dict[str, CloudpemdaError] = {}
+    for kind in sorted(ending):
+        ended = [one for one in results if kind_of(one.leaving.key) == kind]
+        if not all(one.done for one in ended):
+            continue
+        try:
+            with shop.writing():
+                shop.firewalls.drop(kind)
+        except CloudpemdaError as error:
+            found |= {one.leaving.key: error for one in ended}
+    return found
 
 
 def _left(shop: Shop, destroyed: Sequence[Leaving]) -> dict[str, CloudpemdaError]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from threading import Lock
 
 from cloudpemda.apply.apart import ApartRules
+from cloudpemda.apply.firewall import Firewalls
 from cloudpemda.apply.gates import FairGate, Gates
 from cloudpemda.apply.membership import BackupMembership
 from cloudpemda.apply.tools import Tools
@@ -49,6 +50,7 @@ class Shop:
         shared = frozenset(one.name for one in tools.live.storages if one.shared)
         self.gates = Gates(tools.limits, shared)
         self.backups = BackupMembership(tools.pve, tools.locks)
+        self.firewalls = Firewalls(tools.pve)
         self.apart = ApartRules(tools.pve, frozenset(tools.live.ha_resources))
         self._vms = {vm.identity.uid: vm for vm in vms}
         self._pools = set(tools.live.pools)

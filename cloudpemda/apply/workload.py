@@ -18,6 +18,7 @@ from cloudpemda.apply.tools import Tools
 from cloudpemda.apply.vm import VmMaker
 from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete, worst
 from cloudpemda.plan.diff import carries
+from cloudpemda.plan.firewall import kind_of
 from cloudpemda.plan.model import Aspect, DesiredVm
 from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work, nothing
 
@@ -25,9 +26,11 @@ _THREADS = 64  # one per VM, so that none waits for another's storage; the gates
 _LOOK_SECONDS = 0.5  # Ctrl-C that comes just before a wait is only seen when the wait looks up
 VERIFY = "verify"
 _BACKUP = "backup"
+_FIREWALL = "firewall"
 _PUT_RIGHT: Mapping[str, frozenset[Aspect]] = {
     "config": frozenset({Aspect.POOL, Aspect.CONFIG, Aspect.DISKS}),
     "disks": frozenset({Aspect.DISKS}),
+    _FIREWALL: frozenset({Aspect.FIREWALL}),
     "start": frozenset({Aspect.START}),
     "ha": frozenset({Aspect.HA}),
     "replication": frozenset({Aspect.REPLICATION}),
@@ -148,7 +151,7 @@ class Run:
         made |= {one.vm.key: Outcome(Ending.UNFINISHED, VERIFY) for one in done}
         if done and not self._tools.halted():
             made |= self._verify(done)
-        return self._result(made)
+        return self._result(self._drop_groups(made))
 
     def back(self) -> ApplyResult:
         def run(maker: VmMaker) -> Outcome:
@@ -156,7 +159,25 @@ class Run:
                 return Outcome(Ending.DONE)
             return self._chain(maker).undo()
 
-        return self._result(self._each(self._makers, run))
+        return self._result(self._drop_groups(self._each(self._makers, run)))
+
+    def _drop_groups(self, outcomes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
+        """A security group goes with the last VM of its kind; where it does not, they are not
+        gone yet, and the same call continues."""
+        users: dict[str, list[VmMaker]] = {}
+        for maker in self._makers:
+            if maker.vm.firewall is not None:
+                users.setdefault(kind_of(maker.vm.key), []).append(maker)
+        found = dict(outcomes)
+        for kind, makers in users.items():
+            if any(outcomes[one.vm.key].ending is not Ending.UNDONE for one in makers):
+                continue
+            try:
+                self._shop.firewalls.drop(kind)
+            except CloudpemdaError as error:
+                left = Outcome(Ending.UNFINISHED, _FIREWALL, error)
+                found |= {one.vm.key: left for one in makers}
+        return found
 
     def _moved(self) -> Mapping[str, frozenset[Aspect]]:
         """In what the VMs that are kept are not as desired, by a first look. What could not be
@@ -244,6 +265,7 @@ class Run:
             Step("create", maker.create, maker.is_created, maker.destroy, maker.destroy_commands),
             Step("config", maker.configure, maker.is_configured),
             Step("disks", maker.grow, maker.is_grown),
+            *_firewall_steps(maker, self._shop),
             Step("start", maker.start, maker.is_running, maker.stop, maker.stop_commands),
         ]
         protection = maker.vm.protection
@@ -327,6 +349,27 @@ class _Reporter:
     def __call__(self, subject: str, step: str, state: StepState) -> None:
         at = self.names.index(step) + (1 if state in {StepState.DONE, StepState.UNDOING} else 0)
         self.tools.progress(self.key, step, state, at / len(self.names))
+
+
+def _firewall_steps(maker: VmMaker, shop: Shop) -> tuple[Step, ...]:
+    """Before the start, since from then on the VM is reached. Its own part of the firewall goes
+    with the VM, the group with the last one (`Run._drop_groups`)."""
+    wanted = maker.vm.firewall
+    if wanted is None:
+        return ()
+
+    def do(_: Work) -> None:
+        maker.prove()
+        with shop.writing():
+            shop.firewalls.ensure(wanted)
+        with shop.gates.write(maker.node):
+            shop.firewalls.protect(maker.vm, maker.node)
+
+    def is_done(_: Work) -> bool:
+        maker.prove()
+        return shop.firewalls.protects(maker.vm, maker.node)
+
+    return (Step(_FIREWALL, do, is_done),)
 
 
 def _putting_right(step: Step) -> Step:

@@ -151,6 +151,11 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     _approved(out, frame, record.approval, zone, held=not built)
     out.print()
     out.print(_asked(frame, record.spec))
+    for vm in record.spec.vms:
+        if vm.expose is not None:
+            ports = ", ".join(one.words for one in vm.expose)
+            code = "show.reached" if ports else "show.reached-nowhere"
+            out.print(Text(frame.say(code, vm=vm.name, ports=ports)))
     _changes(out, frame, view, zone)
     if record.pending or view.chain.earlier or view.chain.decided:
         chain_page(out, frame, view.chain, zone)

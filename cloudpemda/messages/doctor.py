@@ -143,15 +143,35 @@ TEXTS = {
         id="{node} memiliki bridge {bridges}",
     ),
     "doctor.bridge-missing": Text(
-        en="{node} has no bridge {bridge}",
-        id="{node} tidak memiliki bridge {bridge}",
-        next_en="PVE would start no VM there. Create the bridge, or correct site.yaml.",
-        next_id="VM tidak dapat dinyalakan di sana. Buat bridge itu, atau perbaiki site.yaml.",
+        en="{node} has no bridge or running VNet {bridge}",
+        id="{node} tidak memiliki bridge atau VNet aktif {bridge}",
+        next_en="PVE would start no VM there. Create the bridge (apply the SDN for a VNet), or "
+        "correct site.yaml.",
+        next_id="VM tidak dapat dinyalakan di sana. Buat bridge itu (untuk VNet, terapkan SDN), "
+        "atau perbaiki site.yaml.",
     ),
     "doctor.bridges-unread": Text(
         en="the bridges of {node} cannot be read ({text})",
         id="bridge pada {node} tidak dapat dibaca ({text})",
         next_en="Check by hand: `ip link show type bridge` on the node.",
         next_id="Periksa sendiri: `ip link show type bridge` pada node itu.",
+    ),
+    "doctor.firewall": Text(
+        en="the firewall is on, and its service runs on every node",
+        id="firewall aktif, dan layanannya berjalan pada setiap node",
+    ),
+    "doctor.firewall-off": Text(
+        en="the firewall is off: requests with `expose` are refused until somebody turns it on",
+        id="firewall mati: permohonan dengan `expose` ditolak sampai firewall dihidupkan",
+    ),
+    "doctor.firewall-managed": Text(
+        en="the firewall is off: the first apply of a request with `expose` turns it on",
+        id="firewall mati: apply pertama untuk permohonan dengan `expose` menghidupkannya",
+    ),
+    "doctor.firewall-idle": Text(
+        en="pve-firewall does not run on {node}: no rule counts there",
+        id="pve-firewall tidak berjalan pada {node}: aturan tidak berlaku di sana",
+        next_en="On the node: `systemctl start pve-firewall`, and see why it was stopped.",
+        next_id="Pada node itu: `systemctl start pve-firewall`, dan cari tahu mengapa berhenti.",
     ),
 }

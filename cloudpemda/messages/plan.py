@@ -16,6 +16,42 @@ TEXTS = {
         next_en="Use a class of catalogue.yaml, or add it there.",
         next_id="Gunakan kelas yang ada di catalogue.yaml, atau tambahkan di sana.",
     ),
+    "plan.firewall-off": Text(
+        en="the firewall of cluster {cluster} is off: what is exposed would stand open to all",
+        id="firewall klaster {cluster} mati: VM yang membatasi aksesnya akan terbuka untuk semua",
+        next_en="Look at what it would do to the hosts, then turn it on (Datacenter > Firewall > "
+        "Options), or let `apply` do it, hosts left open: `firewall: {{datacenter: managed}}` in "
+        "site.yaml.",
+        next_id="Periksa dampaknya bagi host, lalu hidupkan (Datacenter > Firewall > Options), "
+        "atau biarkan `apply` melakukannya dengan host tetap terbuka: "
+        "`firewall: {{datacenter: managed}}` di site.yaml.",
+    ),
+    "plan.firewall-lockout": Text(
+        en="the firewall of cluster {cluster} is off, and would {policy} packets for the hosts",
+        id="firewall klaster {cluster} mati, dan akan {policy} paket untuk host",
+        next_en="Turned on by a program it might keep you out. See that the rules for the hosts "
+        "let you in, then turn it on yourself (Datacenter > Firewall > Options).",
+        next_id="Bila dihidupkan oleh program, Anda bisa terkunci di luar. Pastikan aturan untuk "
+        "host mengizinkan Anda, lalu hidupkan sendiri (Datacenter > Firewall > Options).",
+    ),
+    "plan.firewall-foreign": Text(
+        en="the security group {group} of cluster {cluster} is somebody else's: {comment}",
+        id="security group {group} di klaster {cluster} milik pihak lain: {comment}",
+        next_en="It is not touched. Find out who made it, and rename it.",
+        next_id="Tidak disentuh. Cari tahu siapa pembuatnya, lalu ganti namanya.",
+    ),
+    "plan.firewall-nic": Text(
+        en="{vm} was adopted, and its {nic} on {bridge} passes the firewall by",
+        id="{vm} diadopsi, dan {nic} pada {bridge} tidak melewati firewall",
+        next_en="In PVE tick `Firewall` of that network device (VM {vmid} > Hardware).",
+        next_id="Di PVE, centang `Firewall` pada perangkat jaringan itu (VM {vmid} > Hardware).",
+    ),
+    "plan.firewall-node": Text(
+        en="{vm}: pve-firewall does not run on {node} of cluster {cluster}",
+        id="{vm}: pve-firewall tidak berjalan pada {node} di klaster {cluster}",
+        next_en="No rule counts there. On the node: `systemctl start pve-firewall`.",
+        next_id="Aturan tidak berlaku di sana. Pada node itu: `systemctl start pve-firewall`.",
+    ),
     "plan.image": Text(
         en="cluster {cluster} keeps no image {image}",
         id="klaster {cluster} tidak menyimpan image {image}",

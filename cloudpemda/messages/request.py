@@ -90,6 +90,18 @@ TEXTS = {
         next_id="Cakram hanya dapat membesar: tulis paling sedikit {before}, atau minta cakram "
         "baru yang lebih kecil lalu pindahkan datanya.",
     ),
+    "request.not-public": Text(
+        en="a VM without a public address is not reached from the internet",
+        id="VM tanpa alamat publik tidak dapat dijangkau dari internet",
+        next_en="Write `publicIp: true` at one of its networks, or another `from`.",
+        next_id="Tulis `publicIp: true` pada salah satu jaringannya, atau `from` yang lain.",
+    ),
+    "request.expose-stays": Text(
+        en="{subject} lives with a firewall; without `expose` it would stand open",
+        id="{subject} berjalan dengan firewall; tanpa `expose` VM itu terbuka",
+        next_en="Write `expose: []` to close it, or list what may be reached.",
+        next_id="Tulis `expose: []` untuk menutupnya, atau daftar apa yang boleh dijangkau.",
+    ),
     "request.image-changes": Text(
         en="{subject} was made from {before}; a VM that lives does not change to {after}",
         id="{subject} dibuat dari {before}; VM yang berjalan tidak dapat diganti ke {after}",

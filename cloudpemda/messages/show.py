@@ -154,6 +154,10 @@ TEXTS = {
         en="N+1 does not hold: the loss of some node leaves HA VMs without a place",
         id="N+1 tidak terpenuhi: bila satu node hilang, ada VM HA yang tidak tertampung",
     ),
+    "show.reached": Text(en="{vm} is reached at: {ports}", id="{vm} dapat dijangkau di: {ports}"),
+    "show.reached-nowhere": Text(
+        en="{vm} is reached at no port", id="{vm} tidak dapat dijangkau di port mana pun"
+    ),
     "show.exposed": Text(
         en="{vm} cannot be brought back by HA after the loss of its node ({why})",
         id="{vm} tidak dapat dipulihkan HA bila nodenya hilang ({why})",

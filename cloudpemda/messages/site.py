@@ -101,6 +101,18 @@ TEXTS = {
         next_en="Write it as the node calls it, e.g. vmbr0.",
         next_id="Tulis seperti di node, misalnya vmbr0.",
     ),
+    "site.vnet": Text(
+        en="{value} is no VNet",
+        id="{value} bukan VNet",
+        next_en="Write it as PVE's SDN calls it: 2 to 8 letters and digits, e.g. dinkes.",
+        next_id="Tulis seperti di SDN PVE: 2 sampai 8 huruf dan angka, misalnya dinkes.",
+    ),
+    "site.network": Text(
+        en="a network is either a bridge (with or without a VLAN) or a VNet",
+        id="jaringan adalah bridge (dengan atau tanpa VLAN) atau VNet, bukan keduanya",
+        next_en="Write `bridge` or `vnet`; a VNet has its tag in PVE.",
+        next_id="Tulis `bridge` atau `vnet`; tag VNet diatur di PVE.",
+    ),
     "site.login": Text(
         en="{value} is no login",
         id="{value} bukan nama login",

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from cloudpemda.cluster import ClusterState, HaFlavour
 from cloudpemda.errors import Refused
 from cloudpemda.placement import DiskDemand, ImageDemand, Placed, Placement, Residence, VmDemand
+from cloudpemda.plan.firewall import firewall_of
 from cloudpemda.plan.ha import affinity_name
 from cloudpemda.plan.model import (
     AsFound,
@@ -25,7 +26,14 @@ from cloudpemda.plan.model import (
 from cloudpemda.plan.pve_config import backup_job_name
 from cloudpemda.plan.schedule import backup_schedule, prune_options, replication_schedule
 from cloudpemda.request.spec import ADOPTED, VmSpec, WorkloadSpec
-from cloudpemda.site.models import Catalogue, ClusterSettings, Image, Network, ServiceClass
+from cloudpemda.site.models import (
+    Catalogue,
+    ClusterSettings,
+    FirewallSettings,
+    Image,
+    Network,
+    ServiceClass,
+)
 
 TAG = "cloudpemda"
 
@@ -61,6 +69,10 @@ class Setting:
     catalogue: Catalogue
     networks: Mapping[str, Network]
     pool: str  # of the OPD
+    firewall: FirewallSettings = field(default_factory=FirewallSettings)
+    offices: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # OPD → the networks of its people
 
     def service_class(self, name: str) -> ServiceClass:
         """Raises Refused (`plan.class`) for a class that the catalogue has not."""
@@ -201,6 +213,7 @@ def _desired(
         tags=our_tags(spec) | frozenset(identity.found.tags if identity.found else ()),
         protection=_protection(spec, vm, setting, placed, disjoint),
         found=identity.found,
+        firewall=firewall_of(spec, vm, setting.firewall, setting.networks, setting.offices),
     )
 
 
@@ -229,7 +242,7 @@ def _nics(vm: VmSpec, setting: Setting, identity: InstanceIdentity) -> tuple[Des
             DesiredNic(
                 slot=f"net{number}",
                 network=nic.network,
-                bridge=network.bridge,
+                bridge=network.attach,
                 vlan=network.vlan,
                 mac=chosen.mac,
                 # of what was adopted nobody may know it

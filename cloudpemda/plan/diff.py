@@ -20,6 +20,7 @@ from cloudpemda.cluster import (
     VmStatus,
 )
 from cloudpemda.errors import CloudpemdaError, Refused, Unreachable
+from cloudpemda.plan import firewall
 from cloudpemda.plan.byhand import check_by_hand
 from cloudpemda.plan.ha import (
     WantedRule,
@@ -65,8 +66,8 @@ def diff(
     to have been created. Raises Unreachable (`plan.unknown`) for what could not be read; Refused
     (`plan.vanished`) where a VM that was made is not there any more, (`plan.identity`) where
     another one is under its VMID, (`plan.vmid-taken`) where that happened before it was made,
-    (`plan.shrink`) for a disk, and for a VM that was made what only a person may put right
-    (`check_by_hand`).
+    (`plan.shrink`) for a disk, for a VM that was made what only a person may put right
+    (`check_by_hand`), and what `firewall.differences` refuses.
     """
     rules = ha_rules_for(desired, live.ha_flavour)
     planned = []
@@ -80,6 +81,7 @@ def diff(
             *_creation(vm, present),
             *_config(vm, config),
             *_disks(vm, config),
+            *firewall_differences(vm, present, live),
             *_power(vm, present),
             *_ha(vm, live, rules),
             *_replication(vm, present, live),
@@ -275,6 +277,17 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
         yield Difference(Aspect.DISKS, CLOUD_INIT_SLOT, there_now, "cloudinit")
 
 
+def firewall_differences(
+    vm: DesiredVm, present: Vm | None, live: ClusterState
+) -> Iterator[Difference]:
+    """`firewall.differences` of a VM as it was read, its NICs included."""
+    node = None if present is None else present.node
+    config = None if present is None else present.config
+    if vm.firewall is not None and vm.found is not None and config is not None:
+        firewall.require_switches(vm, config)
+    return firewall.differences(vm, node, live.firewall, live.name)
+
+
 def _power(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
     if not vm.running:
         return  # one that runs all the same is left alone: the night tells of it
@@ -396,7 +409,11 @@ def _seen(vm: DesiredVm, live: ClusterState) -> object:
     names = {rule.name for rule in ha_rules_for([vm], live.ha_flavour)}
     wanted = vm.protection.backup
     job = None if wanted is None else _job(wanted.job, live)
+    firewall_ = (
+        [] if vm.firewall is None else [str(one) for one in firewall_differences(vm, there, live)]
+    )
     return {
+        "firewall": firewall_,
         "there": there is not None,
         "node": there.node if there else None,
         "status": there.status.value if there else None,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
+from cloudpemda.cluster import FirewallRule
 from cloudpemda.units import Cores, MiB
 
 PRIMARY = "primary"
@@ -101,6 +102,16 @@ class AsFound:
 
 
 @dataclass(frozen=True)
+class DesiredFirewall:
+    """What reaches a VM from outside: its kind's security group lets in, the rest stays out."""
+
+    group: str
+    comment: str  # says whose the group is
+    rules: tuple[FirewallRule, ...]
+    managed: bool  # whether the datacenter's switch may be turned on
+
+
+@dataclass(frozen=True)
 class DesiredVm:
     key: str  # "dinkes/simrs/db-1"
     name: str  # in PVE, "dinkes-simrs-db-1"
@@ -119,6 +130,7 @@ class DesiredVm:
     protection: Protection
     running: bool = True  # False: somebody has stopped it on purpose, and nobody starts it
     found: AsFound | None = None  # None: cloudpemda made it
+    firewall: DesiredFirewall | None = None  # None: left as it is
 
     @property
     def description(self) -> str:
@@ -138,6 +150,7 @@ class Aspect(StrEnum):
     CREATE = "create"
     CONFIG = "config"
     DISKS = "disks"
+    FIREWALL = "firewall"
     START = "start"
     HA = "ha"
     REPLICATION = "replication"

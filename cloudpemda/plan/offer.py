@@ -39,6 +39,7 @@ class OfferedKind:
     disks: tuple[OfferedDisk, ...]
     networks: tuple[str, ...]
     public_addresses: int  # per VM
+    expose: tuple[str, ...] | None  # "443/tcp internet"; None: nothing is said of it
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
                 ),
                 networks=tuple(nic.network for nic in vm.networks),
                 public_addresses=sum(nic.public_ip for nic in vm.networks),
+                expose=None if vm.expose is None else tuple(one.words for one in vm.expose),
             )
             for vm in spec.vms
         ),
@@ -143,7 +145,10 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
 
 
 def _kind_data(kind: OfferedKind) -> dict[str, object]:
+    # an offer that was made before there was such a key keeps its digest
+    exposed = {} if kind.expose is None else {"expose": list(kind.expose)}
     return {
+        **exposed,
         "name": kind.name,
         "count": kind.count,
         "apart": kind.apart,

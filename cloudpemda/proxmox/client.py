@@ -143,6 +143,10 @@ class Pve(GuestCalls):
             one.text("iface") for one in found if one.text("type", "bridge") in _BRIDGES
         )
 
+    def vnets(self, node: str) -> frozenset[str]:
+        """Names of the SDN networks that are up on this node, by its own word."""
+        return picture.read_vnets(self._transport, node)
+
     def volumes(self, node: str, storage: str, vmid: int) -> frozenset[str]:
         """Ids of the volumes that one VM owns on one storage of one node."""
         found = picture.read_rows(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import HaFlavour, PendingValue, VmSnapshot
 from cloudpemda.proxmox import nouns, picture
+from cloudpemda.proxmox.firewall import FirewallCalls
 from cloudpemda.proxmox.paths import Upid, parse_upid
 from cloudpemda.proxmox.rows import Row, row
 from cloudpemda.proxmox.transport import Transport
@@ -18,6 +19,7 @@ class Calls:
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
+        self.firewall = FirewallCalls(transport)
         # Facts of the server that change with an upgrade only: asked once per client.
         self._version: str | None = None
         self._flavour: HaFlavour | None = None

@@ -80,6 +80,22 @@ def _ha_rules(transport: Transport, flavour: HaFlavour) -> tuple[HaRule, ...]:
     return tuple(map(nouns.ha_group, read_rows(transport, "/cluster/ha/groups")))
 
 
+def read_vnets(transport: Transport, node: str) -> frozenset[str]:
+    """The SDN networks that are up on a node.
+
+    The cluster lists what was asked for even where a node could not apply it and the task said OK
+    (recorded on 8.4 and 9.2): the node's own word counts.
+    """
+    up = "available"
+    found: set[str] = set()
+    for zone in read_rows(transport, "/nodes/{node}/sdn/zones", node=node):
+        if zone.text("status", "") == up:
+            path = "/nodes/{node}/sdn/zones/{zone}/content"
+            content = read_rows(transport, path, node=node, zone=zone.text("zone"))
+            found |= {one.text("vnet") for one in content if one.text("status", "") == up}
+    return frozenset(found)
+
+
 @dataclass(frozen=True, slots=True)
 class HaStatus:
     """What the HA stack says of itself."""

@@ -50,13 +50,17 @@ _STORAGE = frozenset({"Datastore.AllocateSpace", "Datastore.Audit"})
 _BACKUP = frozenset({"Datastore.Allocate", "Datastore.Audit"})  # pruning is an allocation
 
 
-def needed(major: int, storages: Iterable[str], backup: str | None) -> Mapping[str, frozenset[str]]:
+def needed(
+    major: int, storages: Iterable[str], backup: str | None, *, vnets: bool = False
+) -> Mapping[str, frozenset[str]]:
     """ACL path → privileges needed there, on PVE `major` (8 or 9).
 
     `storages` are those that disks are made on and images come from, `backup` the one that backup
-    jobs write to and prune.
+    jobs write to and prune; `vnets` whether networks are VNets, which lie in zones of their own.
     """
     found = {path: set(privileges) for path, privileges in _EVERYWHERE.items()}
+    if vnets:
+        found["/sdn/zones"] = {"SDN.Audit", "SDN.Use"}
     for path, privileges in _BY_MAJOR.get(major, _BY_MAJOR[NEWEST]).items():
         found.setdefault(path, set()).update(privileges)
     for storage in storages:
@@ -68,7 +72,7 @@ def needed(major: int, storages: Iterable[str], backup: str | None) -> Mapping[s
 
 def role_privileges(major: int) -> tuple[str, ...]:
     """All privileges of the role, whatever path they are for."""
-    return tuple(sorted(frozenset().union(*needed(major, ["any"], "any").values())))
+    return tuple(sorted(frozenset().union(*needed(major, ["any"], "any", vnets=True).values())))
 
 
 def setup_commands(token_id: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, Fault, Refused, Unreachable
 from cloudpemda.ledger import InstanceRecord
-from cloudpemda.plan.diff import diff, silent_on_apartness
+from cloudpemda.plan.diff import diff, firewall_differences, silent_on_apartness
 from cloudpemda.plan.ha import affinity_name
 from cloudpemda.plan.model import Aspect, DesiredVm, Difference
 from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT
@@ -78,6 +78,11 @@ _BY_HAND: Mapping[str, DriftClass] = MappingProxyType(
         "plan.shrink": DriftClass.OVER_QUOTA,
         "plan.vanished": DriftClass.UNPROTECTED,
         "plan.identity": DriftClass.SECURITY,
+        "plan.firewall-foreign": DriftClass.SECURITY,
+        "plan.firewall-lockout": DriftClass.SECURITY,
+        "plan.firewall-nic": DriftClass.SECURITY,
+        "plan.firewall-node": DriftClass.SECURITY,
+        "plan.firewall-off": DriftClass.SECURITY,
     }
 )
 _NOT_OURS = frozenset({"plan.vanished", "plan.identity"})
@@ -105,7 +110,8 @@ def compare(
     found: dict[str, list[Deviation]] = {}
     errors: dict[str, CloudpemdaError] = {}
     judged: list[DesiredVm] = []
-    for vm in desired:
+    for asked in desired:
+        vm, open_ = _firewall(asked, live)
         try:
             diff(workload, (vm,), live, {}, made)
         except Unreachable as error:
@@ -120,6 +126,7 @@ def compare(
                 continue
         there = live.vms.get(vm.identity.vmid)
         own = found.setdefault(vm.key, [])
+        own.extend(open_)
         own.extend(_grown_disks(vm, there))
         own.extend(_outside(vm, there, live))
         judged.append(_bearable(vm, there))
@@ -226,6 +233,21 @@ def _by_hand(fault: Fault) -> Deviation:
     return Deviation(_BY_HAND[fault.code], what, live, desired, Remedy.PERSON, fault)
 
 
+def _firewall(vm: DesiredVm, live: ClusterState) -> tuple[DesiredVm, tuple[Deviation, ...]]:
+    """What of a VM's firewall only a person may put right; the VM without it then, so that all
+    else can be compared."""
+    try:
+        list(firewall_differences(vm, live.vms.get(vm.identity.vmid), live))
+    except Unreachable:
+        pass  # `diff` says so
+    except Refused as error:
+        return replace(vm, firewall=None), tuple(
+            Deviation(_BY_HAND[one.code], "firewall", "", "", Remedy.PERSON, one)
+            for one in error.faults
+        )
+    return vm, ()
+
+
 def _grown_disks(vm: DesiredVm, there: Vm | None) -> Iterator[Deviation]:
     """PVE cannot make a disk smaller."""
     config = None if there is None else there.config
@@ -283,6 +305,8 @@ def _class(one: Difference, overage: Usage) -> DriftClass:
             return _config_class(one.key, overage)
         case Aspect.DISKS:
             return _disk_class(one, overage)
+        case Aspect.FIREWALL:
+            return DriftClass.SECURITY
         case Aspect.POOL:
             # who may see and use a pool may see and use what is in it
             foreign = one.key == "member" and bool(one.live)

@@ -39,6 +39,9 @@ class What(StrEnum):
     NETWORK_REMOVED = "network-removed"
     PUBLIC_ADDRESS = "public-address"
     KEYS = "keys"
+    EXPOSED = "exposed"
+    UNEXPOSED = "unexposed"
+    FIREWALL = "firewall"
     APART = "apart"
     CLASS = "class"
     LEASE = "lease"
@@ -116,6 +119,9 @@ def refusals(
         elif one.what is What.IMAGE:
             path = f"spec.vms[{vm}].image"
             found.append(Fault("request.image-changes", MappingProxyType(values), path=path))
+        elif one.what is What.FIREWALL and one.after == "false":
+            path = f"spec.vms[{vm}]"
+            found.append(Fault("request.expose-stays", MappingProxyType(values), path=path))
         elif one.what in _NOT_YET:
             key = ".class" if one.what is What.DISK_CLASS else ""
             path = f"spec.vms[{vm}].disks[{part}]{key}"
@@ -149,6 +155,7 @@ def _of_vm(old: VmSpec, new: VmSpec) -> Iterator[Change]:
         kept = len({*old.ssh_keys} & {*new.ssh_keys})
         more = f"{len(new.ssh_keys)} ({len(new.ssh_keys) - kept} new)"
         yield Change(What.KEYS, name, str(len(old.ssh_keys)), more)
+    yield from _of_exposure(old, new)
     if old.keep_apart != new.keep_apart:
         yield Change(What.APART, name, _word(old.keep_apart), _word(new.keep_apart))
 
@@ -191,6 +198,17 @@ def _of_networks(old: VmSpec, new: VmSpec) -> Iterator[Change]:
         elif before[name].public_ip != after[name].public_ip:
             grows = after[name].public_ip
             yield Change(What.PUBLIC_ADDRESS, subject, _word(not grows), _word(grows), grows)
+
+
+def _of_exposure(old: VmSpec, new: VmSpec) -> Iterator[Change]:
+    if (old.expose is None) != (new.expose is None):
+        on = new.expose is not None
+        yield Change(What.FIREWALL, new.name, _word(not on), _word(on), grows=not on)
+    before, after = set(old.expose or ()), set(new.expose or ())
+    for one in sorted(before - after):
+        yield Change(What.UNEXPOSED, new.name, before=one.words)
+    for one in sorted(after - before):
+        yield Change(What.EXPOSED, new.name, after=one.words, grows=True)
 
 
 # -- the workload ----------------------------------------------------------------------------

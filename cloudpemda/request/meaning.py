@@ -12,7 +12,7 @@ from cloudpemda.document import DocumentPath, Source, shown
 from cloudpemda.errors import Fault
 from cloudpemda.request.spec import ADOPTED
 
-NOT_YET_KEYS = ("keepTogether", "startAfter", "roles", "expose", "checks")
+NOT_YET_KEYS = ("keepTogether", "startAfter", "roles", "checks")
 
 LONGEST_PVE_NAME = 63
 """A VM's name in PVE is a DNS label (RFC 1123)."""
@@ -42,6 +42,7 @@ def complain(source: Source, flavors: Collection[str]) -> Complaints:
         _equal_names(found, (*here, "networks"))
         _root_disk(found, here)
         _keys(found, here, vm)
+        _exposed(found, here, vm)
         _pve_name(found, here, vm)
     return found
 
@@ -107,6 +108,15 @@ def _keys(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:
         found.add("document.missing", (*here, "sshKeys"), key="sshKeys")
     elif vm["sshKeys"] == ():
         found.add("document.too-few", (*here, "sshKeys"), value=shown(()), least=1)
+
+
+def _exposed(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:
+    """Only what has a public address is reached from the internet."""
+    if any(nic.get("publicIp") is True for _, nic in _mappings(found.source, (*here, "networks"))):
+        return
+    for index, one in _mappings(found.source, (*here, "expose")):
+        if one.get("from") == "internet":
+            found.add("request.not-public", (*here, "expose", index, "from"))
 
 
 def _pve_name(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """From a document to what it means: the one way in for requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -9,9 +9,10 @@ from cloudpemda.document.source import first_of
 from cloudpemda.errors import InvalidInput
 from cloudpemda.request.meaning import complain
 from cloudpemda.request.quota_request import KIND, QuotaRequest, QuotaSpec, meaning_of
-from cloudpemda.request.schema import DiskModel, VmModel, VmRequest
+from cloudpemda.request.schema import DiskModel, ExposeModel, VmModel, VmRequest
 from cloudpemda.request.spec import (
     DiskSpec,
+    ExposeSpec,
     Letter,
     NicSpec,
     Requester,
@@ -105,7 +106,12 @@ def _vm(vm: VmModel, flavors: Mapping[str, FlavorLike]) -> VmSpec:
             NicSpec(nic.name, nic.public_ip) for nic in sorted(vm.networks, key=lambda n: n.name)
         ),
         ssh_keys=tuple(sorted(set(vm.ssh_keys))),
+        expose=None if vm.expose is None else _exposed(vm.expose),
     )
+
+
+def _exposed(entries: Iterable[ExposeModel]) -> tuple[ExposeSpec, ...]:
+    return tuple(sorted({ExposeSpec(one.port, one.protocol, one.from_) for one in entries}))
 
 
 def _root_first(disk: DiskModel) -> tuple[bool, str]:

@@ -80,6 +80,16 @@ class NicModel(_Model):
     public_ip: bool = False
 
 
+class ExposeModel(_Model):
+    """One port that others may reach."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    protocol: Literal["tcp", "udp"] = "tcp"
+    from_: Literal["opd", "pemda", "internet"] = Field(
+        alias="from", description="Whose networks: the OPD's, the whole regency's, everybody's."
+    )
+
+
 class VmModel(_Model):
     """One kind of VM, `count` times; cpu and memory, or a flavor of the catalogue."""
 
@@ -104,6 +114,9 @@ class VmModel(_Model):
     disks: Annotated[tuple[DiskModel, ...], Field(min_length=1, max_length=16)]
     networks: Annotated[tuple[NicModel, ...], Field(min_length=1, max_length=8)]
     ssh_keys: Annotated[tuple[SshKey, ...], Field(max_length=20)] = ()
+    expose: Annotated[tuple[ExposeModel, ...], Field(max_length=50)] | None = Field(
+        default=None, description="What may be reached; with it, nothing else. SSH is port 22."
+    )
 
 
 class Spec(_Model):

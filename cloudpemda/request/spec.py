@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudpemda.units import Cores, MiB
 
@@ -49,6 +49,20 @@ class NicSpec:
     public_ip: bool
 
 
+@dataclass(frozen=True, order=True)
+class ExposeSpec:
+    """One port that may be reached, and from where: `opd`, `pemda` or `internet`."""
+
+    port: int
+    protocol: str
+    source: str
+
+    @property
+    def words(self) -> str:
+        """`443/tcp internet`."""
+        return f"{self.port}/{self.protocol} {self.source}"
+
+
 @dataclass(frozen=True)
 class VmSpec:
     """One kind of VM of the workload, `count` times. The first disk is the root disk."""
@@ -62,6 +76,7 @@ class VmSpec:
     disks: tuple[DiskSpec, ...]
     networks: tuple[NicSpec, ...]
     ssh_keys: tuple[str, ...]
+    expose: tuple[ExposeSpec, ...] | None = None  # None: its firewall is nobody's promise
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -100,7 +115,10 @@ class WorkloadSpec:
 
 
 def _fields(value: "DataclassInstance") -> dict[str, object]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    said = {field.name: getattr(value, field.name) for field in fields(value)}
+    if said.get("expose", ()) is None:
+        del said["expose"]  # what was handed in before there was such a key keeps its hash
+    return said
 
 
 def _plain(value: object) -> object:
@@ -130,8 +148,13 @@ def from_canonical_json(text: str) -> WorkloadSpec:
                     "disks": tuple(DiskSpec(**disk) for disk in vm["disks"]),
                     "networks": tuple(NicSpec(**nic) for nic in vm["networks"]),
                     "ssh_keys": tuple(vm["ssh_keys"]),
+                    "expose": _exposed(vm.get("expose")),
                 }
             )
             for vm in raw["vms"]
         ),
     )
+
+
+def _exposed(raw: list[dict[str, Any]] | None) -> tuple[ExposeSpec, ...] | None:
+    return None if raw is None else tuple(ExposeSpec(**one) for one in raw)

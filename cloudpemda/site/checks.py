@@ -304,13 +304,13 @@ def _collision(
             other=name,
             others=one.cidr,
         )
-    if (one.bridge, one.vlan) == (other.bridge, other.vlan):
-        key = "vlan" if other.vlan is not None else "bridge"
+    if (one.attach, one.vlan) == (other.attach, other.vlan):
+        key = "vlan" if other.vlan is not None else "bridge" if other.bridge else "vnet"
         yield source.fault(
             "site.vlan-overlap",
             ("networks", here, key),
             vlan=other.vlan if other.vlan is not None else "-",
-            bridge=other.bridge,
+            bridge=other.attach,
             other=name,
         )
 

@@ -39,6 +39,12 @@ def vmid_range(text: str) -> range:
     return range(first, last + 1)
 
 
+def _lan(text: str) -> None:
+    """A network that somebody can be in; PVE takes no rule for all of the world as one."""
+    if IPv4Network(text).prefixlen == 0:
+        raise ValueError(text)
+
+
 def _parsed_by(parse: Callable[[str], object], code: str) -> AfterValidator:
     def check(value: str) -> str:
         try:
@@ -109,12 +115,14 @@ LocalMinute = Annotated[
 """A minute of the site's zone, without its offset: `2026-11-20 08:00`."""
 Zone = Annotated[str, _parsed_by(ZoneInfo, "site.zone")]
 Cidr = Annotated[str, _parsed_by(IPv4Network, "site.cidr")]
+Lan = Annotated[str, _parsed_by(_lan, "site.cidr")]
 Address = Annotated[str, _parsed_by(IPv4Address, "site.address")]
 AddressRange = Annotated[str, _parsed_by(address_range, "site.address-range")]
 VmidRange = Annotated[str, _parsed_by(vmid_range, "site.vmids")]
 StorageId = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9\-_.]*[A-Za-z0-9]", "site.storage-id")]
 PoolId = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,100}", "site.pool")]
 Bridge = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9_]{1,20}", "site.bridge")]
+Vnet = Annotated[str, _matching(r"[A-Za-z][A-Za-z0-9]{1,7}", "site.vnet")]
 Account = Annotated[str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\$-]{0,63}", "site.login")]
 """A login of this machine; directory services allow more in one than Linux does."""
 Login = Annotated[str, _matching(r"[a-z_][a-z0-9_.-]{0,31}", "site.login")]

@@ -34,6 +34,7 @@ from cloudpemda.site.fields import (
     Endpoints,
     Fingerprint,
     ImportVolume,
+    Lan,
     LedgerUrl,
     Login,
     PoolId,
@@ -42,6 +43,7 @@ from cloudpemda.site.fields import (
     TimeOfDay,
     TokenId,
     VmidRange,
+    Vnet,
     Zone,
     address_range,
     vmid_range,
@@ -108,13 +110,25 @@ class Network(Strict):
     """An OPD's private network. Addresses are given from `cidr` without gateway and reserved."""
 
     opd: Name
-    bridge: Bridge
+    bridge: Bridge | None = None
+    vnet: Vnet | None = None  # an SDN VNet, in place of bridge and VLAN; its zone must run
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
     cidr: Cidr
     gateway: Address
     reserved: tuple[AddressRange, ...] = ()  # "10.10.110.1-10.10.110.20" or one address
     nameservers: tuple[Address, ...] = ()
     recovery: Name | None = None  # the network of the recovery site that stands in for it
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.bridge is None) == (self.vnet is None) or (self.vnet and self.vlan):
+            raise PydanticCustomError("site.network", "", {})
+        return self
+
+    @property
+    def attach(self) -> str:
+        """What PVE joins a NIC to: the bridge, or the VNet, which is one."""
+        return self.bridge or self.vnet or ""
 
     @property
     def prefix(self) -> IPv4Network:
@@ -193,6 +207,15 @@ class VmVerbs(Strict):
     snapshot_keep: Duration = 14 * 86400  # type: ignore[assignment]  # then the night asks
 
 
+class FirewallSettings(Strict):
+    """Who counts as the regency for `expose`, and who turns the datacenter's firewall on."""
+
+    datacenter: Literal["checked", "managed"] = "checked"
+    """checked: `plan` refuses what is exposed while it is off; managed: `apply` turns it on, with
+    the hosts left open (input policy ACCEPT)."""
+    pemda: tuple[Lan, ...] = ()  # beside all networks and offices
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
@@ -201,6 +224,7 @@ class SiteFile(Strict):
     clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
     networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None
+    firewall: FirewallSettings = FirewallSettings()
     textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
     defaults: Defaults
     approvals: Approvals = Approvals()
@@ -226,6 +250,7 @@ class OpdInfo(Strict):
     pool: PoolId
     vmids: VmidRange  # "10000-10999"
     contacts: tuple[Contact, ...] = ()
+    offices: tuple[Lan, ...] = ()  # networks of its people, who reach what is exposed to the OPD
 
     @property
     def vmid_range(self) -> range:

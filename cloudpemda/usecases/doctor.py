@@ -93,6 +93,7 @@ class _Visit:
         self._backup(state, online)
         self._images(state)
         self._bridges(pve, online)
+        self._firewall(pve, online)
 
     def failed(self, error: CloudpemdaError) -> None:
         """The rest of the cluster could not be looked at."""
@@ -148,7 +149,8 @@ class _Visit:
         """Note what the token lacks. Whether it may look at the cluster at all."""
         settings = self._settings
         storages = {*settings.storages.values(), *self._image_storages()}
-        wanted = rights.needed(major, storages, settings.backup)
+        vnets = any(one.vnet is not None for one in self._site.info.networks.values())
+        wanted = rights.needed(major, storages, settings.backup, vnets=vnets)
         held = {path: pve.permissions(path) for path in wanted}
         missing = {
             path: privileges - held[path]
@@ -263,12 +265,14 @@ class _Visit:
         networks = self._site.info.networks
         refuges = {network.recovery for network in networks.values()}
         recovery = self._settings.role == "recovery"
-        wanted = {
-            network.bridge for name, network in networks.items() if (name in refuges) == recovery
-        }
+        here = [one for name, one in networks.items() if (name in refuges) == recovery]
+        wanted = {network.attach for network in here}
+        vnets = {network.vnet for network in here if network.vnet is not None}
         for node in online if wanted else ():
             try:
-                missing = wanted - pve.bridges(node)
+                missing = wanted - vnets - pve.bridges(node)
+                if vnets:
+                    missing |= vnets - pve.vnets(node)
             except PveError as error:
                 text = error.values.get("text", "")
                 self._note(Level.WARN, "doctor.bridges-unread", node=node, text=text)
@@ -278,6 +282,19 @@ class _Visit:
             if not missing:
                 shown = ", ".join(sorted(wanted))
                 self._note(Level.OK, "doctor.bridges", node=node, bridges=shown)
+
+    def _firewall(self, pve: Pve, online: Iterable[str]) -> None:
+        """Without it requests that expose something are refused, which is no fault by itself."""
+        managed = self._site.info.firewall.datacenter == "managed"
+        if pve.firewall.options().integer("enable", 0) == 0:
+            code = "doctor.firewall-managed" if managed else "doctor.firewall-off"
+            self._note(Level.OK, code)
+            return
+        idle = [node for node in online if not pve.firewall.runs_on(node)]
+        for node in idle:
+            self._note(Level.WARN, "doctor.firewall-idle", node=node)
+        if not idle:
+            self._note(Level.OK, "doctor.firewall")
 
 
 def _problems(seen: Mapping[str, Storage | None], content: str) -> Iterator[tuple[str, list[str]]]:

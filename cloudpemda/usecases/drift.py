@@ -7,6 +7,7 @@ uses beyond its approval is charged in the ledger, and the addresses of stranger
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cloudpemda.apply.firewall import with_firewall
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable
 from cloudpemda.ledger import (
@@ -254,6 +255,7 @@ class _Reading:
                     continue
                 placement = standing_placement(self._cluster, own, state)
                 desired = desired_of(workload, state, own, placement)
+                guarded = with_firewall(desk.cluster(self._cluster), state, desired)
             except CloudpemdaError as error:
                 values = {"key": request.key, "vms": ", ".join(record.key for record in own)}
                 findings.append(Finding(request.opd, Fault("survey.not-judged", values)))
@@ -263,7 +265,7 @@ class _Reading:
             seen = tuple(self._overgrown(state, request, own, workload))
             usages |= {one.key: one.more for one in seen}
             grown.extend(seen)
-            found, errors = compare(request.key, desired, state, keys_made(own), usages)
+            found, errors = compare(request.key, desired, guarded, keys_made(own), usages)
             for why in errors.values():
                 findings.extend(Finding(request.opd, fault) for fault in why.faults)
                 unread = unread or isinstance(why, Unreachable)

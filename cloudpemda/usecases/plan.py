@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cloudpemda.apply.firewall import with_firewall
 from cloudpemda.clock import SeededEntropy
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, worst
@@ -213,6 +214,7 @@ def draw_up(
     """
     place = placement or place_workload(workload, state, instances)
     desired = desired_of(workload, state, instances, place)
+    state = with_firewall(workload.desk.cluster(workload.cluster), state, desired)
     scores = {vm.key: place.of(vm.key).score for vm in desired}
     # where it lived already nothing was chosen
     reasons = {key: score.words for key, score in scores.items() if score.candidates}

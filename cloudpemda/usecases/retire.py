@@ -23,6 +23,7 @@ from cloudpemda.ledger import (
     SagaJournal,
 )
 from cloudpemda.plan.diff import carries
+from cloudpemda.plan.firewall import kind_of
 from cloudpemda.rules.quota import disk_dimension
 from cloudpemda.units import Instant, MiB, show_local
 from cloudpemda.usecases.copies import refused_for_copies
@@ -275,7 +276,9 @@ def _destroy(
         desk.ledger.orphans.note(uid, node, told, actor)
 
     tools = _tools(desk, state, journal, progress, halted)
-    results = steps.purge([_leaving(one) for one in going], tools, note)
+    others = [one for one in desk.ledger.instances.list(opd=going[0].opd) if one not in going]
+    ending = {kind_of(one.key) for one in going} - {kind_of(one.key) for one in others}
+    results = steps.purge([_leaving(one) for one in going], tools, note, ending)
     for one in results:
         if one.done:
             desk.ledger.instances.release(one.leaving.identity.uid, actor=actor)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cloudpemda.apply.firewall import with_firewall
 from cloudpemda.cluster import ClusterState, Freshness, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Unreachable
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, Stop
@@ -213,12 +214,13 @@ def _plans(
                 continue  # `apply` is not through: its state says so
             placement = standing_placement(cluster, own, state)
             desired = desired_of(workload, state, own, placement)
+            seen = with_firewall(desk.cluster(cluster), state, desired)
         except CloudpemdaError as error:
             values = {"key": request.key, "vms": ", ".join(record.key for record in own)}
             findings.append(Finding(request.opd, Fault("survey.not-judged", values)))
             errors.append((request, error))
             continue
-        plans[request.key], unjudged = examine(request.key, desired, state, keys_made(own))
+        plans[request.key], unjudged = examine(request.key, desired, seen, keys_made(own))
         errors.extend((request, error) for error in unjudged.values())
     findings.extend(_told(errors))
     return plans, findings, any(isinstance(error, Unreachable) for _, error in errors)

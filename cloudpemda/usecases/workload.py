@@ -146,6 +146,8 @@ def setting(desk: Desk, opd: str, cluster: str) -> Setting:
         catalogue=desk.site.catalogue,
         networks=desk.site.info.networks,
         pool=opd_info(desk, opd).pool,
+        firewall=desk.site.info.firewall,
+        offices={code: one.opd.offices for code, one in desk.site.opds.items()},
     )
 
 

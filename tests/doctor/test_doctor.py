@@ -53,6 +53,7 @@ def test_the_labs_own_site_is_healthy(practice: Practice) -> None:
         "doctor.bridges",
         "doctor.clock",
         "doctor.endpoint",
+        "doctor.firewall-off",
         "doctor.ha-flavour",
         "doctor.image",
         "doctor.quorum",

@@ -61,7 +61,7 @@ def test_what_was_applied_is_settled() -> None:
 
 def test_a_vm_that_is_missing_needs_everything() -> None:
     aspects = {difference.aspect for difference in plan(EMPTY).vms[0].differences}
-    assert aspects == set(Aspect) - {Aspect.POOL}  # the pool is there
+    assert aspects == set(Aspect) - {Aspect.POOL, Aspect.FIREWALL}  # the pool is there
     bare = replace(EMPTY, pools=frozenset())
     assert (Aspect.POOL, "pool") in found(bare)
 

@@ -161,12 +161,24 @@ WRONG: list[tuple[str, Change, str, str | None]] = [
      "spec.vms[0].sshKeys[0]"),
     ("wrong curve", lambda t: vm(t).update(sshKeys=[ecdsa("nistp256", 64)]), "request.ssh-key",
      "spec.vms[0].sshKeys[0]"),
+    ("internet without a public address",
+     lambda t: vm(t).update(expose=[{"port": 443, "from": "internet"}]),
+     "request.not-public", "spec.vms[0].expose[0].from"),
+    ("port 0", lambda t: vm(t).update(expose=[{"port": 0, "from": "opd"}]),
+     "document.too-small", "spec.vms[0].expose[0].port"),
+    ("port 65536", lambda t: vm(t).update(expose=[{"port": 65536, "from": "opd"}]),
+     "document.too-big", "spec.vms[0].expose[0].port"),
+    ("from nowhere", lambda t: vm(t).update(expose=[{"port": 443, "from": "all"}]),
+     "document.choice", "spec.vms[0].expose[0].from"),
+    ("another protocol",
+     lambda t: vm(t).update(expose=[{"port": 443, "protocol": "icmp", "from": "opd"}]),
+     "document.choice", "spec.vms[0].expose[0].protocol"),
     ("name too long for PVE", lambda t: (t["metadata"].update(name="a" * 32),
                                          vm(t).update(name="b" * 32)),
      "request.name-too-long", "spec.vms[0].name"),
     *[
         (key, lambda t, key=key: vm(t).update({key: []}), "request.not-yet", f"spec.vms[0].{key}")
-        for key in ("keepTogether", "startAfter", "roles", "expose", "checks")
+        for key in ("keepTogether", "startAfter", "roles", "checks")
     ],
 ]  # fmt: skip
 
