@@ -25,6 +25,7 @@ def nightly(frame: "Frame", units: Path | None) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
     from cloudpemda.cli.chain import expiring_lines, rule_lines
     from cloudpemda.cli.nodes import drain_lines
+    from cloudpemda.cli.retire import leases_done
     from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
 
@@ -38,6 +39,7 @@ def nightly(frame: "Frame", units: Path | None) -> None:
         expiring_lines(out, frame, night.announced, zone)
         rule_lines(out, frame, night.by_rule)
         drain_lines(out, frame, night.drains, zone)
+        leases_done(out, frame, night.leases)
         page(out, frame, night)
 
     frame.finish(night, shown, _by_opd(night), night.code)

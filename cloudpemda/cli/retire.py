@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cloudpemda.cli.frame import Frame
     from cloudpemda.ledger import Orphan
+    from cloudpemda.usecases.leases import Lease, LeasesRun
     from cloudpemda.usecases.retire import Retired
 
 
@@ -33,7 +34,7 @@ def retire(frame: "Frame", *, key: str, reason: str, now: bool) -> None:
     _finish(frame, done, zone)
 
 
-@click.command()
+@click.command(short_help="Bring KEY back from quarantine.")
 @click.argument("key")
 @click.pass_obj
 def restore(frame: "Frame", key: str) -> None:
@@ -47,7 +48,7 @@ def restore(frame: "Frame", key: str) -> None:
     _finish(frame, done, zone)
 
 
-@click.command()
+@click.command(short_help="Destroy what is in quarantine of KEY.")
 @click.argument("key")
 @click.option("--confirm", required=True, metavar="KEY", help="KEY once more: nothing undoes it.")
 @click.option("--now", is_flag=True, help="Before the quarantine is over; needs a reason.")
@@ -73,7 +74,7 @@ def orphans() -> None:
     """What purged VMs left behind on nodes that were off."""
 
 
-@orphans.command("list")
+@orphans.command("list", short_help="Each volume that may still be there.")
 @click.pass_obj
 def list_(frame: "Frame") -> None:
     """Each volume that may still be there; it stays charged."""
@@ -85,7 +86,7 @@ def list_(frame: "Frame") -> None:
     frame.finish(found, lambda out: orphan_lines(out, frame, found, zone))
 
 
-@orphans.command()
+@orphans.command(short_help="Delete those that nobody has.")
 @click.pass_obj
 def clean(frame: "Frame") -> None:
     """Delete those whose node answers, and that certainly nobody has."""
@@ -99,6 +100,64 @@ def clean(frame: "Frame") -> None:
         done, lambda out: out.print(frame.say("show.orphans-cleaned", **said)),
         done.faults, done.code,
     )  # fmt: skip
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def leases(ctx: click.Context) -> None:
+    """Who has VMs until when, and what is due."""
+    from cloudpemda.usecases.leases import leases as use_case
+
+    if ctx.invoked_subcommand is not None:
+        return
+    frame: Frame = ctx.obj
+    with frame.desk() as desk:
+        found = use_case(desk)
+        zone = desk.site.zone
+    frame.finish(found, lambda out: _lease_table(out, frame, found, zone))
+
+
+@leases.command(short_help="Stop, purge and clean what is due.")
+@click.pass_obj
+def run(frame: "Frame") -> None:
+    """Announce, stop, purge and clean what is due; the night does the same."""
+    from cloudpemda.cli.chain import expiring_lines
+    from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.leases import run as use_case
+
+    with Live(frame) as live, frame.desk() as desk:
+        done = use_case(desk, live.progress, live.halted)
+        zone = desk.site.zone
+
+    def shown(out: "Console") -> None:
+        expiring_lines(out, frame, done.announced, zone)
+        leases_done(out, frame, done)
+
+    frame.finish(done, shown, [one.fault for one in done.findings], done.code)
+
+
+def leases_done(out: "Console", frame: "Frame", done: "LeasesRun") -> None:
+    """What a run stopped, purged and cleaned; nothing where it did nothing."""
+    for code, keys in (("stopped", done.retired), ("ended", done.ended)):
+        if keys:
+            text = frame.say(f"show.leases-{code}", keys=", ".join(keys))
+            out.print(text, soft_wrap=True)
+    if done.cleaned:
+        out.print(frame.say("show.leases-cleaned", count=done.cleaned))
+
+
+def _lease_table(
+    out: "Console", frame: "Frame", found: "Sequence[Lease]", zone: "ZoneInfo"
+) -> None:
+    from cloudpemda.cli.tables import table
+
+    made = table(frame, "request", "until", "stage", "stop", "purge")
+    for one in found:
+        moments = [
+            "-" if at is None else show_local(at, zone) for at in (one.stop_at, one.purge_at)
+        ]
+        made.add_row(one.key, str(one.until), frame.say(f"show.lease-{one.stage}"), *moments)
+    out.print(made)
 
 
 def orphan_lines(

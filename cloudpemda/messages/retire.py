@@ -179,6 +179,17 @@ TEXTS = {
     "show.orphans-cleaned": Text(
         en="{cleaned} cleaned, {left} left", id="{cleaned} dibersihkan, {left} tersisa"
     ),
+    "show.lease-running": Text(en="runs", id="berjalan"),
+    "show.lease-ends-soon": Text(en="ends soon", id="segera berakhir"),
+    "show.lease-grace": Text(en="over, in grace", id="berakhir, masa tenggang"),
+    "show.lease-retiring": Text(en="being stopped", id="sedang dimatikan"),
+    "show.lease-quarantine": Text(en="in quarantine", id="dikarantina"),
+    "show.leases-stopped": Text(en="in quarantine now: {keys}", id="sekarang dikarantina: {keys}"),
+    "show.leases-ended": Text(en="ended: {keys}", id="berakhir: {keys}"),
+    "show.leases-cleaned": Text(
+        en="{count} volumes that were left behind are cleaned",
+        id="{count} volume yang tertinggal sudah dibersihkan",
+    ),
     "ledger.unretired": Text(
         en="request {number}: {instances} not as far yet",
         id="permohonan {number}: {instances} belum sejauh itu",

@@ -122,6 +122,18 @@ TEXTS = {
         en="the delegation to {key}, letter {number}, ends at {at}: who decides then?",
         id="pelimpahan kepada {key}, surat {number}, berakhir {at}: siapa yang memutus sesudahnya?",
     ),
+    "show.expiring-lease": Text(
+        en="the VMs of {key} ({number}) are asked for until {at}: hand the document in with a "
+        "later `until`, or they are stopped after that and the site's grace",
+        id="VM {key} ({number}) diminta sampai {at}: serahkan dokumen dengan `until` yang lebih "
+        "lama, jika tidak VM dimatikan setelah itu dan masa tenggang situs",
+    ),
+    "show.over-lease": Text(
+        en="the time of {key} ({number}) ended at {at}: after the site's grace its VMs are "
+        "stopped. `cloudpemda leases` tells when",
+        id="masa {key} ({number}) berakhir {at}: setelah masa tenggang situs, VM-nya dimatikan. "
+        "`cloudpemda leases` menunjukkan waktunya",
+    ),
     "show.over-hold": Text(
         en="the hold of {key} ({number}) ended at {at}; the next `cloudpemda nightly` gives it "
         "back. Hand the document in again if it is still needed",

@@ -7,20 +7,22 @@ for each of these times.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from typing import Literal
 
-from cloudpemda.ledger import SYSTEM, Notice, QuotaRecord, QuotaState, RequestRecord
+from cloudpemda.ledger import SYSTEM, Notice, QuotaRecord, QuotaState, RequestRecord, RequestState
+from cloudpemda.rules.leases import lease_end
 from cloudpemda.site.approvals import Delegation
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk, Scope
 
-Ending = Literal["hold", "pending", "grant", "delegation"]
+Ending = Literal["hold", "pending", "grant", "delegation", "lease"]
 
 
 @dataclass(frozen=True)
 class Expiring:
-    """What ends soon: a hold, the waiting for a decision, more quota, or a delegation."""
+    """What ends soon: a hold, the waiting for a decision, more quota, a delegation, or the time
+    for which VMs were asked."""
 
     opd: str | None  # None: a delegation of somebody who decides for all
     key: str  # of the request; of a delegation who stands in for whom
@@ -67,9 +69,18 @@ def announce(desk: Desk) -> tuple[Expiring, ...]:
     return tuple(due[notice] for notice in fresh)
 
 
+def lease_until(record: RequestRecord) -> date:
+    """The last day of a workload: a later one counts from when it is approved."""
+    until = record.spec.until
+    decided = record.change_approved or record.changing
+    return max(until, record.as_proposed.spec.until) if decided else until
+
+
 def _times(desk: Desk, what: Ending) -> tuple[int, ...]:
     """How many seconds before its end it is told of."""
     rules = desk.site.info.approvals
+    if what == "lease":
+        return (*desk.site.info.retirement.announce, 0)
     return rules.announce_ends if what in ("grant", "delegation") else (rules.warn_before,)
 
 
@@ -82,6 +93,9 @@ def _concerns(scope: Scope | None, opd: str | None) -> bool:
 def _all_ends(desk: Desk) -> Iterator[Expiring]:
     for record in desk.ledger.requests.list():
         yield from _ends(desk, record)
+        if record.state is RequestState.ACTIVE:
+            at = lease_end(lease_until(record), desk.site.zone)
+            yield Expiring(record.opd, record.key, record.number, "lease", at)
     for state in (QuotaState.PENDING, QuotaState.GRANTED):
         for asked in desk.ledger.grants.list(state=state):
             yield from _quota_ends(desk, asked)

@@ -358,7 +358,9 @@ class _Replies:
         }
         self._soon = expiring(desk)
         self._ends = {
-            one.number: (one.what, one.at) for one in self._soon if one.what != "delegation"
+            one.number: (one.what, one.at)
+            for one in self._soon
+            if one.what not in ("delegation", "lease")
         }
         self._instances = defaultdict(list)
         for instance in desk.ledger.instances.list():

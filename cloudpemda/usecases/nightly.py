@@ -1,10 +1,12 @@
 """Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
 
-It changes no cluster. Of the ledger it changes only what time itself ends, holds and requests that
-nobody decided, what a rule of the site approves without a person, the charges of VMs that run
-smaller since a change, and of those that were grown by hand; and it keeps the limits that it sees
-in the site's files, and what it has announced. Its last step is a sealed copy of the ledger, where
-site.yaml asks for copies.
+On the clusters it does what time has made due: workloads whose lease and grace are over are
+stopped, those whose quarantine is over are purged, and what those left behind is cleaned. Of the
+ledger it changes with that only what time itself ends, holds and requests that nobody decided, what
+a rule of the site approves without a person, the charges of VMs that run smaller since a change,
+and of those that were grown by hand; and it keeps the limits that it sees in the site's files, and
+what it has announced. Its last step is a sealed copy of the ledger, where site.yaml asks for
+copies.
 """
 
 import fcntl
@@ -24,6 +26,7 @@ from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.drift import Drift, drift_of_site
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
 from cloudpemda.usecases.keep import backup
+from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
@@ -47,6 +50,7 @@ class Night:
     findings: tuple[Finding, ...]
     copy: str | None  # the file of the night's copy of the ledger
     drains: tuple[Drain, ...]  # nodes that are kept empty
+    leases: LeasesRun  # what was stopped, purged and cleaned
 
     @property
     def code(self) -> ExitCode:
@@ -62,10 +66,11 @@ def nightly(desk: Desk) -> Night:
         expired = expire(desk)
         by_rule = decide_all_by_rule(desk)
         settle(desk, SYSTEM)
+        due = run_due(desk, SYSTEM, lambda *_: None, lambda: False)
         drifted = drift_of_site(desk, SYSTEM)  # before quota is read: it charges growth by hand
         found = survey(desk, everywhere=True)
         copy, failed = _copy(desk)
-        findings = (*_findings(desk, found, drifted), *failed)
+        findings = (*_findings(desk, found, drifted), *due.findings, *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
         return Night(
             at=found.at,
@@ -77,6 +82,7 @@ def nightly(desk: Desk) -> Night:
             findings=findings,
             copy=copy,
             drains=desk.ledger.drains.list(),
+            leases=due,
         )
 
 

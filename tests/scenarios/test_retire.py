@@ -1,6 +1,8 @@
 """The end of a workload: quarantine, the way back, purge, and what stays behind."""
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -8,6 +10,7 @@ from tests.scenarios.conftest import APPROVER, Office
 
 KEY = "dinkes/simrs"
 DAY = 86400
+ZONE = ZoneInfo("Asia/Jakarta")
 
 
 def _used(office: Office, opd: str = "dinkes") -> dict[str, int]:
@@ -151,3 +154,104 @@ def test_what_a_node_that_is_off_keeps_is_charged_listed_and_cleaned_later(offic
     assert set(_used(office).values()) == {0}
     assert office.run("quota", "verify").code == 0
     assert office.run("audit", "verify").code == 0
+
+
+LEASE, LEASE_FILE = "bkad/simkeu", "simkeu.yaml"
+
+
+def _lent(office: Office, until: str) -> None:
+    """A workload that is asked for until a day."""
+
+    def short(document: dict[str, Any]) -> None:
+        document["spec"]["until"] = until
+
+    file = office.edited(LEASE_FILE, short)
+    assert office.run("request", "submit", file, actor="nina").code == 0
+    assert office.run("request", "approve", LEASE, actor=APPROVER).code == 0
+    assert office.run("apply", LEASE).code == 0
+
+
+def _in_days(office: Office, count: int) -> str:
+    """The day that is so far away, in the site's zone."""
+    now = datetime.fromtimestamp(office.lab.get("/clock")["now"], ZONE)
+    return (now.date() + timedelta(days=count)).isoformat()
+
+
+def _days(office: Office, count: float) -> None:
+    office.lab.post("/advance", {"seconds": int(count * DAY)})
+
+
+def _to_end(office: Office, until: str, days: float) -> None:
+    """Let time pass until so many days before the lease ends."""
+    end = datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), ZONE)
+    _days(office, (end.timestamp() - office.lab.get("/clock")["now"]) / DAY - days)
+
+
+def _announced(office: Office) -> list[str]:
+    return [one["what"] for one in office.run("leases", "run").data["announced"]]
+
+
+@pytest.mark.timeout(400)
+def test_a_lease_is_announced_each_time_once_then_stopped_and_purged(office: Office) -> None:
+    until = _in_days(office, 72)
+    _lent(office, until)
+    assert _announced(office) == []
+    (one,) = office.run("leases").data
+    assert (one["stage"], one["until"]) == ("running", until)
+    for days in (29.9, 6.9, 0.9):
+        _to_end(office, until, days)
+        assert _announced(office) == ["lease"], days
+        assert _announced(office) == []
+    assert office.run("leases").data[0]["stage"] == "ends-soon"
+    _days(office, 1)
+    assert _announced(office) == ["lease"]  # that it is over
+    assert office.run("leases").data[0]["stage"] == "grace"
+    assert [vm["status"] for vm in _ours(office).values()] == ["running"]
+    assert "grace" in office.text("leases").out
+
+    _days(office, 7)
+    seen = len(office.requests())
+    stopped = office.run("leases", "run")
+    assert (stopped.code, stopped.data["retired"]) == (0, [LEASE]), stopped.out
+    assert [vm["status"] for vm in _ours(office).values()] == ["stopped"]
+    assert office.writes_since(seen) != []
+    seen = len(office.requests())
+    again = office.run("leases", "run").data
+    assert (again["retired"], again["ended"], office.writes_since(seen)) == ([], [], [])
+
+    back = office.run("request", "restore", LEASE)
+    assert back.code == 0, back.out
+    assert office.run("leases", "run").data["retired"] == []  # a new grace to ask for more
+    _days(office, 7.1)
+    assert office.run("leases", "run").data["retired"] == [LEASE]
+    _days(office, 14.1)
+    night = office.run("nightly")
+    assert night.data["leases"]["ended"] == [LEASE], night.out
+    assert _ours(office) == {}
+    assert set(_used(office, "bkad").values()) == {0}
+    logged = {one["action"] for one in office.run("audit", "log").data}
+    assert "notice.lease" in logged
+    assert office.run("audit", "verify").code == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_longer_lease_ends_notices_and_grace(office: Office) -> None:
+    until = _in_days(office, 10)
+    _lent(office, until)
+    _to_end(office, until, -1)
+    assert office.run("leases").data[0]["stage"] == "grace"
+
+    later = _in_days(office, 200)
+
+    def longer(document: dict[str, Any]) -> None:
+        document["spec"]["until"] = later
+
+    file = office.edited(LEASE_FILE, longer)
+    assert office.run("request", "submit", file, actor="nina").code == 0
+    assert office.run("request", "approve", LEASE, actor=APPROVER).code == 0
+    assert office.run("leases").data[0]["stage"] == "running"
+    before = _ours(office)
+    assert office.run("apply", LEASE).code == 0
+    assert _ours(office) == before  # nothing is to do on the cluster
+    _days(office, 8)
+    assert office.run("leases", "run").data["retired"] == []
