@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.backups import backups
 from cloudpemda.cli.power import COMMANDS, stop_lines
 from cloudpemda.cli.snapshots import snapshot
 
@@ -80,5 +81,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in (*COMMANDS, snapshot):
+for _command in (*COMMANDS, backups, snapshot):
     vm.add_command(_command)

@@ -34,7 +34,7 @@ def list_(frame: "Frame", key: str) -> None:
     with frame.desk() as desk:
         found = snapshots(desk, key)
         zone = desk.site.zone
-    frame.finish(found, lambda out: _table(out, frame, found, zone))
+    frame.finish(found, lambda out: _lines(out, frame, found, zone))
 
 
 @snapshot.command(short_help="Keep the disks of a VM as they are, under NAME.")
@@ -49,7 +49,7 @@ def create(frame: "Frame", key: str, name: str, reason: str) -> None:
     with frame.desk() as desk:
         done = take(desk, key, name, reason)
         zone = desk.site.zone
-    frame.finish(done, lambda out: _table(out, frame, (done.view,), zone), done.warnings)
+    frame.finish(done, lambda out: _lines(out, frame, (done.view,), zone), done.warnings)
 
 
 @snapshot.command(short_help="Remove the state NAME of a VM.")
@@ -88,23 +88,24 @@ def rollback(frame: "Frame", *, key: str, name: str, yes: bool) -> None:
     )
 
 
-def _table(
+def _lines(
     out: "Console", frame: "Frame", found: "Sequence[SnapshotView]", zone: "ZoneInfo"
 ) -> None:
-    from cloudpemda.cli.tables import print_or, table
-
-    made = table(frame, "name", "when", "who", "until", "charged", "what")
+    """One line each: a name must be whole, to be written again."""
+    if not found:
+        out.print(frame.say("show.vm-no-snapshots"))
     for one in found:
         state = "" if one.there else frame.say("show.vm-snapshot-lost")
         charged = ", ".join(
             f"{name.partition('.')[2]} {show_size(MiB(size))}" for name, size in one.charged.items()
         )
-        made.add_row(
-            one.name,
-            state or show_local(one.taken_at, zone),
-            one.person or frame.say("show.vm-snapshot-foreign"),
-            "-" if one.until is None else show_local(one.until, zone),
-            charged or "-",
-            one.reason,
+        said = frame.say(
+            "show.vm-snapshot",
+            name=one.name,
+            when=state or show_local(one.taken_at, zone),
+            who=one.person or frame.say("show.vm-snapshot-foreign"),
+            until="-" if one.until is None else show_local(one.until, zone),
+            charged=charged or "-",
+            what=one.reason,
         )
-    print_or(out, made, frame.say("show.vm-no-snapshots"))
+        out.print(said, soft_wrap=True)

@@ -139,6 +139,31 @@ TEXTS = {
         next_en="Ask whoever made it; remove it in PVE, or take one of ours in its place.",
         next_id="Tanyakan kepada pembuatnya; hapus di PVE, atau ganti dengan snapshot kita.",
     ),
+    "vm.no-backup-storage": Text(
+        en="{vm}: cluster {cluster} has no backup storage in site.yaml",
+        id="{vm}: klaster {cluster} tidak punya penyimpanan cadangan di site.yaml",
+        next_en="Name it as `backup` of the cluster, and see what `cloudpemda doctor` says.",
+        next_id="Sebutkan sebagai `backup` pada klaster itu, lalu jalankan `cloudpemda doctor`.",
+    ),
+    "vm.backups-unread": Text(
+        en="{vm}: the backups on {storage} of {cluster} could not be read",
+        id="{vm}: cadangan di {storage} pada {cluster} tidak terbaca",
+        next_en="That is not to say that there are none. See to the storage, then repeat.",
+        next_id="Bukan berarti tidak ada. Periksa penyimpanannya, lalu ulangi.",
+    ),
+    "show.vm-no-backups": Text(en="no backups", id="tidak ada cadangan"),
+    "show.vm-verified-yes": Text(en="verified", id="terverifikasi"),
+    "show.vm-verified-failed": Text(en="failed", id="gagal"),
+    "show.vm-verified-not": Text(en="not yet", id="belum"),
+    "show.vm-backup-older": Text(
+        en="from before this VM: see whose it is", id="dari sebelum VM ini: pastikan milik siapa"
+    ),
+    "column.size": Text(en="size", id="ukuran"),
+    "column.verified": Text(en="verified", id="diverifikasi"),
+    "show.vm-snapshot": Text(
+        en="{name}: {when}, {who}, until {until}, charged {charged}: {what}",
+        id="{name}: {when}, {who}, sampai {until}, dibebankan {charged}: {what}",
+    ),
     "show.vm-no-snapshots": Text(en="no snapshots", id="tidak ada snapshot"),
     "show.vm-snapshot-gone": Text(
         en="{vm}: snapshot {name} is gone, and its disk space given back",

@@ -64,6 +64,9 @@ def test_a_state_is_charged_kept_gone_back_to_and_given_back(built: Office) -> N
     assert (seen["name"], seen["there"], seen["ours"]) == ("before", True, True)
     assert (seen["person"], seen["reason"]) == ("Rudi Setiawan", WHY[1])
     assert seen["charged"] == before
+    for lang in ("en", "id"):
+        shown = built.text("vm", "snapshot", "list", VM, lang=lang)
+        assert (shown.code, "before" in shown.out, WHY[1] in shown.out) == (0, True, True)
 
     built.lab.post(
         "/outside",
