@@ -255,3 +255,38 @@ def test_a_longer_lease_ends_notices_and_grace(office: Office) -> None:
     assert _ours(office) == before  # nothing is to do on the cluster
     _days(office, 8)
     assert office.run("leases", "run").data["retired"] == []
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("role", "status", "code"),
+    [
+        ("primary", "stopped", "retire.second-copy"),
+        ("dr", "running", "retire.in-recovery"),
+        ("dr", "stopped", None),
+    ],
+)
+def test_what_has_a_copy_that_may_stand_for_it_is_not_destroyed(
+    office: Office, role: str, status: str, code: str | None
+) -> None:
+    office.built("simkeu.yaml", LEASE)
+    (number,) = _ours(office)
+    uid = office.run("request", "show", LEASE, "--offline").data["instances"][0]["uid"]
+    said = f"cloudpemda uid={uid} role={role} instance={LEASE}/app-1"
+    config = {"name": "copy", "description": said, "tags": "cloudpemda"}
+    made = {"cluster": "drc", "action": "create-vm", "vmid": 777, "node": "drc1", "config": config}
+    office.lab.post("/outside", made)
+    turned = {"cluster": "drc", "action": "change-vm", "vmid": 777, "status": status}
+    office.lab.post("/outside", turned)
+    assert office.run("request", "retire", LEASE, "--reason", "selesai").code == 0
+
+    done = office.run("request", "purge", LEASE, "--confirm", LEASE, "--now", "--reason", "segera")
+
+    if code is None:
+        assert (done.code, done.data["record"]["state"]) == (0, "ended"), done.out
+        assert 777 in office.vms("drc")
+        return
+    assert done.code == 6
+    assert code in done.codes
+    assert number in _ours(office)
+    assert set(_used(office, "bkad").values()) != {0}
