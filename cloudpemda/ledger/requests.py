@@ -245,12 +245,15 @@ class Requests:
             if about.spec_hash != spec_hash:
                 raise Refused("ledger.revision-moved", number=about.number, revision=about.revision)
             wanted = {f"{about.key}/{member}": usage for member, usage in amounts.items()}
-            seen = quota.look(deed.connection, chain, deed.now, wanted)
+            by_hand = {instance: instance + quota.OVERAGE for instance in wanted}
+            seen = quota.look(deed.connection, chain, deed.now, [*wanted, *by_hand.values()])
             more = {
                 instance: growth(seen.charge(instance), usage) for instance, usage in wanted.items()
             }
             wants = total(more.values())
-            verdict = judge(seen.standings(chain), wants, warn_at)
+            # What a VM has grown by hand is charged already: to be let keep it takes no more.
+            beyond = total(growth(seen.charge(by_hand[one]), more[one]) for one in wanted)
+            verdict = judge(seen.standings(chain), beyond, warn_at)
             if not verdict.allowed:
                 raise Refused(
                     "quota.exceeded", *verdict.faults, subject=about.number, opd=about.opd

@@ -112,16 +112,20 @@ def _made_by_others(desk: Desk, spec: WorkloadSpec) -> Iterator[Fault]:
 
 
 def _growth(desk: Desk, spec: WorkloadSpec) -> Usage:
-    """What this workload would take beyond its present charge."""
+    """What this workload would take beyond its present charge, what was grown by hand included."""
     service_class = desk.site.catalogue.service_classes[spec.service_class]
     charged = desk.ledger.quota.of_instance
+    by_hand = desk.ledger.overages.by_instance([spec.opd])  # charged, too
     return total(
         growth(
-            {name: one.charged for name, one in charged(f"{spec.key}/{member}").items()},
-            usage_of(vm, service_class),
+            by_hand.get(key, {}),
+            growth(
+                {name: one.charged for name, one in charged(key).items()},
+                usage_of(vm, service_class),
+            ),
         )
         for vm in spec.vms
-        for member in vm.members
+        for key in (f"{spec.key}/{member}" for member in vm.members)
     )
 
 

@@ -12,6 +12,7 @@ from tests.ledger.makers import (
     chain,
     living,
     revised,
+    vm,
     workload,
 )
 
@@ -93,3 +94,19 @@ def test_the_past_is_told_with_what_was_charged_then(ledger: Ledger, first: Inst
     grown(ledger, first, memory=50)
     past = ledger.quota.balances({"dinkes"}, at=ledger.audit.log(limit=1)[0].at)
     assert past["memory"].committed == 250
+
+
+def test_asking_for_what_was_grown_by_hand_takes_no_more(
+    ledger: Ledger, first: InstanceRecord
+) -> None:
+    """The limit is what stands there: the VM may be let keep it, and get nothing beyond."""
+    grown(ledger, first, memory=50)
+    spec = workload("dinkes", "simrs", vm(memory=9000))
+    ledger.requests.submit(spec, "", SITI)
+    both = {"instances": 1, "memory": 100}
+    limits = chain(instances=2, memory=250)
+    with pytest.raises(Refused) as refusal:
+        approve(ledger, spec, {"db-1": both | {"memory": 151}, "db-2": both}, limits)
+    assert refusal.value.code == "quota.exceeded"
+    approve(ledger, spec, {"db-1": both | {"memory": 150}, "db-2": both}, limits)
+    assert ledger.quota.of_instance(first.key)["memory"] == Balance(committed=100, held=50)
