@@ -23,7 +23,10 @@ def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
 
     with frame.desk() as desk:
         found = use_case(desk, requests)
-    data = [plan_to_data(one.plan) | {"restart": one.restart} for one in found.planned]
+    data = [
+        plan_to_data(one.plan) | {"restart": one.restart, "retires": one.retires}
+        for one in found.planned
+    ]
     frame.finish(data, lambda out: plans(out, frame, found.planned), found.faults, found.code)
 
 

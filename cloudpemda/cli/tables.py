@@ -298,7 +298,7 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
     for one in planned:
         plan = one.plan
         out.print(Text(f"{plan.workload} → {plan.cluster}", style="bold"))
-        if plan.settled:
+        if plan.settled and not one.retires:
             out.print(frame.say("show.no-changes"))
             continue
         shown = table(frame, "VM", "VMID", "node", "replicas", "address", "to do", "why there")
@@ -315,6 +315,9 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
             )
         out.print(shown)
         _restarts(out, frame, one.restart)
+        for gone in one.retires:
+            said = frame.say("show.plan-retires", vm=gone)
+            out.print(Text(said, style="yellow"), soft_wrap=True)
         out.print(Text(frame.say("show.plan-digest", digest=plan.digest[:16]), style="dim"))
 
 

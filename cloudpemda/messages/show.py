@@ -207,6 +207,10 @@ TEXTS = {
         en="{key} lives by revision {revision} now",
         id="{key} kini berjalan menurut revisi {revision}",
     ),
+    "show.plan-retires": Text(
+        en="{vm} is taken away: shut down and kept in quarantine, charged until it is purged",
+        id="{vm} diambil: dimatikan dan disimpan di karantina, tetap dibebankan sampai dimusnahkan",
+    ),
     "show.restart-needed": Text(
         en="{vm} takes {keys} over at its next restart: `cloudpemda vm restart {vm}` (a restart "
         "from within is not enough)",

@@ -61,13 +61,15 @@ TEXTS = {
         next_en="`cloudpemda request show {key}` says what it waits for.",
         next_id="`cloudpemda request show {key}` menunjukkan apa yang ditunggu.",
     ),
-    "plan.retire-not-yet": Text(
-        en="the change to {key} takes away {gone}, and VMs cannot be retired yet",
-        id="perubahan {key} menghapus {gone}, sedangkan VM belum dapat diakhiri",
-        next_en="Nothing was changed. `cloudpemda request withdraw {number}` takes the change back "
-        "and returns what it holds; hand it in again without the removal.",
-        next_id="Tidak ada yang diubah. `cloudpemda request withdraw {number}` menarik perubahan "
-        "itu dan mengembalikan yang ditahan; serahkan lagi tanpa penghapusan.",
+    "plan.member-rests": Text(
+        en="the change to {key} asks for {vm}, whose former self is {state} and not gone yet",
+        id="perubahan {key} meminta {vm}, padahal VM lamanya masih {state} dan belum hilang",
+        next_en="A VM comes back empty under its name only once the former one is purged: "
+        "`cloudpemda request purge {key} --confirm {key}` after its quarantine; or ask for a VM "
+        "of another name.",
+        next_id="VM dengan nama itu baru dapat dibuat lagi setelah yang lama dimusnahkan: "
+        "`cloudpemda request purge {key} --confirm {key}` sesudah masa karantinanya; atau minta VM "
+        "bernama lain.",
     ),
     "apply.undo-disks": Text(
         en="the change to {key} cannot be taken back without destroying data: {disks}",

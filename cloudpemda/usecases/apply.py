@@ -9,7 +9,7 @@ from cloudpemda.apply import (
     apply_workload,
     undo_workload,
 )
-from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, UsageError
+from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete, Refused, UsageError
 from cloudpemda.ledger import (
     InstanceRecord,
     InstanceState,
@@ -35,6 +35,7 @@ from cloudpemda.usecases.plan import (
     read_clusters,
     wanted,
 )
+from cloudpemda.usecases.retire import quarantine
 from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.workload import opd_info, standing_placement
@@ -114,6 +115,7 @@ class _Build(Run):
             actor=self._actor,
         )
         if self._record.state is RequestState.ACTIVE:
+            self._go_on_taking_away()
             planned = self._draw_up_standing()
             if planned.plan.settled:
                 settle(self._desk, self._actor, {self._record.key})
@@ -133,6 +135,14 @@ class _Build(Run):
             self._say("request.apply", result, journal, plan=planned.plan.digest)
             self._record_result(result, journal)
         return Applied(self._fresh(), planned, result, faults_of(result), result.exit_code)
+
+    def _go_on_taking_away(self) -> None:
+        """What a change has taken away, and that is not at rest yet. Raises what hinders it."""
+        if any(one.state is InstanceState.RETIRING for one in self._everything()):
+            gone = quarantine(self._desk, self._actor, self._record, self._progress, self._halted)
+            if gone.faults:
+                first, *more = gone.faults
+                raise Incomplete(first.code, *more, **first.values)
 
     def _was_done_by_another(self) -> bool:
         """Whether another apply came to the end between our reading and our turn: what we read

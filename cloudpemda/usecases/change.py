@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
 from cloudpemda.cluster import ClusterState, Vm
-from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable
+from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
 from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.model import DesiredVm
@@ -27,6 +27,7 @@ from cloudpemda.usecases.plan import (
     require_changeable,
     wanted,
 )
+from cloudpemda.usecases.retire import Retired, quarantine
 from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
 from cloudpemda.usecases.settling import running_behind, settle
 from cloudpemda.usecases.workload import Workload, opd_info, standing_placement
@@ -40,7 +41,7 @@ class Change(Run):
 
     # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
-        require_changeable(self._record)
+        require_changeable(self._desk, self._record)
         self._require_approvers()
         self._begin()
         with self._open(_KIND) as journal:  # from here on no other apply writes for this request
@@ -56,10 +57,19 @@ class Change(Run):
             self._say("request.change", result, journal, plan=planned.plan.digest)
             through = self._record_result(result, journal)
         restart: Mapping[str, tuple[str, ...]] = {}
+        faults, code = faults_of(result), result.exit_code
         if through:
+            gone = self._take_away()
+            faults, code = (*faults, *gone.faults), worst([code, gone.code])
             settle(self._desk, self._actor, {self._record.key})
             restart = self._restart(planned)
-        return Applied(self._fresh(), planned, result, faults_of(result), result.exit_code, restart)
+        return Applied(self._fresh(), planned, result, faults, code, restart, made_change=through)
+
+    def _take_away(self) -> Retired:
+        """What the change takes away goes into quarantine; where that does not come to its end,
+        `apply` goes on with it."""
+        desk, fresh = self._desk, self._fresh()
+        return quarantine(desk, self._actor, fresh, self._progress, self._halted)
 
     def _begin(self) -> None:
         """Another offer than the approved one voids the approval, in the same transaction."""
@@ -77,6 +87,9 @@ class Change(Run):
 
     def _lived(self, one: InstanceRecord) -> bool:
         return one.member in members_of(self._record.spec)
+
+    def _is_added(self, one: InstanceRecord) -> bool:
+        return not self._lived(one) and one.member in self._workload.usage
 
     def _enter(self, planned: Planned) -> None:
         """The ledger knows, before the first write, which VMs may be other than they were."""
@@ -110,6 +123,9 @@ class Change(Run):
                     pass  # the same saga goes on
         endings = {vm.ending for vm in result.vms}
         if endings == {VmEnding.ACTIVE}:
+            for one in self._everything():
+                if one.member not in self._workload.usage and one.state not in _RETURNING:
+                    ledger.instances.retiring(one.uid, actor=self._actor)
             journal.close(SagaEvent.FINISH)
             ledger.changes.finish(self._record.key, actor=self._actor)
             return True
@@ -143,8 +159,11 @@ class Change(Run):
             if not self._fresh().changing:
                 journal.close(SagaEvent.FINISH)
                 raise Refused("apply.undo-active", key=self._record.key)
-            kept = tuple(one for one in self._instances() if self._lived(one))
+            kept = tuple(one for one in self._everything() if self._lived(one))
             self._require_no_loss(kept)
+            for one in kept:
+                if one.state in _RETURNING:
+                    self._desk.ledger.instances.restoring(one.uid, actor=self._actor)
             gone = self._undo_added(journal)
             if gone is not None:
                 return gone
@@ -173,7 +192,7 @@ class Change(Run):
     def _undo_added(self, journal: SagaJournal) -> Applied | None:
         """Destroy and release what the change added; None once nothing of it is left."""
         ledger = self._desk.ledger
-        added = [one for one in self._instances() if not self._lived(one)]
+        added = [one for one in self._everything() if self._is_added(one)]
         begun = [one for one in added if one.node is not None]
         for one in begun:
             if one.state is InstanceState.ACTIVE:

@@ -41,6 +41,7 @@ class Planned:
     plan: Plan
     restart: Mapping[str, tuple[str, ...]]
     """VM → keys that it will take over only when it is started anew."""
+    retires: tuple[str, ...] = ()  # VMs that go into quarantine
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,19 @@ def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     return Plans(tuple(planned), errors)
 
 
-def require_changeable(record: RequestRecord) -> None:
-    """Raises Refused `plan.retire-not-yet` for a change that takes VMs away, and
-    `request.change-refused` for what cannot be done to a VM that lives."""
+def require_changeable(desk: Desk, record: RequestRecord) -> None:
+    """Raises Refused `request.change-refused` for what cannot be done to a VM that lives, and
+    `plan.member-rests` for a VM that is asked for anew while its former self is in quarantine."""
     after = record.as_proposed.spec
     faults = refusals(record.spec, after, allow_retire=True)
     if faults:
         raise Refused("request.change-refused", *faults, key=record.key, number=record.number)
-    gone = [m for vm in record.spec.vms for m in vm.members if m not in members_of(after)]
-    if gone:
-        listed = ", ".join(gone)
-        raise Refused("plan.retire-not-yet", key=record.key, number=record.number, gone=listed)
+    if record.changing:
+        return
+    new = members_of(after) - members_of(record.spec)
+    for one in desk.ledger.instances.list(workload=record.key):
+        if one.member in new:
+            raise Refused("plan.member-rests", vm=one.key, key=record.key, state=one.state.value)
 
 
 def members_of(spec: WorkloadSpec) -> frozenset[str]:
@@ -108,7 +111,7 @@ def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
     workload = workload_of(desk, record, state.name)
     require_approvers(desk, record)
     if workload.lived is not None:
-        require_changeable(record)
+        require_changeable(desk, record)
     if offer_digest(desk, workload.record, state) != approved_digest(workload.record):
         raise Refused("plan.offer-changed", key=record.key)
     return draw_up(workload, state, propose(workload, state))
@@ -225,7 +228,10 @@ def draw_up(
         for vm in plan_.vms
         if (keys := to_restart(vm, state.vms.get(vm.desired.identity.vmid)))
     }
-    return Planned(workload.record, desired, plan_, restart)
+    lived = frozenset() if workload.lived is None else members_of(workload.lived)
+    gone = sorted(lived - members_of(workload.spec))
+    retires = tuple(workload.record.instance_key(member) for member in gone)
+    return Planned(workload.record, desired, plan_, restart, retires)
 
 
 def desired_of(

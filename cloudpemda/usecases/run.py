@@ -126,7 +126,7 @@ class Run:
         return Tools(
             pve=desk.cluster(self._state.name),
             live=self._state,
-            established=keys_made(self._instances()),
+            established=keys_made(self._everything()),
             journal=journal,
             reclaim_vmid=self._reclaim,
             limits=desk.site.info.clusters[self._state.name].limits,
@@ -154,6 +154,10 @@ class Run:
         )
 
     def _instances(self) -> tuple[InstanceRecord, ...]:
+        """Those that shall be; not those that a change has taken away."""
+        return tuple(one for one in self._everything() if one.member in self._workload.usage)
+
+    def _everything(self) -> tuple[InstanceRecord, ...]:
         return self._desk.ledger.instances.list(workload=self._record.key)
 
     def _fresh(self) -> RequestRecord:
