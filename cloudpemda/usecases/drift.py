@@ -34,7 +34,7 @@ from cloudpemda.report.drift import (
 from cloudpemda.report.nobodys import Known, Territory, Unowned, intruders, jobs, unowned
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding
-from cloudpemda.rules.quota import Usage
+from cloudpemda.rules.quota import Usage, usage_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
@@ -303,7 +303,9 @@ class _Reading:
         own: Collection[InstanceRecord],
         workload: Workload,
     ) -> Iterator[Overgrown]:
-        """What each VM of ours that was read uses beyond what was approved; nothing, too."""
+        """What each VM of ours that was read uses beyond what was approved; nothing, too. What it
+        is charged for until it is restarted, or holds for a change, is not charged once more."""
+        charges = self._desk.ledger.quota.by_instance({one.opd for one in own})
         service_class = workload.setting.service_class(request.spec.service_class)
         classes = workload.setting.settings.storages
         for record in own:
@@ -313,13 +315,23 @@ class _Reading:
             if not carries(live.config, record.identity):
                 continue
             spec = kind_of(request.spec, record.member)
+            more = overage_of(state, live, spec, service_class, classes)
+            promised = usage_of(spec, service_class)
+            beyond = {
+                name: one.charged - promised.get(name, 0)
+                for name, one in charges.get(record.key, {}).items()
+            }
             yield Overgrown(
                 uid=record.uid,
                 key=record.key,
                 opd=record.opd,
                 number=record.number,
                 revision=request.revision,
-                more=overage_of(state, live, spec, service_class, classes),
+                more={
+                    name: value - max(0, beyond.get(name, 0))
+                    for name, value in more.items()
+                    if value > beyond.get(name, 0)
+                },
             )
 
     def _instances(
