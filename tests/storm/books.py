@@ -1,21 +1,28 @@
 """The ledger's rows, read past the program, and judged by rules that are written once more here.
 
 `look` follows the book of postings from deed to deed: it sees every balance that ever was, also
-those that two processes made at the same moment. `judge` asks at the end who allowed what.
+those that two processes made at the same moment, and it asks of each word whether it was its
+giver's to give, when it was given and again when something was begun by it. `judge` asks at the
+end who allowed what.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from tests.storm.office import ZONE
+
 HOLDING = {"approved", "applying", "stuck"}
 Rows = Sequence[Mapping[str, Any]]
 Limits = Mapping[str, Mapping[str, int | None]]
+May = Callable[[Mapping[str, Any], str], bool]
+"""Whether a decision for an OPD was its giver's, by the site's files as they are now."""
 
 
 @dataclass
@@ -26,6 +33,9 @@ class Books:
     parents: Mapping[str, str | None]
     charged: Counter[tuple[str, str]] = field(default_factory=Counter)  # of an OPD itself
     seen: int = 0  # postings
+    read: int = 0  # entries of the log
+    given: set[tuple[str, int]] = field(default_factory=set)  # decisions
+    unbegun: set[str] = field(default_factory=set)  # approved, and not applied since
     _engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,11 +46,14 @@ class Books:
             return [row._asdict() for row in connection.execute(text(query), values)]
 
     # -- at any moment ---------------------------------------------------------------------
-    def look(self, limits: Limits) -> None:
-        """No deed since the last look that made something grow left it above its limit.
+    def look(self, limits: Limits, may: May) -> None:
+        """No deed since the last look that made something grow left it above its limit, and nobody
+        decided, or had decided on what was begun, to whom the files do not give it.
 
-        `limits` are those of the site's files, which nobody has changed since the last look.
+        `limits` and `may` are those of the site's files, which nobody has changed since the last
+        look.
         """
+        self._entitled(may)
         found = self.rows("SELECT * FROM postings WHERE seq > :seen ORDER BY seq", seen=self.seen)
         granted = self.rows("SELECT * FROM grants") if found else ()
         for _, deed in groupby(found, lambda one: (one["at"], one["number"])):
@@ -68,6 +81,38 @@ class Books:
                 total = self.total(opd, dimension)
                 assert total <= limit, f"{opd} {dimension}: {total} > {limit} by {deed[0]}"
 
+    def _entitled(self, may: May) -> None:
+        opds = {
+            one["number"]: one["opd"]
+            for table in ("requests", "quota_requests")
+            for one in self.rows(f"SELECT number, opd FROM {table}")  # noqa: S608 - one of these two
+        }
+        words = self.rows("SELECT * FROM decisions WHERE rule IS NULL")
+        for one in words:
+            if (one["number"], one["seq"]) not in self.given:
+                self.given.add((one["number"], one["seq"]))
+                assert may(one, opds[one["number"]]), f"not theirs to decide: {one}"
+        query = "SELECT seq, at, action, subject, details FROM audit WHERE seq > :read ORDER BY seq"
+        for entry in self.rows(query, read=self.read):
+            self.read, number = entry["seq"], entry["subject"]
+            kind, _, event = entry["action"].partition(".")
+            if kind in {"request", "proposal"} and event == "approve":
+                self.unbegun.add(number)
+            elif kind in {"request", "proposal"} and event == "begin" and number in self.unbegun:
+                self.unbegun.remove(number)
+                for one in self._counting(entry, words):
+                    assert may(one, opds[number]), f"begun by who has lost the role: {one}"
+
+    def _counting(self, entry: Mapping[str, Any], words: Rows) -> Iterator[Mapping[str, Any]]:
+        """The decisions by which the entry's revision was begun."""
+        revision = json.loads(entry["details"])["revision"]
+        for one in words:
+            counts = one["verdict"] == "approve" and (
+                one["voided_at"] is None or one["voided_at"] >= entry["at"]
+            )
+            if counts and (one["number"], one["revision"]) == (entry["subject"], revision):
+                yield one
+
     def total(self, opd: str, dimension: str) -> int:
         """What an OPD and all below it are charged, after the last look."""
         return sum(
@@ -75,6 +120,15 @@ class Books:
             for (whose, what), amount in self.charged.items()
             if what == dimension and opd in self._chain(whose)
         )
+
+    def committed(self) -> Mapping[tuple[str, str], int]:
+        """What each OPD uses of each dimension, without what is only held."""
+        query = (
+            "SELECT opd, dimension, SUM(committed) AS uses FROM postings GROUP BY opd, dimension"
+        )
+        return {
+            (one["opd"], one["dimension"]): one["uses"] for one in self.rows(query) if one["uses"]
+        }
 
     def over(self, opd: str, dimension: str, limit: int | None) -> bool:
         return limit is not None and self.total(opd, dimension) > limit
@@ -201,19 +255,39 @@ class Books:
             assert allowed.get(one["number"], first[one["uid"]]) < first[one["uid"]], one
 
     def _grants(self, log: Rows) -> None:
+        """What was granted is what was asked for, for its days, until it was taken back."""
         told = {
             (one["subject"], one["details"]["revision"])
             for one in log
             if one["action"] == "quota.grant"
         }
         asked = {
-            (one["number"], one["revision"]): one["login"]
+            (one["number"], one["revision"]): one
             for one in self.rows("SELECT * FROM quota_revisions")
         }
-        found = self.rows("SELECT * FROM grants")
-        assert {(one["number"], one["revision"]) for one in found} == told
-        for one in found:
-            assert one["login"] != asked[one["number"], one["revision"]], one
+        granted: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+        for one in self.rows("SELECT * FROM grants"):
+            granted[one["number"], one["revision"]].append(one)
+        assert set(granted) == told
+        for place, found in granted.items():
+            spec = json.loads(asked[place]["spec"])
+            assert {one["dimension"]: one["amount"] for one in found} == dict(spec["add"])
+            for one in found:
+                assert one["login"] != asked[place]["login"], one
+                assert spec["start"] is None or one["starts_at"] >= _midnight(spec["start"]), one
+                end = None if spec["until"] is None else _midnight(spec["until"], after=1)
+                assert one["ends_at"] == end, one
+        for entry in log:
+            if entry["action"] == "quota.end":
+                for one in granted[entry["subject"], entry["details"]["revision"]]:
+                    over = [one["ended_at"], one["ends_at"]]
+                    assert any(at and at <= entry["at"] for at in over), f"{one} was taken back"
+
+
+def _midnight(day: str, after: int = 0) -> str:
+    """The first moment of a day of the site's, as the ledger writes it."""
+    of = date.fromisoformat(day) + timedelta(days=after)
+    return f"{datetime.combine(of, time(), ZONE).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _covers(grant: Mapping[str, Any], at: str) -> bool:

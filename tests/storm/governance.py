@@ -4,7 +4,7 @@ what it ends, applies are disturbed, processes die; after every deed the books a
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -393,7 +393,8 @@ class Governance(History):
 
     def _look(self) -> None:
         with self.desk("rudi") as desk:
-            self.books.look({opd: desk.site.effective_quota(opd) for opd in desk.site.opds})
+            limits = {opd: desk.site.effective_quota(opd) for opd in desk.site.opds}
+        self.books.look(limits, self.office.may)
 
     def _judge(self) -> None:
         """What the main job promises, what the books say, and what the program says of itself."""
@@ -406,8 +407,20 @@ class Governance(History):
         ):
             answer = self._call(login, *words)
             assert answer.code == 0, f"{' '.join(words)}: {answer}"
+            if words == ("quota", "verify"):
+                self._recounted(answer.data)
         for one in self._requests():
             self.tally[f"ended: {one.state.value}"] += 1
+
+    def _recounted(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """The recount says what the postings add up to, and counts each VM that stands there."""
+        told = {(one["opd"], one["dimension"]): one["charged"] for one in lines if one["charged"]}
+        assert told == self.books.committed()
+        pools = self.control.state()["dc"]["pools"]
+        for one in lines:
+            if one["dimension"] == "instances":
+                there = len(pools[f"opd-{one['opd']}"]["vms"])
+                assert one["found"] == there, f"{there} VMs, and the recount says {one}"
 
     # -- small things ----------------------------------------------------------------------
     def _requests(self) -> Sequence[RequestRecord]:

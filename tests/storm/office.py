@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -136,6 +137,22 @@ class Office:
             }
         ]
         self.write_people()
+
+    def may(self, word: Mapping[str, Any], opd: str) -> bool:
+        """Whether a decision was its giver's to give for an OPD at its moment, by these files."""
+        who = word["behalf_login"] or word["login"]
+        local = f"{datetime.fromisoformat(word['at']).astimezone(ZONE):%Y-%m-%d %H:%M}"
+        stands_in = word["behalf_login"] is None or any(
+            (one["from"], one["to"]) == (who, word["login"])
+            and str(one["since"]) <= local < str(one["until"])
+            for one in self.delegations
+        )
+        own = {
+            "executive": {"hendra", "agus"} & self.approvers,
+            "diskominfo": {"dewi", "budi"},
+            "opd-head": {f"head-{opd}"},
+        }
+        return stands_in and who in own[word["authority"]]
 
 
 def vm_request(opd: str, name: str, dice: Random) -> dict[str, object]:
