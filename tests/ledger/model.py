@@ -48,7 +48,9 @@ INSTANCE = {
 }  # fmt: skip
 
 
-CHAINS: Mapping[str, tuple[int, ...]] = {"-: 1": (1,), "r: b 2": (2,), "s: a 1, b 2": (1, 2)}
+CHAINS: Mapping[str, tuple[int, ...]] = {
+    "-: 1": (1,), "q: b 1": (1,), "r: b 2": (2,), "s: a 1, b 2": (1, 2),
+}  # fmt: skip
 """Policies, and how many people each of their stages demands."""
 
 

@@ -16,7 +16,7 @@ PEOPLE = {
     login: Actor(login, f"Pejabat {login}", "approver") for login in ("head", "hendra", "agus")
 }
 WORDS = st.tuples(
-    st.sampled_from(["r: b 2", "s: a 1, b 2", "s: a 1, b 2", "s: a 1, b 2"]),
+    st.sampled_from(["q: b 1", "q: b 1", "r: b 2", "s: a 1, b 2", "s: a 1, b 2"]),
     st.sampled_from(sorted(PEOPLE)),
     st.sampled_from([None, None, None, "dewi", "hendra"]),  # who decides in their place
     st.sampled_from([None, None, None, 0, 1]),  # the stage; None is the awaited one
