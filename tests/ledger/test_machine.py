@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, currently_in_test_context, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -420,7 +420,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         outcome = (deed or inspect.stack()[1].function, refusal or "done")
         HAPPENED[outcome] += 1
-        note(f"the model says {outcome}")
+        if currently_in_test_context():
+            note(f"the model says {outcome}")
         if refusal is None:
             work()
             return
@@ -465,6 +466,26 @@ def _run(examples: int, steps: int) -> None:
 
 def test_no_order_of_deeds_leads_away_from_the_model() -> None:
     _run(12, 40)
+
+
+def test_the_model_follows_a_grant_until_it_ends_or_is_taken_back() -> None:
+    """The few draws of a quick run seldom meet it."""
+    machine = LedgerMachine()
+    machine.model.limits = {"bkad": dict.fromkeys(DIMENSIONS, 10)}
+    ends: tuple[Callable[[], None], ...] = (
+        lambda: machine.time_passes(10),
+        lambda: machine.close("bkad", "end"),
+    )
+    for end in ends:
+        machine.ask("bkad", 1)
+        machine.grant("bkad", True, ("q: b 1", "hendra", None, 0), 0, 10)
+        assert machine.model.limit("bkad", "memory") == 35
+        machine.limits_are_the_models()
+        end()
+        assert machine.model.limit("bkad", "memory") == 10
+        machine.limits_are_the_models()
+        machine.decisions_are_the_models()
+    machine.teardown()
 
 
 @pytest.mark.slow
