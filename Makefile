@@ -18,10 +18,10 @@ demo: .venv/ready
 	$(BIN)/cloudpemda demo
 
 test: .venv/ready
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
 
 test-slow: .venv/ready
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 4 --dist worksteal -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The whole ledger against a plain model: any deed at any time, allowed or refused."""
 
-import inspect
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -418,7 +418,7 @@ class LedgerMachine(RuleBasedStateMachine):
         A refusal has changed nothing, `but` for holds that ran out before it; one by quota leaves
         an entry with its numbers. `deed` is the caller's name.
         """
-        outcome = (deed or inspect.stack()[1].function, refusal or "done")
+        outcome = (deed or sys._getframe(1).f_code.co_name, refusal or "done")
         HAPPENED[outcome] += 1
         if currently_in_test_context():
             note(f"the model says {outcome}")

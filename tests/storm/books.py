@@ -197,7 +197,10 @@ class Books:
                 # the lab's clock may stand still between an approval and what ends it
                 and (word["voided_at"] is None or word["voided_at"] >= one["at"])
             ]
-            (policy,) = {word["policy"] for word in those}
+            policy = those[-1]["policy"]  # a word under a former one ends when this one is given
+            older = [word for word in those if word["policy"] != policy]
+            assert all(word["voided_at"] == one["at"] for word in older), f"{place}: {older}"
+            those = [word for word in those if word["policy"] == policy]
             people = [
                 login
                 for word in those
