@@ -2,14 +2,13 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 from tests.scenarios.conftest import Office
+from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "dinkes/simrs"
 TWO_ROLES = """\
@@ -29,23 +28,6 @@ def two_roles(office: Office) -> Iterator[Office]:
     file.write_text(before)
 
 
-def _start(office: Office, actor: str, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
-            "--actor", actor, *words,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-
-
-def _held_up(office: Office, process: subprocess.Popen[str]) -> None:
-    while not office.lab.get("/holds"):
-        assert process.poll() is None, process.communicate()
-
-
 def test_who_asks_anew_while_they_decide_has_decided_on_nothing(two_roles: Office) -> None:
     """The same content, asked for by somebody else when the decision began: its digest is the
     same, whose request it is not."""
@@ -53,12 +35,11 @@ def test_who_asks_anew_while_they_decide_has_decided_on_nothing(two_roles: Offic
     assert office.run("request", "submit", office.file("simrs.yaml"), actor="siti").code == 0
     held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
     office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
-    decision = _start(office, "ketua", "request", "approve", KEY)
-    _held_up(office, decision)
+    decision = start_command(office, "request", "approve", KEY, actor="ketua")
+    until_held(office, decision)
     assert office.run("request", "withdraw", KEY, actor="ketua").code == 0
     assert office.run("request", "submit", office.file("simrs.yaml"), actor="ketua").code == 0
-    for one in office.lab.get("/holds"):
-        office.lab.post("/release", {"id": one["id"], "answer": True})
+    let_go(office)
     out, err = decision.communicate(timeout=120)
     assert decision.returncode == 4, out + err
     assert [fault["code"] for fault in json.loads(out)["faults"]] == ["ledger.revision-moved"]
