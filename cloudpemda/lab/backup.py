@@ -17,7 +17,17 @@ from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.qemu.config import disks, drives, properties
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
-from cloudpemda.lab.state import BackupJob, Cluster, Node, Section, Storage, Task, Vm, Volume
+from cloudpemda.lab.state import (
+    Archive,
+    BackupJob,
+    Cluster,
+    Node,
+    Section,
+    Storage,
+    Task,
+    Vm,
+    Volume,
+)
 from cloudpemda.lab.work import Work
 from cloudpemda.lab.world import Call, World
 
@@ -137,22 +147,31 @@ def _back_up(
     if options.get("remove", "1") == "1":
         _prune(world, storage, node, {**options, "vmid": str(vmid)})
     task.log.append(f"INFO: Finished Backup of VM {vmid}")
-    world.note("backed-up", vmid=vmid, volid=volume.volid)
+    held = {} if volume.archive is None else volume.archive.disks
+    world.note("backed-up", vmid=vmid, volid=volume.volid, recovery_point=began, disks=held)
+
+
+def _kept(world: World, vm: Vm, began: float) -> Archive:
+    """The VM as its backup has it: no lock, nothing unused or pending, and not every disk."""
+    left_out = {"lock", "parent", *(key for key in vm.config if key.startswith("unused"))}
+    kept = Archive(began, {k: v for k, v in vm.config.items() if k not in left_out}, {})
+    for key, drive in disks(vm.config).items():
+        volume = storages.find(world.cluster, drive.volid, vm.node)
+        if volume is not None and drive.options.get("backup") != "0":
+            kept.disks[key] = volume.virtual or volume.size
+            kept.systems += [key] if volume.system else []
+    return kept
 
 
 def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, began: float) -> Volume:
-    volumes = (
-        storages.find(world.cluster, drive.volid, vm.node)
-        for drive in disks(vm.config).values()
-        if drive.options.get("backup") != "0"
-    )
+    archive = _kept(world, vm, began)
     moment = datetime.fromtimestamp(began, UTC)
     kind, form = ("vm", "vma.zst") if vm.kind == "qemu" else ("ct", "tar.zst")
     name = f"vzdump-{vm.kind}-{vm.vmid}-{moment:%Y_%m_%d-%H_%M_%S}.{form}"
     if storage.type == "pbs":
         name, form = f"{kind}/{vm.vmid}/{moment:%Y-%m-%dT%H:%M:%SZ}", f"pbs-{kind}"
     volume = storages.allocate(
-        world, storage, vm.node, vm.vmid, sum(v.virtual for v in volumes if v), form,
+        world, storage, vm.node, vm.vmid, sum(archive.disks.values()), form,
         volid=f"{storage.name}:backup/{name}", content="backup",
     )  # fmt: skip
     facts = {"guestname": vm.name, "vmid": vm.vmid, "node": vm.node, "cluster": world.cluster.name}
@@ -160,6 +179,7 @@ def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, bega
     for word, value in facts.items():
         volume.notes = volume.notes.replace(f"{{{{{word}}}}}", str(value))
     volume.ctime, volume.protected = float(int(began)), options.get("protected") == "1"
+    volume.archive = archive if vm.kind == "qemu" else None
     return volume
 
 

@@ -40,6 +40,16 @@ class Capacity:
 
 
 @dataclass
+class Archive:
+    """What a backup holds: a VM as it was at one moment, its recovery point."""
+
+    taken: float
+    config: dict[str, str]
+    disks: dict[str, int]  # bytes of each drive whose data it has
+    systems: list[str] = field(default_factory=list)  # those with an operating system on them
+
+
+@dataclass
 class Volume:
     volid: str
     node: str  # empty when the storage is shared
@@ -54,6 +64,8 @@ class Volume:
     protected: bool = False
     virtual: int = 0  # of a disk image: the size of the disk it holds
     system: bool = False  # an operating system is installed on it
+    archive: Archive | None = None  # of a VM's backup
+    holds: float = 0.0  # of a disk that was restored: the recovery point of its data
 
 
 @dataclass

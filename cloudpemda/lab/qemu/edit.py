@@ -1,18 +1,16 @@
-"""Making a VM and changing its configuration: who may set what, and which values go together."""
+"""Changing a VM's configuration: who may set what, and which values go together."""
 
 from collections.abc import Mapping
 
 from cloudpemda.lab import replication, sdn
-from cloudpemda.lab.errors import Refused, denied, failed, refuse_if, reject_if
-from cloudpemda.lab.ha import manager as ha
+from cloudpemda.lab.errors import denied, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu import drives as volumes
-from cloudpemda.lab.qemu.machine import check_startable, run
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Task, Vm
 from cloudpemda.lab.tables import vm_settings
 from cloudpemda.lab.work import Work, config_lock
-from cloudpemda.lab.world import Call, World
+from cloudpemda.lab.world import Call
 
 NEEDED = {key: privilege for privilege, keys in vm_settings().privileges.items() for key in keys}
 # Parameters of the calls that are no settings of the VM, and those that no log tells.
@@ -73,7 +71,7 @@ def check_pool(call: Call) -> None:
         raise denied(f"pool '{pool}' does not exist")
 
 
-def _settings(call: Call) -> dict[str, str]:
+def settings_of(call: Call) -> dict[str, str]:
     """What a call sets, checked as far as it tells by itself."""
     settings = {key: value for key, value in call.params.items() if key not in NO_SETTINGS}
     cfg.check_ssh_keys(settings.get("sshkeys", ""))
@@ -81,66 +79,6 @@ def _settings(call: Call) -> dict[str, str]:
     unknown = script is not None and script not in there
     reject_if(unknown, "hookscript", f"script '{script}' does not exist\n")
     return settings
-
-
-# -- making one ----------------------------------------------------------------------------------
-
-
-@route(cfg.CREATE)
-def create_vm(call: Call) -> object:
-    vmid, pool, settings = call.whole("vmid"), call.get("pool"), _settings(call)
-    call.world.need_quorum()
-    check_pool(call)
-    in_pool = pool and call.may(f"/pool/{pool}", "VM.Allocate")
-    if not (in_pool or call.may(f"/vms/{vmid}", "VM.Allocate")):
-        raise denied()
-    refuse_if("archive" in call, "restoring an archive is not modelled by this lab")
-    volumes.check_drives(call, settings)
-    check_settings(call, settings)
-    check_bridges(call, settings)
-    taken = call.world.taken(vmid)
-    refuse_if(taken, f"unable to create VM {vmid} - {taken}")
-    vm = Vm(vmid, call.node, {"lock": "create"}, created=call.world.now())
-    call.cluster.vms[vmid] = vm
-    return call.start("qmcreate", vmid, lambda task: _create(call, vm, settings, task))
-
-
-def _create(call: Call, vm: Vm, settings: dict[str, str], task: Task) -> Work:
-    world, prefix = call.world, f"unable to create VM {vm.vmid} - "
-    yield config_lock(vm.vmid)
-    try:
-        with volumes.freed_on_failure(world, vm) as made:
-            config = settings | volumes.make_drives(world, vm, settings, made, task.log)
-            yield world.duration("create") + volumes.import_seconds(world, settings)
-            complete(world, config)
-            world.vm_on(vm.node, vm.vmid).config = config
-    except Refused as refused:
-        call.cluster.vms.pop(vm.vmid, None)
-        raise failed(prefix + refused.message.removeprefix(prefix)) from None
-    world.note("vm-created", vmid=vm.vmid, node=vm.node, by=call.user)
-    pool = call.cluster.pools.get(call.get("pool"))
-    if pool is not None and vm.vmid not in pool.vms:
-        pool.vms.append(vm.vmid)
-    if call.flag("ha-managed"):
-        ha.manage(call.world, vm, started=call.flag("start"))
-    if call.flag("start"):
-        task.log.append("Execute autostart")
-        check_startable(world, vm, skiplock=False)
-        yield world.duration("start")
-        run(world, vm)
-
-
-def complete(world: World, config: dict[str, str]) -> None:
-    """Fill in what PVE fills in: identities, MAC addresses, boot order, tags."""
-    nine = world.cluster.release != "8"
-    config |= {key: cfg.stored(world, key, value) for key, value in config.items()}
-    if nine and "tags" in config:
-        config["tags"] = cfg.normal_tags(config["tags"], in_order=True)
-    config.setdefault("smbios1", f"uuid={world.new_uuid()}")
-    config.setdefault("vmgenid", world.new_uuid())
-    qemu = "10.0.13" if nine else "10.0.2"
-    config["meta"] = f"creation-qemu={qemu},ctime={int(world.now())}"
-    config.setdefault("boot", cfg.default_boot(config))
 
 
 # -- changing one --------------------------------------------------------------------------------
@@ -167,7 +105,7 @@ class Change:
     def __init__(self, call: Call, deleted: list[str]) -> None:
         cfg.check_skiplock(call)
         self.call, self.deleted, self.reverted = call, deleted, call.items_of("revert")
-        self.settings = _settings(call)
+        self.settings = settings_of(call)
         refuse_if(not (self.settings or deleted or self.reverted), "no options specified")
         named = [("revert", key) for key in self.reverted] + [("delete", key) for key in deleted]
         for word, key in named:
