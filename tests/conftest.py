@@ -26,6 +26,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Storms first: at the end of a run on several workers, one long test keeps all waiting."""
+    items.sort(key=lambda item: "/storm/" not in item.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests want to be read although they pass (`record_property("told", …)`)."""
     for outcome in ("passed", "failed"):
