@@ -1,6 +1,6 @@
-"""High availability: what is asked for (`config`), what is done (`manager`), what is told
-(`status`).
+"""High availability: what is asked for (`config`), what is done, and what is told (`status`).
 
-The manager looks every ten seconds: it starts what should be started, stops what should be stopped,
-and carries out migrations. Fencing and recovery from a lost node are not modelled yet.
+What is done is an engine of its own, without web or clock: `values` are what its daemons know,
+`crm` decides, `lrm` acts, `locks` make it safe; `rules` and `placement` say where a service may
+run. It lives in any `Surroundings`: `manager` lends it a simulated cluster.
 """
