@@ -4,14 +4,14 @@ A job runs at its schedule on every online node for the guests that lie there, a
 its storage. An offline node does nothing, and nobody says so.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
-from cloudpemda.lab import replication
 from cloudpemda.lab import storage as storages
-from cloudpemda.lab.calendar import parse, weekday_name
+from cloudpemda.lab.calendar import next_event, parse, weekday_name
 from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.qemu.config import disks, drives, properties
@@ -31,7 +31,6 @@ from cloudpemda.lab.state import (
 from cloudpemda.lab.work import Work
 from cloudpemda.lab.world import Call, World
 
-EVERY = 60.0
 PERIODS = {
     "keep-last": "%Y-%m-%d %H:%M:%S", "keep-hourly": "%Y-%m-%d %H", "keep-daily": "%Y-%m-%d",
     "keep-weekly": "%G-%V", "keep-monthly": "%Y-%m", "keep-yearly": "%Y",
@@ -51,16 +50,18 @@ DEFAULTS: Row = {
 # -- the engine ----------------------------------------------------------------------------------
 
 
-def every_minute(world: World) -> None:
-    """What runs by schedule, of replication too, is looked at once a minute."""
-    replication.run_due(world)
+def look(world: World) -> float:
+    """Run the jobs that are due; answers when the next one is."""
+    soonest = math.inf
     for job in list(world.cluster.backup_jobs.values()):
         due = _next_run(job, job.since)
         if due is not None and due <= world.now():
             job.since = world.now()
             for node in world.cluster.nodes.values():
                 _run_on(world, job, node)
-    world.clock.after(EVERY, lambda: every_minute(world))
+            due = _next_run(job, job.since)
+        soonest = min(soonest, math.inf if due is None else due)
+    return soonest
 
 
 def _enabled(job: BackupJob) -> bool:
@@ -68,7 +69,7 @@ def _enabled(job: BackupJob) -> bool:
 
 
 def _next_run(job: BackupJob, after: float) -> float | None:
-    return parse(job.options["schedule"]).next_after(after) if _enabled(job) else None
+    return next_event(job.options["schedule"], after) if _enabled(job) else None
 
 
 def _run_on(world: World, job: BackupJob, node: Node) -> None:

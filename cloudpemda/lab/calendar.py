@@ -8,6 +8,7 @@ import calendar as months
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NAMED = {
@@ -60,6 +61,13 @@ class CalendarEvent:
         return next((moment for moment in moments if moment >= earliest), None)
 
 
+@lru_cache(4096)
+def next_event(text: str, after: float) -> float | None:
+    """The first instant after another that a schedule means."""
+    return parse(text).next_after(after)
+
+
+@lru_cache(1024)
 def parse(text: str) -> CalendarEvent:
     """The event a schedule means; raises `CalendarError` with the parser's own words."""
     if not text:

@@ -2,12 +2,14 @@
 
 Lab time runs at `rate` lab seconds per real second, or stands still (`rate` None: virtual time) and
 moves only when somebody waits or advances it. Nothing else in the lab reads real time. What falls
-due runs in order of time, then of arrival, and sees as `now()` the very instant it was due at.
+due runs in order of time, then of arrival, and sees as `now()` the very instant it was due at. What
+looks around in rounds is told apart: rounds in which it could find nothing are not run.
 """
 
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -124,3 +126,35 @@ class Clock:
             timeout = seconds / self.rate if self.rate and seconds is not None else None
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), timeout)
+
+
+class Rounds:
+    """A daemon that looks around every so many seconds, for as long as there is something to see.
+
+    `look` does what is due and answers when it could next find something, None for not before
+    somebody stirs it. Rounds lie on whole multiples of `every`, as if all of them were run.
+    """
+
+    def __init__(self, clock: Clock, every: float, look: Callable[[], float | None]) -> None:
+        self.clock, self.every, self.look = clock, every, look
+        self._next: Event | None = None
+        self._last = -math.inf
+
+    def stir(self) -> None:
+        """Something has changed: look at the next round."""
+        self._at(self.clock.now())
+
+    def _at(self, when: float) -> None:
+        when = math.ceil(when / self.every) * self.every
+        when = max(when, self._last + self.every)
+        if self._next is not None:
+            if self._next.when <= when:
+                return
+            self._next.cancel()
+        self._next = self.clock.at(when, self._round)
+
+    def _round(self) -> None:
+        self._next, self._last = None, self.clock.now()
+        when = self.look()
+        if when is not None and when < math.inf:
+            self._at(when)

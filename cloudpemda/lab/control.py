@@ -70,7 +70,11 @@ class Control:
             return None
         if name not in self.calls:
             raise LabError("lab.no-such-call", call=name)
-        return self.calls[name](body)
+        try:
+            return self.calls[name](body)
+        finally:
+            for world in self.lab.worlds.values():
+                world.stir()
 
     def _release(self, body: Row) -> Row:
         number = None if body.get("all") else int(str(body["id"]))

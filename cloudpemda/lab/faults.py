@@ -103,6 +103,7 @@ class Timed(Strict):
         except (LabError, Refused) as error:  # it names what is not there (any more)
             told["failed"] = str(error)
         world.note("fault", **told)
+        world.stir()
 
     @abstractmethod
     def strike(self, world: World) -> None:

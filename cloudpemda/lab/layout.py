@@ -95,6 +95,7 @@ class Layout(Strict):
     seed: int = 0
     clock: ClockLayout = ClockLayout()
     durations: Mapping[str, Annotated[float, Field(ge=0)]] = {}
+    rates: Mapping[str, Size] = {}  # MiB by kind (docs/lab.md)
     clusters: Mapping[Name, ClusterLayout]
     faults: tuple[Mapping[str, object], ...] = ()
 

@@ -243,6 +243,8 @@ class Listener:
         async def work() -> Reply:
             world.clock.advance(world.clock.per_request)
             reply = await self.frontend.answer(self.node, request.method, rest, values, headers)
+            if request.method != "GET":
+                world.stir()
             world.clock.run_due()
             return reply
 

@@ -12,18 +12,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from cloudpemda.lab import backup
 from cloudpemda.lab import layout as layouts
-from cloudpemda.lab.clock import Clock
+from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.directory import keep_secret, write_secret
 from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
 from cloudpemda.lab.ha import manager
+from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply, Values
-from cloudpemda.lab.state import Cluster
+from cloudpemda.lab.state import MIB, Cluster
 from cloudpemda.lab.work import VANISHED
 from cloudpemda.lab.world import World
 
 SECRET_WORDS = ("password", "secret", "key", "ticket", "token", "otp", "challenge", "response")
+SCHEDULER_SECONDS = 60.0  # between two looks at what runs by schedule
 SAVE_SECONDS = 2.0  # real ones, from a change until it is kept
 Work = Callable[[], Awaitable[Reply]]
 
@@ -43,10 +45,21 @@ class Lab:
         self.working = 0  # requests whose work has begun
 
     def add(self, cluster: Cluster) -> World:
-        world = World(cluster, self.clock, self.layout.seed, self.layout.durations, self._note)
+        layout = self.layout
+        rates: dict[str, float] = {kind: float(size * MIB) for kind, size in layout.rates.items()}
+        world = World(cluster, self.clock, layout.seed, layout.durations, self._note, rates)
         self.worlds[cluster.name] = world
+        replication.begin(world)
+
+        def scheduler() -> float:
+            return min(replication.look(world), backup.look(world))
+
         manager.round_of(world)
-        self.clock.after(backup.EVERY, lambda: backup.every_minute(world))
+        world.rounds = [
+            Rounds(self.clock, manager.ROUND, lambda: manager.round_of(world)),
+            Rounds(self.clock, SCHEDULER_SECONDS, scheduler),
+        ]
+        world.stir()
         return world
 
     def _note(self, what: str, values: Row) -> None:

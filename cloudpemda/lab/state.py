@@ -4,9 +4,11 @@ Nothing here acts. A VM's configuration is kept as PVE keeps it: texts by key. S
 instants seconds since the epoch.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 GIB = 1024**3
 MIB = 1024**2
@@ -65,7 +67,44 @@ class Volume:
     virtual: int = 0  # of a disk image: the size of the disk it holds
     system: bool = False  # an operating system is installed on it
     archive: Archive | None = None  # of a VM's backup
-    holds: float = 0.0  # of a disk that was restored: the recovery point of its data
+    holds: float = 0.0  # of a copy, and a disk made from one: the recovery point of its data
+    marks: dict[str, float] = field(default_factory=dict)  # replication snapshots on it, by job
+
+
+class Volumes:
+    """All volumes of a cluster; asked for by node and storage, of which there may be years."""
+
+    def __init__(self, held: Iterable[Volume] = ()) -> None:
+        self._places: dict[tuple[str, str], dict[str, Volume]] = {}
+        for volume in held:
+            self.append(volume)
+
+    def __iter__(self) -> Iterator[Volume]:
+        return (volume for place in self._places.values() for volume in place.values())
+
+    def on(self, storage: str, node: str) -> dict[str, Volume]:
+        """Those on a storage by their names; `node` is empty when it is shared."""
+        return self._places.setdefault((node, storage), {})
+
+    def append(self, volume: Volume) -> None:
+        self.on(volume.volid.partition(":")[0], volume.node)[volume.volid] = volume
+
+    def remove(self, volume: Volume) -> None:
+        del self.on(volume.volid.partition(":")[0], volume.node)[volume.volid]
+
+    def carry(self, volume: Volume, *, node: str = "", volid: str = "") -> None:
+        """It lies on another node now, or has another name."""
+        self.remove(volume)
+        volume.node, volume.volid = node or volume.node, volid or volume.volid
+        self.append(volume)
+
+
+_HELD = TypeAdapter(list[Volume])
+KeptVolumes = Annotated[
+    Volumes,
+    PlainValidator(lambda raw: Volumes(_HELD.validate_python(raw))),
+    PlainSerializer(lambda held: _HELD.dump_python(list(held), mode="json")),
+]
 
 
 @dataclass
@@ -213,9 +252,9 @@ class ReplicationState:
     duration: float = 0.0
     fail_count: int = 0
     error: str = ""
-    next_sync: float = 0.0
+    pid: int = 0  # of the run that is under way
     log: list[str] = field(default_factory=list)
-    scheduled_now: bool = False
+    storages: list[str] = field(default_factory=list)  # that hold copies
 
 
 @dataclass
@@ -223,6 +262,7 @@ class ReplicationJob(Section):
     """A job `VMID-N`: a guest's local volumes go to the target node."""
 
     state: ReplicationState = field(default_factory=ReplicationState)
+    source: str = ""  # the node it last ran on: an HA manager may have taken the guest away
 
     @property
     def guest(self) -> int:
@@ -249,7 +289,7 @@ class Cluster:
     nodes: dict[str, Node] = field(default_factory=dict)
     storages: dict[str, Storage] = field(default_factory=dict)
     capacities: dict[str, Capacity] = field(default_factory=dict)  # by storage, `*` for any other
-    volumes: list[Volume] = field(default_factory=list)
+    volumes: KeptVolumes = field(default_factory=Volumes)
     vms: dict[int, Vm] = field(default_factory=dict)
     containers: dict[int, Vm] = field(default_factory=dict)
     access: Access = field(default_factory=Access)

@@ -150,14 +150,13 @@ def place(storage: Storage, node: str) -> str:
 
 
 def find(cluster: Cluster, volid: str, node: str) -> Volume | None:
-    storage = cluster.storages.get(split(volid)[0])
-    where = place(storage, node) if storage else node
-    return next((v for v in cluster.volumes if v.volid == volid and v.node == where), None)
+    name = split(volid)[0]
+    storage = cluster.storages.get(name)
+    return cluster.volumes.on(name, place(storage, node) if storage else node).get(volid)
 
 
 def on(cluster: Cluster, storage: Storage, node: str) -> list[Volume]:
-    where, head = place(storage, node), storage.name + ":"
-    return [v for v in cluster.volumes if v.node == where and v.volid.startswith(head)]
+    return list(cluster.volumes.on(storage.name, place(storage, node)).values())
 
 
 def allocate(

@@ -62,13 +62,13 @@ class Scheduler:
     def run(self, work: SlowCall, end: End, log: list[str]) -> Process:
         """Begin at once; `end` is called with the result, or with what it failed of."""
         process = Process(work, end, log)
-        self._go_on(process)
+        self.go_on(process)
         return process
 
     def interrupt(self, process: Process, why: Refused) -> None:
         """Let it clean up behind itself, and fail."""
         self._forget(process)
-        self._go_on(process, why)
+        self.go_on(process, why)
 
     def drop(self, process: Process) -> None:
         """It is gone without a word: nothing is undone but the locks, which the kernel frees."""
@@ -81,7 +81,8 @@ class Scheduler:
         if process in self._waiting:
             self._waiting.remove(process)
 
-    def _go_on(self, process: Process, error: Refused | None = None) -> None:
+    def go_on(self, process: Process, error: Refused | None = None) -> None:
+        """Let it work until it waits for something, or ends."""
         try:
             step = process.work.throw(error) if error else next(process.work)
             while isinstance(step, Acquire):
@@ -96,7 +97,7 @@ class Scheduler:
             self._release(process)
             process.end(None, refused)
         else:
-            process.wake = self.clock.after(step, lambda: self._go_on(process))
+            process.wake = self.clock.after(step, lambda: self.go_on(process))
 
     def _take(self, process: Process, wanted: Acquire) -> bool:
         holders = self._holders.setdefault(wanted.name, [])
@@ -110,7 +111,7 @@ class Scheduler:
         def give_up() -> None:
             self._waiting.remove(process)
             refusal = wanted.refusal or f"can't lock file '{wanted.name}' - got timeout"
-            self._go_on(process, failed(refusal))
+            self.go_on(process, failed(refusal))
 
         process.wanted = wanted
         process.log.append("trying to acquire lock...")
@@ -126,7 +127,7 @@ class Scheduler:
             if waiting.wanted is not None and self._take(waiting, waiting.wanted):
                 self._forget(waiting)
                 waiting.log.append(" OK")
-                self._go_on(waiting)
+                self.go_on(waiting)
 
 
 class Tasks:
@@ -135,6 +136,8 @@ class Tasks:
     def __init__(self, cluster: Cluster, scheduler: Scheduler, note: Callable[..., None]) -> None:
         self.cluster, self.scheduler, self.note = cluster, scheduler, note
         self.running: dict[str, tuple[Task, Process | None]] = {}
+        self.stir: Callable[[], None] = lambda: None  # whoever waits for a worker's end
+        self._daemons: dict[tuple[str, str], Process] = {}
 
     def start(
         self, node: Node, kind: str, subject: str, user: str, work: Callable[[Task], Work]
@@ -155,6 +158,20 @@ class Tasks:
             self.running[upid] = (task, process)
         return task
 
+    def employ(self, node: Node, kind: str, work: Work) -> None:
+        """A daemon's own worker, which is no task; one of a kind at a time on a node."""
+        key = (node.name, kind)
+        if key in self._daemons:
+            work.close()
+            return
+
+        def end(_: object, error: Refused | None) -> None:
+            self._daemons.pop(key, None)
+            self.stir()
+
+        self._daemons[key] = Process(work, end, [])
+        self.scheduler.go_on(self._daemons[key])
+
     def find(self, upid: str) -> Task | None:
         return next((t for t in reversed(self.cluster.tasks) if t.upid == upid), None)
 
@@ -172,11 +189,14 @@ class Tasks:
         if task is not None:
             task.endtime, task.status = self.scheduler.clock.now(), VANISHED
             self.note("task-vanished", upid=upid)
+            self.stir()
 
     def vanish_on(self, node: str | None = None) -> None:
         for upid, (task, _) in list(self.running.items()):
             if node in (None, task.node):
                 self.vanish(upid)
+        for key in [key for key in self._daemons if node in (None, key[0])]:
+            self.scheduler.drop(self._daemons.pop(key))
 
     def _end(self, task: Task, error: Refused | None) -> None:
         self.running.pop(task.upid, None)
@@ -189,3 +209,4 @@ class Tasks:
             task.log.append(f"TASK {task.status}")
         task.endtime = self.scheduler.clock.now()
         self.note("task-ended", upid=task.upid, status=task.status)
+        self.stir()

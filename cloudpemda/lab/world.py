@@ -4,11 +4,12 @@ import hashlib
 import json
 import random
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cloudpemda.lab import access
-from cloudpemda.lab.clock import Clock
+from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.params import Params
 from cloudpemda.lab.state import Cluster, Node, Task, Vm
@@ -20,24 +21,37 @@ Note = Callable[[str, dict[str, object]], None]
 
 class World:
     def __init__(
-        self, cluster: Cluster, clock: Clock, seed: int, durations: Mapping[str, float], note: Note
-    ) -> None:
+        self, cluster: Cluster, clock: Clock, seed: int, durations: Mapping[str, float], note: Note,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
+        """`durations` in seconds by kind of work; `rates` in bytes (docs/lab.md, Layout)."""
         self.cluster, self.clock = cluster, clock
         self.dice = random.Random(f"{seed}:{cluster.name}")  # noqa: S311 - repeatable, guards nothing
-        self.durations, self._note = durations, note
+        self.seed, self.durations, self.rates, self._note = seed, durations, rates or {}, note
         self.scheduler = Scheduler(clock)
         self.tasks = Tasks(cluster, self.scheduler, self.note)
+        self.tasks.stir = self.stir
+        self.rounds: list[Rounds] = []  # of the daemons that look around in it
         self.fingerprint = ""
 
     def note(self, what: str, **values: object) -> None:
         """Write down what really happened, for tests to read."""
         self._note(what, {"cluster": self.cluster.name, **values})
 
+    def stir(self) -> None:
+        """Something has changed that a daemon may want to see."""
+        for daemon in self.rounds:
+            daemon.stir()
+
     def now(self) -> float:
         return self.clock.now()
 
     def duration(self, kind: str) -> float:
         return self.durations.get(kind, self.durations.get("default", 0.2))
+
+    def share(self, what: str) -> float:
+        """From 0 to 1, always the same for the same thing in the same lab."""
+        return zlib.crc32(f"{self.seed}:{self.cluster.name}:{what}".encode()) / 2**32
 
     def new_uuid(self) -> str:
         return str(uuid.UUID(int=self.dice.getrandbits(128), version=4))

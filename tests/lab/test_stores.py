@@ -197,11 +197,13 @@ def test_others_see_the_volumes_of_their_own_vms(root: Client, lab: RunningLab) 
 
 def test_the_log_of_a_replication_job_tells_of_its_last_run(root: Client, control: Control) -> None:
     create(root)
-    root("POST", "/cluster/replication", id="10000-0", type="local", target="pve2", rate=2.5)
+    root("POST", "/cluster/replication", id="10000-0", type="local", target="pve2", rate=2.5, schedule="daily")
     path = "/nodes/pve1/replication/10000-0"
     (never,) = root("GET", f"{path}/log")
     assert never["t"] == "unable to open file - No such file or directory"
-    control.advance(120)
+    control.advance(120)  # 2 GiB take longer
+    assert root("GET", f"{path}/status")["pid"] > 0
+    control.advance(3600)
     lines = [row["t"] for row in root("GET", f"{path}/log")]
     assert "full sync 'local-zfs:vm-10000-disk-0'" in "\n".join(lines)
     assert lines[-1].endswith("10000-0: end replication job")

@@ -47,7 +47,8 @@ def request_migration(call: Call, target: str) -> str:
     return call.start("hamigrate", call["vmid"], work)
 
 
-def round_of(world: World) -> None:
+def round_of(world: World) -> float | None:
+    """One round; when there is something to do next."""
     cluster = world.cluster
     if cluster.quorate and cluster.ha_used:
         if cluster.ha_master not in cluster.online:
@@ -57,7 +58,7 @@ def round_of(world: World) -> None:
         if cluster.ha_armed == "armed":
             for resource in list(cluster.ha_resources.values()):
                 _tend(world, resource)
-    world.clock.after(ROUND, lambda: round_of(world))
+    return world.now() + ROUND if cluster.ha_used else None
 
 
 def _wants_started(resource: HaResource) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from cloudpemda.lab import replication, sdn
+from cloudpemda.lab import sdn
 from cloudpemda.lab.errors import denied, refuse_if, reject_if
 from cloudpemda.lab.qemu import config as cfg
 from cloudpemda.lab.qemu import drives as volumes
+from cloudpemda.lab.replication.daemon import blocks
 from cloudpemda.lab.routes import route
 from cloudpemda.lab.state import Task, Vm
 from cloudpemda.lab.tables import vm_settings
@@ -145,7 +146,7 @@ class Change:
         for changed in (going, replaced, settings):
             _check_drive_rights(call, changed)
         for key, drive in cfg.drives(settings).items():
-            stuck = replication.blocks(call.world, vm, drive)
+            stuck = blocks(call.world, vm, drive)
             refuse_if(stuck, "cannot add non-replicatable volume to a replicated VM")
             present = [k for k, d in cfg.drives(vm.config).items() if d.cloudinit and k != key]
             words = f"{key} - cloud-init drive is already attached at '{', '.join(present)}'"

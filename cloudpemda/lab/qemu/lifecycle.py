@@ -200,7 +200,8 @@ def to_template(call: Call, task: Task) -> Work:
     for key, drive in disks(vm.config).items():
         if call.get("disk", key) == key:
             volume = volumes.volume_of(call.world, vm, drive)
-            volume.volid = re.sub(rf"\bvm-({vm.vmid}-disk)", r"base-\1", volume.volid)
+            base = re.sub(rf"\bvm-({vm.vmid}-disk)", r"base-\1", volume.volid)
+            call.cluster.volumes.carry(volume, volid=base)
             vm.config[key] = str(Drive(volume.volid, drive.options))
     vm.config["template"] = "1"
     call.world.note("template-made", vmid=vm.vmid)

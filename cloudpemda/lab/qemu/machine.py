@@ -6,6 +6,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives, kind_of, properties
 from cloudpemda.lab.qemu.drives import take_over_pending, volume_of
+from cloudpemda.lab.replication.daemon import moved
 from cloudpemda.lab.state import Vm
 from cloudpemda.lab.world import Call, World
 
@@ -88,14 +89,27 @@ def move(world: World, vm: Vm, target: str) -> None:
         here = storages.find(world.cluster, volid, source)
         there = storages.find(world.cluster, volid, target)
         if here is not None and there is None:
-            here.node = target
+            world.cluster.volumes.carry(here, node=target)
         elif here is not None and there is not None:
             # A replicated copy: it becomes the VM's, and the old one the copy.
-            there.virtual, there.size = here.virtual, here.size
+            there.virtual, there.size, there.system = here.virtual, here.size, here.system
+            there.holds, there.marks = here.holds, dict(here.marks)
     vm.node = target
     if vm.status != "stopped":
         _begin_process(world, vm)
-    for job in world.cluster.replication.values():
-        if job.guest == vm.vmid and job.target == target:
-            job.target = source
     world.note("vm-moved", vmid=vm.vmid, source=source, target=target)
+    moved(world, vm, source)
+
+
+def steal(world: World, vm: Vm, target: str) -> None:
+    """HA takes a lost node's configuration; the disks stay, and there are copies or there are not.
+
+    What the guest wrote since its copies were made is lost from this moment on.
+    """
+    source, held = vm.node, dict[str, float | None]()
+    for key, volid in local_drives(world, vm):
+        copy = storages.find(world.cluster, volid, target)
+        held[key] = copy.holds if copy else None
+    vm.node = target
+    facts = {"vmid": vm.vmid, "source": source, "target": target}
+    world.note("vm-recovered", **facts, recovery_points=held)

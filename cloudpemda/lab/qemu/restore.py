@@ -88,7 +88,7 @@ class Restore:
             check_bridges(self.call, archive.config | self.settings)
             for job in self.world.cluster.replication.values():
                 if job.guest == vm.vmid:
-                    job.state = ReplicationState(next_sync=job.state.next_sync)
+                    job.state = ReplicationState(last_try=job.state.last_try)
             self._check_storages(archive)
             config = self._with_disks(archive, task)
             yield self.world.duration("restore")
