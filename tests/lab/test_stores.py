@@ -197,7 +197,15 @@ def test_others_see_the_volumes_of_their_own_vms(root: Client, lab: RunningLab) 
 
 def test_the_log_of_a_replication_job_tells_of_its_last_run(root: Client, control: Control) -> None:
     create(root)
-    root("POST", "/cluster/replication", id="10000-0", type="local", target="pve2", rate=2.5, schedule="daily")
+    root(
+        "POST",
+        "/cluster/replication",
+        id="10000-0",
+        type="local",
+        target="pve2",
+        rate=2.5,
+        schedule="daily",
+    )
     path = "/nodes/pve1/replication/10000-0"
     (never,) = root("GET", f"{path}/log")
     assert never["t"] == "unable to open file - No such file or directory"
