@@ -7,6 +7,7 @@ import click
 
 from cloudpemda.cli.inbox import inbox
 from cloudpemda.cli.retire import purge, restore, retire
+from cloudpemda.cli.transfer import transfer
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError, worst
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def request() -> None:
     """The life of a request: an OPD's YAML, from first check to decision."""
 
 
-for command in (inbox, retire, restore, purge):
+for command in (inbox, retire, restore, purge, transfer):
     request.add_command(command)
 
 

@@ -66,6 +66,7 @@ from cloudpemda.ledger.states import (
     SagaState,
 )
 from cloudpemda.ledger.stops import Stop, StopBook
+from cloudpemda.ledger.transfers import Takeover, Transferred, Transfers
 
 __all__ = [
     "SYSTEM",
@@ -140,6 +141,9 @@ __all__ = [
     "StopBook",
     "Submission",
     "Taken",
+    "Takeover",
+    "Transferred",
+    "Transfers",
     "Wanted",
     "open_ledger",
 ]
@@ -166,6 +170,7 @@ class Ledger:
         self.drains = DrainBook(database, self.audit)
         self.orphans = OrphanBook(database, self.audit)
         self.retirements = Retirements(database, self.audit)
+        self.transfers = Transfers(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)
         self.stops = StopBook(database, self.audit)

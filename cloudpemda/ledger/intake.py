@@ -41,6 +41,7 @@ class Taken:
     file: str
     spec_hash: str
     at: Instant
+    given_away: bool = False  # the request is another OPD's since, or is called otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,24 @@ class Intake:
     def taken(self) -> Mapping[str, Taken]:
         """By the request's key (`dinkes/simrs`)."""
         with self._store.read() as connection:
-            return {
-                row.key: Taken(row.number, row.file, row.spec_hash, row.at)
-                for row in connection.execute(select(papers))
+            found = connection.execute(select(papers)).all()
+            keys = {
+                row.number: f"{row.opd}/{row.name}"
+                for row in connection.execute(
+                    select(requests.c.number, requests.c.opd, requests.c.name)
+                )
             }
+        there = set(keys.values())
+        return {
+            row.key: Taken(
+                row.number,
+                row.file,
+                row.spec_hash,
+                row.at,
+                given_away=row.number in keys and row.key not in there,
+            )
+            for row in found
+        }
 
     def kept_since(self, opd: str, moment: Instant) -> Kept:
         """The revisions of an OPD's requests that were handed in since, by whichever way."""

@@ -21,7 +21,7 @@ from cloudpemda.saga import Event, StepRecord, StepState, TransitionUndefined, n
 from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
-_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge"})
+_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge", "transfer"})
 _RIVALS = dict.fromkeys(_WRITERS, _WRITERS)
 """Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""
 
@@ -132,22 +132,8 @@ class JournalBook:
     def _begin(
         self, connection: Connection, number: str, kind: str, plan_digest: str, now: Instant
     ) -> "SagaJournal":
-        earlier = connection.scalar(
-            select(func.count()).where(sagas.c.number == number, sagas.c.kind == kind)
-        )
-        identity = f"{number}-{kind}-{(earlier or 0) + 1:04d}"
-        connection.execute(
-            insert(sagas).values(
-                id=identity,
-                number=number,
-                kind=kind,
-                plan_digest=plan_digest,
-                state=SagaState.OPEN.value,
-                started_at=now,
-                owner=self._owner.to_text(),
-                heartbeat=now,
-            )
-        )
+        owner = self._owner.to_text()
+        identity = begin_row(connection, number, kind, now, owner, plan_digest)
         return SagaJournal(self._store, identity, self._owner, resumed=False)
 
     def _refuse_if_alive(self, row: Row[tuple[object, ...]], now: Instant) -> None:
@@ -275,6 +261,41 @@ class SagaJournal:
 
     def _is(self, subject: str, name: str) -> ColumnElement[bool]:
         return and_(steps.c.saga == self.id, steps.c.subject == subject, steps.c.name == name)
+
+
+def begin_row(
+    connection: Connection,
+    number: str,
+    kind: str,
+    now: Instant,
+    owner: str | None,
+    plan_digest: str = "",
+) -> str:
+    """Begin a saga within a transaction of the caller's; without an owner whoever opens it runs it.
+    Answers with its id."""
+    earlier = connection.scalar(
+        select(func.count()).where(sagas.c.number == number, sagas.c.kind == kind)
+    )
+    identity = f"{number}-{kind}-{(earlier or 0) + 1:04d}"
+    connection.execute(
+        insert(sagas).values(
+            id=identity,
+            number=number,
+            kind=kind,
+            plan_digest=plan_digest,
+            state=SagaState.OPEN.value,
+            started_at=now,
+            owner=owner,
+            heartbeat=now,
+        )
+    )
+    return identity
+
+
+def unfinished_kinds(connection: Connection, number: str) -> tuple[str, ...]:
+    """The kinds of a request's sagas that are open or stuck."""
+    query = select(sagas.c.kind).where(sagas.c.number == number, sagas.c.state.in_(_UNFINISHED))
+    return tuple(sorted(set(connection.scalars(query))))
 
 
 def _step(row: Row[tuple[object, ...]]) -> StepRecord:

@@ -403,6 +403,49 @@ def transfer(deed: Deed, opd: str, number: str, instance: str, wanted: Mapping[s
     _post_all(deed, opd, number, kept)
 
 
+def charged_to(connection: Connection, number: str) -> Mapping[str, Usage]:
+    """All that a request is charged as used, by what it is charged for: its instances, their growth
+    by hand, states that are kept of them, and what purged ones left behind."""
+    query = (
+        select(postings.c.instance, postings.c.dimension, _COMMITTED)
+        .where(postings.c.number == number)
+        .group_by(postings.c.instance, postings.c.dimension)
+        .having(_COMMITTED != 0)
+        .order_by(postings.c.instance, postings.c.dimension)
+    )
+    charged: dict[str, dict[str, int]] = {}
+    for subject, dimension, used in connection.execute(query):
+        charged.setdefault(subject, {})[dimension] = used
+    return MappingProxyType(charged)
+
+
+def renamed(subject: str, former: str, key: str) -> str:
+    """What is charged for something of one workload (`dinkes/simrs/db-1+overage`), as that of
+    another."""
+    return key + subject.removeprefix(former)
+
+
+def hand_over(
+    deed: Deed, number: str, former: tuple[str, str], to: tuple[str, str]
+) -> tuple[str, ...]:
+    """Charge all of a request's use to another OPD, under its new key: `former` and `to` are OPD
+    and key. Answers with what it is charged for."""
+    charged = charged_to(deed.connection, number)
+    changes = [
+        (subject, dimension, used)
+        for subject, usage in charged.items()
+        for dimension, used in usage.items()
+    ]
+    freed = [(subject, name, Balance(-used, 0)) for subject, name, used in changes]
+    taken = [
+        (renamed(subject, former[1], to[1]), name, Balance(used, 0))
+        for subject, name, used in changes
+    ]
+    _post_all(deed, former[0], number, freed)
+    _post_all(deed, to[0], number, taken)
+    return tuple(charged)
+
+
 def _post(deed: Deed, opd: str, number: str, instance: str, changes: Mapping[str, Balance]) -> None:
     _post_all(deed, opd, number, [(instance, *change) for change in sorted(changes.items())])
 

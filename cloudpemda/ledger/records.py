@@ -12,7 +12,7 @@ from cloudpemda.ledger.states import ProposalState, RequestState
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
 from cloudpemda.units import Instant
 
-_OPEN = frozenset({ProposalState.PENDING, ProposalState.APPROVED, ProposalState.APPLYING})
+OPEN_PROPOSALS = frozenset({ProposalState.PENDING, ProposalState.APPROVED, ProposalState.APPLYING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Proposal:
     @property
     def open(self) -> bool:
         """Whether it waits for a decision, or for being applied to its end."""
-        return self.state in _OPEN
+        return self.state in OPEN_PROPOSALS
 
 
 @dataclass(frozen=True, slots=True)

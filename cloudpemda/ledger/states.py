@@ -40,6 +40,7 @@ class RequestEvent(StrEnum):
     RETIRE = "retire"
     QUARANTINE = "quarantine"
     RESTORE = "restore"
+    TRANSFER = "transfer"  # to another OPD
     END = "end"
 
 
@@ -111,6 +112,7 @@ class InstanceEvent(StrEnum):
     RETIRE = "retire"
     QUARANTINE = "quarantine"
     RESTORE = "restore"
+    TRANSFER = "transfer"
     RELEASE = "release"
 
 
@@ -147,6 +149,7 @@ REQUEST: Mapping[tuple[RequestState, RequestEvent], RequestState] = MappingProxy
         (RequestState.APPLYING, RequestEvent.FAIL): RequestState.FAILED,
         (RequestState.APPLYING, RequestEvent.STICK): RequestState.STUCK,
         (RequestState.ACTIVE, RequestEvent.BEGIN): RequestState.ACTIVE,
+        (RequestState.ACTIVE, RequestEvent.TRANSFER): RequestState.ACTIVE,
         (RequestState.STUCK, RequestEvent.BEGIN): RequestState.APPLYING,
         (RequestState.STUCK, RequestEvent.STICK): RequestState.STUCK,
         (RequestState.STUCK, RequestEvent.FAIL): RequestState.FAILED,
@@ -216,6 +219,7 @@ INSTANCE: Mapping[tuple[InstanceState, InstanceEvent], InstanceState] = MappingP
         (InstanceState.CREATING, InstanceEvent.RELEASE): InstanceState.PURGED,
         (InstanceState.ACTIVE, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,
         (InstanceState.ACTIVE, InstanceEvent.CHANGE): InstanceState.CHANGING,
+        (InstanceState.ACTIVE, InstanceEvent.TRANSFER): InstanceState.ACTIVE,
         (InstanceState.ACTIVE, InstanceEvent.STICK): InstanceState.STUCK,
         (InstanceState.ACTIVE, InstanceEvent.RETIRE): InstanceState.RETIRING,
         (InstanceState.CHANGING, InstanceEvent.ACTIVATE): InstanceState.ACTIVE,

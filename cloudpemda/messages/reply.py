@@ -60,6 +60,12 @@ TEXTS = {
         next_en="Keep one of the files, or give one of the requests another name.",
         next_id="Simpan satu berkas saja, atau beri salah satu permintaan nama lain.",
     ),
+    "inbox.given-away": Text(
+        en="{key} ({number}) was given to another OPD: this file is about nothing of yours",
+        id="{key} ({number}) telah dialihkan ke OPD lain: berkas ini bukan lagi milik Anda",
+        next_en="Move the file away. A document that says something else is a new request.",
+        next_id="Pindahkan berkas ini. Dokumen dengan isi lain dianggap permintaan baru.",
+    ),
     "inbox.taken": Text(
         en="{file}: {key} is taken in as {number}", id="{file}: {key} diterima sebagai {number}"
     ),

@@ -7,7 +7,7 @@ something else. What is the default is left out.
 import json
 from collections.abc import Iterator
 
-from cloudpemda.request.spec import DiskSpec, NicSpec, VmSpec, WorkloadSpec
+from cloudpemda.request.spec import DiskSpec, ExposeSpec, NicSpec, VmSpec, WorkloadSpec
 
 
 def write(spec: WorkloadSpec) -> str:
@@ -50,6 +50,9 @@ def _vm(vm: VmSpec) -> Iterator[str]:
     yield from (f"        - {_disk(disk)}" for disk in vm.disks)
     yield "      networks:"
     yield from (f"        - {_nic(nic)}" for nic in vm.networks)
+    if vm.expose is not None:
+        yield "      expose:" if vm.expose else "      expose: []"
+        yield from (f"        - {_exposed(one)}" for one in vm.expose)
     if vm.ssh_keys:
         yield "      sshKeys:"
         yield from (f"        - {_text(key)}" for key in vm.ssh_keys)
@@ -63,6 +66,10 @@ def _disk(disk: DiskSpec) -> str:
 def _nic(nic: NicSpec) -> str:
     more = ", publicIp: true" if nic.public_ip else ""
     return f"{{name: {_text(nic.network)}{more}}}"
+
+
+def _exposed(one: ExposeSpec) -> str:
+    return f"{{port: {one.port}, protocol: {one.protocol}, from: {one.source}}}"
 
 
 def _size(size: int) -> str:

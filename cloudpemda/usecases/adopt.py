@@ -34,11 +34,10 @@ from cloudpemda.plan.model import DesiredVm
 from cloudpemda.plan.offer import make_offer
 from cloudpemda.request import WorkloadSpec, read_any
 from cloudpemda.request.write import write
-from cloudpemda.rules.approvals import Mandate, Matter, chain_for, mandates
-from cloudpemda.rules.policy import Party, may_ask
+from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import Usage, total, usage_of
 from cloudpemda.usecases.adopting import Adopting, Choice, Terms, VmView, WorkloadView
-from cloudpemda.usecases.chain import ballot
+from cloudpemda.usecases.chain import decide_alone
 from cloudpemda.usecases.desk import Desk, require_opd
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import desired_of
@@ -51,7 +50,6 @@ from cloudpemda.usecases.workload import (
 )
 
 KIND = "adopt"
-_DECIDING = frozenset({"diskominfo", "executive"})
 _NOT_ASKED = frozenset({"policy.vmids", "policy.no-cluster"})
 """What may be otherwise with VMs that stand there: their VMIDs stay, and so does their cluster."""
 
@@ -329,7 +327,7 @@ class _Run:
 
     def _take_in(self, numbers: dict[str, str]) -> Actor:
         """The decision and what it takes in, in the ledger."""
-        decided = [self._decision(spec) for spec, _ in self._workloads]
+        decided = [decide_alone(self._desk, spec, "adopt.not-yours") for spec, _ in self._workloads]
         actor = decided[0][0]
         note_limits(self._desk, actor)
         adoptions = [
@@ -339,27 +337,6 @@ class _Run:
         for one in self._desk.ledger.adoptions.adopt(adoptions, actor):
             numbers[one.key] = one.number
         return actor
-
-    def _decision(self, spec: WorkloadSpec) -> tuple[Actor, Ballot]:
-        """Raises Refused `adopt.not-yours`."""
-        desk, person = self._desk, self._desk.person
-        if person is None:
-            raise Refused("desk.unknown-person", login=desk.login)
-        chain = chain_for(spec, desk.site)
-        last = len(chain.stages) - 1
-        who = _DECIDING & {*chain.stages[last].who, "executive"}
-        asker = Party(None, spec.requester.nip, spec.requester.name)
-
-        def fits(mandate: Mandate) -> bool:
-            own = any(party.is_one_of(asker) for party in mandate.parties)
-            return mandate.authority in who and not own
-
-        held = mandates(person, spec.opd, desk.site, desk.clock.now())
-        mandate = next((one for one in held if fits(one)), None)
-        if mandate is None:
-            raise Refused("adopt.not-yours", login=person.login, who="|".join(sorted(who)))
-        matter = Matter(spec, (), chain, (), last, desk.site, desk.clock.now())
-        return ballot(desk, 1, matter, mandate)
 
     def _adoption(self, spec: WorkloadSpec, members: Sequence[Takeable], given: Ballot) -> Adoption:
         usage = total(usage_of(kind, self._service_class) for kind in spec.vms)

@@ -120,9 +120,9 @@ def terms_for(
     return Terms(
         opd=opd,
         service_class=service_class or _lightest(desk, opd),
-        until=_day(until) if until else date(today.year + 1, 12, 31),
-        letter=Letter(letter[0], _day(letter[1])),
-        requester=_requester(desk, opd, requester),
+        until=day_of(until) if until else date(today.year + 1, 12, 31),
+        letter=Letter(letter[0], day_of(letter[1])),
+        requester=requester_of(desk, opd, requester),
         purpose=_PURPOSE,
         name=name,
     )
@@ -136,7 +136,9 @@ def _lightest(desk: Desk, opd: str) -> str:
     return min(allowed, key=lambda one: (classes[one].weight, one))
 
 
-def _requester(desk: Desk, opd: str, said: Mapping[str, str | None]) -> Requester:
+def requester_of(desk: Desk, opd: str, said: Mapping[str, str | None]) -> Requester:
+    """Who answers for a workload of an OPD: as said, else its first contact. Raises Refused
+    `adopt.requester`."""
     contacts = desk.site.opds[opd].opd.contacts
     first = contacts[0] if contacts else None
     name = said.get("name") or (first.name if first else None)
@@ -152,7 +154,8 @@ def _requester(desk: Desk, opd: str, said: Mapping[str, str | None]) -> Requeste
     raise Refused("adopt.requester", opd=opd, missing=missing)
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
+    """Raises UsageError `adopt.day`."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

@@ -22,6 +22,7 @@ from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.change import Change
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.handover import Handover, unfinished
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import (
     Planned,
@@ -77,20 +78,26 @@ def apply(
         doubted = {one.record.key for one in done}
         records = tuple(one for one in records if one.key not in doubted)
     states = read_clusters(desk, records)
+    handed = unfinished(desk)
     for record in records:
         if halted():
             break
         state = states[cluster_of(record)]
-        kind = Change if record.change_approved or record.changing else _Build
-        run = kind(desk, actor, record, state, progress, halted)
+        run = _kind(record, handed)(desk, actor, record, state, progress, halted)
         try:
-            done.append(run.undo() if undo else run.forward())
+            done.append(run.undo() if undo and not isinstance(run, Handover) else run.forward())
         except CloudpemdaError as error:
             fresh = desk.ledger.requests.get(record.key)
             done.append(Applied(fresh, None, None, error.faults, error.exit_code))
         if done[-1].result is not None:  # what was built takes room: the next one must see it
             states = read_clusters(desk, records)
     return tuple(done)
+
+
+def _kind(record: RequestRecord, handed: Collection[str]) -> "type[Change | Handover | _Build]":
+    if record.change_approved or record.changing:
+        return Change
+    return Handover if record.number in handed else _Build
 
 
 def _doubted(desk: Desk, records: Sequence[RequestRecord]) -> Iterator[Applied]:

@@ -6,6 +6,7 @@ from datetime import UTC
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import Actor, Ballot, Decision, QuotaRecord, RequestRecord, RequestState
+from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.approvals import (
     Chain,
     Given,
@@ -21,6 +22,8 @@ from cloudpemda.rules.approvals import (
 from cloudpemda.rules.policy import Party
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
+
+_DECIDING = frozenset({"diskominfo", "executive"})
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,33 @@ def ballot(desk: Desk, revision: int, matter: Matter, mandate: Mandate) -> tuple
         revision=revision,
     )
     return actor, given
+
+
+def decide_alone(desk: Desk, spec: WorkloadSpec, refusal: str) -> tuple[Actor, Ballot]:
+    """The decision of the person at the desk on what stands there already: whoever may decide in
+    the last stage of the chain that a request for it would have, for Diskominfo or the leadership.
+
+    Raises Refused `refusal` for anybody else, and for the one who is named as its requester;
+    `desk.unknown-person`.
+    """
+    person = desk.person
+    if person is None:
+        raise Refused("desk.unknown-person", login=desk.login)
+    chain = chain_for(spec, desk.site)
+    last = len(chain.stages) - 1
+    who = _DECIDING & {*chain.stages[last].who, "executive"}
+    asker = Party(None, spec.requester.nip, spec.requester.name)
+
+    def fits(mandate: Mandate) -> bool:
+        own = any(party.is_one_of(asker) for party in mandate.parties)
+        return mandate.authority in who and not own
+
+    held = mandates(person, spec.opd, desk.site, desk.clock.now())
+    mandate = next((one for one in held if fits(one)), None)
+    if mandate is None:
+        raise Refused(refusal, login=person.login, who="|".join(sorted(who)))
+    matter = Matter(spec, (), chain, (), last, desk.site, desk.clock.now())
+    return ballot(desk, 1, matter, mandate)
 
 
 def removed_approvers(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[str, ...]:

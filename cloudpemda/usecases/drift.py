@@ -38,6 +38,7 @@ from cloudpemda.rules.quota import Usage, usage_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
+from cloudpemda.usecases.handover import open_fault, unfinished
 from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import (
     Workload,
@@ -151,6 +152,7 @@ def _drift(
     charged = () if actor is None else desk.ledger.overages.note(grown, actor)
     findings = [one for look in looks.values() for one in look.findings]
     findings += conflicts(desk) if not keys else []
+    findings += _handed(desk, {record.number for record in chosen})
     return Drift(
         at=now,
         instances=tuple(sorted((i for look in looks.values() for i in look.instances), key=_order)),
@@ -167,6 +169,13 @@ def _drift(
         ),
         unread=tuple(cluster for cluster, look in looks.items() if look.unread),
     )
+
+
+def _handed(desk: Desk, numbers: Collection[str]) -> Iterator[Finding]:
+    """Workloads that have changed their OPD in the ledger, and not everywhere else."""
+    for number in sorted(unfinished(desk) & set(numbers)):
+        record = desk.ledger.requests.get(number)
+        yield Finding(record.opd, open_fault(record))
 
 
 def _names(key: str, record: InstanceRecord) -> bool:

@@ -268,7 +268,12 @@ class _Run:
             faults = placed([fault], one.data, called)
             return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=faults)
         if not self._is_news(one):
-            return Handled(shelf.opd, called, Outcome.KNOWN, key, self._known[key].number)
+            taken = self._known[key]
+            if taken.given_away:
+                values = MappingProxyType({"key": key, "number": taken.number})
+                fault = Fault("inbox.given-away", values, file=called)
+                return Handled(shelf.opd, called, Outcome.REFUSED, key, faults=(fault,))
+            return Handled(shelf.opd, called, Outcome.KNOWN, key, taken.number)
         if not self._fits_today(shelf.opd, one.data):
             most = MappingProxyType({"most": MOST_A_DAY, "most_mib": MOST_MIB_A_DAY})
             fault = Fault("inbox.day-full", most, file=called)

@@ -22,6 +22,7 @@ from cloudpemda.ledger import (
     SagaEvent,
     SagaJournal,
 )
+from cloudpemda.ledger.transfers import TRANSFER
 from cloudpemda.plan.diff import carries
 from cloudpemda.plan.firewall import kind_of
 from cloudpemda.rules.quota import disk_dimension
@@ -91,7 +92,7 @@ def leave(
     if record.state is RequestState.ENDED:
         return _standing(desk, record.key)
     _require_ready(desk, record)
-    _give_up(desk, record, _RESTORE, "apply")
+    _give_up(desk, record, _RESTORE, "apply", TRANSFER)
     record = desk.ledger.retirements.begin(record.key, reason=reason, actor=actor)
     return quarantine(desk, actor, record, progress, halted)
 
