@@ -48,19 +48,23 @@ def init(  # noqa: PLR0917 - one option each
 
 
 @click.command()
+@click.option("--offline", is_flag=True, help="Look at the site's files alone, ask no cluster.")
 @click.pass_obj
-def doctor(frame: "Frame") -> None:
+def doctor(frame: "Frame", offline: bool) -> None:
     """Look at everything a site relies on; print what grants the missing rights."""
     from cloudpemda.cli.tables import doctor_page
     from cloudpemda.site import load_site
-    from cloudpemda.usecases.doctor import diagnose
-    from cloudpemda.wiring import configure_log, open_cluster, site_clock
+    from cloudpemda.usecases.doctor import diagnose, diagnose_files
+    from cloudpemda.wiring import checking_moment, configure_log, open_cluster, site_clock
 
     configure_log(debug=frame.debug)
     site = load_site(frame.directory)
     frame.follow(site)
-    clock = site_clock(site)
-    report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
+    if offline:
+        report = diagnose_files(site, checking_moment(site))
+    else:
+        clock = site_clock(site)
+        report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
     frame.finish(report, lambda out: doctor_page(out, frame, report), (), report.exit_code)
 
 

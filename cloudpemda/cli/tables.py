@@ -503,7 +503,8 @@ def doctor_page(out: Console, frame: "Frame", report: "Report") -> None:
         line = Text(f"{where}: {what}" if where and str(where) not in what else what)
         if then and found.level != "ok":
             line.append(f"\n→ {then}", style="dim")
-        shown.add_row(Text(found.level.value, style=colours[found.level]), found.cluster, line)
+        level = Text(found.level.value, style=colours[found.level])
+        shown.add_row(level, found.cluster or "–", line)
     out.print(shown)
     for cluster, commands in report.commands.items():
         out.print()

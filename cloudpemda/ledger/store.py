@@ -165,9 +165,10 @@ def locate(url: str, base: Path) -> Place:
         parsed: URL = make_url(url)
     except ArgumentError:
         raise UsageError("ledger.url", url="…") from None
-    shown = parsed.render_as_string(hide_password=True)
+    # A query may hold secrets too (`?sslpassword=`), and nothing hides those.
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
     if parsed.drivername == "postgresql+psycopg" and parsed.database:
-        if parsed.password is not None or "password" in parsed.query:
+        if parsed.password is not None or any("password" in name.lower() for name in parsed.query):
             raise UsageError("ledger.url-password", url=shown)
         return Place(parsed, base / "var")
     if parsed.drivername != "sqlite" or not parsed.database or ":" in parsed.database:

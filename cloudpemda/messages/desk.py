@@ -12,8 +12,10 @@ TEXTS = {
     "desk.role": Text(
         en="{login} has none of the roles {roles} for {opd}",
         id="{login} tidak punya peran {roles} untuk {opd}",
-        next_en="Ask somebody who has the role, or have it added to people.yaml.",
-        next_id="Minta orang yang punya peran itu, atau tambahkan di people.yaml.",
+        next_en="Ask somebody who has the role, or have it added to people.yaml (for * it is a "
+        "role without opd:, Diskominfo's).",
+        next_id="Minta orang yang punya peran itu, atau tambahkan di people.yaml (untuk *: peran "
+        "tanpa opd:, milik Diskominfo).",
     ),
     "desk.scope": Text(
         en="{login} has no role for {opd} and may not read about it",

@@ -3,6 +3,30 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "doctor.stages": Text(
+        en="every stage of approval has people who may decide in it",
+        id="setiap tahap persetujuan memiliki orang yang boleh memutus",
+    ),
+    "doctor.stage-unfilled": Text(
+        en="requests by {rule} cannot pass stage {stage} ({approval}, {of} needed): too few "
+        "people may decide there for {opds}",
+        id="permohonan menurut {rule} tidak dapat melewati tahap {stage} ({approval}, perlu {of}): "
+        "terlalu sedikit orang yang boleh memutus untuk {opds}",
+        next_en="Give somebody the role, or have it delegated by letter, in people.yaml; or "
+        "change the stages under approvals: in site.yaml.",
+        next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml; atau ubah "
+        "tahapnya pada approvals: di site.yaml.",
+    ),
+    "doctor.quota-unfilled": Text(
+        en="requests for quota by {rule} cannot pass stage {stage} ({approval}, {of} needed): too "
+        "few people may decide there for {opds}",
+        id="permohonan kuota menurut {rule} tidak dapat melewati tahap {stage} ({approval}, perlu "
+        "{of}): terlalu sedikit orang yang boleh memutus untuk {opds}",
+        next_en="Give somebody the role, or have it delegated by letter, in people.yaml; or "
+        "change the stages under approvals.quota in site.yaml.",
+        next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml; atau ubah "
+        "tahapnya pada approvals.quota di site.yaml.",
+    ),
     "doctor.endpoint": Text(
         en="endpoint {endpoint} answers (PVE {version})",
         id="endpoint {endpoint} menjawab (PVE {version})",

@@ -117,6 +117,16 @@ TEXTS: dict[str, Text] = {
         next_en="Grant somebody the role, or have it delegated by letter, in people.yaml.",
         next_id="Beri seseorang peran itu, atau limpahkan dengan surat, di people.yaml.",
     ),
+    "policy.stage-unfilled": Text(
+        en="too few people may decide in stage {stage} ({approval}, {of} needed): it will wait "
+        "there until it expires",
+        id="terlalu sedikit orang yang boleh memutus di tahap {stage} ({approval}, perlu {of}): "
+        "permohonan akan menunggu di sana sampai kedaluwarsa",
+        next_en="Diskominfo gives somebody the role, or has it delegated by letter, in "
+        "people.yaml.",
+        next_id="Diskominfo memberi seseorang peran itu, atau melimpahkannya dengan surat, di "
+        "people.yaml.",
+    ),
     "policy.image-adopted": Text(
         en="{vm}: the image {image} is of VMs that were adopted, and {vm} was not",
         id="{vm}: citra {image} hanya untuk VM yang diadopsi, sedangkan {vm} tidak",

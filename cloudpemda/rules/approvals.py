@@ -16,11 +16,13 @@ from cloudpemda.rules.policy import Party
 from cloudpemda.rules.quota import PUBLIC_IP, Usage
 from cloudpemda.rules.verdict import Verdict
 from cloudpemda.site.approvals import (
+    ApprovalRule,
     Authority,
     AutomaticRule,
     Condition,
     DayAmount,
     Delegation,
+    QuotaRule,
     Sizes,
 )
 from cloudpemda.site.load import Site
@@ -55,6 +57,10 @@ class Chain:
     @property
     def counts(self) -> tuple[int, ...]:
         return tuple(stage.of for stage in self.stages)
+
+
+QUOTA_DEFAULT = Chain(None, (Stage(("diskominfo",), 1), Stage(("executive",), 1)))
+"""Where no rule for quota is met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,17 @@ def chain_for(spec: WorkloadSpec, site: Site) -> Chain:
     service_class = site.catalogue.service_classes.get(spec.service_class)
     for rule in site.info.approvals.rules:
         if meets(rule.when, spec, service_class):
-            return Chain(rule.name, tuple(Stage((stage.who,), stage.of) for stage in rule.stages))
+            return chain_of(rule)
+    return class_chain(service_class)
+
+
+def chain_of(rule: ApprovalRule | QuotaRule) -> Chain:
+    """The chain that a rule of the site names."""
+    return Chain(rule.name, tuple(Stage((stage.who,), stage.of) for stage in rule.stages))
+
+
+def class_chain(service_class: ServiceClass | None) -> Chain:
+    """The chain where no rule is met: whom the class names, or an executive."""
     who: tuple[Authority, ...] = ("executive",)
     if service_class is not None and service_class.approval != "executive":
         who = (service_class.approval, "executive")
@@ -118,8 +134,8 @@ def quota_chain(spec: QuotaSpec, site: Site) -> Chain:
             and (when.over is None or _exceeds(asked, when.over))
             and (when.up_to is None or not _exceeds(asked, when.up_to))
         ):
-            return Chain(rule.name, tuple(Stage((stage.who,), stage.of) for stage in rule.stages))
-    return Chain(None, (Stage(("diskominfo",), 1), Stage(("executive",), 1)))
+            return chain_of(rule)
+    return QUOTA_DEFAULT
 
 
 def meets(when: Condition, spec: WorkloadSpec, service_class: ServiceClass | None) -> bool:

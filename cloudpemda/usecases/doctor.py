@@ -9,8 +9,10 @@ from cloudpemda.clock import Clock
 from cloudpemda.cluster import ClusterState, NodeStatus, Storage
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
 from cloudpemda.proxmox import AuthFailed, Pve, PveError, rights
+from cloudpemda.rules.manning import gaps_of
 from cloudpemda.site import Site
 from cloudpemda.site.models import ClusterSettings, Image
+from cloudpemda.units import Instant
 
 SKEW_SECONDS = 5  # beyond it corosync, PBS tickets and the age of backups cannot be trusted
 OLDEST = (8, 4)
@@ -27,7 +29,7 @@ class Finding:
     """One thing that was looked at; `code` and `values` name its text in `messages`."""
 
     level: Level
-    cluster: str
+    cluster: str | None  # None: of the site's own files
     code: str
     values: Mapping[str, object]
     exit_code: ExitCode  # what it means for the process: DONE unless it failed
@@ -52,9 +54,15 @@ class Report:
         return worst(found.exit_code for found in self.findings)
 
 
+def diagnose_files(site: Site, now: Instant) -> Report:
+    """Look at the site's files alone: whether its policy can be followed by its people."""
+    return Report(tuple(_stages(site, now)))
+
+
 def diagnose(site: Site, connect: Callable[[str], Pve], clock: Clock) -> Report:
-    """Look at every cluster of the site. What a cluster does not answer is a finding too."""
-    findings: list[Finding] = []
+    """Look at the site's files and at every cluster. What a cluster does not answer is a finding
+    too."""
+    findings: list[Finding] = list(diagnose_files(site, clock.now()).findings)
     commands: dict[str, tuple[str, ...]] = {}
     for name in site.info.clusters:
         visit = _Visit(site, name, clock)
@@ -66,6 +74,22 @@ def diagnose(site: Site, connect: Callable[[str], Pve], clock: Clock) -> Report:
         if visit.commands:
             commands[name] = visit.commands
     return Report(tuple(findings), MappingProxyType(commands))
+
+
+def _stages(site: Site, now: Instant) -> Iterator[Finding]:
+    gaps = gaps_of(site, now)
+    if not gaps:
+        yield Finding(Level.OK, None, "doctor.stages", MappingProxyType({}), ExitCode.DONE)
+    for gap in gaps:
+        values = {
+            "rule": gap.rule,
+            "stage": gap.number,
+            "approval": "|".join(gap.stage.who),
+            "of": gap.stage.of,
+            "opds": ", ".join(gap.opds),
+        }
+        code = "doctor.quota-unfilled" if gap.kind == "quota" else "doctor.stage-unfilled"
+        yield Finding(Level.WARN, None, code, MappingProxyType(values), ExitCode.DONE)
 
 
 class _Visit:

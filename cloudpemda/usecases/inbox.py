@@ -298,7 +298,7 @@ class _Run:
         papers = [Paper(one.sheet.name, one.sheet.seen.owner) for one in reads]
         try:
             warnings = [
-                judged(self._desk, spec, one.data, name)
+                judged(self._desk, spec, one.data, name, giver)
                 for one, spec, name in zip(reads, specs, called, strict=True)
             ]
             done = self._desk.ledger.requests.submit_all(

@@ -12,6 +12,8 @@ from cloudpemda.ledger import Actor, Paper, QuotaSubmission, RequestState, Submi
 from cloudpemda.ledger.quota import EXCEEDED
 from cloudpemda.request import QuotaSpec, WorkloadSpec, placed, read_any
 from cloudpemda.request.spec import ADOPTED, VmSpec
+from cloudpemda.rules.approvals import party_of
+from cloudpemda.rules.manning import warnings as unfilled_stages
 from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import Usage, growth, total, usage_of
 from cloudpemda.usecases.by_rule import ByRule, decide_by_rule
@@ -43,7 +45,8 @@ def submit_file(desk: Desk, file: Path, *, allow_retire: bool = False) -> Submit
     data = read_regular(file)
     spec = read_any(data, str(file), desk.site.catalogue.flavors)
     if isinstance(spec, QuotaSpec):
-        return Submitted(str(file), spec.key, submit_quota(desk, spec, data, str(file)), ())
+        done_quota = submit_quota(desk, spec, data, str(file))
+        return Submitted(str(file), spec.key, done_quota, _unfilled(desk, spec, desk.login))
     actor = desk.act("requester", "operator", opd=spec.opd)
     note_limits(desk, actor)
     done = hand_in(desk, spec, data, str(file), actor, allow_retire=allow_retire)
@@ -67,7 +70,7 @@ def hand_in(
     (`request.change-refused`): what takes VMs or disks away needs `allow_retire`.
     """
     try:
-        warnings = judged(desk, spec, data, name)
+        warnings = judged(desk, spec, data, name, actor)
     except Refused as error:
         if error.code == EXCEEDED:
             desk.ledger.quota.refuse(spec.opd, spec.key, error.faults[1:], actor)
@@ -82,8 +85,11 @@ def hand_in(
     return Submitted(name, spec.key, submission, warnings)
 
 
-def judged(desk: Desk, spec: WorkloadSpec, data: bytes, name: str) -> tuple[Fault, ...]:
-    """What policy and quota warn of in a document. Raises Refused where they say no."""
+def judged(
+    desk: Desk, spec: WorkloadSpec, data: bytes, name: str, actor: Actor
+) -> tuple[Fault, ...]:
+    """What policy and quota warn of in a document that `actor` hands in. Raises Refused where they
+    say no."""
     verdict = may_ask(spec, desk.site, now=desk.clock.now(), others=_other_vms(desk, spec))
     faults = (*verdict.faults, *_made_by_others(desk, spec))
     if faults:
@@ -92,7 +98,13 @@ def judged(desk: Desk, spec: WorkloadSpec, data: bytes, name: str) -> tuple[Faul
     quota = quota_verdict(desk, spec.opd, _growth(desk, spec))
     if not quota.allowed:
         raise Refused("quota.exceeded", *quota.faults, subject=spec.key, opd=spec.opd)
-    return (*verdict.warnings, *quota.warnings)
+    return (*verdict.warnings, *quota.warnings, *_unfilled(desk, spec, actor.login))
+
+
+def _unfilled(desk: Desk, spec: WorkloadSpec | QuotaSpec, login: str) -> tuple[Fault, ...]:
+    """The stages that nobody could decide in, when this person hands it in."""
+    givers = (party_of(one) for one in desk.site.people if one.login == login)
+    return unfilled_stages(spec, desk.site, desk.clock.now(), *givers)
 
 
 def _made_by_others(desk: Desk, spec: WorkloadSpec) -> Iterator[Fault]:

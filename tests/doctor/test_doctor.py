@@ -12,7 +12,7 @@ from cloudpemda.usecases.doctor import Level, Report
 from tests.doctor.conftest import Practice
 
 
-def codes(report: Report, level: Level) -> list[tuple[str, str]]:
+def codes(report: Report, level: Level) -> list[tuple[str | None, str]]:
     return [(found.cluster, found.code) for found in report.findings if found.level is level]
 
 

@@ -64,8 +64,15 @@ def test_other_databases_are_refused_without_their_password(tmp_path: Path, url:
     assert "hunter2" not in f"{refusal.value} {refusal.value.faults}"
 
 
-def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
-    url = "postgresql+psycopg://cloudpemda:hunter2@db.example.go.id/ledger"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://cloudpemda:hunter2@db.example.go.id/ledger",
+        "postgresql+psycopg://cloudpemda@db.example.go.id/ledger?password=hunter2",
+        "postgresql+psycopg://cloudpemda@db.example.go.id/ledger?sslpassword=hunter2",
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError) as refusal:
         open_ledger(url, tmp_path, ManualClock(), SeededEntropy(1), identity="login")
     assert refusal.value.code == "ledger.url-password"
