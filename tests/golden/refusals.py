@@ -21,8 +21,8 @@ TOLD_ONE_BY_ONE = frozenset(
         "demo.apply", "demo.approve", "demo.end", "demo.faulty", "demo.lab", "demo.night",
         "demo.plan", "demo.status", "demo.submit", "demo.too-big",
         "desk.assumed", "doctor.backup", "doctor.bridges", "doctor.clock", "doctor.endpoint",
-        "doctor.firewall", "doctor.firewall-managed", "doctor.firewall-off", "doctor.ha-
-        flavour", "doctor.image", "doctor.quorum", "doctor.rights", "doctor.stages",
+        "doctor.firewall", "doctor.firewall-managed", "doctor.firewall-off",
+        "doctor.ha-flavour", "doctor.image", "doctor.quorum", "doctor.rights", "doctor.stages",
         "doctor.storage", "doctor.version", "inbox.counted", "inbox.taken", "inbox.waiting",
         "lab.advanced", "lab.reset-ask", "lab.runs-already", "lab.started", "lab.stopped",
         "lab.was-not-running",
