@@ -1,10 +1,11 @@
 """What the ledger must do, said plainly: words in dictionaries, no database, no transactions.
 
 The tables are written out once more here, from the design: a slip in `states` must not be copied.
-Every deed answers with the code of its refusal, or with None.
+What is asked for, for VMs or for more quota, is decided in stages; a word counts while revision,
+offer and policy stay what they were. Every deed answers with the code of its refusal, or with None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +26,12 @@ REQUEST = {
     "fail": {"applying": "failed", "stuck": "failed"},
     "stick": {"applying": "stuck", "stuck": "stuck"},
 }  # fmt: skip
+QUOTA = {
+    "approve": {"pending": "granted"},
+    "deny": {"pending": "denied"},
+    "withdraw": {"pending": "withdrawn"},
+    "end": {"granted": "ended"},
+}
 PROPOSAL = {name: REQUEST[name] for name in ("approve", "deny", "withdraw")}
 INSTANCE = {
     "creating": {
@@ -41,14 +48,66 @@ INSTANCE = {
 }  # fmt: skip
 
 
+CHAINS: Mapping[str, tuple[int, ...]] = {
+    "-: 1": (1,), "q: b 1": (1,), "r: b 2": (2,), "s: a 1, b 2": (1, 2),
+}  # fmt: skip
+"""Policies, and how many people each of their stages demands."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """Somebody's decision: who is spent by it, in which stage of which chain, for which offer."""
+
+    people: frozenset[str]
+    stage: int
+    chain: str
+    offer: str
+    by: str  # the one of the people who speaks
+
+
+ALONE = Word(frozenset({"budi"}), 0, "-: 1", "offer-1", "budi")
+
+
 @dataclass
 class Matter:
-    """A request, or the proposal for one that lives."""
+    """A request, the proposal for one that lives, or a request for quota."""
 
     state: str
     variant: int
     since: datetime  # of its last change while it waits
-    until: datetime | None = None  # of the live approval
+    until: datetime | None = None  # its approval holds
+    offer: str | None = None  # that is approved
+    given: list[Word] = field(default_factory=list)  # the words that count
+
+    def take(self, word: Word) -> str | None:
+        """One more word; those for another offer or policy count no more."""
+        same = [one for one in self.given if _about_the_same(one, word)]
+        if any(one.people & word.people for one in same):
+            return "ledger.decided-already"
+        stage = awaited(same, word.chain)
+        if stage is None or word.stage > stage:
+            return "ledger.stage-moved"
+        self.given = [*same, word]
+        return None
+
+    def concurs(self, word: Word) -> bool:
+        """Whether the word was given at the same time as the last one, and is kept with it."""
+        same = [one for one in self.given if _about_the_same(one, word)]
+        if word == ALONE or not same or any(one.people & word.people for one in same):
+            return False
+        self.given.append(word)
+        return True
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A limit of one OPD, raised from a moment on until before another."""
+
+    opd: str
+    dimension: str
+    amount: int
+    start: datetime
+    end: datetime | None
 
 
 @dataclass
@@ -80,6 +139,8 @@ class Model:
     vms: dict[str, Vm] = field(default_factory=dict)  # by uid
     held: dict[tuple[str, str], int] = field(default_factory=dict)  # (instance, dimension)
     committed: dict[tuple[str, str], int] = field(default_factory=dict)
+    asked: dict[str, Matter] = field(default_factory=dict)  # for quota, by OPD
+    granted: dict[str, list[Granted]] = field(default_factory=dict)  # of the current revision
 
     # -- handing in and deciding ---------------------------------------------------------------
     def submit(self, key: str, variant: int) -> tuple[str | None, bool]:
@@ -111,17 +172,25 @@ class Model:
         anew = asked is None or asked.state in {"withdrawn", "expired"}
         if asked is not None and asked.variant == variant and not anew:
             return False
-        self._void(key)
+        if asked is not None:  # what it lives by stands
+            self._void(key)
         found.proposal = Matter("pending", variant, self.now)
         return True
 
     def approve(
-        self, key: str, variant: int, each: Mapping[str, int], until: datetime
+        self,
+        key: str,
+        variant: int,
+        each: Mapping[str, int],
+        until: datetime,
+        word: Word = ALONE,
     ) -> str | None:
         found = self.workloads.get(key)
         if found is None:
             return "ledger.no-request"
         about = found.decided_on
+        if about.state == "approved" and about.concurs(word):
+            return None
         if about.state not in REQUEST["approve"]:
             return "ledger.transition"
         if about.variant != variant:
@@ -134,11 +203,14 @@ class Model:
         for opd in chain(key.partition("/")[0]):
             for dim in DIMENSIONS:
                 growth = sum(amount for (_, of), amount in more.items() if of == dim)
-                if growth and self.charged(opd, dim) + growth > self.limits[opd][dim]:
+                if growth and self.charged(opd, dim) + growth > self.limit(opd, dim):
                     return "quota.exceeded"
+        refused = about.take(word)
+        if refused or awaited(about.given, word.chain) is not None:
+            return refused
         for place, amount in more.items():
             self.held[place] = self.held.get(place, 0) + amount
-        about.state, about.until = "approved", until
+        about.state, about.until, about.offer = "approved", until, word.offer
         return None
 
     def deny(self, key: str, variant: int) -> str | None:
@@ -147,7 +219,10 @@ class Model:
             return "ledger.no-request"
         if found.decided_on.variant != variant:
             return "ledger.revision-moved"
-        return _go(found.decided_on, PROPOSAL["deny"])
+        refused = _go(found.decided_on, PROPOSAL["deny"])
+        if refused is None:
+            found.decided_on.given = []
+        return refused
 
     def withdraw(self, key: str) -> str | None:
         found = self.workloads.get(key)
@@ -176,17 +251,87 @@ class Model:
             about = found.decided_on
             if about.state == "pending" and about.since <= since:
                 about.state = "expired"
+                self._void(key)
                 ended.append(key)
         return ended
 
+    # -- more quota ----------------------------------------------------------------------------
+    def ask(self, opd: str, variant: int) -> tuple[str | None, bool]:
+        """The refusal, and whether anything changed."""
+        about = self.asked.get(opd)
+        if about is not None:
+            ends = [one.end for one in self.granted.get(opd, ())]
+            over = all(end is not None and end <= self.now for end in ends)
+            anew = about.state in {"withdrawn", "expired", "ended"}
+            anew = anew or (about.state == "granted" and over)
+            if about.variant == variant and not anew:
+                return None, False
+            if about.state == "granted" and not over:
+                return "quota-request.granted", False
+        self.asked[opd] = Matter("pending", variant, self.now)
+        self.granted[opd] = []  # what there was is over
+        return None, True
+
+    def grant(
+        self, opd: str, variant: int, start: datetime, end: datetime | None, word: Word
+    ) -> str | None:
+        about = self.asked.get(opd)
+        if about is None:
+            return "ledger.no-request"
+        if about.variant != variant:
+            return "ledger.revision-moved"
+        if about.state == "granted" and about.concurs(word):
+            return None
+        if about.state not in QUOTA["approve"]:
+            return "ledger.transition"
+        refused = about.take(word)
+        if refused or awaited(about.given, word.chain) is not None:
+            return refused
+        about.state = "granted"
+        self.granted[opd] = [
+            Granted(opd, dim, amount, start, end) for dim, amount in addition(variant).items()
+        ]
+        return None
+
+    def close(self, opd: str, event: str) -> str | None:
+        """Deny, withdraw or end."""
+        about = self.asked.get(opd)
+        if about is None:
+            return "ledger.no-request"
+        refused = _go(about, QUOTA[event])
+        if refused is None and event == "end":
+            self.granted[opd] = []
+        elif refused is None:
+            about.given = []
+        return refused
+
+    def expire_asked(self, since: datetime) -> list[str]:
+        """The OPDs for whose request for quota nobody has decided since then."""
+        ended = []
+        for opd, about in self.asked.items():
+            if about.state == "pending" and about.since <= since:
+                about.state, about.given = "expired", []
+                ended.append(opd)
+        return ended
+
+    def limit(self, opd: str, dim: str) -> int:
+        """With what is granted now."""
+        return self.limits[opd][dim] + sum(
+            one.amount
+            for one in self.granted.get(opd, ())
+            if one.dimension == dim
+            and one.start <= self.now
+            and (one.end is None or self.now < one.end)
+        )
+
     # -- applying ------------------------------------------------------------------------------
-    def begin(self, key: str, variant: int, *, same_offer: bool) -> str | None:
+    def begin(self, key: str, variant: int, offer: str) -> str | None:
         found = self.workloads.get(key)
         if found is None:
             return "ledger.no-request"
         if found.itself.variant != variant:
             return "ledger.revision-moved"
-        if found.itself.state == "approved" and not same_offer:
+        if found.itself.state == "approved" and found.itself.offer != offer:
             found.itself.state, found.itself.since = "pending", self.now
             self._void(key)
             return "ledger.offer-changed"
@@ -269,6 +414,8 @@ class Model:
         return self.held.get((instance, dim), 0)
 
     def _void(self, key: str) -> None:
+        about = self.workloads[key].decided_on
+        about.given, about.offer, about.until = [], None, None
         for member in MEMBERS:
             for dim in DIMENSIONS:
                 self.held.pop((f"{key}/{member}", dim), None)
@@ -279,6 +426,24 @@ def _go(about: Matter, table: Mapping[str, str]) -> str | None:
         return "ledger.transition"
     about.state = table[about.state]
     return None
+
+
+def _about_the_same(one: Word, other: Word) -> bool:
+    return (one.chain, one.offer) == (other.chain, other.offer)
+
+
+def awaited(given: Iterable[Word], chain: str) -> int | None:
+    """The first stage that lacks somebody; None: complete."""
+    stages = [one.stage for one in given]
+    for stage, demanded in enumerate(CHAINS[chain]):
+        if stages.count(stage) < demanded:
+            return stage
+    return None
+
+
+def addition(variant: int) -> Mapping[str, int]:
+    """How much more a request for quota asks for."""
+    return {"memory": 20 * variant + 5, "vcpu": 10}
 
 
 def scope(opd: str) -> frozenset[str]:

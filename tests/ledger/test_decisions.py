@@ -160,6 +160,27 @@ def test_another_offer_or_policy_between_stages_voids_what_was_decided(
     refused("ledger.stage-moved", lambda: decide(ledger, spec, HENDRA, at(1)))  # the former one
 
 
+def test_the_offer_that_was_decided_on_last_is_approved_and_no_other(
+    ledger: Ledger, spec: WorkloadSpec
+) -> None:
+    def begin(offer: str) -> RequestState:
+        return ledger.requests.begin(
+            spec.key, spec_hash=spec.spec_hash, offer_digest=offer, actor=OPERATOR
+        ).state
+
+    def all_decide(offer: str) -> None:
+        decide(ledger, spec, HEAD, at(0), offer=offer)
+        decide(ledger, spec, HENDRA, at(1), offer=offer)
+        assert decide(ledger, spec, AGUS, at(1), offer=offer) is RequestState.APPROVED
+
+    decide(ledger, spec, HEAD, at(0))
+    all_decide("offer-2")
+    refused("ledger.offer-changed", lambda: begin("offer-1"))
+    assert (live(ledger, spec), held(ledger)) == ([], 0)
+    all_decide("offer-2")
+    assert begin("offer-2") is RequestState.APPLYING
+
+
 def test_an_edit_voids_what_was_decided(ledger: Ledger, spec: WorkloadSpec) -> None:
     decide(ledger, spec, HEAD, at(0))
     edited = revised(spec)
