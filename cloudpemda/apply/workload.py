@@ -84,13 +84,16 @@ _ENDINGS: Mapping[Ending, VmEnding] = {
 }
 
 
-def apply_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
-    """Make every VM as desired, from wherever the journal stands.
+def apply_workload(
+    desired: Sequence[DesiredVm], tools: Tools, only: Collection[str] | None = None
+) -> ApplyResult:
+    """Make every VM as desired, from wherever the journal stands; or `only` those of these keys,
+    with the others as what they stand beside.
 
     Returns once each VM is active, taken back, stuck or unfinished, or `tools.halted` says so;
     a KeyboardInterrupt is such a halt. Raises only for bugs.
     """
-    return Run(desired, tools).forward()
+    return Run(desired, tools, only).forward()
 
 
 def undo_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
@@ -101,15 +104,18 @@ def undo_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
 class Run:
     """One call: the chains of a workload over one set of tools."""
 
-    def __init__(self, desired: Sequence[DesiredVm], tools: Tools) -> None:
+    def __init__(
+        self, desired: Sequence[DesiredVm], tools: Tools, only: Collection[str] | None = None
+    ) -> None:
         self._interrupted = False
         self._tools = replace(tools, halted=lambda: self._interrupted or tools.halted())
         self._shop = Shop(self._tools, desired)
-        self._makers = [VmMaker(vm, self._shop) for vm in desired]
+        mine = [vm for vm in desired if only is None or vm.key in only]
+        self._makers = [VmMaker(vm, self._shop) for vm in mine]
         # There before this saga, which the journal decides: one that makes a VM has written so.
-        self._before = {vm.key for vm in desired if self._was_there_before(vm)}
+        self._before = {vm.key for vm in mine if self._was_there_before(vm)}
         # Made by this saga and read back once: neither is destroyed for what happened since.
-        verified = {vm.key for vm in desired if self._was_verified(vm)}
+        verified = {vm.key for vm in mine if self._was_verified(vm)}
         self._kept = self._before | verified | tools.established
         self._unmet: dict[str, CloudpemdaError] = {}
 

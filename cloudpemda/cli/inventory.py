@@ -6,6 +6,7 @@ import click
 
 from cloudpemda.cli.backups import backups
 from cloudpemda.cli.power import COMMANDS, stop_lines
+from cloudpemda.cli.restore import restore
 from cloudpemda.cli.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -81,5 +82,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in (*COMMANDS, backups, snapshot):
+for _command in (*COMMANDS, backups, restore, snapshot):
     vm.add_command(_command)

@@ -54,6 +54,7 @@ from cloudpemda.ledger.pause import Pause, PauseBook
 from cloudpemda.ledger.quota import QuotaBook
 from cloudpemda.ledger.records import Approval, Proposal, RequestRecord
 from cloudpemda.ledger.requests import Document, Requests, Submission
+from cloudpemda.ledger.restores import RestoreBook, RestoreOutcome, RestoreRecord
 from cloudpemda.ledger.retirements import Retirements
 from cloudpemda.ledger.snapshots import Allowed, SnapshotBook, SnapshotRecord
 from cloudpemda.ledger.soundness import Soundness
@@ -127,6 +128,9 @@ __all__ = [
     "RequestState",
     "Requests",
     "RestingAddress",
+    "RestoreBook",
+    "RestoreOutcome",
+    "RestoreRecord",
     "Restored",
     "Retirements",
     "SagaEvent",
@@ -173,6 +177,7 @@ class Ledger:
         self.transfers = Transfers(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)
+        self.restores = RestoreBook(database, self.audit)
         self.stops = StopBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import quota
+from cloudpemda.ledger import quota, restores
 from cloudpemda.ledger.addresses import release
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.instances import (
@@ -81,6 +81,7 @@ class Changes:
         with self._audit.deed(actor) as deed:
             row = request_row(deed.connection, key)
             about = matter(deed.connection, row)
+            restores.require_none(deed.connection, about.number)
             after(REQUEST, about.state, RequestEvent.BEGIN, about.number)
             require_hash(deed.connection, about.number, about.revision, spec_hash)
             if about.proposal is None:

@@ -13,6 +13,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from cloudpemda.errors import Incomplete, Refused
+from cloudpemda.ledger import restores
 from cloudpemda.ledger.owner import Owner, is_dead, owner_from_text
 from cloudpemda.ledger.schema import requests, sagas, steps
 from cloudpemda.ledger.states import SAGA, SagaEvent, SagaState, after
@@ -21,7 +22,8 @@ from cloudpemda.saga import Event, StepRecord, StepState, TransitionUndefined, n
 from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
-_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge", "transfer"})
+VM_RESTORE = "vm-restore"
+_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge", "transfer", VM_RESTORE})
 _RIVALS = dict.fromkeys(_WRITERS, _WRITERS)
 """Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""
 
@@ -51,7 +53,8 @@ class JournalBook:
         """Begin the saga of a request, or go on with the one that is not finished.
 
         Raises Refused `journal.busy` while a living process runs it, or one that writes to the same
-        VMs; `ledger.no-request`.
+        VMs; `vm.restore-unfinished` where another shall write to a VM that is half restored;
+        `ledger.no-request`.
         """
         now = self._store.clock.now()
         with self._store.write() as connection:
@@ -69,6 +72,8 @@ class JournalBook:
             ).all()
             for one in unfinished:
                 self._refuse_if_alive(one, now)
+            if kind in _WRITERS and kind != VM_RESTORE:
+                restores.require_none(connection, number)
             row = next((one for one in unfinished if one.kind == kind), None)
             if row is None:
                 return self._begin(connection, number, kind, plan_digest, now)

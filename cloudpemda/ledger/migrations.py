@@ -524,9 +524,23 @@ def _v20(connection: Connection) -> None:
     _run(connection, _V20)
 
 
+_V21 = (
+    """CREATE TABLE restores (
+        uid TEXT NOT NULL, seq INTEGER NOT NULL, backup TEXT NOT NULL, taken_at TEXT NOT NULL,
+        kept TEXT NOT NULL, safety INTEGER NOT NULL, saved TEXT, person TEXT NOT NULL,
+        reason TEXT NOT NULL, begun_at TEXT NOT NULL, ended_at TEXT, outcome TEXT,
+        PRIMARY KEY (uid, seq))""",
+)
+
+
+def _v21(connection: Connection) -> None:
+    """VMs that were made as a backup holds them."""
+    _run(connection, _V21)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18, _v19, _v20,
+    _v18, _v19, _v20, _v21,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

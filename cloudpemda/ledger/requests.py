@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from cloudpemda.errors import Fault, Refused
-from cloudpemda.ledger import decisions, intake, numbers, quota
+from cloudpemda.ledger import decisions, intake, numbers, quota, restores
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.decisions import ALONE, Ballot
 from cloudpemda.ledger.grants import refuse_taken_name
@@ -361,12 +361,13 @@ class Requests:
 
         A request that is already applying or active is left as it is, and a stuck one goes on;
         the offer is compared only at the first entry. Raises Refused `ledger.transition`,
-        `ledger.revision-moved` where `spec_hash` is not the current revision's, or
-        `ledger.offer-changed` after the approval was voided and its hold returned.
+        `vm.restore-unfinished`, `ledger.revision-moved` where `spec_hash` is not the current
+        revision's, or `ledger.offer-changed` after the approval was voided and its hold returned.
         """
         self.expire_holds(self._store.clock.now())
         with self._audit.deed(actor) as deed:
             about = itself(_row(deed.connection, key))
+            restores.require_none(deed.connection, about.number)
             require_hash(deed.connection, about.number, about.revision, spec_hash)
             reached = about.next(RequestEvent.BEGIN)
             live = record(deed.connection, about.number).approval

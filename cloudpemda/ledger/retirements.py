@@ -7,6 +7,7 @@ gone. Whoever retires twice changes nothing.
 from sqlalchemy import Row, select
 
 from cloudpemda.errors import Refused
+from cloudpemda.ledger import restores
 from cloudpemda.ledger.audit import Actor, Audit, Deed
 from cloudpemda.ledger.matters import itself, matter, move, void
 from cloudpemda.ledger.records import RequestRecord, record
@@ -43,6 +44,7 @@ class Retirements:
         """
         with self._audit.deed(actor) as deed:
             about = itself(_request(deed, key))
+            restores.require_none(deed.connection, about.number)
             staying = _states(deed, about.number, but=_AWAY)
             if about.state in _LEAVING and not (staying and about.state is RequestState.RETIRED):
                 if about.state is RequestState.RETIRING:

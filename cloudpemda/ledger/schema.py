@@ -366,6 +366,23 @@ vm_snapshots = Table(
     Column("until", Moment, nullable=False),
 )
 
+restores = Table(
+    "restores",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),  # of this VM's restores, from 1
+    Column("backup", Text, nullable=False),  # its volume
+    Column("taken_at", Moment, nullable=False),
+    Column("kept", Text, nullable=False),  # JSON: slot → drive that the backup is without
+    Column("safety", Integer, nullable=False),  # 1: what stands there is backed up first
+    Column("saved", Text),  # the volume of that backup
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment),  # none: it is not finished
+    Column("outcome", Text),  # restored, left, replaced
+)
+
 stops = Table(
     "stops",
     metadata,

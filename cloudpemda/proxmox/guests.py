@@ -1,9 +1,10 @@
 """The calls on one guest that lives, and what all calls to a cluster share."""
 
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from cloudpemda.clock import Clock
-from cloudpemda.cluster import HaFlavour, PendingValue, VmSnapshot
+from cloudpemda.cluster import HaFlavour, PendingValue, VmConfig, VmSnapshot
 from cloudpemda.proxmox import nouns, picture
 from cloudpemda.proxmox.firewall import FirewallCalls
 from cloudpemda.proxmox.paths import Upid, parse_upid
@@ -102,6 +103,53 @@ class GuestCalls(Calls):
         """Make it as it was kept: it is switched off for it, and started after it if asked."""
         path = "/nodes/{node}/qemu/{vmid}/snapshot/{name}/rollback"
         return self._task("POST", path, form_of({"start": start}), node=node, vmid=vmid, name=name)
+
+    # -- backups of a VM -----------------------------------------------------------------------
+    def back_up(self, node: str, vmid: int, storage: str, notes: str) -> Upid:
+        """Back it up as it is, and prune nothing. Raises BadAnswer where it is on another node:
+        PVE says `OK` then, and does nothing."""
+        form: dict[str, Param] = {
+            "vmid": vmid, "storage": storage, "mode": "snapshot", "remove": False,
+            "notes-template": notes,
+        }  # fmt: skip
+        return self._task("POST", "/nodes/{node}/vzdump", form_of(form), node=node)
+
+    def archived_config(self, node: str, volume: str) -> VmConfig:
+        """The configuration that a backup holds, as PVE would restore it."""
+        path = "/nodes/{node}/vzdump/extractconfig"
+        answer = self._transport.get(path, {"volume": volume}, node=node)
+        if not isinstance(answer, str):
+            raise self._transport.bad_answer(path, answer)
+        found = row(path, archived(answer), self._transport.bad_answer)
+        return nouns.vm_config(found)
+
+    def restore(
+        self, node: str, vmid: int, volume: str, params: Mapping[str, Param], *, over: bool
+    ) -> Upid:
+        """Make a VM as a backup holds it; `params` stand above what it says.
+
+        `over` the stopped VM of that id: its disks and snapshots are destroyed before anything is
+        in their place. Without it Exists for an id that is taken.
+        """
+        form = form_of({**params, "vmid": vmid, "archive": volume})
+        if over:
+            form["force"] = "1"
+        return self._task("POST", "/nodes/{node}/qemu", form, node=node)
+
+
+def archived(text: str) -> dict[str, str]:
+    """The settings in the text of a configuration file; comments are the description, and what
+    stands behind a heading belongs to a snapshot."""
+    told: list[str] = []
+    found: dict[str, str] = {}
+    for line in text.partition("\n[")[0].splitlines():
+        if line.startswith("#"):
+            told += [] if line.startswith("#qmdump#") else [unquote(line[1:])]
+            continue
+        key, colon, value = line.partition(":")
+        if colon:
+            found[key.strip()] = value.strip()
+    return {**found, "description": "\n".join(told), "digest": ""}
 
 
 def form_of(params: Mapping[str, Param]) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The least that cloudpemda's token must be allowed, as data, and the commands that grant it.
 
 The set was measured on PVE 9.2 by leaving out each privilege in turn on the way from creation to
-backup and back; VM.Migrate is for emptying a node, VM.Snapshot for states to go back to. PVE can
-delegate neither HA nor backup jobs per pool (they are checked on `/`), so cloudpemda itself is the
-boundary between tenants.
+backup and back; VM.Migrate is for emptying a node, VM.Snapshot for states to go back to, VM.Backup
+for restoring. PVE can delegate neither HA nor backup jobs per pool (they are checked on `/`), so
+cloudpemda itself is the boundary between tenants.
 """
 
 import shlex
@@ -22,6 +22,7 @@ _EVERYWHERE: Mapping[str, frozenset[str]] = MappingProxyType(
             {
                 "VM.Allocate",
                 "VM.Audit",
+                "VM.Backup",
                 "VM.Clone",
                 "VM.Config.CDROM",
                 "VM.Config.CPU",
@@ -47,7 +48,7 @@ _BY_MAJOR: Mapping[int, Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 _STORAGE = frozenset({"Datastore.AllocateSpace", "Datastore.Audit"})
-_BACKUP = frozenset({"Datastore.Allocate", "Datastore.Audit"})  # pruning is an allocation
+_BACKUP = _STORAGE | {"Datastore.Allocate"}  # pruning is an allocation
 
 
 def needed(

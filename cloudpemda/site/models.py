@@ -198,7 +198,7 @@ class AuditSettings(Strict):
 class VmVerbs(Strict):
     """What an OPD's requesters may do with the VMs that they have; operators may do all of it."""
 
-    requesters: tuple[Literal["start", "stop", "restart", "snapshot"], ...] = (
+    requesters: tuple[Literal["start", "stop", "restart", "snapshot", "restore"], ...] = (
         "start",
         "stop",
         "restart",

@@ -30,6 +30,7 @@ from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import note_limits
+from cloudpemda.usecases.restore import unfinished as unfinished_restores
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.snapshots import overdue
 from cloudpemda.usecases.survey import Survey, survey
@@ -129,6 +130,7 @@ def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
     for fault in pause_fault(desk):
         yield Finding(None, fault)
     yield from overdue(desk)
+    yield from unfinished_restores(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))
 

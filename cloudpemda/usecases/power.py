@@ -4,7 +4,7 @@ A stop is kept in the ledger before the cluster hears of it: from then on nobody
 broken, and neither HA nor `apply` starts it, until `vm start`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -97,8 +97,11 @@ def power(
     return Outcome(tuple(done[deed.record.key] for deed in deeds))
 
 
-def may(desk: Desk, verb: str, keys: Sequence[str]) -> tuple[Deed, ...]:
-    """The VMs of these keys, that the person may do `verb` with now. Raises as `power`."""
+def may(
+    desk: Desk, verb: str, keys: Sequence[str], under_way: Collection[str] = ()
+) -> tuple[Deed, ...]:
+    """The VMs of these keys, that the person may do `verb` with now; by uid those for which it is
+    `under_way`. Raises as `power`."""
     if not keys:
         raise UsageError("vm.names")
     found = []
@@ -114,7 +117,7 @@ def may(desk: Desk, verb: str, keys: Sequence[str]) -> tuple[Deed, ...]:
     require_running(desk)
     desk.ledger.found.require_reconciled()
     for one in found:
-        if one.record.state is not InstanceState.ACTIVE:
+        if one.record.state is not InstanceState.ACTIVE and one.record.uid not in under_way:
             raise Refused("vm.state", vm=one.record.key, state=one.record.state.value)
         desk.ledger.journal.require_idle(one.record.number)
     return tuple(found)

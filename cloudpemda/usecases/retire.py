@@ -114,8 +114,8 @@ def quarantine(
     if going:
         state = _read(desk, going)
         with desk.ledger.journal.open_saga(record.number, _RETIRE) as journal:
-            tools = _tools(desk, state, journal, progress, halted)
-            results = steps.quarantine([_leaving(one) for one in going], tools)
+            tools = tools_for(desk, state, journal, progress, halted)
+            results = steps.quarantine([leaving_of(one) for one in going], tools)
             for one in results:
                 if one.done:
                     uid = one.leaving.identity.uid
@@ -155,7 +155,7 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
         if one.state in _AWAY:
             desk.ledger.instances.restoring(one.uid, actor=actor)
     with desk.ledger.journal.open_saga(record.number, _RESTORE) as journal:
-        tools = _tools(desk, state, journal, progress, halted, keys_made(back))
+        tools = tools_for(desk, state, journal, progress, halted, keys_made(back))
         result = apply_workload(planned.desired, tools)
         for vm in result.vms:
             if vm.ending is VmEnding.ACTIVE:
@@ -164,7 +164,7 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
             journal.close(SagaEvent.FINISH)
             desk.ledger.retirements.restored(record.key, actor=actor)
     results = tuple(
-        LeaveResult(_leaving(one), vm.ending is VmEnding.ACTIVE, vm.step, vm.error)
+        LeaveResult(leaving_of(one), vm.ending is VmEnding.ACTIVE, vm.step, vm.error)
         for one, vm in zip(back, result.vms, strict=True)
     )
     return _standing(desk, record.key, results)
@@ -276,10 +276,10 @@ def _destroy(
             told[volume] = (disk_dimension(classes.get(storage, storage)), size)
         desk.ledger.orphans.note(uid, node, told, actor)
 
-    tools = _tools(desk, state, journal, progress, halted)
+    tools = tools_for(desk, state, journal, progress, halted)
     others = [one for one in desk.ledger.instances.list(opd=going[0].opd) if one not in going]
     ending = {kind_of(one.key) for one in going} - {kind_of(one.key) for one in others}
-    results = steps.purge([_leaving(one) for one in going], tools, note, ending)
+    results = steps.purge([leaving_of(one) for one in going], tools, note, ending)
     for one in results:
         if one.done:
             desk.ledger.instances.release(one.leaving.identity.uid, actor=actor)
@@ -339,7 +339,8 @@ def _read(desk: Desk, going: Collection[InstanceRecord]) -> ClusterState:
     return desk.cluster(cluster).snapshot({one.vmid for one in going})
 
 
-def _leaving(one: InstanceRecord) -> Leaving:
+def leaving_of(one: InstanceRecord) -> Leaving:
+    """An instance in the words of the steps that take it away."""
     nodes = {one.node, *one.targets} - {None}
     return Leaving(
         key=one.key,
@@ -350,7 +351,7 @@ def _leaving(one: InstanceRecord) -> Leaving:
     )
 
 
-def _tools(
+def tools_for(
     desk: Desk,
     state: ClusterState,
     journal: SagaJournal,
@@ -358,6 +359,8 @@ def _tools(
     halted: Callable[[], bool],
     established: frozenset[str] = frozenset(),
 ) -> Tools:
+    """What the steps on instances that were made work with."""
+
     def none(uid: str, taken: Collection[int]) -> int:
         raise Refused("apply.gone", key=uid, vmid="-", node="-")
 

@@ -92,6 +92,7 @@ def back_to_9(base: Path) -> None:
                     "stops",
                     "orphans",
                     "vm_snapshots",
+                    "restores",
                     "adoptions",
                 )
             ),
