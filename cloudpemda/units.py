@@ -5,7 +5,7 @@ unit is refused: "16" for memory could be anything.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NewType
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ Instant = NewType("Instant", datetime)
 
 _SIZE = re.compile(r"(\d{1,9}) ?(MiB|GiB|TiB)")
 _SIZE_FACTORS = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
 _DURATION_FACTORS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -93,3 +94,20 @@ def show_utc(moment: Instant) -> str:
 def show_local(moment: Instant, zone: ZoneInfo) -> str:
     """The form for people, in the site's zone: `2026-11-20 08:02 WIB`."""
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def read_local(text: str, zone: ZoneInfo) -> date | Instant:
+    """What people say of time in that zone: a day (`2026-12-31`), or a moment
+    (`2026-12-31 14:00`; of another zone where the text says so). Raises ValueError."""
+    said = datetime.fromisoformat(text)
+    if not 1970 <= said.year < 9999:  # what no calendar can add a day to is no time to speak of
+        raise ValueError(text)
+    if _DAY.fullmatch(text):
+        return said.date()
+    return Instant((said if said.tzinfo else said.replace(tzinfo=zone)).astimezone(UTC))
+
+
+def day_of(day: date, zone: ZoneInfo) -> tuple[Instant, Instant]:
+    """A day's first moment in the zone and the next day's, which is not in it any more."""
+    first, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    return Instant(first.astimezone(UTC)), Instant(end.astimezone(UTC))

@@ -6,7 +6,7 @@ The log is for those who decide, operate and audit; those of an OPD see its entr
 import csv
 import os
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from cloudpemda.ledger import Entry, Finding
 from cloudpemda.ledger.audit.export import judge, read_csv, read_json_lines
 from cloudpemda.ledger.audit.keys import public_key
 from cloudpemda.site.models import Role
-from cloudpemda.units import Instant
+from cloudpemda.units import Instant, day_of, read_local
 from cloudpemda.usecases.desk import Desk, require_opd
 
 Form = Literal["jsonl", "csv"]
@@ -206,21 +206,21 @@ def rotate_key(desk: Desk, reason: str, *, lost: bool) -> tuple[str, str]:
 
 
 def _day(desk: Desk, text: str) -> tuple[Instant, Instant]:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError("audit.moment", text=text) from error
-    first, end = (
-        datetime.combine(one, time(), desk.site.zone) for one in (day, day + timedelta(days=1))
-    )
-    return Instant(first), Instant(end)
+    said = _said(desk, text)
+    if isinstance(said, datetime):
+        raise UsageError("audit.moment", text=text)
+    return day_of(said, desk.site.zone)
 
 
 def _moment(desk: Desk, text: str | None) -> Instant | None:
     if text is None:
         return None
+    said = _said(desk, text)
+    return Instant(said) if isinstance(said, datetime) else day_of(said, desk.site.zone)[0]
+
+
+def _said(desk: Desk, text: str) -> date | Instant:
     try:
-        moment = datetime.fromisoformat(text)
+        return read_local(text, desk.site.zone)
     except ValueError as error:
         raise UsageError("audit.moment", text=text) from error
-    return Instant(moment if moment.tzinfo else moment.replace(tzinfo=desk.site.zone))

@@ -1,11 +1,11 @@
 """Pause: nothing changes a cluster while people work on it by hand; the night only reads."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from cloudpemda.errors import Fault, Refused, UsageError
 from cloudpemda.ledger import Pause
-from cloudpemda.units import Instant, show_local
+from cloudpemda.units import Instant, day_of, read_local, show_local
 from cloudpemda.usecases.desk import Desk
 
 
@@ -55,16 +55,12 @@ def _values(desk: Desk, holding: Pause) -> dict[str, object]:
 
 
 def _moment(desk: Desk, text: str) -> Instant:
-    now = desk.clock.now()
+    zone = desk.site.zone
     try:
-        said = datetime.fromisoformat(text)
+        said = read_local(text, zone)
     except ValueError as error:
         raise UsageError("pause.moment", text=text) from error
-    if len(text) == len("2026-12-31"):
-        said = datetime.combine(said.date() + timedelta(days=1), time(), desk.site.zone)
-    elif said.tzinfo is None:
-        said = said.replace(tzinfo=desk.site.zone)
-    moment = Instant(said.astimezone(UTC))
-    if moment <= now:
+    moment = said if isinstance(said, datetime) else day_of(said, zone)[1]
+    if moment <= desk.clock.now():
         raise UsageError("pause.moment", text=text)
-    return moment
+    return Instant(moment)

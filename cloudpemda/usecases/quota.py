@@ -7,7 +7,7 @@ ended) is an overage: it is shown, takes no VM away, and refuses growth in that 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from cloudpemda.errors import Fault, UsageError
 from cloudpemda.ledger import Actor, Grant
@@ -25,7 +25,7 @@ from cloudpemda.rules.quota import (
     scope_of,
     total,
 )
-from cloudpemda.units import Instant, show_local
+from cloudpemda.units import Instant, day_of, read_local, show_local
 from cloudpemda.usecases.desk import Desk, require_opd
 
 
@@ -125,26 +125,20 @@ def moment_of(desk: Desk, text: str) -> Instant:
 
     Raises UsageError `quota.moment` for other text, `quota.future`.
     """
-    now = desk.clock.now()
+    now, zone = desk.clock.now(), desk.site.zone
     try:
-        said = datetime.fromisoformat(text)
+        said = read_local(text, zone)
     except ValueError as error:
         raise UsageError("quota.moment", text=text) from error
-    is_day = len(text) == len("2026-12-31")
-    if is_day:
-        today = now.astimezone(desk.site.zone).date()
-        said = _end_of(said.date(), desk) if said.date() != today else now
-    elif said.tzinfo is None:
-        said = said.replace(tzinfo=desk.site.zone)
-    moment = Instant(said.astimezone(UTC))
+    if isinstance(said, datetime):
+        moment = said
+    elif said == now.astimezone(zone).date():
+        moment = now
+    else:
+        moment = Instant(day_of(said, zone)[1] - timedelta(microseconds=1))
     if moment > now:
-        raise UsageError("quota.future", text=text, now=show_local(now, desk.site.zone))
-    return moment
-
-
-def _end_of(day: date, desk: Desk) -> datetime:
-    midnight = datetime.combine(day + timedelta(days=1), time(), desk.site.zone)
-    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+        raise UsageError("quota.future", text=text, now=show_local(now, zone))
+    return Instant(moment)
 
 
 def _visible(desk: Desk, opds: Sequence[str]) -> tuple[str, ...]:
