@@ -11,7 +11,7 @@ protected or running, and each is looked at again right before it is destroyed.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
@@ -55,6 +55,7 @@ class Leaving:
     node: str  # where it was last
     storages: frozenset[str]  # PVE storage ids of its disks
     targets: frozenset[str]  # nodes that may have copies of them
+    beside: Mapping[str, MiB] = field(default_factory=dict)  # disks that changes took from it
 
 
 class NoteLeft(Protocol):
@@ -305,7 +306,7 @@ class Retiree:
 
     def _note_copies(self, node: str, config: VmConfig) -> None:
         copies = {disk.volume: disk.size for disk in config.disks if disk.replicate}
-        self._remember(node, copies)
+        self._remember(node, {**copies, **self._one.beside})
 
     def _remember(self, node: str, volumes: Mapping[str, MiB]) -> None:
         assert self._note is not None  # noqa: S101 - given to whoever purges

@@ -199,10 +199,13 @@ class VmMaker:
     def _changes(self, config: VmConfig) -> tuple[dict[str, str], tuple[str, ...]]:
         """What to set and what to delete so that a configuration is as desired, sizes aside.
 
-        A VM that lived is given only disks that are new: one that it lost is not made empty.
+        A VM that lived is given only disks that are new, or that rest beside it: one that it lost
+        is not made empty.
         """
         changes = _changed_keys(self.vm, config)
-        barred = {disk.slot for disk in self.vm.disks if self.lived and not disk.fresh}
+        barred = {
+            disk.slot for disk in self.vm.disks if self.lived and not (disk.fresh or disk.kept)
+        }
         changes |= {
             slot: value
             for slot, value in added_disks(self.vm).items()
@@ -238,6 +241,30 @@ class VmMaker:
     def _too_small(self, config: VmConfig) -> tuple[DesiredDisk, ...]:
         sizes = {disk.slot: disk.size for disk in config.disks}
         return tuple(disk for disk in self.vm.disks if sizes.get(disk.slot, 0) < disk.size)
+
+    def move(self, work: Work) -> None:
+        """Every disk lies on its storage. PVE copies it while the VM runs, and takes the former
+        volume away once the copy is there."""
+        while astray := self._astray(config := self.own_config()):
+            disk = astray[0]
+            with self._shop.gates.copy(self.node, disk.storage):
+                with self._shop.gates.write(self.node):
+                    upid = self._pve.move_disk(
+                        self.node, self.vmid, disk.slot, disk.storage, digest=config.digest
+                    )
+                self._wait(work, upid)
+            if len(astray) == 1:
+                return
+
+    def is_moved(self, work: Work) -> bool:
+        self._await(work)
+        return not self._astray(self.own_config())
+
+    def _astray(self, config: VmConfig) -> tuple[DesiredDisk, ...]:
+        storages = {disk.slot: disk.storage for disk in config.disks}
+        return tuple(
+            disk for disk in self.vm.disks if storages.get(disk.slot, disk.storage) != disk.storage
+        )
 
     # -- power -----------------------------------------------------------------------------
     def start(self, work: Work) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudpemda.cli.backups import backups
+from cloudpemda.cli.disks import disks
 from cloudpemda.cli.power import COMMANDS, stop_lines
 from cloudpemda.cli.restore import restore
 from cloudpemda.cli.snapshots import snapshot
@@ -82,5 +83,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in (*COMMANDS, backups, restore, snapshot):
+for _command in (*COMMANDS, backups, disks, restore, snapshot):
     vm.add_command(_command)

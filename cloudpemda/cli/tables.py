@@ -315,6 +315,10 @@ def plans(out: Console, frame: "Frame", planned: "Sequence[Planned]") -> None:
             )
         out.print(shown)
         _restarts(out, frame, one.restart)
+        for wanted in one.desired:
+            for disk in wanted.leaves:
+                said = frame.say("show.plan-disk-leaves", vm=wanted.key, disk=disk.name)
+                out.print(Text(said, style="yellow"), soft_wrap=True)
         for gone in one.retires:
             said = frame.say("show.plan-retires", vm=gone)
             out.print(Text(said, style="yellow"), soft_wrap=True)

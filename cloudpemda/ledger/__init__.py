@@ -34,6 +34,7 @@ from cloudpemda.clock import Clock, Entropy
 from cloudpemda.ledger import migrations, store
 from cloudpemda.ledger.addresses import AddressBook, GivenAddress, RestingAddress, Sighting
 from cloudpemda.ledger.adoption import Adopted, AdoptedNic, AdoptedVm, Adoption, Adoptions
+from cloudpemda.ledger.asides import Aside, AsideBook, LeavingVolume, Why
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.changes import Changes
@@ -80,6 +81,8 @@ __all__ = [
     "Adoptions",
     "Allowed",
     "Approval",
+    "Aside",
+    "AsideBook",
     "Audit",
     "Backups",
     "Ballot",
@@ -105,6 +108,7 @@ __all__ = [
     "Intake",
     "JournalBook",
     "Kept",
+    "LeavingVolume",
     "Ledger",
     "NicRecord",
     "Notice",
@@ -149,6 +153,7 @@ __all__ = [
     "Transferred",
     "Transfers",
     "Wanted",
+    "Why",
     "open_ledger",
 ]
 
@@ -173,6 +178,7 @@ class Ledger:
         self.addresses = AddressBook(database, self.audit)
         self.drains = DrainBook(database, self.audit)
         self.orphans = OrphanBook(database, self.audit)
+        self.asides = AsideBook(database, self.audit)
         self.retirements = Retirements(database, self.audit)
         self.transfers = Transfers(database, self.audit)
         self.notices = NoticeBook(database, self.audit)

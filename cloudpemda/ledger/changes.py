@@ -10,13 +10,13 @@ VM that grew half must not stand on quota that was given to somebody else.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import delete, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import quota, restores
+from cloudpemda.ledger import asides, quota, restores
 from cloudpemda.ledger.addresses import release
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.instances import (
@@ -145,10 +145,17 @@ class Changes:
             return record_of(deed.connection, instance_row(deed.connection, uid))
 
     def settle(
-        self, uid: str, *, usage: Usage, networks: Iterable[NicSpec], actor: Actor
+        self,
+        uid: str,
+        *,
+        usage: Usage,
+        networks: Iterable[NicSpec],
+        actor: Actor,
+        detached: Collection[str] = (),
     ) -> Usage | None:
         """PVE has confirmed that an instance runs with no more than `usage` and these networks:
-        it is charged no more, and what else it had of addresses is free.
+        it is charged no more, and what else it had of addresses is free. The volumes `detached`
+        from it rest, and stay charged (`asides`).
 
         Answers with what was given back; None, and nothing is done, while a change of its workload
         is approved or begun: that one was judged by what is charged now.
@@ -162,12 +169,15 @@ class Changes:
             if about.proposal in _DECIDED or row.state != InstanceState.ACTIVE:
                 return None
             less = quota.lower(deed, row.opd, row.number, row.key, usage)
+            kept = asides.rest(deed, row, detached, less)
             one = record_of(deed.connection, row)
             freed = _release_nics(deed, one, {nic.network: nic.public_ip for nic in networks})
-            if less or freed:
-                told = json.dumps(dict(less), sort_keys=True)
-                say(deed, row, "settle", freed=told, addresses=", ".join(freed))
-            return less
+            given = {name: more for name, one in less.items() if (more := one - kept.get(name, 0))}
+            if less or freed or detached:
+                told = json.dumps(given, sort_keys=True)
+                rests = {"rests": ", ".join(sorted(detached))} if detached else {}
+                say(deed, row, "settle", freed=told, addresses=", ".join(freed), **rests)
+            return given
 
     def finish(self, key: str, *, actor: Actor) -> None:
         """All its VMs have taken it over: the workload lives by it. Raises Refused
@@ -266,18 +276,23 @@ def _add_nics(naming: Naming, one: InstanceRecord, wanted: Iterable[NicSpec]) ->
 def _add_disks(
     deed: Deed, one: InstanceRecord, want: Wanted, lived: Sequence[str], asked: Sequence[str]
 ) -> list[str]:
-    """A disk keeps its slot for life: a new one never moves another to a place that has data.
+    """A disk keeps its slot for life: a new one never moves another to a place that has data, and
+    one that goes leaves its slot empty while it rests.
 
-    Answers with the disks that got one.
+    Answers with the disks that got one, and with a minus those that go.
     """
     new = [name for name in asked if name not in lived]
+    gone = [f"-{name}" for name in lived if name not in asked]
+    if not new and not gone:
+        return []
     slots = dict(one.slots) or {name: number for number, name in enumerate(lived)}
+    adopted = {slot for _, slot in one.found.disks} if one.found else set[str]()
     for name in new:
         if name not in slots:
-            taken = set(slots.values())
+            taken = {*slots.values(), *_numbers(adopted)}
             slots[name] = next(n for n in range(len(taken) + 1) if n not in taken)
     storages = {**one.storages, **{name: want.storages[name] for name in new}}
-    if not new or (slots == one.slots and storages == one.storages):
+    if slots == one.slots and storages == one.storages:
         return []
     deed.update(
         instances,
@@ -286,7 +301,15 @@ def _add_disks(
         storages=json.dumps(storages, sort_keys=True),
         updated_at=deed.now,
     )
-    return new
+    return [*new, *gone]
+
+
+def _numbers(slots: Iterable[str]) -> Iterator[int]:
+    """The numbers of SCSI slots: what we add is added there."""
+    for slot in slots:
+        number = slot.removeprefix("scsi")
+        if number.isdecimal():
+            yield int(number)
 
 
 # -- what a change took away -----------------------------------------------------------------

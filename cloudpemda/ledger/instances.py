@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import found, grounds, quota, snapshots
+from cloudpemda.ledger import asides, found, grounds, quota, snapshots
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
@@ -208,11 +208,19 @@ class Instances:
         """It was read back as promised: what it held becomes use."""
         return self._move(uid, InstanceEvent.ACTIVATE, actor, error=None)
 
-    def changing(self, uid: str, *, targets: Sequence[str], actor: Actor) -> InstanceRecord:
-        """From now on it may be other than it was; `targets` are its replicas' nodes from now."""
-        return self._move(
-            uid, InstanceEvent.CHANGE, actor, targets=json.dumps(list(targets)), error=None
-        )
+    def changing(
+        self,
+        uid: str,
+        *,
+        targets: Sequence[str],
+        storages: Mapping[str, str] | None = None,
+        actor: Actor,
+    ) -> InstanceRecord:
+        """From now on it may be other than it was; `targets` are its replicas' nodes, `storages`
+        where these disks lie from now."""
+        lie = json.dumps({**self.get(uid).storages, **(storages or {})}, sort_keys=True)
+        nodes = json.dumps(list(targets))
+        return self._move(uid, InstanceEvent.CHANGE, actor, targets=nodes, storages=lie, error=None)
 
     def failed(self, uid: str, *, error: str, actor: Actor) -> InstanceRecord:
         """Its creation was taken back. Identity and hold stay for the next try."""
@@ -255,6 +263,7 @@ class Instances:
                 left = charges_left(deed.connection, uid)
                 quota.transfer(deed, row.opd, row.number, row.key, left)
                 snapshots.forget(deed, row)
+                asides.forget(deed, row)
                 release_addresses(deed, uid, row.opd, row.key, used=since is not None)
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:

@@ -538,9 +538,23 @@ def _v21(connection: Connection) -> None:
     _run(connection, _V21)
 
 
+_V22 = (
+    """CREATE TABLE asides (
+        uid TEXT NOT NULL, volume TEXT NOT NULL, disk TEXT NOT NULL, slot TEXT NOT NULL,
+        why TEXT NOT NULL, dimension TEXT NOT NULL, size INTEGER NOT NULL,
+        amount INTEGER NOT NULL, noted_at TEXT NOT NULL, since TEXT,
+        PRIMARY KEY (uid, volume))""",
+)
+
+
+def _v22(connection: Connection) -> None:
+    """Volumes that changes set aside: disks that were removed, and what moved ones left."""
+    _run(connection, _V22)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18, _v19, _v20, _v21,
+    _v18, _v19, _v20, _v21, _v22,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

@@ -383,6 +383,21 @@ restores = Table(
     Column("outcome", Text),  # restored, left, replaced
 )
 
+asides = Table(
+    "asides",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("volume", Text, primary_key=True),  # local-zfs:vm-10001-disk-1
+    Column("disk", Text, nullable=False),  # as its document calls it
+    Column("slot", Text, nullable=False),  # scsi1
+    Column("why", Text, nullable=False),
+    Column("dimension", Text, nullable=False),
+    Column("size", Integer, nullable=False),  # MiB
+    Column("amount", Integer, nullable=False),  # MiB, with the copies of it
+    Column("noted_at", Moment, nullable=False),
+    Column("since", Moment),  # since when it rests; none: its VM may still have it
+)
+
 stops = Table(
     "stops",
     metadata,

@@ -108,22 +108,12 @@ TEXTS = {
         next_en="Keep {before}, or ask for a VM of another name with {after} and move over.",
         next_id="Pertahankan {before}, atau minta VM bernama lain dengan {after} lalu pindah.",
     ),
-    "request.disk-removal-not-yet": Text(
-        en="this takes the disk {subject} ({before}) from a VM that lives, which is not available "
-        "yet",
-        id="ini mengambil cakram {subject} ({before}) dari VM yang berjalan; belum tersedia",
-        next_en="Keep the disk. To be rid of it, ask for a VM of another name without it and move "
-        "over.",
-        next_id="Pertahankan cakram itu. Untuk melepasnya, minta VM bernama lain tanpa cakram itu "
-        "lalu pindah.",
-    ),
-    "request.disk-class-not-yet": Text(
-        en="the disk {subject} would move from class {before} to {after}, which is not available "
-        "yet",
-        id="cakram {subject} akan pindah dari kelas {before} ke {after}; belum tersedia",
-        next_en="Keep {before}, or ask for one more disk of class {after} and move the data.",
-        next_id="Pertahankan {before}, atau minta satu cakram lagi berkelas {after} lalu pindahkan "
-        "datanya.",
+    "request.root-disk-stays": Text(
+        en="this takes away {subject} ({before}), which {vm} starts from",
+        id="ini mengambil {subject} ({before}), cakram yang dipakai {vm} untuk menyala",
+        next_en="Keep the first disk; any other can go. To be rid of the VM, leave it out.",
+        next_id="Pertahankan cakram pertama; cakram lain boleh dilepas. Untuk melepas VM-nya, "
+        "jangan tulis VM itu.",
     ),
     "request.retires": Text(
         en="this removes {gone}, with the data",

@@ -29,14 +29,15 @@ def check_by_hand(vm: DesiredVm, config: VmConfig) -> None:
 def _disks(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:
     present = {disk.slot: disk for disk in config.disks}
     desired = {disk.slot: disk for disk in vm.disks}
+    leaves = {disk.slot for disk in vm.leaves}
     for slot, disk in desired.items():
-        if slot not in present and not disk.fresh:
+        if slot not in present and not disk.fresh and not disk.kept:
             yield Fault("plan.disk-missing", {"vm": vm.key, "disk": disk.name, "slot": slot})
     for slot, there in present.items():
         values = {"vm": vm.key, "slot": slot, "volume": bounded(there.volume)}
         if not _owned(there.volume, vm.identity.vmid):
             yield Fault("plan.disk-foreign", values | {"vmid": vm.identity.vmid})
-        elif slot not in desired and _DISK_SLOT.fullmatch(slot):
+        elif slot not in desired and slot not in leaves and _DISK_SLOT.fullmatch(slot):
             yield Fault("plan.disk-extra", values | {"size": show_size(there.size)})
 
     for slot, value in config.raw.items():

@@ -21,6 +21,7 @@ from cloudpemda.plan.model import (
     DesiredVm,
     Identity,
     ImageSource,
+    LeavingDisk,
     Protection,
 )
 from cloudpemda.plan.pve_config import backup_job_name
@@ -58,6 +59,10 @@ class InstanceIdentity:
     )  # disk → number; {}: its place in the document
     fresh: frozenset[str] = frozenset()  # disks that a VM that was made may be without
     found: AsFound | None = None  # None: cloudpemda made it, or will
+    kept: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # disk → the volume of it that rests beside the VM
+    leaves: tuple[LeavingDisk, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,7 @@ def _desired(
                 backup=disk.protect,
                 replicate=disk.protect,
                 fresh=disk.name in identity.fresh,
+                kept=identity.kept.get(disk.name, ""),
             )
             for disk, slot in zip(vm.disks, _disk_slots(vm, identity), strict=True)
         ),
@@ -214,6 +220,7 @@ def _desired(
         protection=_protection(spec, vm, setting, placed, disjoint),
         found=identity.found,
         firewall=firewall_of(spec, vm, setting.firewall, setting.networks, setting.offices),
+        leaves=identity.leaves,
     )
 
 

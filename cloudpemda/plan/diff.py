@@ -66,8 +66,8 @@ def diff(
     to have been created. Raises Unreachable (`plan.unknown`) for what could not be read; Refused
     (`plan.vanished`) where a VM that was made is not there any more, (`plan.identity`) where
     another one is under its VMID, (`plan.vmid-taken`) where that happened before it was made,
-    (`plan.shrink`) for a disk, for a VM that was made what only a person may put right
-    (`check_by_hand`), and what `firewall.differences` refuses.
+    (`plan.shrink`, `plan.disk-in-snapshot`) for a disk, for a VM that was made what only a person
+    may put right (`check_by_hand`), and what `firewall.differences` refuses.
     """
     rules = ha_rules_for(desired, live.ha_flavour)
     planned = []
@@ -242,7 +242,10 @@ def _config(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
         there = raw.get(key, "")
         if not same_value(key, there, value):
             yield Difference(Aspect.CONFIG, key, there, value)
+    leaves = {disk.slot for disk in vm.leaves}
     for key in unwanted(vm, raw):
+        if key in leaves:
+            continue  # told with the disks
         yield Difference(Aspect.CONFIG, key, raw[key], "")
 
 
@@ -251,7 +254,7 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
     for disk in vm.disks:
         there = present.get(disk.slot)
         if there is None:
-            wanted = f"{disk.storage} {show_size(disk.size)}"
+            wanted = disk.kept or f"{disk.storage} {show_size(disk.size)}"
             yield Difference(Aspect.DISKS, disk.slot, "", wanted)
             continue
         if there.size > disk.size:
@@ -267,9 +270,16 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
                 Aspect.DISKS, f"{disk.slot}.size", show_size(there.size), show_size(disk.size)
             )
         if there.storage != disk.storage:
+            if config is not None and "parent" in config.raw:
+                raise Refused(
+                    "plan.disk-in-snapshot", vm=vm.key, disk=disk.name, storage=disk.storage
+                )
             yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
         for flag, is_set, wish in flag_changes(vm, disk, there):
             yield Difference(Aspect.DISKS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
+    for leaving in vm.leaves:
+        if leaving.slot in present:
+            yield Difference(Aspect.DISKS, leaving.slot, present[leaving.slot].volume, "")
     if vm.found is not None:
         return  # it has cloud-init or not, as it was found
     if config is None or "cloudinit" not in config.raw.get(CLOUD_INIT_SLOT, ""):

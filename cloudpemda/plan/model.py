@@ -48,6 +48,15 @@ class DesiredDisk:
     backup: bool
     replicate: bool
     fresh: bool = False  # new by an approved change: a VM that was made may be without it
+    kept: str = ""  # the volume that rests beside the VM and is put back in its place
+
+
+@dataclass(frozen=True)
+class LeavingDisk:
+    """A disk that a change takes away: its volume rests beside the VM with its data."""
+
+    name: str
+    slot: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,7 @@ class DesiredVm:
     running: bool = True  # False: somebody has stopped it on purpose, and nobody starts it
     found: AsFound | None = None  # None: cloudpemda made it
     firewall: DesiredFirewall | None = None  # None: left as it is
+    leaves: tuple[LeavingDisk, ...] = ()
 
     @property
     def description(self) -> str:

@@ -109,9 +109,13 @@ def creation_disks(vm: DesiredVm) -> Mapping[str, str]:
 
 
 def added_disks(vm: DesiredVm) -> Mapping[str, str]:
-    """The disk keys beside the root disk: what a clone is given after it was made."""
+    """The disk keys beside the root disk: what a clone is given after it was made, and what rests
+    beside the VM and is put back."""
     root, *others = vm.disks
-    disks = {disk.slot: f"{disk.storage}:{_gib(disk.size)}{disk_flags(disk)}" for disk in others}
+    disks = {
+        disk.slot: f"{disk.kept or f'{disk.storage}:{_gib(disk.size)}'}{disk_flags(disk)}"
+        for disk in others
+    }
     if vm.found is None:
         disks[CLOUD_INIT_SLOT] = f"{root.storage}:cloudinit"
     return MappingProxyType(disks)
@@ -162,22 +166,23 @@ def told_by_cloud_init(key: str) -> bool:
 
 
 def unwanted(vm: DesiredVm, raw: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys of a live configuration that must go: leftovers of a template or of a hand.
+    """The keys of a live configuration that must go: leftovers of a template or of a hand, and
+    the disks that a change takes away.
 
-    Of what was adopted only the cards of networks that it shall not have any more.
+    Of what was adopted only those, and the cards of networks that it shall not have any more.
     """
+    gone = {disk.slot for disk in vm.leaves}
     if vm.found is not None:
         kept = {nic.network for nic in vm.nics}
-        gone = {slot for network, slot in vm.found.nics if network not in kept}
+        gone |= {slot for network, slot in vm.found.nics if network not in kept}
         return tuple(sorted(gone & raw.keys()))
     desired = desired_config(vm)
-    return tuple(
-        sorted(
-            key
-            for key in raw
-            if key not in desired and (key in _UNWANTED or _NUMBERED.fullmatch(key) is not None)
-        )
-    )
+    gone |= {
+        key
+        for key in raw
+        if key not in desired and (key in _UNWANTED or _NUMBERED.fullmatch(key) is not None)
+    }
+    return tuple(sorted(gone & raw.keys()))
 
 
 def same_value(key: str, live: str, desired: str) -> bool:

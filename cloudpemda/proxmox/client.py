@@ -282,6 +282,19 @@ class Pve(GuestCalls):
             "PUT", "/nodes/{node}/qemu/{vmid}/resize", _form(form), node=node, vmid=vmid
         )
 
+    def move_disk(
+        self, node: str, vmid: int, slot: str, storage: str, *, digest: str | None = None
+    ) -> Upid:
+        """Copy a disk to another storage, of a VM that runs too, and then delete the former
+        volume; where that fails it stays as `unusedN`. A disk that a vm_snapshot needs is
+        refused."""
+        form: dict[str, Param] = {"disk": slot, "storage": storage, "delete": True}
+        if digest is not None:
+            form["digest"] = digest
+        return self._task(
+            "POST", "/nodes/{node}/qemu/{vmid}/move_disk", _form(form), node=node, vmid=vmid
+        )
+
     def start(self, node: str, vmid: int) -> Upid:
         """Start it. For an HA resource the task only requests the start: look at its state."""
         return self._task(

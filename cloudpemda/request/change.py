@@ -9,7 +9,7 @@ grow and go while it runs; vCPU and memory wait for a restart. Cloud-init tells 
 addresses and keys, and is read when the guest starts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -53,16 +53,8 @@ class What(StrEnum):
 _RESTART = frozenset({What.IMAGE, What.CPU, What.MEMORY, What.NETWORK_ADDED, What.KEYS})
 """What a running VM takes over only when it is started anew."""
 
-_REMOVES = frozenset({What.VM_REMOVED, What.MEMBER_REMOVED})
+_REMOVES = frozenset({What.VM_REMOVED, What.MEMBER_REMOVED, What.DISK_REMOVED})
 """What takes data away with it."""
-
-_NOT_YET: Mapping[What, str] = MappingProxyType(
-    {
-        What.DISK_REMOVED: "request.disk-removal-not-yet",
-        What.DISK_CLASS: "request.disk-class-not-yet",
-    }
-)
-"""What cannot be done to a VM that lives yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +97,12 @@ def refusals(
 ) -> tuple[Fault, ...]:
     """Why a workload that lives cannot be changed so: each with its place in the document.
 
-    A disk never shrinks, a VM that lives keeps its image, and what takes VMs or disks away is
-    meant only where `allow_retire` says so.
+    A disk never shrinks, a VM that lives keeps its image and its root disk, and what takes VMs or
+    disks away is meant only where `allow_retire` says so.
     """
     found: list[Fault] = []
     gone: list[str] = []
+    roots = {vm.name: vm.disks[0].name for vm in applied.vms}
     for one in changes(applied, proposed):
         vm, _, part = one.subject.partition("/")
         values = {"subject": one.subject, "before": one.before, "after": one.after}
@@ -122,10 +115,10 @@ def refusals(
         elif one.what is What.FIREWALL and one.after == "false":
             path = f"spec.vms[{vm}]"
             found.append(Fault("request.expose-stays", MappingProxyType(values), path=path))
-        elif one.what in _NOT_YET:
-            key = ".class" if one.what is What.DISK_CLASS else ""
-            path = f"spec.vms[{vm}].disks[{part}]{key}"
-            found.append(Fault(_NOT_YET[one.what], MappingProxyType(values), path=path))
+        elif one.what is What.DISK_REMOVED and part == roots.get(vm):
+            path = f"spec.vms[{vm}].disks[{part}]"
+            told = MappingProxyType({**values, "vm": vm})
+            found.append(Fault("request.root-disk-stays", told, path=path))
         elif one.what in _REMOVES:
             gone.append(one.subject)
     if gone and not allow_retire:

@@ -12,9 +12,10 @@ from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
 from cloudpemda.placement import Placed, Placement, Score
-from cloudpemda.plan.model import DesiredVm
+from cloudpemda.plan.model import DesiredVm, PlannedVm
 from cloudpemda.plan.restart import told_at_start
 from cloudpemda.units import show_size
+from cloudpemda.usecases.asides import Cleared, clear, leaving_of
 from cloudpemda.usecases.plan import (
     Planned,
     desired_of,
@@ -62,6 +63,8 @@ class Change(Run):
             gone = self._take_away()
             faults, code = (*faults, *gone.faults), worst([code, gone.code])
             settle(self._desk, self._actor, {self._record.key})
+            left = self._clear()
+            faults, code = (*faults, *left.faults), worst([code, left.code])
             restart = self._restart(planned)
         return Applied(self._fresh(), planned, result, faults, code, restart, made_change=through)
 
@@ -70,6 +73,10 @@ class Change(Run):
         `apply` goes on with it."""
         desk, fresh = self._desk, self._fresh()
         return quarantine(desk, self._actor, fresh, self._progress, self._halted)
+
+    def _clear(self) -> Cleared:
+        """What moved disks have left behind; what cannot be cleared now the night tries again."""
+        return clear(self._desk, self._actor, self._halted, self._record.key)
 
     def _begin(self) -> None:
         """Another offer than the approved one voids the approval, in the same transaction."""
@@ -96,12 +103,23 @@ class Change(Run):
         instances = {one.key: one for one in self._instances()}
         for vm in planned.plan.vms:
             one = instances[vm.desired.key]
-            targets = tuple(job.target for job in vm.desired.protection.replication)
             if not self._lived(one) or one.state is InstanceState.STUCK:
                 if one.state is not InstanceState.ACTIVE:
                     self._desk.ledger.instances.creating(one.uid, actor=self._actor)
-            elif not vm.settled or set(targets) != set(one.targets):
-                self._desk.ledger.instances.changing(one.uid, targets=targets, actor=self._actor)
+            else:
+                self._changes(one, vm)
+
+    def _changes(self, one: InstanceRecord, vm: PlannedVm) -> None:
+        """A VM that lives is about to become otherwise: what leaves its place is noted first."""
+        ledger = self._desk.ledger
+        targets = tuple(job.target for job in vm.desired.protection.replication)
+        leaving = leaving_of(self._desk, one, vm.desired, self._state)
+        ledger.asides.note(one.uid, leaving, self._actor)
+        if not vm.settled or set(targets) != set(one.targets):
+            storages = {disk.name: disk.storage for disk in vm.desired.disks}
+            ledger.instances.changing(
+                one.uid, targets=targets, storages=storages, actor=self._actor
+            )
 
     def _record_result(self, result: ApplyResult, journal: SagaJournal) -> bool:
         """Each VM's ending in the ledger, then the saga's and the proposal's; whether the change
@@ -138,7 +156,7 @@ class Change(Run):
         found: dict[str, tuple[str, ...]] = {}
         for vm in planned.desired:
             expected = planned.restart.get(vm.key, ())
-            if not expected:
+            if not expected and not vm.leaves:
                 continue
             try:
                 waiting = running_behind(self._desk, vm, vm.node)
@@ -169,12 +187,7 @@ class Change(Run):
                 return gone
             planned = self._draw_up_as_it_was(kept)
             for vm in planned.plan.vms:
-                one = next(one for one in kept if one.key == vm.desired.key)
-                targets = tuple(job.target for job in vm.desired.protection.replication)
-                if not vm.settled or set(targets) != set(one.targets):
-                    self._desk.ledger.instances.changing(
-                        one.uid, targets=targets, actor=self._actor
-                    )
+                self._changes(next(one for one in kept if one.key == vm.desired.key), vm)
             result = apply_workload(planned.desired, self._tools(journal))
             self._say("request.undo", result, journal)
             for done in result.vms:
@@ -187,7 +200,8 @@ class Change(Run):
             journal.close(SagaEvent.UNDO)
         self._desk.ledger.changes.fail(self._record.key, reason="undo", actor=self._actor)
         settle(self._desk, self._actor, {self._record.key})
-        return Applied(self._fresh(), planned, result, (), ExitCode.DONE, taken_back=True)
+        left = self._clear()
+        return Applied(self._fresh(), planned, result, left.faults, left.code, taken_back=True)
 
     def _undo_added(self, journal: SagaJournal) -> Applied | None:
         """Destroy and release what the change added; None once nothing of it is left."""

@@ -15,6 +15,7 @@ from cloudpemda.ledger import Actor, InstanceState, RequestRecord, RequestState
 from cloudpemda.report.standing import Finding
 from cloudpemda.rules.leases import lease_end, stop_at
 from cloudpemda.units import Instant
+from cloudpemda.usecases.asides import clear
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, lease_until
 from cloudpemda.usecases.orphans import clean_up
@@ -43,7 +44,7 @@ class LeasesRun:
     announced: tuple[Expiring, ...]
     retired: tuple[str, ...]  # keys that are in quarantine now
     ended: tuple[str, ...]  # keys of which nothing is left
-    cleaned: int  # orphans
+    cleaned: int  # orphans, and disks that were removed
     findings: tuple[Finding, ...]
     code: ExitCode
 
@@ -104,6 +105,11 @@ def run_due(desk: Desk, actor: Actor, progress: Progress, halted: Callable[[], b
         told = {finding.fault for finding in findings}
         findings.extend(Finding(None, fault) for fault in left.faults if fault not in told)
         codes.append(left.code)
+    if not idle and desk.ledger.asides.list():
+        aside = clear(desk, actor, halted)
+        cleaned += len(aside.cleared)
+        findings.extend(Finding(None, fault) for fault in aside.faults)
+        codes.append(aside.code)
     return LeasesRun((), tuple(retired), tuple(ended), cleaned, tuple(findings), worst(codes))
 
 

@@ -8,19 +8,22 @@ from cloudpemda.clock import SeededEntropy
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, worst
 from cloudpemda.ledger import (
+    Aside,
     InstanceRecord,
     Pools,
     RequestRecord,
     RequestState,
     Wanted,
+    Why,
 )
 from cloudpemda.placement import NoFit, Placement
 from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire
 from cloudpemda.plan.diff import diff
-from cloudpemda.plan.model import DesiredVm, Plan
+from cloudpemda.plan.model import DesiredVm, LeavingDisk, Plan
 from cloudpemda.plan.restart import to_restart
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
+from cloudpemda.units import show_size
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.offer import offer_on
@@ -93,6 +96,28 @@ def require_changeable(desk: Desk, record: RequestRecord) -> None:
     for one in desk.ledger.instances.list(workload=record.key):
         if one.member in new:
             raise Refused("plan.member-rests", vm=one.key, key=record.key, state=one.state.value)
+    _require_fitting(desk, record, after)
+
+
+def _require_fitting(desk: Desk, record: RequestRecord, after: WorkloadSpec) -> None:
+    """A disk that is asked for while one of its name rests beside its VM is that one, put back.
+    Raises Refused `plan.disk-rests` where it is asked for otherwise than it is."""
+    asked = {member: vm for vm in after.vms for member in vm.members}
+    for one in desk.ledger.asides.list(workload=record.key):
+        vm = asked.get(one.key.rpartition("/")[2])
+        wanted = next((d for d in vm.disks if d.name == one.disk), None) if vm else None
+        if wanted is None or one.why is not Why.REMOVED:
+            continue
+        storages = cluster_settings(desk, one.cluster).storages
+        if storages.get(wanted.storage_class) != one.storage or wanted.size < one.size:
+            raise Refused(
+                "plan.disk-rests",
+                vm=one.key,
+                disk=one.disk,
+                key=record.key,
+                storage=one.storage,
+                size=show_size(one.size),
+            )
 
 
 def members_of(spec: WorkloadSpec) -> frozenset[str]:
@@ -243,10 +268,18 @@ def desired_of(
     """What shall be, with the identities that the ledger gave; what was stopped on purpose shall
     not run."""
     mine = members_of(workload.spec)
+    own = [record for record in instances if record.member in mine]
+    beside: dict[str, list[Aside]] = {}
+    for one in workload.desk.ledger.asides.list(uids=[record.uid for record in own]):
+        beside.setdefault(one.uid, []).append(one)
     identities = {
-        record.key: identity(record, workload.fresh(record.member))
-        for record in instances
-        if record.member in mine
+        record.key: identity(
+            record,
+            workload.fresh(record.member),
+            beside.get(record.uid, ()),
+            workload.leaves(record, beside.get(record.uid, ())),
+        )
+        for record in own
     }
     stops = workload.desk.ledger.stops.by_uid()
     return tuple(
@@ -272,8 +305,14 @@ def place_workload(
     return found
 
 
-def identity(record: InstanceRecord, fresh: frozenset[str] = frozenset()) -> InstanceIdentity:
-    """The ledger's record in the plan's words; `fresh` are disks that it may be without."""
+def identity(
+    record: InstanceRecord,
+    fresh: frozenset[str] = frozenset(),
+    beside: Collection[Aside] = (),
+    leaves: tuple[LeavingDisk, ...] = (),
+) -> InstanceIdentity:
+    """The ledger's record in the plan's words; `fresh` are disks that it may be without, `beside`
+    what rests or comes to rest beside it, and `leaves` the disks that it shall not have."""
     return InstanceIdentity(
         uid=record.uid,
         vmid=record.vmid,
@@ -282,4 +321,6 @@ def identity(record: InstanceRecord, fresh: frozenset[str] = frozenset()) -> Ins
         slots=record.slots,
         fresh=fresh,
         found=record.found,
+        kept={one.disk: one.volume for one in beside if one.why is Why.REMOVED},
+        leaves=leaves,
     )

@@ -124,11 +124,13 @@ def recounted(
 def _left(
     desk: Desk, charges: Mapping[str, Mapping[str, Balance]]
 ) -> Iterator[tuple[str, str, Usage]]:
-    """What stays charged for volumes that purged VMs left behind: they are believed to be there
-    until they were seen gone."""
-    for one in desk.ledger.orphans.list():
-        if one.charged_as in charges:
-            yield one.charged_as, one.opd, charged_of(charges[one.charged_as])
+    """What stays charged for volumes that purged VMs left behind, and for disks that rest beside
+    VMs that live: they are believed to be there until they were seen gone."""
+    left = [(one.charged_as, one.opd) for one in desk.ledger.orphans.list()]
+    left += [(one.charged_as, one.opd) for one in desk.ledger.asides.list()]
+    for name, opd in left:
+        if name in charges:
+            yield name, opd, charged_of(charges[name])
 
 
 def _kept(

@@ -215,7 +215,7 @@ def _look(desk: Desk, key: str, source: str | None) -> _Seen:
     backup, age = _chosen(desk, key, source, begun)
     state = _read(desk, record)
     planned = _planned(desk, request, state)
-    pve, leaving = desk.cluster(record.cluster), leaving_of(record)
+    pve, leaving = desk.cluster(record.cluster), leaving_of(desk, record)
     node, config = own_config(pve, leaving)
     archived = require_own(pve, leaving, node, backup)
     if begun is None:
@@ -330,7 +330,7 @@ def _require_room(seen: _Seen) -> None:
 def _restoring(desk: Desk, seen: _Seen, begun: RestoreRecord, actor: Actor) -> Restoring:
     return Restoring(
         subject=f"{begun.uid}:{begun.seq}",
-        leaving=leaving_of(seen.record),
+        leaving=leaving_of(desk, seen.record),
         backup=seen.backup,
         description=seen.desired.description,
         kept=begun.kept,

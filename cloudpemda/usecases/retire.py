@@ -115,7 +115,7 @@ def quarantine(
         state = _read(desk, going)
         with desk.ledger.journal.open_saga(record.number, _RETIRE) as journal:
             tools = tools_for(desk, state, journal, progress, halted)
-            results = steps.quarantine([leaving_of(one) for one in going], tools)
+            results = steps.quarantine([leaving_of(desk, one) for one in going], tools)
             for one in results:
                 if one.done:
                     uid = one.leaving.identity.uid
@@ -164,7 +164,7 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
             journal.close(SagaEvent.FINISH)
             desk.ledger.retirements.restored(record.key, actor=actor)
     results = tuple(
-        LeaveResult(leaving_of(one), vm.ending is VmEnding.ACTIVE, vm.step, vm.error)
+        LeaveResult(leaving_of(desk, one), vm.ending is VmEnding.ACTIVE, vm.step, vm.error)
         for one, vm in zip(back, result.vms, strict=True)
     )
     return _standing(desk, record.key, results)
@@ -279,7 +279,7 @@ def _destroy(
     tools = tools_for(desk, state, journal, progress, halted)
     others = [one for one in desk.ledger.instances.list(opd=going[0].opd) if one not in going]
     ending = {kind_of(one.key) for one in going} - {kind_of(one.key) for one in others}
-    results = steps.purge([leaving_of(one) for one in going], tools, note, ending)
+    results = steps.purge([leaving_of(desk, one) for one in going], tools, note, ending)
     for one in results:
         if one.done:
             desk.ledger.instances.release(one.leaving.identity.uid, actor=actor)
@@ -339,15 +339,17 @@ def _read(desk: Desk, going: Collection[InstanceRecord]) -> ClusterState:
     return desk.cluster(cluster).snapshot({one.vmid for one in going})
 
 
-def leaving_of(one: InstanceRecord) -> Leaving:
+def leaving_of(desk: Desk, one: InstanceRecord) -> Leaving:
     """An instance in the words of the steps that take it away."""
     nodes = {one.node, *one.targets} - {None}
+    beside = desk.ledger.asides.list(uids=[one.uid])
     return Leaving(
         key=one.key,
         identity=one.identity,
         node=one.node or "-",
-        storages=frozenset(one.storages.values()),
+        storages=frozenset({*one.storages.values(), *(aside.storage for aside in beside)}),
         targets=frozenset(node for node in nodes if node is not None),
+        beside={aside.volume: aside.size for aside in beside},
     )
 
 

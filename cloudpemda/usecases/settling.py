@@ -21,7 +21,7 @@ from cloudpemda.plan.diff import examine
 from cloudpemda.plan.model import Aspect, DesiredVm, PlannedVm
 from cloudpemda.plan.restart import behind
 from cloudpemda.request.spec import NicSpec, VmSpec
-from cloudpemda.rules.quota import MEMORY, VCPU, Balance, Usage
+from cloudpemda.rules.quota import MEMORY, VCPU, Balance
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import Workload, standing_placement
@@ -143,12 +143,21 @@ def _lower(desk: Desk, actor: Actor, one: _Waiting, vm: DesiredVm, state: Cluste
     """Charge it by what runs, and free the addresses of cards that are gone."""
     instance = one.instance
     live = state.vms[instance.vmid]
+    assert live.config is not None  # noqa: S101 - it was judged by it
     current = desk.cluster(state.name).config(live.node, instance.vmid, current=True)
-    usage: Usage = {
+    usage = {
         **one.workload.usage[instance.member],
         VCPU: max(one.kind.cpu, current.cores),
         MEMORY: max(one.kind.memory, current.memory),
     }
+    attached = {disk.volume for disk in (*live.config.disks, *current.disks)}
+    detached: list[str] = []
+    for aside in desk.ledger.asides.list(uids=[instance.uid]):
+        if aside.since is None and aside.volume in attached:
+            # the guest has not let go of it yet: it is charged as before
+            usage[aside.dimension] = usage.get(aside.dimension, 0) + aside.amount
+        elif aside.since is None:
+            detached.append(aside.volume)
     plugged = {nic.slot for nic in current.nics}
     wanted = {nic.network for nic in one.kind.networks}
     kept = (
@@ -159,5 +168,7 @@ def _lower(desk: Desk, actor: Actor, one: _Waiting, vm: DesiredVm, state: Cluste
             if nic.network not in wanted and f"net{nic.slot}" in plugged
         ),
     )
-    less = desk.ledger.changes.settle(instance.uid, usage=usage, networks=kept, actor=actor)
+    less = desk.ledger.changes.settle(
+        instance.uid, usage=usage, networks=kept, detached=detached, actor=actor
+    )
     return less is not None

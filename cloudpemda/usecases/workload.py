@@ -11,7 +11,14 @@ from types import MappingProxyType
 
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.ledger import (
+    Aside,
+    InstanceRecord,
+    InstanceState,
+    RequestRecord,
+    RequestState,
+    Why,
+)
 from cloudpemda.placement import (
     DiskDemand,
     NoFit,
@@ -26,6 +33,7 @@ from cloudpemda.placement import (
     place,
 )
 from cloudpemda.plan.desire import Setting, apart_group, demands_of, instance_key
+from cloudpemda.plan.model import LeavingDisk
 from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.rules.quota import Usage, usage_of
 from cloudpemda.site.models import ClusterSettings, OpdInfo
@@ -68,6 +76,24 @@ class Workload:
             return frozenset()
         had = {disk.name for disk in before.disks}
         return frozenset(d.name for d in kind_of(self.spec, member).disks if d.name not in had)
+
+    def leaves(self, record: InstanceRecord, beside: Collection[Aside]) -> tuple[LeavingDisk, ...]:
+        """The disks that a change takes from a member: those that what it lived by has, and those
+        that PVE was not seen without yet."""
+        wanted = {disk.name for disk in kind_of(self.spec, record.member).disks}
+        found = {
+            one.disk: one.slot
+            for one in beside
+            if one.why is Why.REMOVED and one.since is None and one.disk not in wanted
+        }
+        vms = () if self.lived is None else self.lived.vms
+        before = next((vm for vm in vms if record.member in vm.members), None)
+        for number, disk in enumerate(() if before is None else before.disks):
+            if disk.name not in wanted:
+                adopted = record.found.slot_of(disk.name) if record.found else None
+                slot = adopted or f"scsi{record.slots.get(disk.name, number)}"
+                found.setdefault(disk.name, slot)
+        return tuple(LeavingDisk(name, slot) for name, slot in sorted(found.items()))
 
     def placement(
         self,

@@ -91,6 +91,7 @@ def back_to_9(base: Path) -> None:
                     "balances",
                     "stops",
                     "orphans",
+                    "asides",
                     "vm_snapshots",
                     "restores",
                     "adoptions",

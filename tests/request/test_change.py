@@ -164,16 +164,19 @@ def test_every_kind_of_change_has_a_name_for_people() -> None:
 def test_each_refusal_names_its_place() -> None:
     small = replace(ROOT, size=MiB(GIB), storage_class="hdd")
     worse = _app(image="debian-13", count=1, disks=(small, replace(DATA, name="logs")))
+    rootless = _app(disks=(replace(ROOT, name="system"), DATA))
     found = refusals(SPEC, worse, allow_retire=False)
     assert [(one.code, one.path) for one in found] == [
         ("request.image-changes", "spec.vms[app].image"),
-        ("request.disk-removal-not-yet", "spec.vms[app].disks[data]"),
         ("request.disk-shrinks", "spec.vms[app].disks[root].size"),
-        ("request.disk-class-not-yet", "spec.vms[app].disks[root].class"),
         ("request.retires", "spec.vms"),
     ]
-    assert found[4].values["gone"] == "app-2"
-    assert found[:4] == refusals(SPEC, worse, allow_retire=True)
+    assert found[2].values["gone"] == "app-2, app/data"
+    assert found[:2] == refusals(SPEC, worse, allow_retire=True)
+    (refused,) = refusals(SPEC, rootless, allow_retire=True)
+    assert (refused.code, refused.path) == (
+        "request.root-disk-stays", "spec.vms[app].disks[root]",
+    )  # fmt: skip
 
 
 # -- any two documents ---------------------------------------------------------------------------
@@ -278,8 +281,10 @@ def test_whoever_loses_nothing_is_not_refused(before: WorkloadSpec, after: Workl
     meant = {one.code for one in refusals(before, after, allow_retire=True)}
     assert ("request.disk-shrinks" in meant) is (What.DISK_SHRUNK in kinds)
     assert ("request.image-changes" in meant) is (What.IMAGE in kinds)
-    assert ("request.disk-removal-not-yet" in meant) is (What.DISK_REMOVED in kinds)
-    assert ("request.disk-class-not-yet" in meant) is (What.DISK_CLASS in kinds)
     lost = kinds & {What.VM_REMOVED, What.MEMBER_REMOVED}
+    roots = {vm.name: f"{vm.name}/{vm.disks[0].name}" for vm in before.vms}
+    disks = {one.subject for one in changes(before, after) if one.what is What.DISK_REMOVED}
+    assert ("request.root-disk-stays" in meant) is bool(disks & set(roots.values()))
     careful = {one.code for one in refusals(before, after, allow_retire=False)}
-    assert careful - meant == ({"request.retires"} if lost else set())
+    gone = bool(lost) or bool(disks - set(roots.values()))
+    assert careful - meant == ({"request.retires"} if gone else set())
