@@ -42,7 +42,7 @@ READS = frozenset(
         "ledger restore", "ledger verify", "nodes list", "nodes return", "orphans list", "pause",
         "plan", "quota grants", "quota requests", "quota show", "quota verify", "request approve",
         "request check", "request deny", "request inbox", "request list", "request show",
-        "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
+        "request submit", "request withdraw", "resume", "schema", "status", "vm backups", "vm disks",
         "vm list", "vm show", "vm snapshot list",
     }
 )  # fmt: skip
