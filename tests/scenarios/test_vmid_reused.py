@@ -42,8 +42,8 @@ READS = frozenset(
         "ledger restore", "ledger verify", "nodes list", "nodes return", "orphans list", "pause",
         "plan", "quota grants", "quota requests", "quota show", "quota verify", "request approve",
         "request check", "request deny", "request inbox", "request list", "request show",
-        "request submit", "request withdraw", "resume", "schema", "status", "vm backups", "vm disks",
-        "vm list", "vm show", "vm snapshot list",
+        "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
+        "vm disks", "vm list", "vm show", "vm snapshot list",
     }
 )  # fmt: skip
 # They are the lab's own hand, or make a lab of their own.
