@@ -28,7 +28,7 @@ from cloudpemda.lab.state import (
     Vm,
     Volume,
 )
-from cloudpemda.lab.work import Work
+from cloudpemda.lab.work import Acquire, Work
 from cloudpemda.lab.world import Call, World
 
 PERIODS = {
@@ -54,12 +54,19 @@ def look(world: World) -> float:
     """Run the jobs that are due; answers when the next one is."""
     soonest = math.inf
     for job in list(world.cluster.backup_jobs.values()):
-        due = _next_run(job, job.since)
+        due, nodes = _next_run(job, job.since), world.cluster.nodes.values()
         if due is not None and due <= world.now():
             job.since = world.now()
-            for node in world.cluster.nodes.values():
-                _run_on(world, job, node)
+            for node in nodes:
+                if node.online:
+                    _run_on(world, job, node)
+                else:
+                    _miss(world, job, node)
             due = _next_run(job, job.since)
+        for node in nodes:
+            if node.online and node.name in job.missed:
+                job.missed.remove(node.name)
+                _run_on(world, job, node)
         soonest = min(soonest, math.inf if due is None else due)
     return soonest
 
@@ -72,12 +79,27 @@ def _next_run(job: BackupJob, after: float) -> float | None:
     return next_event(job.options["schedule"], after) if _enabled(job) else None
 
 
+def _meant(world: World, job: BackupJob, node: Node) -> list[Vm]:
+    """The guests that a job has the node back up."""
+    if job.options.get("node", node.name) != node.name:
+        return []
+    return [vm for vm in _selected(world.cluster, job.options) if vm.node == node.name]
+
+
 def _run_on(world: World, job: BackupJob, node: Node) -> None:
-    here = [vm for vm in _selected(world.cluster, job.options) if vm.node == node.name]
-    if here and node.online and job.options.get("node", node.name) == node.name:
+    here = _meant(world, job, node)
+    if here:
         world.tasks.start(
             node, "vzdump", "", "root@pam", lambda task: _dump(world, job.options, here, node, task)
         )
+
+
+def _miss(world: World, job: BackupJob, node: Node) -> None:
+    """A node that is down does nothing, then and later, unless the job says `repeat-missed`."""
+    for vm in _meant(world, job, node):
+        world.note("backup-missed", job=job.name, vmid=vm.vmid, node=node.name)
+    if job.options.get("repeat-missed") == "1" and node.name not in job.missed:
+        job.missed.append(node.name)
 
 
 def _selected(cluster: Cluster, options: dict[str, str]) -> list[Vm]:
@@ -95,7 +117,13 @@ def _selected(cluster: Cluster, options: dict[str, str]) -> list[Vm]:
 
 def _dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, task: Task) -> Work:
     """Back up guests one after another; one failure stops no other, but fails the task."""
-    storage = _usable(world.cluster, options.get("storage", "local"), node.name)
+    try:
+        storage = _usable(world.cluster, options.get("storage", "local"), node.name)
+        yield _node_lock(node, options)
+    except Refused as refused:
+        for vm in guests:
+            world.note("backup-failed", vmid=vm.vmid, node=node.name, error=refused.message)
+        raise
     asked = split_list(options.get("vmid", ""))
     words = ["vzdump", *asked, "--node", node.name, "--storage", storage.name]
     task.log.append(f"INFO: starting new backup job: {' '.join(words)}")
@@ -106,9 +134,24 @@ def _dump(world: World, options: dict[str, str], guests: list[Vm], node: Node, t
         except Refused as refused:
             bad = True
             task.log.append(f"ERROR: Backup of VM {vmid} failed - {refused.message}")
-            world.note("backup-failed", vmid=vmid, error=refused.message)
+            task.log.append(f"INFO: Failed at {_time(world)}")
+            world.note("backup-failed", vmid=vmid, node=node.name, error=refused.message)
     task.log.append(f"INFO: Backup job finished {'with errors' if bad else 'successfully'}")
     refuse_if(bad, "job errors")
+
+
+def _node_lock(node: Node, options: dict[str, str]) -> Acquire:
+    """One vzdump at a time on a node; the others wait for `lockwait` minutes."""
+    name = "/var/run/vzdump.lock"
+    return Acquire(
+        f"{node.name}:{name}", seconds=60.0 * int(options.get("lockwait", 180)),
+        refusal=f"can't acquire lock '{name}' - got timeout",
+        waiting="INFO: trying to get global lock - waiting...", got="INFO: got global lock",
+    )  # fmt: skip
+
+
+def _time(world: World) -> str:
+    return f"{datetime.fromtimestamp(world.now(), UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _usable(cluster: Cluster, name: str, node: str) -> Storage:
@@ -134,22 +177,26 @@ def _back_up(
     if vm is None or vm.node != node:
         raise failed(f"unable to find VM '{vmid}'")
     task.log.append(f"INFO: Starting Backup of VM {vmid} ({vm.kind})")
+    task.log.append(f"INFO: Backup started at {_time(world)}")
     refuse_if("lock" in vm.config, f"VM is locked ({vm.config.get('lock')})")
     world.need_config(node, vmid, task.pid)
     began = world.now()
     vm.config["lock"] = "backup"
     try:
-        yield world.duration("backup")
+        archive = _kept(world, vm, began)
+        speed = world.rates.get("backup", math.inf)
+        yield world.duration("backup") + sum(archive.disks.values()) / speed
+        storages.usable_on(world.cluster, storage.name, node)  # it may have gone meanwhile
     except Refused:
         vm.config.pop("lock", None)
         raise
     vm.config.pop("lock", None)
-    volume = _store(world, options, storage, vm, began)
+    volume = _store(world, options, storage, vm, archive)
     if options.get("remove", "1") == "1":
         _prune(world, storage, node, {**options, "vmid": str(vmid)})
     task.log.append(f"INFO: Finished Backup of VM {vmid}")
-    held = {} if volume.archive is None else volume.archive.disks
-    world.note("backed-up", vmid=vmid, volid=volume.volid, recovery_point=began, disks=held)
+    facts = {"volid": volume.volid, "recovery_point": began, "disks": archive.disks}
+    world.note("backed-up", vmid=vmid, node=node, **facts)
 
 
 def _kept(world: World, vm: Vm, began: float) -> Archive:
@@ -164,9 +211,10 @@ def _kept(world: World, vm: Vm, began: float) -> Archive:
     return kept
 
 
-def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, began: float) -> Volume:
-    archive = _kept(world, vm, began)
-    moment = datetime.fromtimestamp(began, UTC)
+def _store(
+    world: World, options: dict[str, str], storage: Storage, vm: Vm, archive: Archive
+) -> Volume:
+    moment = datetime.fromtimestamp(archive.taken, UTC)
     kind, form = ("vm", "vma.zst") if vm.kind == "qemu" else ("ct", "tar.zst")
     name = f"vzdump-{vm.kind}-{vm.vmid}-{moment:%Y_%m_%d-%H_%M_%S}.{form}"
     if storage.type == "pbs":
@@ -179,7 +227,7 @@ def _store(world: World, options: dict[str, str], storage: Storage, vm: Vm, bega
     volume.notes = options.get("notes-template", "{{guestname}}").replace("\\n", "\n")
     for word, value in facts.items():
         volume.notes = volume.notes.replace(f"{{{{{word}}}}}", str(value))
-    volume.ctime, volume.protected = float(int(began)), options.get("protected") == "1"
+    volume.ctime, volume.protected = float(int(archive.taken)), options.get("protected") == "1"
     volume.archive = archive if vm.kind == "qemu" else None
     return volume
 
@@ -193,9 +241,13 @@ def _prunable(
     """Backups, newest first, marked by the `prune-backups` of the call or of the storage."""
     text = options.get("prune-backups") or storage.options.get("prune-backups", "keep-all=1")
     held: dict[int, list[Volume]] = defaultdict(list)
-    for volume in sorted(storages.on(cluster, storage, node), key=lambda volume: -volume.ctime):
-        if volume.content == "backup" and options.get("vmid", str(volume.vmid)) == str(volume.vmid):
-            held[volume.vmid].append(volume)
+    wanted = options.get("vmid")
+    there = [
+        volume for volume in storages.on(cluster, storage, node)
+        if volume.content == "backup" and wanted in (None, str(volume.vmid))
+    ]  # fmt: skip
+    for volume in sorted(there, key=lambda volume: -volume.ctime):
+        held[volume.vmid].append(volume)
     return [
         {"volid": volume.volid, "ctime": int(volume.ctime), "mark": mark, "vmid": volume.vmid,
          "type": "lxc" if "-lxc-" in volume.volid or "/ct/" in volume.volid else "qemu"}
@@ -208,6 +260,8 @@ def _marks(backups: list[Volume], keep: dict[str, str]) -> list[str]:
     """`keep`, `remove` or `protected` for each of a guest's backups, which come newest first."""
     marks = ["protected" if volume.protected else "" for volume in backups]
     for name, form in PERIODS.items():
+        if not int(keep.get(name, 0)):
+            continue
         periods = [f"{datetime.fromtimestamp(volume.ctime, UTC):{form}}" for volume in backups]
         covered = {period for period, mark in zip(periods, marks, strict=True) if mark == "keep"}
         until = len(covered) + int(keep.get(name, 0))

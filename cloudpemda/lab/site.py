@@ -17,6 +17,7 @@ from cloudpemda.lab.directory import keep_secret, write_secret
 from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
 from cloudpemda.lab.ha import manager
+from cloudpemda.lab.history import History
 from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply, Values
@@ -33,11 +34,12 @@ Work = Callable[[], Awaitable[Reply]]
 class Lab:
     """All clusters of a site, on one clock."""
 
-    def __init__(self, layout: layouts.Layout) -> None:
+    def __init__(self, layout: layouts.Layout, keep: Path | None = None) -> None:
+        """`keep` is the file of its events; without one they are in memory alone."""
         self.layout = layout
         rate = layout.clock.rate
         self.clock = Clock(layout.clock.start, None if rate == "auto" else rate)
-        self.events: list[Row] = []
+        self.events = History(keep)
         self.requests: list[Row] = []
         self.worlds: dict[str, World] = {}
         self.faults = Faults(self.clock, self.worlds, layout.seed)
@@ -63,7 +65,7 @@ class Lab:
         return world
 
     def _note(self, what: str, values: Row) -> None:
-        self.events.append({"at": self.clock.now(), "what": what, **values})
+        self.events.add(self.clock.now(), what, values)
         self.changed.set()
 
     async def intercept(
@@ -105,8 +107,8 @@ class Saved:
 
     now: float
     ports: dict[str, int]  # of nodes (`dc/pve1`) and of `control`
-    events: list[Row]
     clusters: list[Cluster]
+    written: int = 0  # bytes of events
 
 
 SAVED = TypeAdapter(Saved)
@@ -116,11 +118,13 @@ class KeptLab(Lab):
     """A lab whose state is kept in a directory, over its end and over a power cut."""
 
     def __init__(self, layout: layouts.Layout, directory: Path) -> None:
-        super().__init__(layout)
+        super().__init__(layout, directory / "events.jsonl")
         self.directory, self.kept = directory, directory / "state.json"
         self.ports: dict[str, int] = {}
         first = not self.kept.exists()
-        if not first:
+        if first:
+            self.events.go_on(0)
+        else:
             self._load()
         for name in layout.clusters:
             if name not in self.worlds:
@@ -136,7 +140,8 @@ class KeptLab(Lab):
             file, told = str(self.kept), first_wrong(error)
             raise LabError("lab.state-unreadable", file=file, error=told) from error
         self.clock.advance(saved.now - self.clock.now())
-        self.ports, self.events = saved.ports, saved.events
+        self.ports = saved.ports
+        self.events.go_on(saved.written)
         for cluster in saved.clusters:
             world = self.add(cluster)
             for task in cluster.tasks:
@@ -147,7 +152,7 @@ class KeptLab(Lab):
     def save(self) -> None:
         self.changed.clear()
         clusters = [world.cluster for world in self.worlds.values()]
-        saved = Saved(self.clock.now(), self.ports, self.events, clusters)
+        saved = Saved(self.clock.now(), self.ports, clusters, self.events.keep())
         write_secret(self.kept, SAVED.dump_json(saved).decode())
 
     async def keep(self) -> None:
@@ -166,7 +171,7 @@ class KeptLab(Lab):
             fresh.access.key = world.cluster.access.key
             for name in Cluster.__dataclass_fields__:
                 setattr(world.cluster, name, getattr(fresh, name))
-        self.events.clear()
+        self.events.go_on(0)
         self.requests.clear()
         self.clock.start = self.clock.now()
         self.faults.arm([])

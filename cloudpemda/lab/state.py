@@ -280,6 +280,7 @@ class ReplicationJob(Section):
 @dataclass
 class BackupJob(Section):
     since: float = 0.0  # when it last ran, or got its schedule
+    missed: list[str] = field(default_factory=list)  # nodes that will make up for a missed run
 
 
 @dataclass

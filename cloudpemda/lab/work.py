@@ -17,6 +17,7 @@ from cloudpemda.lab.errors import Refused, failed
 from cloudpemda.lab.state import Cluster, Node, Task
 
 CONFIG_LOCK_SECONDS = 10.0
+INDEX = 1000  # ended tasks of a node, after which its list is begun anew; one older list is kept
 VANISHED = "unexpected status"
 
 
@@ -28,6 +29,8 @@ class Acquire:
     shared: bool = False
     seconds: float = CONFIG_LOCK_SECONDS
     refusal: str = ""  # what whoever does not get it is told
+    waiting: str = "trying to acquire lock..."  # what the log says meanwhile, and then
+    got: str = " OK"
 
 
 Work = Generator[float | Acquire, None, None]
@@ -114,7 +117,7 @@ class Scheduler:
             self.go_on(process, failed(refusal))
 
         process.wanted = wanted
-        process.log.append("trying to acquire lock...")
+        process.log.append(wanted.waiting)
         process.wake = self.clock.after(wanted.seconds, give_up)
         self._waiting.append(process)
 
@@ -126,7 +129,7 @@ class Scheduler:
         for waiting in list(self._waiting):
             if waiting.wanted is not None and self._take(waiting, waiting.wanted):
                 self._forget(waiting)
-                waiting.log.append(" OK")
+                waiting.log.append(waiting.wanted.got)
                 self.go_on(waiting)
 
 
@@ -137,6 +140,7 @@ class Tasks:
         self.cluster, self.scheduler, self.note = cluster, scheduler, note
         self.running: dict[str, tuple[Task, Process | None]] = {}
         self.stir: Callable[[], None] = lambda: None  # whoever waits for a worker's end
+        self._indexed: dict[str, tuple[int, float]] = {}  # by node: how many since when
         self._daemons: dict[tuple[str, str], Process] = {}
 
     def start(
@@ -209,4 +213,17 @@ class Tasks:
             task.log.append(f"TASK {task.status}")
         task.endtime = self.scheduler.clock.now()
         self.note("task-ended", upid=task.upid, status=task.status)
+        self._index(task)
         self.stir()
+
+    def _index(self, ended: Task) -> None:
+        """A node forgets its oldest tasks, with their logs."""
+        count, begun = self._indexed.get(ended.node, (0, 0.0))
+        self._indexed[ended.node] = count + 1, begun
+        if count + 1 < INDEX:
+            return
+        self._indexed[ended.node] = 0, self.scheduler.clock.now()
+        self.cluster.tasks = [
+            task for task in self.cluster.tasks
+            if task.node != ended.node or task.endtime is None or task.endtime >= begun
+        ]  # fmt: skip

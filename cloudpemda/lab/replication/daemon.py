@@ -162,12 +162,9 @@ def _serve(world: World, node: Node) -> Work:
 
 
 def _next(world: World, node: Node, tried: set[str]) -> ReplicationJob | None:
-    now, cluster = world.now(), world.cluster
-    waiting = [
-        job for job in cluster.replication.values()
-        if job.name not in tried and job.guest in cluster.vms
-        and cluster.vms[job.guest].node == node.name and _due(world, job) <= now
-    ]  # fmt: skip
+    now, jobs = world.now(), world.cluster.replication.values()
+    own = [job for job in jobs if job.source == node.name and job.name not in tried]
+    waiting = [job for job in own if _due(world, job) <= now and job.source == node.name]
     return min(waiting, key=lambda job: (job.state.last_try, job.guest, job.name), default=None)
 
 
