@@ -35,6 +35,9 @@ def status(frame: "Frame", opd: str | None, offline: bool) -> None:
         tables.status(out, frame, found, zone)
         expiring_lines(out, frame, found.expiring, zone)
         drain_lines(out, frame, found.drains, zone)
+        for what, count in (("orphans", found.orphans), ("resting", found.resting)):
+            if count:
+                out.print(frame.say(f"show.status-{what}", count=count), soft_wrap=True)
         stop_lines(out, frame, found.instances, zone)
 
     frame.finish(found, shown, found.faults, found.code)

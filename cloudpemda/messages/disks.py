@@ -73,6 +73,11 @@ TEXTS = {
         en="{disk} of {vm}: {volume}, {size}, left behind by a move; the night cleans it",
         id="{disk} milik {vm}: {volume}, {size}, sisa pemindahan; dibersihkan proses malam",
     ),
+    "show.status-resting": Text(
+        en="removed disks that rest, charged, and can be put back: {count} (`cloudpemda vm disks`)",
+        id="disk terlepas yang masih disimpan, dibebankan, dan dapat dipasang kembali: {count} "
+        "(`cloudpemda vm disks`)",
+    ),
     "show.vm-no-disks": Text(
         en="no disk rests in quarantine", id="tidak ada disk yang dikarantina"
     ),

@@ -175,6 +175,12 @@ TEXTS = {
         en="{volume} on {place}, {size}, of {vm}, since {since}",
         id="{volume} di {place}, {size}, milik {vm}, sejak {since}",
     ),
+    "show.status-orphans": Text(
+        en="volumes that purged VMs left behind, charged: {count} (`cloudpemda orphans list`; "
+        "`orphans clean` deletes what can be)",
+        id="volume yang tertinggal dari VM yang sudah dihapus, dibebankan: {count} (`cloudpemda "
+        "orphans list`; `orphans clean` menghapus yang bisa dihapus)",
+    ),
     "show.no-orphans": Text(en="nothing was left behind", id="tidak ada yang tertinggal"),
     "show.orphans-cleaned": Text(
         en="{cleaned} cleaned, {left} left", id="{cleaned} dibersihkan, {left} tersisa"

@@ -61,6 +61,16 @@ TEXTS = {
         next_en="`cloudpemda request show {key}` says what it waits for.",
         next_id="`cloudpemda request show {key}` menunjukkan apa yang ditunggu.",
     ),
+    "plan.lease-ended": Text(
+        en="{key} was asked for until {until}, which is over: it would be stopped as soon as it "
+        "stood",
+        id="{key} diminta sampai {until}, dan tanggal itu sudah lewat: begitu dibuat akan segera "
+        "dihentikan",
+        next_en="Hand the document in again with a later `until`; it is decided anew. Or give it "
+        "up: `cloudpemda request withdraw {key}`.",
+        next_id="Serahkan lagi dokumennya dengan `until` yang lebih lama untuk diputuskan kembali. "
+        "Atau tarik: `cloudpemda request withdraw {key}`.",
+    ),
     "plan.member-rests": Text(
         en="the change to {key} asks for {vm}, whose former self is {state} and not gone yet",
         id="perubahan {key} meminta {vm}, padahal VM lamanya masih {state} dan belum hilang",

@@ -34,6 +34,7 @@ from cloudpemda.usecases.plan import (
     offer_digest,
     pools,
     read_clusters,
+    require_lease,
     wanted,
 )
 from cloudpemda.usecases.retire import quarantine
@@ -114,6 +115,7 @@ class _Build(Run):
 
     def forward(self) -> Applied:
         self._require_approvers()
+        require_lease(self._desk, self._record)
         # Another offer than the approved one voids the approval, in the same transaction.
         self._desk.ledger.requests.begin(
             self._record.key,

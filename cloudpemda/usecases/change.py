@@ -26,6 +26,7 @@ from cloudpemda.usecases.plan import (
     pools,
     propose,
     require_changeable,
+    require_lease,
     wanted,
 )
 from cloudpemda.usecases.retire import Retired, quarantine
@@ -44,6 +45,7 @@ class Change(Run):
     def forward(self) -> Applied:
         require_changeable(self._desk, self._record)
         self._require_approvers()
+        require_lease(self._desk, self._record)
         self._begin()
         with self._open(_KIND) as journal:  # from here on no other apply writes for this request
             if not self._fresh().changing:

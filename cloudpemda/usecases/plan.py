@@ -23,6 +23,7 @@ from cloudpemda.plan.model import DesiredVm, LeavingDisk, Plan
 from cloudpemda.plan.restart import to_restart
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
+from cloudpemda.rules.leases import lease_end
 from cloudpemda.units import show_size
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
@@ -120,6 +121,16 @@ def _require_fitting(desk: Desk, record: RequestRecord, after: WorkloadSpec) -> 
             )
 
 
+def require_lease(desk: Desk, record: RequestRecord) -> None:
+    """Raises Refused `plan.lease-ended` for what is approved and not begun, and would be stopped
+    for its lease as soon as it stood."""
+    if record.state is not RequestState.APPROVED and not record.change_approved:
+        return
+    asked = record.as_proposed.spec
+    if lease_end(asked.until, desk.site.zone) <= desk.clock.now():
+        raise Refused("plan.lease-ended", key=record.key, until=asked.until)
+
+
 def members_of(spec: WorkloadSpec) -> frozenset[str]:
     """`db-1`, `db-2` …"""
     return frozenset(member for vm in spec.vms for member in vm.members)
@@ -135,6 +146,7 @@ def workload_of(desk: Desk, record: RequestRecord, cluster: str) -> Workload:
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
     workload = workload_of(desk, record, state.name)
     require_approvers(desk, record)
+    require_lease(desk, record)
     if workload.lived is not None:
         require_changeable(desk, record)
     if offer_digest(desk, workload.record, state) != approved_digest(workload.record):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
-from cloudpemda.ledger import Drain
+from cloudpemda.ledger import Drain, Why
 from cloudpemda.recovery import Judgement
 from cloudpemda.report.standing import InstanceView
 from cloudpemda.rules.quota import scope_of
@@ -30,6 +30,8 @@ class Status:
     code: ExitCode
     offline: bool  # no cluster was asked: what they would say is unknown
     drains: tuple[Drain, ...]  # nodes that are kept empty
+    orphans: int  # volumes that purged VMs left behind
+    resting: int  # disks that were removed from VMs and can be put back
 
 
 def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Status:
@@ -44,12 +46,11 @@ def status(desk: Desk, *, opd: str | None = None, offline: bool = False) -> Stat
         scope.require(opd)
         require_opd(desk, opd)
         own = Scope(scope.login, scope_of(opd, desk.site.opds))
-        return _joined(desk, [survey(desk, opd=opd, offline=offline)], expiring(desk, own))
-    soon = expiring(desk, scope)
+        return _joined(desk, [survey(desk, opd=opd, offline=offline)], own)
     if scope.opds is None:
-        return _joined(desk, [survey(desk, offline=offline)], soon)
+        return _joined(desk, [survey(desk, offline=offline)], scope)
     parts = [survey(desk, opd=one, offline=offline) for one in sorted(scope.opds)]
-    return _joined(desk, parts, soon)
+    return _joined(desk, parts, scope)
 
 
 def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
@@ -66,7 +67,7 @@ def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
     return one, found
 
 
-def _joined(desk: Desk, parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> Status:
+def _joined(desk: Desk, parts: Sequence[Survey], scope: Scope) -> Status:
     """Several surveys as one; what concerns the whole site stands in each, and is said once."""
     faults = [*pause_fault(desk)]
     stands_still = [ExitCode.FINDINGS] if faults else []
@@ -78,10 +79,14 @@ def _joined(desk: Desk, parts: Sequence[Survey], soon: tuple[Expiring, ...]) -> 
         instances=tuple(one for part in parts for one in part.instances),
         judgements=tuple(one for part in parts for one in part.judgements),
         quota=tuple(line for part in parts for line in part.quota),
-        expiring=soon,
+        expiring=expiring(desk, scope),
         faults=tuple(faults),
         unread=tuple(sorted({name for part in parts for name in part.unread})),
         code=worst([*stands_still, *(part.code for part in parts)]),
         offline=any(part.offline for part in parts),
         drains=desk.ledger.drains.list(),
+        orphans=sum(scope.covers(one.opd) for one in desk.ledger.orphans.list()),
+        resting=sum(
+            scope.covers(one.opd) for one in desk.ledger.asides.list() if one.why is Why.REMOVED
+        ),
     )

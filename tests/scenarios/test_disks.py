@@ -99,6 +99,7 @@ def test_a_removed_disk_rests_is_charged_and_is_destroyed_in_the_end(office: Off
         APP, "data", volume, "removed",
     )  # fmt: skip
     assert "data of bkad/simkeu/app-1" in office.text("vm", "disks").out
+    assert "can be put back: 1 " in office.text("status", "--offline").out
 
     office.run("nightly")
     assert _unused(office, vmid) == [volume], "its quarantine is not over"

@@ -130,6 +130,7 @@ def test_what_a_node_that_is_off_keeps_is_charged_listed_and_cleaned_later(offic
         done = office.run("request", "purge", KEY, "--confirm", KEY, "--now", "--reason", "segera")
         listed = office.run("orphans", "list").data
         charged = _used(office)
+        assert f"left behind, charged: {len(listed)} " in office.text("status", "--offline").out
         clean = office.run("orphans", "clean")
     finally:
         office.lab.post("/node", {"cluster": "dc", "node": off, "action": "up"})
@@ -290,3 +291,23 @@ def test_what_has_a_copy_that_may_stand_for_it_is_not_destroyed(
     assert code in done.codes
     assert number in _ours(office)
     assert set(_used(office, "bkad").values()) != {0}
+
+
+def test_what_would_be_stopped_at_once_is_not_built(office: Office) -> None:
+    until = _in_days(office, 3)
+
+    def short(document: dict[str, Any]) -> None:
+        document["spec"]["until"] = until
+
+    file = office.edited(LEASE_FILE, short)
+    assert office.run("request", "submit", file, actor="nina").code == 0
+    assert office.run("request", "approve", LEASE, actor=APPROVER).code == 0
+    _to_end(office, until, -0.01)
+
+    plan, applied = office.run("plan", LEASE), office.run("apply", LEASE)
+
+    assert (plan.code, plan.codes) == (4, ["plan.lease-ended"])
+    assert (applied.code, applied.codes) == (4, ["plan.lease-ended"])
+    assert _ours(office) == {}
+    record = office.run("request", "show", LEASE, "--offline").data["record"]
+    assert record["state"] == "approved", "it is begun by nobody"
