@@ -250,6 +250,24 @@ class Firewall:
     nodes: Mapping[str, bool]  # whether the service runs that carries the rules out
 
 
+@dataclass(frozen=True, slots=True)
+class PveUser:
+    """A user of PVE's own pages."""
+
+    userid: str  # siti@pve
+    enabled: bool
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class AclEntry:
+    """What a user may do on a path."""
+
+    path: str
+    userid: str
+    role: str
+
+
 @dataclass(frozen=True)
 class ClusterState:
     """One cluster at one moment: what planning reads."""

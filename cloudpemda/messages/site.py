@@ -89,6 +89,13 @@ TEXTS = {
         next_en="Write it as pvesm status shows it, e.g. local-zfs.",
         next_id="Tulis seperti pada pvesm status, misalnya local-zfs.",
     ),
+    "site.realm": Text(
+        en="{value} is no realm name of PVE",
+        id="{value} bukan nama realm PVE",
+        next_en="Use the name as Datacenter → Permissions → Realms has it, e.g. pve or pemda-ldap.",
+        next_id="Pakai nama seperti di Datacenter → Permissions → Realms, misalnya pve atau "
+        "pemda-ldap.",
+    ),
     "site.pool": Text(
         en="{value} is no pool name of PVE",
         id="{value} bukan nama pool PVE",

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import HaFlavour, PendingValue, VmConfig, VmSnapshot
 from cloudpemda.proxmox import nouns, picture
+from cloudpemda.proxmox.access import AccessCalls
 from cloudpemda.proxmox.firewall import FirewallCalls
 from cloudpemda.proxmox.paths import Upid, parse_upid
 from cloudpemda.proxmox.rows import Row, row
@@ -21,6 +22,7 @@ class Calls:
         self._transport = transport
         self._clock = clock
         self.firewall = FirewallCalls(transport)
+        self.access = AccessCalls(transport)
         # Facts of the server that change with an upgrade only: asked once per client.
         self._version: str | None = None
         self._flavour: HaFlavour | None = None

@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 ROLE = "CloudpemdaApply"
+USERS_ROLE = "CloudpemdaUsers"
+"""For a site that names users of PVE alone: who may make users may make much."""
+
 NEWEST = 9
 
 _EVERYWHERE: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -69,6 +72,37 @@ def needed(
     if backup is not None:
         found.setdefault(f"/storage/{backup}", set()).update(_BACKUP)
     return MappingProxyType({path: frozenset(found[path]) for path in sorted(found)})
+
+
+def needed_for_users(realm: str) -> Mapping[str, frozenset[str]]:
+    """ACL path → what making users of a realm needs, and letting them look at pools. The role that
+    they get has privileges that the token has not, so it must be allowed to give any."""
+    return MappingProxyType(
+        {
+            "/access/groups": frozenset({"User.Modify"}),
+            f"/access/realm/{realm}": frozenset({"Realm.AllocateUser"}),
+            "/pool": frozenset({"Permissions.Modify"}),
+        }
+    )
+
+
+def user_commands(token_id: str) -> tuple[str, ...]:
+    """What root runs so that the token may do that. On `/pool` the other role is named once more:
+    there an entry of its own replaces what is inherited."""
+    user = token_id.partition("!")[0]
+    privileges = sorted(frozenset().union(*needed_for_users("-").values()))
+    verbs = [
+        f"pveum role {verb} {USERS_ROLE} --privs {shlex.quote(','.join(privileges))}"
+        for verb in ("add", "modify")
+    ]
+    return (
+        " || ".join(verbs),
+        *(
+            f"pveum acl modify {path} --{kind} {shlex.quote(who)} --roles {roles}"
+            for path, roles in (("/access", USERS_ROLE), ("/pool", f"{ROLE},{USERS_ROLE}"))
+            for kind, who in (("users", user), ("tokens", token_id))
+        ),
+    )
 
 
 def role_privileges(major: int) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def compare(files: Files) -> Iterator[Fault]:
     source, site = files.site.source, files.site.model
     yield from _clusters(source, site)
     yield from _approvals(source, site, files)
+    yield from _pve_users(source, site, files)
     yield from _quotas(files, source, site)
     yield from _networks(source, site, files)
     if files.catalogue.model is not None:
@@ -220,6 +221,14 @@ def _clusters(source: Source, site: SiteFile) -> Iterator[Fault]:
     for name, cluster in site.clusters.items():
         if cluster.tls.ca is not None and cluster.tls.fingerprint is not None:
             yield source.fault("site.tls", ("clusters", name, "tls"))
+
+
+def _pve_users(source: Source, site: SiteFile, files: Files) -> Iterator[Fault]:
+    for login, opds in site.pve_users.users.items():
+        for number, opd in enumerate(opds):
+            if opd not in files.opds:
+                place = ("pveUsers", "users", login, number)
+                yield _unknown(source, place, "opd", opd, files.opds)
 
 
 def _quotas(files: Files, source: Source, site: SiteFile) -> Iterator[Fault]:

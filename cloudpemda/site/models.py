@@ -38,6 +38,8 @@ from cloudpemda.site.fields import (
     LedgerUrl,
     Login,
     PoolId,
+    PveLogin,
+    Realm,
     StorageId,
     Thresholds,
     TimeOfDay,
@@ -216,6 +218,17 @@ class FirewallSettings(Strict):
     pemda: tuple[Lan, ...] = ()  # beside all networks and offices
 
 
+class PveUsers(Strict):
+    """OPD staff who may look at their OPDs' pools in PVE's own pages, and change nothing."""
+
+    realm: Realm = (
+        "pve"  # of each cluster; better one that knows their passwords (ldap, ad, openid)
+    )
+    users: Mapping[PveLogin, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )  # login → OPDs
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
@@ -229,6 +242,7 @@ class SiteFile(Strict):
     defaults: Defaults
     approvals: Approvals = Approvals()
     vms: VmVerbs = VmVerbs()
+    pve_users: PveUsers = PveUsers()
     retirement: Retirement = Retirement()
 
     @property

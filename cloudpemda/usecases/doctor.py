@@ -175,16 +175,15 @@ class _Visit:
         storages = {*settings.storages.values(), *self._image_storages()}
         vnets = any(one.vnet is not None for one in self._site.info.networks.values())
         wanted = rights.needed(major, storages, settings.backup, vnets=vnets)
-        held = {path: pve.permissions(path) for path in wanted}
-        missing = {
-            path: privileges - held[path]
-            for path, privileges in wanted.items()
-            if privileges - held[path]
-        }
-        if not missing:
+        users = self._site.info.pve_users
+        of_users = rights.needed_for_users(users.realm) if users.users else {}
+        held = {path: pve.permissions(path) for path in {*wanted, *of_users}}
+        missing = _lacking(wanted, held)
+        lacking = _lacking(of_users, held)
+        if not missing and not lacking:
             self._note(Level.OK, "doctor.rights", token=settings.token.id)
             return True
-        for path, privileges in missing.items():
+        for path, privileges in (*missing.items(), *lacking.items()):
             self._note(
                 Level.FAIL,
                 "doctor.rights-missing",
@@ -192,8 +191,11 @@ class _Visit:
                 path=path,
                 privileges=", ".join(sorted(privileges)),
             )
-        paths = rights.paths_to_grant(missing, held["/"])
-        self.commands = rights.grant_commands(major, settings.token.id, paths)
+        if missing:
+            paths = rights.paths_to_grant(missing, held["/"])
+            self.commands = rights.grant_commands(major, settings.token.id, paths)
+        if lacking:
+            self.commands = (*self.commands, *rights.user_commands(settings.token.id))
         return "Sys.Audit" in held["/"]
 
     def _cluster(self, state: ClusterState) -> None:
@@ -339,3 +341,14 @@ def _problems(seen: Mapping[str, Storage | None], content: str) -> Iterator[tupl
     ):
         if nodes:
             yield code, nodes
+
+
+def _lacking(
+    wanted: Mapping[str, frozenset[str]], held: Mapping[str, frozenset[str]]
+) -> Mapping[str, frozenset[str]]:
+    """Path → what of it the token has not, where anything lacks."""
+    return {
+        path: privileges - held[path]
+        for path, privileges in wanted.items()
+        if privileges - held[path]
+    }

@@ -7,11 +7,13 @@ import pytest
 
 from cloudpemda.apply import Tools, VmEnding, apply_workload
 from cloudpemda.apply.groups import drop_groups
+from cloudpemda.apply.pools import PoolKeeper
 from cloudpemda.apply.workload import Run
 from cloudpemda.cluster import FirewallRule
 from cloudpemda.plan.firewall import group_comment, group_name, kind_of
 from cloudpemda.plan.model import DesiredFirewall, DesiredVm
-from cloudpemda.saga import Chain, Ending
+from cloudpemda.plan.pools import Deed, Home, PoolStep
+from cloudpemda.saga import Chain, Ending, never
 from tests.apply.rig import Rig, desired, layout, rig
 from tests.saga.memory import MemoryJournal
 from tests.saga.sweeps import _disturbed, _expect_kill, _failing, _killing
@@ -109,3 +111,22 @@ def _without_pids(shown: object) -> object:
         for vmid, (config, status, _) in shown["vms"].items()
     }
     return {**shown, "vms": bare}
+
+
+def test_who_took_a_vmid_since_the_look_is_moved_into_no_pool(shared: Rig) -> None:
+    lab = shared.fresh()
+    vm = desired(1, plain=True)
+    assert lab.apply(vm).vms[0].ending is VmEnding.ACTIVE
+    lab.pve.create_pool("opd-dinsos")
+    keeper = PoolKeeper(
+        pve=lab.pve,
+        homes={10001: Home(vm.key, "dinsos", "opd-dinsos", vm.identity)},
+        nodes={10001: vm.node},
+        halted=never,
+    )
+    lab.control.outside("delete-vm", 10001)
+    lab.control.outside("create-vm", 10001, node="pve2", config={"name": "stranger"})
+    (kept,) = keeper.run([PoolStep(Deed.MOVE, "opd-dinsos", vmids=(10001,))])
+    assert kept.error is not None
+    assert kept.error.code == "apply.foreign"
+    assert lab.control.state()["dc"]["pools"]["opd-dinsos"]["vms"] == []

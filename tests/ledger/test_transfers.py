@@ -18,7 +18,7 @@ from cloudpemda.ledger import (
 from cloudpemda.ledger.decisions import ALONE
 from cloudpemda.request.spec import Letter, WorkloadSpec
 from cloudpemda.rules.quota import Link
-from cloudpemda.units import Instant
+from cloudpemda.units import Instant, MiB
 from tests.ledger.makers import (
     BUDI,
     OPERATOR,
@@ -121,6 +121,20 @@ def test_all_that_it_has_follows_in_one_deed(ledger: Ledger) -> None:
     ledger.instances.release(uid, actor=OPERATOR)
     assert used(ledger, "dinsos") == {"instances": 1, "memory": 100}
     assert ledger.audit.verify() == ()
+
+
+def test_what_a_purged_vm_left_behind_follows_too(ledger: Ledger) -> None:
+    key = living(ledger, workload(), {"instances": 1, "disk.ssd": 50}).key
+    gone = ledger.instances.list(workload=key)[1]
+    ledger.orphans.note(gone.uid, "pve2", {"local-zfs:vm-101-disk-0": ("disk.ssd", MiB(20))}, BUDI)
+    ledger.instances.retiring(gone.uid, actor=OPERATOR)
+    ledger.instances.release(gone.uid, actor=OPERATOR)
+    assert dict(give(ledger, key, "dinsos", ROOM).moved) == {"instances": 1, "disk.ssd": 70}
+    (left,) = ledger.orphans.list()
+    assert (left.opd, left.key) == ("dinsos", "dinsos/simrs/db-2")
+    ledger.orphans.gone(left, OPERATOR)
+    assert used(ledger, "dinsos") == {"instances": 1, "disk.ssd": 50}
+    assert used(ledger, "dinkes") == {}
 
 
 def test_it_comes_back_and_its_former_key_is_free(ledger: Ledger) -> None:
