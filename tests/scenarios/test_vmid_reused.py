@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 import cloudpemda.cli
 from cloudpemda.wiring import open_desk
@@ -30,6 +31,8 @@ ADOPT = ("adopt", "--cluster", "dc", "--opd", "bkad", *LETTER, "--vmid", str(OLD
 WHY = ("--reason", "selesai")
 RETIRE = ("request", "retire", KEY, *WHY)
 SNAP = ("vm", "snapshot")
+GIVEN = "dinkes/simkeu"
+TRANSFER = ("request", "transfer", KEY, "dinkes", "--yes", *LETTER)
 DRAIN = ("nodes", "drain", "dc/NODE", *WHY)
 PURGE = ("request", "purge", KEY, "--confirm", KEY)
 SNAPSHOT = "before"
@@ -105,6 +108,10 @@ CASES = (
     Case("request purge", "purging", (*PURGE, "--now", *WHY), "orphans.vmid-used", running=False),
     Case("orphans clean", "orphans", ("orphans", "clean"), "orphans.vmid-used"),
     Case("adopt", "adopting", (*ADOPT, "--yes"), "apply.foreign", vmid=OLD, actor="hendra"),
+    Case("request transfer", "active", TRANSFER, "plan.identity", actor="hendra"),
+    Case("request transfer", "given", TRANSFER, "plan.identity"),
+    Case("apply", "given", ("apply", GIVEN), "plan.identity", ha=True),
+    Case("pools sync", "active", ("pools", "sync", "--yes"), "pools.not-ours"),
     Case("leases run", "retired", ("leases", "run"), "retire.foreign", running=False, days=15),
     Case("nightly", "retired", ("nightly",), "retire.foreign", running=False),
     Case("leases run", "active", ("leases", "run"), "retire.foreign", days=30),
@@ -259,6 +266,12 @@ def _lived(office: Office, kept: Path) -> Scene:
     faults()
 
     shutil.copytree(kept / "active", office.directory / "var", dirs_exist_ok=True)
+    _share(office)
+    faults({"on": {"method": "PUT", "path": "/pools"}, "do": "error", **_NO})
+    done(*TRANSFER, actor="hendra", code=6)
+    _keep(office, kept, "given")
+    faults()
+    shutil.copytree(kept / "active", office.directory / "var", dirs_exist_ok=True)
     scene.outside("change-vm", vmid, set={"lock": "backup"})
     done("request", "retire", KEY, *WHY, code=6)
     _keep(office, kept, "retiring")
@@ -267,6 +280,14 @@ def _lived(office: Office, kept: Path) -> Scene:
     _keep(office, kept, "retired")
     _leave(scene, faults, done)
     return scene
+
+
+def _share(office: Office) -> None:
+    """Another OPD may have what this one has."""
+    file = office.directory / "opd" / "dinkes.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["allow"]["networks"].append("bkad-app")
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
 def _leave(scene: Scene, faults: Any, done: Any) -> None:
