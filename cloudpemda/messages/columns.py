@@ -16,6 +16,7 @@ TEXTS = {
     "column.vm": Text(en="VM", id="VM"),
     "column.cluster": Text(en="cluster", id="klaster"),
     "column.vmid": Text(en="VMID", id="VMID"),
+    "column.name": Text(en="name", id="nama"),
     "column.node": Text(en="node", id="node"),
     "column.address": Text(en="address", id="alamat"),
     "column.count": Text(en="count", id="jumlah"),

@@ -27,6 +27,12 @@ TEXTS = {
         next_id="Berikan haknya dengan tangan, atau hapus login itu dari `pveUsers`; pengguna "
         "yang Anda hapus akan dibuat ulang.",
     ),
+    "pools.user-left": Text(
+        en="{cluster}: {user} may still look at pools, but the site names them no more",
+        id="{cluster}: {user} masih boleh melihat pool, padahal tidak disebut lagi di berkas situs",
+        next_en="`cloudpemda pools sync --yes` shuts them out.",
+        next_id="`cloudpemda pools sync --yes` menutup aksesnya.",
+    ),
     "pools.left": Text(
         en="{cluster}: {subject} is not as it shall be yet ({deed})",
         id="{cluster}: {subject} belum sesuai ({deed})",

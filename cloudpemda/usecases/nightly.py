@@ -29,6 +29,7 @@ from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
+from cloudpemda.usecases.pools import users_left
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.restore import unfinished as unfinished_restores
 from cloudpemda.usecases.settling import settle
@@ -130,6 +131,7 @@ def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
     for fault in pause_fault(desk):
         yield Finding(None, fault)
     yield from overdue(desk)
+    yield from users_left(desk)
     yield from unfinished_restores(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))

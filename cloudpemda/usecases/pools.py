@@ -4,7 +4,7 @@ VMs; and those of its people whom the site names may look at it in PVE's own pag
 Each cluster is read once, with the configurations of those VMs alone that stand in a wrong pool.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from cloudpemda.plan.pools import (
     unsure,
     user_steps,
 )
+from cloudpemda.report.standing import Finding
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.workload import cluster_settings
@@ -80,6 +81,23 @@ def sync(desk: Desk, halted: Callable[[], bool]) -> Pools:
     desk.ledger.found.require_reconciled()
     halted = halting(desk, halted)
     return Pools(tuple(_synced(desk, actor, cluster, halted) for cluster in _clusters(desk)))
+
+
+def users_left(desk: Desk) -> Iterator[Finding]:
+    """Users that we made, that may log in, and that the site names no more: for the night. Where
+    none was ever made nobody is asked; what cannot be read is told by others."""
+    if not desk.ledger.audit.log(action=f"user.{Deed.USER}", limit=1):
+        return
+    wanted = _users(desk)
+    for cluster in _clusters(desk):
+        try:
+            users = desk.cluster(cluster).access.users()
+        except CloudpemdaError:
+            continue
+        for one in users:
+            if one.comment == USER_MARK and one.enabled and one.userid not in wanted:
+                values = {"user": one.userid, "cluster": cluster}
+                yield Finding(None, Fault("pools.user-left", MappingProxyType(values)))
 
 
 def _clusters(desk: Desk) -> tuple[str, ...]:

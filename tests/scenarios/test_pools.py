@@ -58,6 +58,8 @@ def test_pools_are_made_named_and_filled_with_what_is_ours(office: Office) -> No
     assert office.writes_since(seen) == []
     assert pools(office) == before
 
+    said = office.text("pools", "sync", lang="id")
+    assert "dc: ke pool opd-dinkes: dinkes/lama-501-local/vm-1" in said.out, said.out
     done = cluster(office, "--yes")
     assert done["steps"] == shown["steps"]
     assert (done["exit"], done["codes"]) == (7, ["pools.not-ours"])
@@ -162,6 +164,7 @@ def test_people_of_an_opd_look_at_its_pool_and_at_nothing_else(office: Office) -
         assert siti.ask("POST", "/nodes/pve1/qemu/501/status/stop").status_code == 403
 
         _name(office, {"asep": ["disdukcapil"]})
+        assert "pools.user-left" in office.run("nightly").codes
         assert cluster(office, "--yes")["codes"] == ["pools.user-foreign"]
         assert Reader(office, "siti@pve").ticket.status_code == 401
         assert granted(office) == set()

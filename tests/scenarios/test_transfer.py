@@ -114,6 +114,8 @@ def test_all_that_it_has_goes_to_the_other_opd(office: Office) -> None:
 
     shown = transfer(office)
     assert (shown.code, shown.data["done"], shown.data["moved"]) == (0, False, before)
+    said = office.text("request", "transfer", KEY, "disdukcapil", *LETTER, actor=APPROVER)
+    assert "dinkes/simrs would become disdukcapil/simrs" in said.out
     done = transfer(office, "--yes", "--reason", "Perbup 7/2026")
     assert done.code == 0, done.out
     assert (used(office, "dinkes"), used(office, "disdukcapil")) == ({}, before)

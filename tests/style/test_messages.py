@@ -38,6 +38,21 @@ def test_codes_in_the_source_have_texts(path: Path) -> None:
     assert missing == []
 
 
+def _columns(path: Path) -> Iterator[str]:
+    """The columns of tables that the command line prints, by their code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "table":
+            for one in node.args[1:]:
+                if isinstance(one, ast.Constant) and one.value:
+                    yield "column." + str(one.value).lower().replace(" ", "-")
+
+
+def test_every_column_of_a_table_has_a_name() -> None:
+    found = {code for path in (ROOT / "cloudpemda/cli").glob("*.py") for code in _columns(path)}
+    assert len(found) > 30
+    assert found <= texts().keys()
+
+
 def _fields(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
