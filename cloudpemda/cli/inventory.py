@@ -7,7 +7,7 @@ import click
 from cloudpemda.cli.backups import backups
 from cloudpemda.cli.disks import disks
 from cloudpemda.cli.power import COMMANDS, stop_lines
-from cloudpemda.cli.restore import restore
+from cloudpemda.cli.restore import copies, restore
 from cloudpemda.cli.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -86,5 +86,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in (*COMMANDS, backups, disks, restore, snapshot):
+for _command in (*COMMANDS, backups, copies, disks, restore, snapshot):
     vm.add_command(_command)

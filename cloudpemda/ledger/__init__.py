@@ -38,6 +38,7 @@ from cloudpemda.ledger.asides import Aside, AsideBook, LeavingVolume, Why
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.changes import Changes
+from cloudpemda.ledger.copies import CopyBook, CopyRecord, Ground
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.drains import Drain, DrainBook
 from cloudpemda.ledger.found import FoundBook, FoundVm
@@ -87,6 +88,8 @@ __all__ = [
     "Backups",
     "Ballot",
     "Changes",
+    "CopyBook",
+    "CopyRecord",
     "DayLimit",
     "Decision",
     "DecisionBook",
@@ -100,6 +103,7 @@ __all__ = [
     "GivenAddress",
     "Grant",
     "Grants",
+    "Ground",
     "Header",
     "Identity",
     "InstanceRecord",
@@ -183,6 +187,7 @@ class Ledger:
         self.transfers = Transfers(database, self.audit)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)
+        self.copies = CopyBook(database, self.audit)
         self.restores = RestoreBook(database, self.audit)
         self.stops = StopBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)

@@ -9,17 +9,18 @@ What an instance owns is given back only when PVE has confirmed that it is gone 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import asides, found, grounds, quota, snapshots
+from cloudpemda.ledger import asides, grounds, quota, snapshots
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
+from cloudpemda.ledger.free import bounds_of, free_mac, free_name, lowest_vmid
 from cloudpemda.ledger.orphans import charges_left, resting_vmids
 from cloudpemda.ledger.schema import addresses, adoptions, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
@@ -31,8 +32,6 @@ from cloudpemda.units import Instant
 
 PUBLIC = "@public"
 """The pool of public addresses; no network is called so."""
-
-_NAME_LIMIT = 63  # PVE wants a DNS name; a label has at most 63 characters
 
 _Row = Row[tuple[object, ...]]
 
@@ -291,9 +290,12 @@ class Instances:
         opd: str | None = None,
         cluster: str | None = None,
         purged: bool = False,
+        copies: bool = False,
     ) -> tuple[InstanceRecord, ...]:
-        """By key. Purged ones are left out unless they are asked for."""
+        """By key. Purged ones, and copies of VMs, are left out unless they are asked for."""
         query = select(instances).order_by(instances.c.key, instances.c.updated_at)
+        if not copies:
+            query = query.where(instances.c.role == PRIMARY)
         if workload is not None:
             owner, _, name = workload.partition("/")
             query = query.join(requests, requests.c.number == instances.c.number).where(
@@ -316,7 +318,11 @@ class Instances:
         of its time."""
         query = (
             select(instances.c.key)
-            .where(instances.c.opd == opd, instances.c.state != InstanceState.PURGED.value)
+            .where(
+                instances.c.opd == opd,
+                instances.c.role == PRIMARY,
+                instances.c.state != InstanceState.PURGED.value,
+            )
             .order_by(instances.c.key)
         )
         with self._store.read() as connection:
@@ -366,8 +372,8 @@ class Naming:
     def _create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
         connection = self.deed.connection
         uid = self.entropy.uid()
-        name = _free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
-        vmid = _lowest_vmid(connection, want.cluster, self.vmid_range, taken)
+        name = free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
+        vmid = lowest_vmid(connection, want.cluster, self.vmid_range, taken)
         self.deed.insert(
             instances,
             {
@@ -398,7 +404,7 @@ class Naming:
         )
 
     def give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
-        mac = _free_mac(self.deed.connection, self.entropy)
+        mac = free_mac(self.deed.connection, self.entropy)
         self.deed.connection.execute(
             insert(nics).values(uid=uid, slot=slot, network=nic.network, mac=mac)
         )
@@ -427,7 +433,7 @@ class Naming:
         rested since it was."""
         since = rested_since(self.deed.now, self.pools.rest)
         gone = unavailable(self.deed.connection, pool, since)
-        bounds = [_bounds(text) for text in barred]
+        bounds = [bounds_of(text) for text in barred]
         for host in IPv4Network(cidr).hosts():
             address = str(host)
             if address in gone or address in self.pools.taken:
@@ -440,57 +446,11 @@ class Naming:
 def _give_vmid(
     deed: Deed, row: _Row, cluster: str, vmid_range: range, taken: frozenset[int]
 ) -> None:
-    vmid = _lowest_vmid(deed.connection, cluster, vmid_range, taken)
+    vmid = lowest_vmid(deed.connection, cluster, vmid_range, taken)
     deed.update(
         instances, instances.c.uid == row.uid, cluster=cluster, vmid=vmid, updated_at=deed.now
     )
     say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
-
-
-def _lowest_vmid(
-    connection: Connection, cluster: str, vmid_range: range, taken: Collection[int]
-) -> int:
-    used = {*taken, *found.vmids(connection, cluster)}
-    used |= set(
-        connection.scalars(
-            select(instances.c.vmid).where(
-                instances.c.cluster == cluster, instances.c.state != InstanceState.PURGED.value
-            )
-        )
-    )
-    for vmid in vmid_range:
-        if vmid not in used:
-            return vmid
-    raise Refused(
-        "ledger.vmids-exhausted", cluster=cluster, first=vmid_range[0], last=vmid_range[-1]
-    )
-
-
-def _free_name(connection: Connection, name: str, uid: str) -> str:
-    """The name itself, or a shortened one made unique where it is too long or already used:
-    `a-b/c` and `a/b-c` would otherwise be the same VM to a reader of PVE's list."""
-    used = connection.scalar(
-        select(func.count()).where(
-            instances.c.name == name, instances.c.state != InstanceState.PURGED.value
-        )
-    )
-    used = used or found.has_name(connection, name)
-    if len(name) <= _NAME_LIMIT and not used:
-        return name
-    return f"{name[: _NAME_LIMIT - 9].rstrip('-')}-{uid[:8]}"
-
-
-def _free_mac(connection: Connection, entropy: Entropy) -> str:
-    """24 bits are few enough for two of some thousand cards to meet."""
-    while True:
-        mac = entropy.mac()
-        if not connection.scalar(select(func.count()).where(nics.c.mac == mac)):
-            return mac
-
-
-def _bounds(text: str) -> tuple[IPv4Address, IPv4Address]:
-    first, _, last = text.partition("-")
-    return IPv4Address(first.strip()), IPv4Address((last or first).strip())
 
 
 # -- rows ------------------------------------------------------------------------------------

@@ -552,9 +552,22 @@ def _v22(connection: Connection) -> None:
     _run(connection, _V22)
 
 
+_V23 = (
+    """CREATE TABLE copies (
+        uid TEXT NOT NULL PRIMARY KEY, origin TEXT NOT NULL, name TEXT NOT NULL,
+        backup TEXT NOT NULL, taken_at TEXT NOT NULL, person TEXT NOT NULL, reason TEXT NOT NULL,
+        until TEXT NOT NULL)""",
+)
+
+
+def _v23(connection: Connection) -> None:
+    """VMs that were restored beside the VM that they are copies of."""
+    _run(connection, _V23)
+
+
 _MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18, _v19, _v20, _v21, _v22,
+    _v18, _v19, _v20, _v21, _v22, _v23,
 )  # fmt: skip
 NEWEST = len(_MIGRATIONS)
 SIGNED = _MIGRATIONS.index(_v7) + 1

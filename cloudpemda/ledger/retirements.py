@@ -22,6 +22,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import PRIMARY
 
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED, RequestState.ENDED})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
@@ -112,12 +113,17 @@ def _request(deed: Deed, key: str) -> Row[tuple[object, ...]]:
 
 
 def _states(deed: Deed, number: str, but: frozenset[InstanceState]) -> tuple[str, ...]:
-    """The uids of a request's instances that are there, but for those in these states."""
+    """The uids of a request's instances that are there, but for those in these states; copies
+    have a lease of their own."""
     left_out = [state.value for state in (*but, InstanceState.PURGED)]
     return tuple(
         deed.connection.scalars(
             select(instances.c.uid)
-            .where(instances.c.number == number, instances.c.state.not_in(left_out))
+            .where(
+                instances.c.number == number,
+                instances.c.role == PRIMARY,
+                instances.c.state.not_in(left_out),
+            )
             .order_by(instances.c.key)
         )
     )

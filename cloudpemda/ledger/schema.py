@@ -366,6 +366,19 @@ vm_snapshots = Table(
     Column("until", Moment, nullable=False),
 )
 
+copies = Table(
+    "copies",
+    metadata,
+    Column("uid", Text, primary_key=True),  # of its own instance
+    Column("origin", Text, nullable=False),  # uid of the VM that it is a copy of
+    Column("name", Text, nullable=False),
+    Column("backup", Text, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
 restores = Table(
     "restores",
     metadata,

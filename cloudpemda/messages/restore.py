@@ -125,6 +125,80 @@ TEXTS = {
         next_en="`cloudpemda vm restore {vm}` goes on; --give-up ends it.",
         next_id="`cloudpemda vm restore {vm}` melanjutkan; --give-up mengakhirinya.",
     ),
+    "vm.copy-name": Text(
+        en="{name} cannot name a copy",
+        id="{name} tidak dapat menjadi nama salinan",
+        next_en="Take 2 to 20 small letters, digits and -, a letter first.",
+        next_id="Pakai 2 sampai 20 huruf kecil, angka, dan -, diawali huruf.",
+    ),
+    "vm.copy-taken": Text(
+        en="{vm} has a copy {name} already",
+        id="{vm} sudah punya salinan {name}",
+        next_en="Take another name, or remove it first: cloudpemda vm copy delete {vm} {name}",
+        next_id="Pakai nama lain, atau hapus dahulu: cloudpemda vm copy delete {vm} {name}",
+    ),
+    "vm.copies-full": Text(
+        en="{vm} has {most} copies, and may not have more",
+        id="{vm} sudah punya {most} salinan, dan tidak boleh lebih",
+        next_en="Remove one: cloudpemda vm copy delete {vm} NAME",
+        next_id="Hapus salah satu: cloudpemda vm copy delete {vm} NAMA",
+    ),
+    "vm.no-copy": Text(
+        en="{vm} has no copy {name}",
+        id="{vm} tidak punya salinan {name}",
+        next_en="`cloudpemda vm copy list {vm}` shows those there are.",
+        next_id="`cloudpemda vm copy list {vm}` menampilkan yang ada.",
+    ),
+    "vm.copy-undone": Text(
+        en="the copy {name} of {vm} was not made, and nothing of it is left",
+        id="salinan {name} dari {vm} tidak jadi dibuat, dan tidak ada yang tersisa",
+        next_en="It is charged no more. Remove the cause that follows, then run it again.",
+        next_id="Tidak lagi dibebankan. Atasi sebab berikut, lalu ulangi.",
+    ),
+    "vm.copy-unfinished": Text(
+        en="the copy {name} of {vm} is not finished",
+        id="salinan {name} dari {vm} belum selesai",
+        next_en="Run the same command again: it goes on. `cloudpemda vm copy delete {vm} {name}` "
+        "takes it back.",
+        next_id="Jalankan perintah yang sama: dilanjutkan. `cloudpemda vm copy delete {vm} {name}` "
+        "membatalkannya.",
+    ),
+    "vm.copy-stays": Text(
+        en="the copy {name} of {vm} was not destroyed, and stays charged",
+        id="salinan {name} dari {vm} tidak dihapus, dan tetap dibebankan",
+        next_en="Remove the cause that follows (one that runs is shut down in PVE), then run it "
+        "again.",
+        next_id="Atasi sebab berikut (yang berjalan dimatikan dahulu di PVE), lalu ulangi.",
+    ),
+    "nightly.copy-old": Text(
+        en="the copy {name} of {vm} was wanted until {until} by {by}",
+        id="salinan {name} dari {vm} diperlukan sampai {until} oleh {by}",
+        next_en="Remove it: cloudpemda vm copy delete {vm} {name}",
+        next_id="Hapus: cloudpemda vm copy delete {vm} {name}",
+    ),
+    "nightly.copy-unfinished": Text(
+        en="the copy {name} of {vm} that {by} wanted is half made or half gone, and charged",
+        id="salinan {name} dari {vm} yang diminta {by} setengah jadi atau setengah terhapus, dan "
+        "dibebankan",
+        next_en="`cloudpemda vm copy delete {vm} {name}` removes it; `cloudpemda vm restore {vm} "
+        "--as-copy {name}` goes on with its making.",
+        next_id="`cloudpemda vm copy delete {vm} {name}` menghapusnya; `cloudpemda vm restore {vm} "
+        "--as-copy {name}` melanjutkan pembuatannya.",
+    ),
+    "show.vm-no-copies": Text(en="no copies", id="tidak ada salinan"),
+    "show.vm-copy": Text(
+        en="{key}: VM {vmid} on {place}, as of {taken}, off and unplugged, until {until}, {who}, "
+        "charged {charged}: {what}",
+        id="{key}: VM {vmid} di {place}, keadaan {taken}, mati dan tidak terhubung, sampai "
+        "{until}, {who}, dibebankan {charged}: {what}",
+    ),
+    "show.vm-copy-ask": Text(
+        en="Destroy the copy {name} of {vm}?", id="Hapus salinan {name} dari {vm}?"
+    ),
+    "show.vm-copy-gone": Text(
+        en="the copy {name} of {vm} is gone, and charged no more",
+        id="salinan {name} dari {vm} sudah hilang, dan tidak lagi dibebankan",
+    ),
     "show.vm-restore": Text(
         en="{vm} would be as it was at {taken}, {age} ago ({backup}); what it has written since is "
         "lost to it.",

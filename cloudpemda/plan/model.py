@@ -10,6 +10,7 @@ from cloudpemda.cluster import FirewallRule
 from cloudpemda.units import Cores, MiB
 
 PRIMARY = "primary"
+COPY = "copy"  # made from a backup, beside the VM that it is a copy of
 
 STAMP_END = "Managed by cloudpemda. Do not edit this text."
 

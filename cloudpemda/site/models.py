@@ -207,6 +207,8 @@ class VmVerbs(Strict):
     )
     snapshots: Annotated[int, Field(ge=0, le=50)] = 3  # most of one VM; each is charged as disk
     snapshot_keep: Duration = 14 * 86400  # type: ignore[assignment]  # then the night asks
+    copies: Annotated[int, Field(ge=0, le=20)] = 2  # most of one VM; each is charged like a VM
+    copy_keep: Duration = 7 * 86400  # type: ignore[assignment]  # if nothing else is said
 
 
 class FirewallSettings(Strict):

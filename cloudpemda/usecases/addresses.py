@@ -117,7 +117,8 @@ def note_strangers(desk: Desk, actor: Actor) -> tuple[CloudpemdaError, ...]:
     """
     errors: list[CloudpemdaError] = []
     for cluster in desk.site.info.clusters:
-        own = {record.vmid for record in desk.ledger.instances.list(cluster=cluster)}
+        given = desk.ledger.instances.list(cluster=cluster, copies=True)
+        own = {record.vmid for record in given}
 
         def foreign(vm: Vm, own: set[int] = own) -> bool:
             return vm.vmid not in own and not vm.template and not vm.container
@@ -134,7 +135,8 @@ def note_strangers(desk: Desk, actor: Actor) -> tuple[CloudpemdaError, ...]:
 def note_sightings(desk: Desk, state: ClusterState, actor: Actor) -> None:
     """The same of a cluster that was read with the configurations of strangers."""
     if all(node.answers for node in state.nodes.values()):
-        own = {record.vmid for record in desk.ledger.instances.list(cluster=state.name)}
+        given = desk.ledger.instances.list(cluster=state.name, copies=True)
+        own = {record.vmid for record in given}
         prefixes = [IPv4Network(about.cidr) for about in _pools(desk).values()]
         desk.ledger.addresses.note(state.name, tuple(_sightings(state, own, prefixes)), actor)
 

@@ -91,10 +91,9 @@ class _Run:
             raise Refused("adopt.class", service_class=terms.service_class, known=known)
         self._desk, self._choice, self._terms = desk, choice, terms
         self._setting = setting(desk, terms.opd, choice.cluster)
-        self._records = {
-            one.vmid: one for one in desk.ledger.instances.list(cluster=choice.cluster)
-        }
-        everybody = desk.ledger.instances.list(purged=True)
+        here = desk.ledger.instances.list(cluster=choice.cluster, copies=True)
+        self._records = {one.vmid: one for one in here}
+        everybody = desk.ledger.instances.list(purged=True, copies=True)
         self._owners = {one.uid: one.key for one in everybody}
         self._macs = {nic.mac.lower(): one.key for one in everybody for nic in one.nics}
         self._state: ClusterState = desk.cluster(choice.cluster).snapshot(

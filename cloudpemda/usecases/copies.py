@@ -24,7 +24,7 @@ def refused_for_copies(
         return {}
     by_uid = {one.uid: one for one in going}
     refused: dict[str, CloudpemdaError] = {}
-    known = desk.ledger.instances.list()
+    known = desk.ledger.instances.list(copies=True)
     for cluster in sorted({*desk.site.info.clusters, at_home.name}):
         ours = owned(cluster, known)
         try:

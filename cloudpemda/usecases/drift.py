@@ -369,7 +369,7 @@ class _Reading:
         desk = self._desk
         places = {opd: Territory(f.opd.pool, f.opd.vmid_range) for opd, f in desk.site.opds.items()}
         return Known(
-            records=(*self._before, *desk.ledger.instances.list()),
+            records=(*self._before, *desk.ledger.instances.list(copies=True)),
             judged=tuple(judged),
             territories=places,
             jobs=frozenset(map(backup_job_name, desk.site.catalogue.service_classes)),

@@ -35,6 +35,7 @@ from cloudpemda.usecases.restore import unfinished as unfinished_restores
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.snapshots import overdue
 from cloudpemda.usecases.survey import Survey, survey
+from cloudpemda.usecases.vm_copies import overdue as overdue_copies
 
 _OF_BOTH = frozenset({"survey.unread", "survey.not-judged"})
 
@@ -132,6 +133,7 @@ def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
         yield Finding(None, fault)
     yield from overdue(desk)
     yield from users_left(desk)
+    yield from overdue_copies(desk)
     yield from unfinished_restores(desk)
     if desk.ledger.found.pending:
         yield Finding(None, Fault("ledger.unreconciled"))

@@ -92,8 +92,8 @@ def _require_nobodys(desk: Desk, one: Orphan, state: ClusterState) -> None:
     named = _VOLUME.fullmatch(one.volume)
     if named is None or int(named[1]) != one.vmid:
         raise Refused("orphans.name", **values)
-    given = (record.vmid for record in desk.ledger.instances.list(cluster=one.cluster))
-    if one.vmid in state.vms or one.vmid in given:
+    given = desk.ledger.instances.list(cluster=one.cluster, copies=True)
+    if one.vmid in state.vms or any(record.vmid == one.vmid for record in given):
         raise Refused("orphans.vmid-used", **values)
     for vm in state.vms.values():
         if vm.node != one.node or vm.container:

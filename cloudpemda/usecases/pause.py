@@ -17,7 +17,7 @@ def pause(desk: Desk, reason: str, until: str | None) -> Pause:
     `pause.on-already`, `ledger.reason-missing`, UsageError `pause.moment`.
     """
     actor = desk.act("operator")
-    moment = None if until is None else _moment(desk, until)
+    moment = None if until is None else coming_moment(desk, until)
     holding, begun = desk.ledger.pause.begin(reason, moment, actor)
     if not begun:
         raise Refused("pause.on-already", **_values(desk, holding))
@@ -54,7 +54,8 @@ def _values(desk: Desk, holding: Pause) -> dict[str, object]:
     return {"since": since, "until": until, "person": holding.person, "why": holding.reason}
 
 
-def _moment(desk: Desk, text: str) -> Instant:
+def coming_moment(desk: Desk, text: str) -> Instant:
+    """A day (its end) or a moment to come, in the site's zone. Raises UsageError `pause.moment`."""
     zone = desk.site.zone
     try:
         said = read_local(text, zone)

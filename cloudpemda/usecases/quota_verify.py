@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestState
+from cloudpemda.plan.model import COPY
 from cloudpemda.report.recount import (
     Charged,
     Counted,
@@ -66,7 +67,7 @@ def recounted(
 ) -> QuotaVerified:
     """The same of these OPDs, whoever asks. The clusters of `known_unread` are not asked."""
     charges = desk.ledger.quota.by_instance(seen)
-    records = desk.ledger.instances.list()
+    records = desk.ledger.instances.list(copies=True)
     ours = tuple(_charged(desk, records, charges, seen))
     gone = _overages_left(desk, records, seen)
     counted: list[Counted] = []
@@ -165,12 +166,14 @@ def _charged(
     overages = desk.ledger.overages.by_instance(opds)
     for record in records:
         if record.opd in opds and record.active_since is not None:
-            spec = spec_in_force(desk, requests[record.number], record.member)
+            member = record.member.partition("@")[0]  # of a copy, that of the VM
+            spec = spec_in_force(desk, requests[record.number], member)
             balances = charges.get(record.key, {})
+            known = desk.site.catalogue.service_classes.get(spec.service_class)
             yield Charged(
                 record,
-                kind_of(spec, record.member),
-                desk.site.catalogue.service_classes.get(spec.service_class),
+                kind_of(spec, member),
+                None if record.role == COPY else known,
                 charged_of(balances),
                 held_of(balances) if record.state is InstanceState.CHANGING else {},
                 overages.get(record.key, {}),

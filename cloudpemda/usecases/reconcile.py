@@ -45,7 +45,7 @@ def reconcile(desk: Desk, actor: Actor) -> Reconciled:
             findings += [Finding(None, fault) for fault in error.faults]
             continue
         # what another apply has named since the first look is no stranger
-        records = desk.ledger.instances.list(purged=True)
+        records = desk.ledger.instances.list(purged=True, copies=True)
         whole = _whole(state, records)
         if not whole:
             unread.append(cluster)
@@ -64,7 +64,7 @@ def reconcile(desk: Desk, actor: Actor) -> Reconciled:
 
 
 def _read(desk: Desk, cluster: str) -> ClusterState:
-    records = desk.ledger.instances.list()
+    records = desk.ledger.instances.list(copies=True)
     own = {record.vmid for record in records if record.cluster == cluster}
     ours = owned(cluster, records)
     return desk.cluster(cluster).snapshot(own, also=lambda vm: is_stray(vm, ours), images=False)

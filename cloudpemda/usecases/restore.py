@@ -212,7 +212,7 @@ def _look(desk: Desk, key: str, source: str | None) -> _Seen:
     request = desk.ledger.requests.get(record.number)
     if begun is None and (request.state is not RequestState.ACTIVE or request.changing):
         raise Refused("vm.restore-changing", vm=key, key=request.key)
-    backup, age = _chosen(desk, key, source, begun)
+    backup, age = choose(desk, key, source, begun)
     state = _read(desk, record)
     planned = _planned(desk, request, state)
     pve, leaving = desk.cluster(record.cluster), leaving_of(desk, record)
@@ -228,9 +228,11 @@ def _look(desk: Desk, key: str, source: str | None) -> _Seen:
     return _Seen(deed, request, state, backup, age, config, archived, planned, begun)
 
 
-def _chosen(
+def choose(
     desk: Desk, key: str, source: str | None, begun: RestoreRecord | None
 ) -> tuple[Backup, Seconds]:
+    """The backup that is meant, with its age. Raises Refused `vm.restore-none`,
+    `vm.restore-broken`, `vm.restore-no-backup`, UsageError for no moment."""
     found = backups(desk, key)
     if source is None or (source == LATEST and begun is not None):
         if begun is None:

@@ -119,7 +119,7 @@ def _read(
 ) -> Reading:
     """One cluster: its state with our configurations, the age of our copies."""
     built = [record for record in records if record.state in _BUILT and record.node is not None]
-    known = desk.ledger.instances.list()
+    known = desk.ledger.instances.list(copies=True)
     ours = owned(cluster, known)
 
     def stray(vm: Vm) -> bool:
@@ -143,7 +143,7 @@ def _read(
         and (judgements := _judge(desk, record, requests[record.number], state, freshness, now))
     }
     # what another apply has named since the first look is not a stranger
-    known = (*known, *desk.ledger.instances.list())
+    known = (*known, *desk.ledger.instances.list(copies=True))
     strays = tuple(strangers(state, known))
     return Reading(
         state,

@@ -94,6 +94,7 @@ def back_to_9(base: Path) -> None:
                     "asides",
                     "vm_snapshots",
                     "restores",
+                    "copies",
                     "adoptions",
                 )
             ),
