@@ -16,7 +16,7 @@ from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.directory import keep_secret, write_secret
 from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
-from cloudpemda.lab.ha.drive import TURN, Stage
+from cloudpemda.lab.ha.drive import Stage
 from cloudpemda.lab.history import History
 from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
@@ -57,7 +57,7 @@ class Lab:
             return min(replication.look(world), backup.look(world))
 
         world.rounds = [
-            Rounds(self.clock, TURN, Stage(world).turn, sees_tasks=False),
+            Stage(world),
             Rounds(self.clock, SCHEDULER_SECONDS, scheduler),
         ]
         world.stir()

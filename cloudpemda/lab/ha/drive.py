@@ -1,13 +1,14 @@
 """The HA engine in a simulated cluster: when its daemons have their turn, and what they do there.
 
 Every ten seconds the managers have their turn, five seconds later the local ones. Where nothing has
-changed in two turns nothing will, until something happens or some time runs out: the turns between
+changed in three turns nothing will, until something happens or some time runs out: the turns between
 are not played, and what they would have renewed is as if it had been.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from cloudpemda.lab.clock import Rounds
 from cloudpemda.lab.errors import Refused, failed
 from cloudpemda.lab.faults import set_node
 from cloudpemda.lab.formats import split_list
@@ -33,16 +34,18 @@ from cloudpemda.lab.work import Work, config_lock
 from cloudpemda.lab.world import Call, World
 
 TURN = ROUND / 2
+CALM = 3  # turns in a row without a change, from which on there will be none
 REBOOT_SECONDS = 60.0  # until a node that its watchdog has reset is up again
 # A guest that was lost in the middle of these is recovered without their mark.
 LEFT_LOCKS = ("backup", "clone", "migrate", "mounted", "rollback", "snapshot", "snapshot-delete",
               "suspended", "suspending")  # fmt: skip
 
 
-class Stage:
+class Stage(Rounds):
     """A simulated cluster, as the engine's daemons see it."""
 
     def __init__(self, world: World) -> None:
+        super().__init__(world.clock, TURN, self.turn, sees_tasks=False)
         self.world, self.calm, self.turned = world, 0, world.now()
         self.working: dict[str, Callable[[Outcome], None]] = {}  # by the task that does it
         for daemon in self.ha.lrms.values():
@@ -54,13 +57,16 @@ class Stage:
 
     # -- time --------------------------------------------------------------------------------------
 
+    def stir(self) -> None:
+        self.calm = 0
+        super().stir()
+
     def turn(self) -> float | None:
         """Play the turn of this moment; when the next is that may change anything."""
         cluster, now = self.world.cluster, self.world.now()
         if now - TURN > self.turned:
             # What the turns that were not played would have renewed, is renewed.
             self.ha.renew(since=self.turned - TURN, now=now - TURN)
-            self.calm = 0
         self.turned, before = now, self._picture()
         self._follow_power()
         self._bury()
@@ -72,7 +78,7 @@ class Stage:
             for name in self.ha.reset_by_watchdog(now):
                 self._reset(name)
         self.calm = self.calm + 1 if self._picture() == before else 0
-        return now + TURN if self.calm < 2 else self.ha.next_moment(now, since=now - ROUND)
+        return now + TURN if self.calm < CALM else self.ha.next_moment(now, since=now - ROUND)
 
     def _picture(self) -> object:
         return self.world.cluster.ha_armed, self.ha.picture()
