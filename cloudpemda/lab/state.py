@@ -24,6 +24,7 @@ class Node:
     cpus: int = 2
     memory: int = 24 * GIB
     online: bool = True
+    leaving: str = ""  # reboot or shutdown, once it was asked to in good order
     hung: bool = False  # takes connections, and answers none
     booted: float = 0.0
     clock_skew: float = 0.0

@@ -289,8 +289,7 @@ class Master:
             service.failed_nodes, service.running = [], True
         elif failed:
             service.running = False
-            if service.node not in service.failed_nodes:
-                service.failed_nodes.append(service.node)
+            service.failed_nodes.append(service.node)
             if len(service.failed_nodes) > resource.max_relocate:
                 self._become(sid, service, "error")
                 return

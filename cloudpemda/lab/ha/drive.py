@@ -1,8 +1,8 @@
 """The HA engine in a simulated cluster: when its daemons have their turn, and what they do there.
 
-Every ten seconds the managers have their turn, five seconds later the local ones. Where nothing has
-changed in three turns nothing will, until something happens or some time runs out: the turns between
-are not played, and what they would have renewed is as if it had been.
+Every ten seconds the managers have their turn, five seconds later the local ones. Where three turns
+have changed nothing, nothing will change until something happens or some time runs out: the turns
+between are not played, and what they would have renewed is as if it had been.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,12 +71,13 @@ class Stage(Rounds):
         self._follow_power()
         self._bury()
         managers = round(now / TURN) % 2 == 0
-        if cluster.ha_used and (not managers or self._armed()) and cluster.ha_armed == "armed":
-            daemon = crm if managers else lrm
-            for name in sorted(self.ha.crms):
-                daemon.round_of(self, name)
+        if (not managers or self._armed()) and cluster.ha_armed == "armed":
+            for name in sorted(self.ha.crms if managers else self.ha.lrms):
+                if not (crm if managers else lrm).round_of(self, name):
+                    self._ended(name)
             for name in self.ha.reset_by_watchdog(now):
-                self._reset(name)
+                self.world.note("ha-watchdog", node=name)
+                self._switch_off(name, again=True)
         self.calm = self.calm + 1 if self._picture() == before else 0
         return now + TURN if self.calm < CALM else self.ha.next_moment(now, since=now - ROUND)
 
@@ -101,14 +102,26 @@ class Stage(Rounds):
                 self.ha.boot(name)
             elif not node.online and name in self.ha.crms:
                 self.ha.power_off(name)
+            if node.leaving and name in self.ha.lrms:
+                lrm.ask_to_end(self, name, node.leaving)
         for name in [name for name in self.ha.crms if name not in self.world.cluster.nodes]:
             self.ha.power_off(name)
 
-    def _reset(self, name: str) -> None:
-        """The watchdog resets a node whose daemons could not renew it; it comes back by itself."""
-        self.world.note("ha-watchdog", node=name)
+    def _ended(self, name: str) -> None:
+        """A daemon of a node that is to go down: first its local manager, then the other one."""
+        if self.ha.lrms.pop(name, None):
+            self.ha.crms[name].stopping = True
+            return
+        for guest in self.world.cluster.guests.values():
+            if guest.node == name:
+                machine.halt(self.world, guest)
+        self._switch_off(name, again=self.world.cluster.nodes[name].leaving == "reboot")
+
+    def _switch_off(self, name: str, *, again: bool) -> None:
         set_node(self.world, name, online=False)
-        self.world.clock.after(REBOOT_SECONDS, partial(set_node, self.world, name, online=True))
+        on = partial(set_node, self.world, name, online=True)
+        if again:
+            self.world.clock.after(REBOOT_SECONDS, on)
 
     def _bury(self) -> None:
         """Jobs whose worker vanished have failed."""

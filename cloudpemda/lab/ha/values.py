@@ -222,7 +222,8 @@ class Ha:
 class Surroundings(Protocol):
     """What the daemons live in: a simulated cluster, or a test's few nodes."""
 
-    ha: Ha
+    @property
+    def ha(self) -> Ha: ...
 
     def now(self) -> float: ...
     def nodes(self) -> Mapping[str, bool]:
