@@ -205,12 +205,10 @@ class Ha:
 
     def next_moment(self, now: float, *, since: float) -> float | None:
         """When the next of what nobody has renewed since then runs out; None: nothing will."""
-        renewed = {
-            LOCK_SECONDS: [lock.renewed for lock in self.locks.values()],
-            WATCHDOG_SECONDS: list(self.watchdogs.values()),
-            FENCE_DELAY: list(self.last_online.values()),
-        }
-        ends = [when + span for span, times in renewed.items() for when in times if when < since]
+        renewed = [(lock.renewed, LOCK_SECONDS) for lock in self.locks.values()]
+        renewed += [(when, WATCHDOG_SECONDS) for when in self.watchdogs.values()]
+        renewed += [(when, FENCE_DELAY) for when in self.last_online.values()]
+        ends = [when + span for when, span in renewed if when < since]
         return min((end for end in ends if end >= now), default=None)
 
     def reset_by_watchdog(self, now: float) -> list[str]:
