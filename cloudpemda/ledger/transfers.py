@@ -132,12 +132,14 @@ class Transfers:
             return _all_of(quota.charged_to(connection, number))
 
     def given(self, key: str, to: str) -> str | None:
-        """The number of the request that was called so, until it was given to this OPD."""
+        """The number of the request that was called so, until it was given to this OPD, which has
+        it still."""
         opd = key.partition("/")[0]
         for entry in reversed(self._audit.log(opds=[opd], action=GIVEN)):
-            known = str(entry.details["to"]).partition("/")[0]
-            if entry.details["key"] == key and known == to:
-                return entry.subject
+            if entry.details["key"] == key:
+                query = select(requests.c.opd).where(requests.c.number == entry.subject)
+                with self._store.read() as connection:
+                    return entry.subject if connection.scalar(query) == to else None
         return None
 
 

@@ -147,6 +147,8 @@ def test_it_comes_back_and_its_former_key_is_free(ledger: Ledger) -> None:
     assert refusal.value.code == "ledger.name-taken"
     done = give(ledger, "dinsos/simrs", "dinkes", chain(instances=None, memory=None), "lama")
     assert done.number == number
+    assert ledger.transfers.given("dinkes/simrs", "dinsos") is None, "it was given on"
+    assert ledger.transfers.given("dinsos/simrs", "dinkes") == number
     assert ledger.requests.get("dinkes/lama").revision == 3
     assert [one.key for one in ledger.instances.list()] == ["dinkes/lama/db-1", "dinkes/lama/db-2"]
     assert used(ledger, "dinkes") == {"instances": 2, "memory": 200}
