@@ -34,6 +34,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import COPY
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Link, Thresholds, Usage, judge, total
 
@@ -80,7 +81,8 @@ class Transfers:
         """Give a workload that lives, and whose revision has this hash, to another OPD.
 
         Raises Refused: `ledger.no-request`, `ledger.transition`, `ledger.revision-moved`,
-        `transfer.changing`, `transfer.working`, `transfer.instances`, `ledger.name-taken`,
+        `transfer.changing`, `transfer.working`, `transfer.copies`, `transfer.instances`,
+        `ledger.name-taken`,
         `quota-request.name-taken`, `quota.exceeded` with a fault per dimension and OPD, and what
         `Grounds.require_free` refuses.
         """
@@ -150,6 +152,9 @@ def _require_idle(connection: Connection, about: Matter) -> None:
     kinds = unfinished_kinds(connection, about.number)
     if kinds:
         raise Refused("transfer.working", key=about.key, kinds=", ".join(kinds))
+    copies = _copies(connection, about.number)
+    if copies:
+        raise Refused("transfer.copies", key=about.key, copies=", ".join(copies))
     other = [
         f"{key} ({state})"
         for key, state in connection.execute(
@@ -163,6 +168,21 @@ def _require_idle(connection: Connection, about: Matter) -> None:
     ]
     if other:
         raise Refused("transfer.instances", key=about.key, instances=", ".join(other))
+
+
+def _copies(connection: Connection, number: str) -> tuple[str, ...]:
+    """Copies of its VMs that stand beside them: what they are for, the giving OPD knows."""
+    return tuple(
+        connection.scalars(
+            select(instances.c.key)
+            .where(
+                instances.c.number == number,
+                instances.c.role == COPY,
+                instances.c.state != InstanceState.PURGED.value,
+            )
+            .order_by(instances.c.key)
+        )
+    )
 
 
 def _require_free_name(connection: Connection, spec: WorkloadSpec) -> None:

@@ -9,6 +9,7 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger import (
     SYSTEM,
     Allowed,
+    Ground,
     Ledger,
     Overgrown,
     SagaEvent,
@@ -196,12 +197,28 @@ def test_what_is_decided_on_or_worked_at_stays(ledger: Ledger) -> None:
         _refused(ledger, "transfer.working")
         journal.close(SagaEvent.FINISH)
     uid = ledger.instances.list()[0].uid
+    copy = _copied(ledger, uid)
+    ledger.instances.active(copy, actor=OPERATOR)
+    _refused(ledger, "transfer.copies")
+    ledger.instances.retiring(copy, actor=OPERATOR)
+    ledger.instances.release(copy, actor=OPERATOR)
     ledger.instances.stuck(uid, error="x", actor=OPERATOR)
     _refused(ledger, "transfer.instances")
     ledger.instances.retiring(uid, actor=OPERATOR)
     _refused(ledger, "transfer.instances")
     ledger.instances.release(uid, actor=OPERATOR)
     assert give(ledger, spec.key, "dinsos", ROOM).moved == {"instances": 1, "memory": 100}
+
+
+def _copied(ledger: Ledger, origin: str) -> str:
+    """A copy beside a VM; its uid."""
+    allowed = Allowed((Link("dinkes", {"memory": None}, frozenset({"dinkes"})),), (80,), 3)
+    made, _ = ledger.copies.begin(
+        origin, "check", backup="pbs:one", taken_at=START, until=Instant(START + timedelta(days=9)),
+        reason="x", usage={"memory": 5}, allowed=allowed,
+        ground=Ground("pve1", {"scsi0": "local"}, range(500, 510), set(), 0), actor=OPERATOR,
+    )  # fmt: skip
+    return made.instance.uid
 
 
 def _refused(ledger: Ledger, code: str) -> None:
