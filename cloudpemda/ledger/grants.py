@@ -165,8 +165,9 @@ class Grants:
         with self._audit.deed(actor) as deed:
             about = _row(deed.connection, key)
             _require_hash(deed.connection, about, spec_hash)
-            _move(deed, about, QuotaEvent.DENY, reason=reason, more=ballot.details)
+            after(QUOTA, about.state, QuotaEvent.DENY, about.number)
             decisions.refuse(deed, about, ballot)
+            _move(deed, about, QuotaEvent.DENY, reason=reason, more=ballot.details)
 
     def withdraw(self, key: str, *, actor: Actor, reason: str | None = None) -> None:
         """Take the request back before it is decided."""

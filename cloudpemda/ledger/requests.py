@@ -286,8 +286,9 @@ class Requests:
         with self._audit.deed(actor) as deed:
             about = matter(deed.connection, _row(deed.connection, key))
             require_hash(deed.connection, about.number, about.revision, spec_hash)
-            move(deed, about, RequestEvent.DENY, reason=reason, more=ballot.details)
+            about.next(RequestEvent.DENY)
             decisions.refuse(deed, about, ballot)
+            move(deed, about, RequestEvent.DENY, reason=reason, more=ballot.details)
 
     def withdraw(self, key: str, *, actor: Actor, reason: str | None = None) -> None:
         """Take a request, or the proposal for one that lives, back before it is applied; its hold

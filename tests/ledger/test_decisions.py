@@ -213,6 +213,26 @@ def test_a_denial_ends_the_chain_at_any_stage(ledger: Ledger, spec: WorkloadSpec
     refused("ledger.transition", lambda: decide(ledger, spec, HENDRA, at(1)))
 
 
+@pytest.mark.parametrize("quota", [False, True])
+def test_the_entry_of_a_denial_names_all_that_it_wrote(ledger: Ledger, quota: bool) -> None:
+    spec, asked = workload(), more()
+    if quota:
+        number = ledger.grants.submit(asked, "", SITI).number
+        grant_of(ledger, HEAD, at(0))
+        ledger.grants.deny(
+            number, spec_hash=asked.spec_hash, reason="penuh", actor=HENDRA, ballot=at(1)
+        )
+    else:
+        number = ledger.requests.submit(spec, "", SITI).number
+        decide(ledger, spec, HEAD, at(0))
+        ledger.requests.deny(
+            number, spec_hash=spec.spec_hash, reason="penuh", actor=HENDRA, ballot=at(1)
+        )
+    entry = ledger.audit.log()[-1]
+    assert entry.action == ("quota.deny" if quota else "request.deny")
+    assert {f"decisions:{number}/1", f"decisions:{number}/2"} < set(entry.bound)
+
+
 def test_a_delegation_that_has_ended_decides_nothing(
     ledger: Ledger, spec: WorkloadSpec, clock: ManualClock
 ) -> None:

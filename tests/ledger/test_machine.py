@@ -99,6 +99,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert self.ledger.audit.verify() == ()
+        said = {entry.action for entry in self.ledger.audit.log()}
+        assert "ledger.write" not in said, "a deed has not said what it was"
         self.ledger.close()
         shutil.rmtree(self.folder)
 

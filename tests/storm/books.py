@@ -144,6 +144,8 @@ class Books:
         """Everything that is promised was allowed, by as many as the policy of its day demanded,
         and every word that was given stands in the log."""
         log = self.rows("SELECT * FROM audit ORDER BY seq")
+        unsaid = [one for one in log if one["action"] == "ledger.write"]
+        assert not unsaid, f"a deed has not said what it was: {unsaid}"
         for one in log:
             one |= {"details": json.loads(one["details"])}  # type: ignore[operator]
         approvals = self.rows("SELECT * FROM approvals")
