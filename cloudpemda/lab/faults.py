@@ -22,7 +22,6 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
-from cloudpemda.lab.ha.manager import ask
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
 from cloudpemda.lab.routes import Row
@@ -112,24 +111,14 @@ class Timed(Strict):
 
 
 class Power(Timed):
-    do: Literal[
-        "node-down", "node-up", "node-hang", "node-reboot", "node-shutdown", "node-maintenance",
-        "node-maintenance-end",
-    ]  # fmt: skip
+    do: Literal["node-down", "node-up", "node-hang"]
     node: str
 
     def strike(self, world: World) -> None:
-        node, do = node_of(world, self.node), self.do.removeprefix("node-")
-        if do == "hang":
-            node.hung = True
-        elif do.startswith("maintenance"):
-            verb = "disable" if do.endswith("end") else "enable"
-            ask(world, f"{verb}-node-maintenance {node.name}")
-        elif do in ("reboot", "shutdown"):
-            node.leaving = do if node.online else ""
-            world.note("node-leaving", node=node.name, to=do)
+        if self.do == "node-hang":
+            node_of(world, self.node).hung = True
         else:
-            set_node(world, self.node, online=do == "up")
+            set_node(world, self.node, online=self.do == "node-up")
 
 
 class FullStorage(Timed):
@@ -311,7 +300,7 @@ def node_of(world: World, name: str) -> Node:
 def set_node(world: World, name: str, *, online: bool) -> None:
     """A node loses power, or comes back. Its workers vanish and its guests are off."""
     node = node_of(world, name)
-    node.hung, node.leaving = False, ""
+    node.hung = False
     if node.online == online:
         return
     node.online = online

@@ -16,7 +16,7 @@ from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.directory import keep_secret, write_secret
 from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
-from cloudpemda.lab.ha.drive import Stage
+from cloudpemda.lab.ha import manager
 from cloudpemda.lab.history import History
 from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
@@ -56,8 +56,9 @@ class Lab:
         def scheduler() -> float:
             return min(replication.look(world), backup.look(world))
 
+        manager.round_of(world)
         world.rounds = [
-            Stage(world),
+            Rounds(self.clock, manager.ROUND, lambda: manager.round_of(world)),
             Rounds(self.clock, SCHEDULER_SECONDS, scheduler),
         ]
         world.stir()
@@ -173,8 +174,6 @@ class KeptLab(Lab):
         self.events.go_on(0)
         self.requests.clear()
         self.clock.start = self.clock.now()
-        for world in self.worlds.values():
-            world.stir()
         self.faults.arm([])
         self.save()
 

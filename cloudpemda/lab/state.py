@@ -10,8 +10,6 @@ from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
-from cloudpemda.lab.ha.values import Ha
-
 GIB = 1024**3
 MIB = 1024**2
 SHARED = ("nfs", "cifs", "glusterfs", "cephfs", "rbd", "pbs", "iscsi", "iscsidirect", "zfs", "esxi")
@@ -24,7 +22,6 @@ class Node:
     cpus: int = 2
     memory: int = 24 * GIB
     online: bool = True
-    leaving: str = ""  # reboot or shutdown, once it was asked to in good order
     hung: bool = False  # takes connections, and answers none
     booted: float = 0.0
     clock_skew: float = 0.0
@@ -240,6 +237,14 @@ class Storage(Section):
 
 
 @dataclass
+class HaResource(Section):
+    """A managed service, and what the manager has made of it."""
+
+    state: str = "queued"
+    command: str = ""  # the node it shall move to
+
+
+@dataclass
 class ReplicationState:
     last_sync: float = 0.0
     last_try: float = 0.0
@@ -291,13 +296,13 @@ class Cluster:
     access: Access = field(default_factory=Access)
     pools: dict[str, Pool] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
-    ha_resources: dict[str, Section] = field(default_factory=dict)
+    ha_resources: dict[str, HaResource] = field(default_factory=dict)
     ha_rules: dict[str, Section] = field(default_factory=dict)
     ha_groups: dict[str, Section] = field(default_factory=dict)
     replication: dict[str, ReplicationJob] = field(default_factory=dict)
     backup_jobs: dict[str, BackupJob] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
-    ha: Ha = field(default_factory=Ha)
+    ha_master: str = ""
     ha_used: bool = False
     firewalls: dict[str, dict[str, list[dict[str, str]]]] = field(default_factory=dict)
     files: dict[str, dict[str, Section]] = field(default_factory=dict)  # further ones, by path

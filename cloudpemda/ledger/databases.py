@@ -6,10 +6,11 @@ then shows each statement all that earlier writers committed, and nobody else ca
 """
 
 import sqlite3
+from collections import UserDict
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 WRITERS = 0x636C7064  # the advisory lock of those who write: "clpd"
@@ -49,6 +50,29 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement).close()
 
 
+class _Compiled(UserDict[tuple[object, ...], object]):
+    """What statements compile to, for all engines of one kind: SQLAlchemy asks with an engine's
+    own dialect, and each ledger that is opened has a new one. Compiling costs more than executing.
+    """
+
+    MOST = 2000
+
+    def get(self, key: tuple[object, ...], default: object = None) -> object:
+        return self.data.get(_alike(key), default)
+
+    def __setitem__(self, key: tuple[object, ...], compiled: object) -> None:
+        if len(self.data) >= self.MOST:
+            self.data.clear()
+        self.data[_alike(key)] = compiled
+
+
+def _alike(key: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(type(part) if isinstance(part, Dialect) else part for part in key)
+
+
+_SQLITE = _Compiled()
+
+
 class Sqlite:
     """One file."""
 
@@ -65,6 +89,7 @@ class Sqlite:
             pool_size=CONNECTIONS,
             max_overflow=-1,  # a reader never waits for a connection
             hide_parameters=True,
+            execution_options={"compiled_cache": _SQLITE},
         )
 
         @event.listens_for(engine, "connect")

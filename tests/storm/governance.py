@@ -13,11 +13,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import cloudpemda.cli
-from cloudpemda.ledger import QuotaRecord, QuotaState, RequestRecord, RequestState
+from cloudpemda.clock import Clock, SystemEntropy
+from cloudpemda.ledger import (
+    Ledger,
+    QuotaRecord,
+    QuotaState,
+    RequestRecord,
+    RequestState,
+    open_ledger,
+)
 from cloudpemda.ledger.store import locate
 from cloudpemda.wiring import forget_ledger
 from tests.storm import worker
-from tests.storm.books import Books
+from tests.storm.books import Books, Limits
 from tests.storm.history import RUN_SECONDS, History
 from tests.storm.judge import Judge
 from tests.storm.office import (
@@ -64,6 +72,9 @@ class Governance(History):
     office: Office = field(kw_only=True)
     new_ledger: Callable[[], str] = field(kw_only=True)
     books: Books = field(init=False)
+    clock: Clock = field(init=False)
+    limits: Limits = field(init=False)
+    known: int = 0  # up to which change of the files
 
     DEEDS: ClassVar[dict[str, int]] = {
         "submit": 5,
@@ -113,11 +124,19 @@ class Governance(History):
         forget_ledger(self.site / "var" / "ledger.sqlite3")
         self._output.unlink(missing_ok=True)
         self.office.begin(self.new_ledger())
-        with self.desk("rudi") as desk:
-            place = locate(desk.site.info.ledger, desk.site.directory)
-            parents = {code: one.opd.parent for code, one in desk.site.opds.items()}
+        self.known = 0
+        place = locate(self.office.ledger, self.site)
         url = f"sqlite:///{place.file}" if place.file else self.office.ledger
+        with self.desk("rudi") as desk:
+            self.clock = desk.clock
+            parents = {code: one.opd.parent for code, one in desk.site.opds.items()}
         self.books = Books(url, parents)
+
+    def _ledger(self) -> Ledger:
+        """To look into; the site's files are not read for it."""
+        return open_ledger(
+            self.office.ledger, self.site, self.clock, SystemEntropy(), identity="asserted"
+        )
 
     def _do(self, deed: str) -> None:
         self._say(f"# {deed}")
@@ -179,8 +198,8 @@ class Governance(History):
         if record is None:
             return
         asked = record.as_proposed
-        with self.desk("rudi") as desk:
-            source = desk.ledger.requests.source(record.key, asked.revision)
+        with self._ledger() as ledger:
+            source = ledger.requests.source(record.key, asked.revision)
         document = dict(reversed(json.loads(source).items()))
         file = self.site / "again.yaml"
         file.write_text("# once more\n" + json.dumps(document, indent=3))
@@ -202,9 +221,9 @@ class Governance(History):
 
     def _count_approval(self, answer: Answer, record: RequestRecord) -> None:
         if answer.code == 0:
-            with self.desk("rudi") as desk:
-                now = desk.ledger.requests.get(record.key)
-                words = desk.ledger.decisions.of(record.number)
+            with self._ledger() as ledger:
+                now = ledger.requests.get(record.key)
+                words = ledger.decisions.of(record.number)
             kind = "change" if record.proposal is not None and record.proposal.open else "request"
             done = now.state is RequestState.APPROVED or now.change_approved
             self.tally[f"approve: {kind}" if done else "approve: a stage"] += 1
@@ -265,8 +284,8 @@ class Governance(History):
             return
         for login in self.dice.sample(DECIDERS, len(DECIDERS)):
             self._call(login, "request", "approve", asked.number)
-            with self.desk("rudi") as desk:
-                if desk.ledger.grants.get(asked.number).state is not QuotaState.PENDING:
+            with self._ledger() as ledger:
+                if ledger.grants.get(asked.number).state is not QuotaState.PENDING:
                     self.tally["grant quota"] += 1
                     return
 
@@ -288,8 +307,7 @@ class Governance(History):
             self.office.quota[opd]["vcpu"] = self.dice.choice([1, 2, 4, 12])
             self.office.quota[opd]["instances"] = self.dice.choice([1, 2, 8])
         self.office.write_limits(opd)
-        with self.desk("rudi") as desk:
-            limits = desk.site.effective_quota(opd)
+        limits = self._limits()[opd]
         over = any(self.books.over(opd, dim, limits.get(dim)) for dim in ("vcpu", "instances"))
         self.tally["cut below use" if over else "change a limit"] += 1
 
@@ -392,9 +410,15 @@ class Governance(History):
         self.tally["recount"] += 1
 
     def _look(self) -> None:
-        with self.desk("rudi") as desk:
-            limits = {opd: desk.site.effective_quota(opd) for opd in desk.site.opds}
-        self.books.look(limits, self.office.may)
+        self.books.look(self._limits(), self.office.may)
+
+    def _limits(self) -> Limits:
+        """By the site's files as they are."""
+        if self.known != self.office.changes:
+            with self.desk("rudi") as desk:
+                self.limits = {opd: desk.site.effective_quota(opd) for opd in desk.site.opds}
+            self.known = self.office.changes
+        return self.limits
 
     def _judge(self) -> None:
         """What the main job promises, what the books say, and what the program says of itself."""
@@ -424,22 +448,26 @@ class Governance(History):
 
     # -- small things ----------------------------------------------------------------------
     def _requests(self) -> Sequence[RequestRecord]:
-        with self.desk("rudi") as desk:
-            return desk.ledger.requests.list()
+        with self._ledger() as ledger:
+            return ledger.requests.list()
 
     def _some(self, fits: Callable[[RequestRecord], bool]) -> RequestRecord | None:
         found = [one for one in self._requests() if fits(one)]
         return self.dice.choice(found) if found else None
 
     def _some_quota(self, *states: QuotaState) -> QuotaRecord | None:
-        with self.desk("rudi") as desk:
-            found = [one for one in desk.ledger.grants.list() if one.state in states]
+        with self._ledger() as ledger:
+            found = [one for one in ledger.grants.list() if one.state in states]
         return self.dice.choice(found) if found else None
 
     def _write(self, name: str, document: dict[str, object]) -> Path:
         file = self.site / f"{name}.yaml"
         file.write_text(json.dumps(document))
         return file
+
+    def _run(self, *arguments: str) -> int:
+        """Nothing kills this one: no process of its own."""
+        return self._call("rudi", *arguments).code
 
     def _call(self, login: str, *words: str) -> Answer:
         """The command line in this process."""

@@ -65,6 +65,7 @@ class Office:
     approvers: set[str] = field(default_factory=lambda: {"hendra", "agus"})
     delegations: list[dict[str, object]] = field(default_factory=list)
     quota: dict[str, dict[str, object]] = field(default_factory=dict)
+    changes: int = 0  # of the limits' files
     _plain: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class Office:
         file = self.directory / "opd" / f"{opd}.yaml"
         said = yaml.safe_load(file.read_text())
         file.write_text(json.dumps({**said, "quota": self.quota[opd]}))
+        self.changes += 1
 
     def delegate(self, login: str, to: str, now: datetime, hours: int) -> None:
         """Somebody stands in for somebody from this minute on."""

@@ -25,7 +25,7 @@ import cloudpemda.wiring
 
 def context() -> ForkServerContext:
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([__name__])
+    found.set_forkserver_preload([__name__, "tests.storm.warm", "pytest"])
     return found
 
 
