@@ -10,7 +10,7 @@ from collections import UserDict
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import URL, Dialect, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 WRITERS = 0x636C7064  # the advisory lock of those who write: "clpd"
@@ -43,11 +43,6 @@ class Database(Protocol):
     def cause(self, error: BaseException | None) -> str:
         """The name of what went wrong outside of us; empty for a fault of ours."""
         ...
-
-
-def _begin(connection: Connection) -> None:
-    for statement in connection.get_execution_options()["ledger_begin"]:
-        connection.exec_driver_sql(statement).close()
 
 
 class _Compiled(UserDict[tuple[object, ...], object]):
@@ -94,12 +89,11 @@ class Sqlite:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-            # The driver's own transaction control is off: `_begin` says when one starts, and how.
+            # The driver's own transaction control is off: who begins one says so, and how.
             connection.isolation_level = None
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
 
-        event.listen(engine, "begin", _begin)
         return engine
 
     def is_busy(self, error: BaseException | None) -> bool:
@@ -129,7 +123,7 @@ class Postgres:
 
     def engine(self, busy_seconds: float) -> Engine:
         limit = f"-c lock_timeout={max(1, int(busy_seconds * 1000))} -c synchronous_commit=on"
-        engine = create_engine(
+        return create_engine(
             self._url.update_query_dict({"options": limit}),
             connect_args={"autocommit": True, "connect_timeout": 10, **_WATCH},
             pool_size=CONNECTIONS,
@@ -137,8 +131,6 @@ class Postgres:
             pool_pre_ping=True,  # a server may have been restarted since
             hide_parameters=True,
         )
-        event.listen(engine, "begin", _begin)
-        return engine
 
     def is_busy(self, error: BaseException | None) -> bool:
         return getattr(error, "sqlstate", None) == "55P03"  # lock_not_available

@@ -13,7 +13,6 @@ from functools import lru_cache
 from sqlalchemy import (
     Column,
     ColumnElement,
-    CompoundSelect,
     Connection,
     Select,
     bindparam,
@@ -25,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.functions import max as sql_max
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger.schema import balances, found, grants, limits, meta, postings
+from cloudpemda.ledger.prepared import Prepared
+from cloudpemda.ledger.schema import balances, found, grants, limits, meta, moment_text, postings
 from cloudpemda.rules.quota import Balance, Link, Standing, Usage, raised
 from cloudpemda.units import Instant
 
@@ -97,13 +97,14 @@ def look(
     """What the OPDs of `scope` are charged; the limits of `opds`, and their grants in force at
     `moment`; charges and obstacles of `instances`."""
     names = {"scope": sorted(scope), "opd": sorted(opds), "vm": sorted(instances)}
-    values: dict[str, object] = {"moment": moment, "reconcile": RECONCILE}
+    at = None if moment is None else moment_text(moment)
+    values: dict[str, object] = {"moment": at, "reconcile": RECONCILE}
     for kind, several in names.items():
         values.update((f"{kind}{place}", name) for place, name in enumerate(several))
     grounds = Grounds()
     newest: dict[tuple[str, str], int] = {}
     query = _statement(len(names["scope"]), len(names["opd"]), len(names["vm"]))
-    for kind, name, about, first, second, text in connection.execute(query, values):
+    for kind, name, about, first, second, text in query.run(connection, values):
         match kind:
             case "balance":
                 _add(grounds.sums, name, {about: (first, second)})
@@ -140,9 +141,7 @@ def require_free(connection: Connection, instances: Collection[str]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _statement(
-    scope: int, opds: int, instances: int
-) -> CompoundSelect[str, str, str, int, int, str]:
+def _statement(scope: int, opds: int, instances: int) -> Prepared:
     """For so many names of each kind. Every part has kind, name, about, two numbers and a text."""
     zero: ColumnElement[int] = literal_column("0")
     empty: ColumnElement[str] = literal_column("''")
@@ -194,7 +193,7 @@ def _statement(
                 _among(found.c.key, "vm", instances)
             ),
         ]  # fmt: skip
-    return union_all(*parts)
+    return Prepared(union_all(*parts))
 
 
 def _kind(kind: str) -> ColumnElement[str]:

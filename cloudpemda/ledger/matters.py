@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
 from cloudpemda.ledger.audit import NOTHING, Deed, Detail, Details
+from cloudpemda.ledger.prepared import Prepared
 from cloudpemda.ledger.schema import approvals, decisions, proposals, requests, revisions
 from cloudpemda.ledger.states import (
     PROPOSAL,
@@ -59,9 +60,9 @@ _DOCKET = (
         & (revisions.c.revision == func.coalesce(proposals.c.revision, requests.c.revision)),
     )
 )
-_DOCKET_BY_NUMBER = _DOCKET.where(requests.c.number == bindparam("of"))
-_DOCKET_BY_KEY = _DOCKET.where(
-    requests.c.opd == bindparam("opd"), requests.c.name == bindparam("name")
+_DOCKET_BY_NUMBER = Prepared(_DOCKET.where(requests.c.number == bindparam("of")))
+_DOCKET_BY_KEY = Prepared(
+    _DOCKET.where(requests.c.opd == bindparam("opd"), requests.c.name == bindparam("name"))
 )
 
 
@@ -128,9 +129,9 @@ def docket(connection: Connection, key: str) -> Matter:
     """
     opd, slash, name = key.partition("/")
     if slash:
-        row = connection.execute(_DOCKET_BY_KEY, {"opd": opd, "name": name}).first()
+        row = _DOCKET_BY_KEY.run(connection, {"opd": opd, "name": name}).first()
     else:
-        row = connection.execute(_DOCKET_BY_NUMBER, {"of": key}).first()
+        row = _DOCKET_BY_NUMBER.run(connection, {"of": key}).first()
     if row is None:
         raise Refused("ledger.no-request", key=key)
     counted = replace(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import decisions, intake, numbers, quota, restores
@@ -29,8 +29,16 @@ from cloudpemda.ledger.matters import (
     void,
     write_revision,
 )
+from cloudpemda.ledger.prepared import Prepared
 from cloudpemda.ledger.records import RECORDS, RequestRecord, built, record
-from cloudpemda.ledger.schema import approvals, instances, proposals, requests, revisions
+from cloudpemda.ledger.schema import (
+    approvals,
+    instances,
+    moment_text,
+    proposals,
+    requests,
+    revisions,
+)
 from cloudpemda.ledger.schema import decisions as decisions_
 from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent, RequestState
 from cloudpemda.ledger.store import Store
@@ -313,34 +321,19 @@ class Requests:
 
     def expire_holds(self, now: Instant) -> tuple[str, ...]:
         """End the approvals whose hold has run out at `now`; answers with their numbers."""
-        return self._expire(_OVERDUE, {"now": now})
+        return self._expire(_OVERDUE, {"now": moment_text(now)})
 
     def expire_pending(self, since: Instant) -> tuple[str, ...]:
         """End what has waited for a decision since `since` or longer; answers with the numbers."""
-        overdue = (
-            select(requests.c.number)
-            .outerjoin(proposals, proposals.c.number == requests.c.number)
-            .where(
-                (
-                    (requests.c.state == RequestState.PENDING.value)
-                    & (requests.c.updated_at <= since)
-                )
-                | (
-                    (proposals.c.state == ProposalState.PENDING.value)
-                    & (proposals.c.updated_at <= since)
-                )
-            )
-            .order_by(requests.c.number)
-        )
-        return self._expire(overdue, {})
+        return self._expire(_WAITED, {"since": moment_text(since)})
 
-    def _expire(self, overdue: Select[str], values: Mapping[str, Instant]) -> tuple[str, ...]:
+    def _expire(self, overdue: Prepared, values: Mapping[str, str]) -> tuple[str, ...]:
         """End what the query finds, by a look first: most often there is nothing to write."""
-        with self._store.read() as connection:
-            if connection.execute(overdue, values).first() is None:
+        with self._store.glance() as connection:
+            if overdue.run(connection, values).first() is None:
                 return ()
         with self._audit.deed(SYSTEM) as deed:
-            numbers = tuple(sorted(deed.connection.scalars(overdue, values)))
+            numbers = tuple(sorted(overdue.run(deed.connection, values).scalars()))
             for number in numbers:
                 about = matter(deed.connection, _row(deed.connection, number))
                 void(deed, about)
@@ -465,7 +458,17 @@ _BY_NUMBER = select(requests).where(requests.c.number == bindparam("key"))
 _BY_KEY = select(requests).where(
     requests.c.opd == bindparam("opd"), requests.c.name == bindparam("name")
 )
-_OVERDUE = (
+_SINCE = bindparam("since", type_=requests.c.updated_at.type)
+_WAITED = Prepared(
+    select(requests.c.number)
+    .outerjoin(proposals, proposals.c.number == requests.c.number)
+    .where(
+        ((requests.c.state == RequestState.PENDING.value) & (requests.c.updated_at <= _SINCE))
+        | ((proposals.c.state == ProposalState.PENDING.value) & (proposals.c.updated_at <= _SINCE))
+    )
+    .order_by(requests.c.number)
+)
+_OVERDUE = Prepared(
     select(approvals.c.number)
     .join(requests, requests.c.number == approvals.c.number)
     .outerjoin(proposals, proposals.c.number == approvals.c.number)

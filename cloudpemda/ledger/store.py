@@ -87,6 +87,12 @@ class Store:
             yield connection
 
     @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A look by a single statement, which sees one moment by itself."""
+        with self._transaction(()) as connection:
+            yield connection
+
+    @contextmanager
     def trial(self) -> Iterator[Connection]:
         """A write transaction that never happened: to ask what a deed would choose."""
         with self.write() as connection:
@@ -133,11 +139,13 @@ class Store:
     def _begin(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:
         connection = self._engine.connect()
         try:
-            connection.execution_options(ledger_begin=begin)
-            return connection, connection.begin()
+            transaction = connection.begin()
+            for statement in begin:
+                connection.exec_driver_sql(statement).close()
         except BaseException:
             connection.close()
             raise
+        return connection, transaction
 
     def _is_busy(self, error: BaseException) -> bool:
         cause = error.orig if isinstance(error, DBAPIError) else error

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Connection,
     Table,
     Text,
-    Update,
     bindparam,
     cast,
     insert,
@@ -27,6 +26,7 @@ from cloudpemda.ledger.audit.entries import (
     Actor,
     Detail,
     Raw,
+    as_stored,
     canonical,
     hash_of,
     opd_link,
@@ -34,6 +34,7 @@ from cloudpemda.ledger.audit.entries import (
 )
 from cloudpemda.ledger.audit.heads import START, Link, Tip
 from cloudpemda.ledger.audit.keys import Signer
+from cloudpemda.ledger.prepared import Prepared
 from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.units import Instant
 
@@ -68,8 +69,13 @@ class Deed:
 
     def insert(self, table: Table, *rows: Raw) -> None:
         """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
-        self.connection.execute(_INSERT[table], [dict(row) for row in rows])
-        for row in rows:
+        written = [as_stored(row) for row in rows]
+        statement = _insert(table, tuple(rows[0]))
+        if len(written) == 1:
+            statement.run(self.connection, written[0])
+        else:
+            statement.run_all(self.connection, written)
+        for row in written:
             self._bind(table, row)
 
     def update(
@@ -84,7 +90,8 @@ class Deed:
         """Change the row with this key: `update` for a table that is known by one text, by a
         statement that is made once."""
         query = _change(table, frozenset(values))
-        for changed in self.connection.execute(query, {**values, _KEY: key}).all():
+        named = {**as_stored(values), _KEY: key}
+        for changed in query.run(self.connection, named).all():
             self._bind(table, bound.as_raw(changed))
 
     def _bind(self, table: Table, row: Raw) -> None:
@@ -124,7 +131,7 @@ class Deed:
             **_place(opd, of_opd, hash_),
             signature=None if signer is None else signer.sign_entry(hash_),
         )
-        self.connection.execute(_INSERT_ENTRY, {**content, "at": self.now, **link._asdict()})
+        _INSERT_ENTRY.run(self.connection, {**content, **link._asdict()})
         self.links.append(link)
         self._written.clear()
 
@@ -151,7 +158,7 @@ def newest_entry(connection: Connection) -> Tip | None:
 
 def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip]:
     """Where the site's chain ends, and the OPD's."""
-    found = {of: Tip(seq, hash_) for seq, hash_, of in connection.execute(_TIPS, {"opd": opd})}
+    found = {of: Tip(seq, hash_) for seq, hash_, of in _TIPS.run(connection, {"opd": opd})}
     return found.get(None, START), found.get(opd, START)
 
 
@@ -172,7 +179,7 @@ def _place(opd: str | None, before: Tip, hash_: str) -> _Place:
 
 NEWEST_ENTRY = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 _of_opd = audit.alias("of_opd")
-_TIPS = (
+_TIPS = Prepared(
     select(audit.c.seq, audit.c.hash, cast(null(), Text).label("opd"))
     .where(audit.c.seq == select(sql_max(audit.c.seq)).scalar_subquery())
     .union_all(
@@ -185,14 +192,21 @@ _TIPS = (
         )
     )
 )
-_INSERT_ENTRY = insert(audit)
-_INSERT = {table: insert(table) for table in BOUND}
 
 
 @cache
-def _change(table: Table, names: frozenset[str]) -> Update:
+def _insert(table: Table, names: tuple[str, ...]) -> Prepared:
+    """Adds a row with these columns."""
+    return Prepared(insert(table).values({name: bindparam(name) for name in names}))
+
+
+_INSERT_ENTRY = _insert(audit, tuple(audit.c.keys()))
+
+
+@cache
+def _change(table: Table, names: frozenset[str]) -> Prepared:
     """Sets the columns of these names in the row of one key."""
     (key,) = table.primary_key.columns
     change = update(table).where(key == bindparam(_KEY))
     change = change.values({name: bindparam(name) for name in sorted(names)})
-    return change.returning(*bound.stored(table))
+    return Prepared(change.returning(*bound.stored(table)))

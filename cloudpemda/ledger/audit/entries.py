@@ -99,15 +99,18 @@ def opd_link(opd: object, opd_seq: object, opd_previous: object, hash_: object) 
     return _digest([opd, opd_seq, opd_previous, hash_])
 
 
+def as_stored(row: Raw) -> dict[str, object]:
+    """A row with its moments as texts."""
+    return {
+        name: moment_text(value) if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
 def row_digest(raw: Raw) -> str:
     """Of a row's values by name, those that are NULL left out: a column that a later release adds
     changes no digest."""
-    stored = {
-        name: moment_text(value) if isinstance(value, datetime) else value
-        for name, value in raw.items()
-        if value is not None
-    }
-    return _digest(stored)
+    return _digest({name: value for name, value in raw.items() if value is not None})
 
 
 def rows_digest(digests: Sequence[str]) -> str:

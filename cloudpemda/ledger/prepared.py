@@ -1,0 +1,61 @@
+"""Statements that are compiled once, for what is done while everybody else waits.
+
+To look a statement up, to bind its values and to wrap its rows costs SQLAlchemy more than a small
+statement costs the database. Here each is compiled once for a kind of database, and its text goes
+to the driver. Values are handed over as they are stored, and rows come back so: moments are texts
+(`schema.moment_text`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import CompilerElement
+
+Values = Mapping[str, object]
+Bound = tuple[object, ...] | dict[str, object]
+
+
+class Prepared:
+    """One statement with named parameters."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+        self._made: dict[str, tuple[str, Callable[[Values], Bound]]] = {}
+
+    def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
+        """Execute it once. What its rows are made of, the statement alone knows."""
+        text, bind = self._for(connection.dialect)
+        return connection.exec_driver_sql(text, bind(values))
+
+    def run_all(self, connection: Connection, several: Sequence[Values]) -> None:
+        """Execute it for each of them, in order."""
+        text, bind = self._for(connection.dialect)
+        connection.exec_driver_sql(text, [bind(values) for values in several])
+
+    def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Bound]]:
+        made = self._made.get(dialect.name)
+        if made is None:
+            made = self._made[dialect.name] = _compiled(self._statement, dialect)
+        return made
+
+
+def _compiled(statement: Executable, dialect: Dialect) -> tuple[str, Callable[[Values], Bound]]:
+    """Its text, and how values by name become what the driver takes."""
+    if not isinstance(statement, CompilerElement):
+        raise TypeError(f"{statement!r} cannot be compiled")
+    compiled = statement.compile(dialect=dialect)
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError(f"{statement!r} has no parameters")
+    fixed = {name: value for name, value in compiled.params.items() if value is not None}
+    order = compiled.positiontup
+    if order is None:
+        return compiled.string, lambda values: {**fixed, **values}
+    if len(order) < 2:
+        return compiled.string, lambda values: tuple({**fixed, **values}[name] for name in order)
+    pick = itemgetter(*order)
+    if not fixed:
+        return compiled.string, pick
+    return compiled.string, lambda values: pick({**fixed, **values})
