@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
@@ -17,6 +17,15 @@ from tests.ledger.makers import (
 HEAD = Path("var/audit.head")
 HEADS = Path("var/audit.heads")
 KEY = Path("var/audit.key")
+
+
+def head_of(base: Path) -> dict[str, Any]:
+    """What the head file says; it has two slots, each with a digest before its head."""
+    there = (base / HEAD).read_bytes()
+    size = len(there) // 2
+    slots = [json.loads(one[64:]) for one in (there[:size], there[size:]) if one.strip()]
+    newest: dict[str, Any] = max(slots, key=lambda one: int(one["seq"]))
+    return newest
 
 
 def found(base: Path) -> list[tuple[str, int]]:

@@ -19,7 +19,7 @@ from cloudpemda.errors import Incomplete, Refused
 from cloudpemda.ledger import Ledger, open_ledger
 from cloudpemda.ledger.schema import moment_text
 from tests.ledger.databases import SERVER, behind_its_back, ledger_url, rows, tamper
-from tests.ledger.forger import HEAD, HEADS, KEY, count, found, rehash
+from tests.ledger.forger import HEAD, HEADS, KEY, count, found, head_of, rehash
 from tests.ledger.makers import (
     BUDI,
     OPERATOR,
@@ -257,14 +257,13 @@ def test_no_edit_of_any_entry_goes_unseen(
 
 # -- the head file ---------------------------------------------------------------------------
 def test_the_head_is_private_and_follows_each_deed(ledger: Ledger, tmp_path: Path) -> None:
-    head = tmp_path / HEAD
-    assert json.loads(head.read_text())["seq"] == 0
+    assert head_of(tmp_path)["seq"] == 0
     ledger.requests.submit(workload(), "", SITI)
     (entry,) = ledger.audit.log()
-    told = json.loads(head.read_text())
+    told = head_of(tmp_path)
     assert (told["seq"], told["hash"], told["at"]) == (1, entry.hash, moment_text(START))
     assert told["opds"] == {"dinkes": [1, rows(tmp_path, "SELECT opd_hash FROM audit")[0][0]]}
-    assert stat.S_IMODE(head.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / HEAD).stat().st_mode) == 0o600
     assert ledger.audit.verify() == ()
 
 
@@ -279,25 +278,26 @@ def test_a_head_that_lags_behind_a_crash_is_sound_and_catches_up(lived: Path) ->
     assert found(lived) == []
     with open_at(lived) as ledger:
         ledger.requests.submit(workload(name="later"), "", SITI)
-    assert json.loads((lived / HEAD).read_text())["seq"] == 15
+    assert head_of(lived)["seq"] == 15
     assert found(lived) == []
 
 
 def test_a_head_that_cannot_be_written_is_said_and_the_deed_stands(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    (tmp_path / "var/audit.new").mkdir()
+    (tmp_path / "var/audit.lock").unlink()
+    (tmp_path / "var/audit.lock").mkdir()
     with pytest.raises(Incomplete, match=r"audit\.head-unwritable"):
         ledger.requests.submit(workload(), "", SITI)
     assert len(ledger.requests.list()) == 1
-    (tmp_path / "var/audit.new").rmdir()
+    (tmp_path / "var/audit.lock").rmdir()
     ledger.requests.submit(workload(name="next"), "", SITI)
-    assert json.loads((tmp_path / HEAD).read_text())["seq"] == 2
+    assert head_of(tmp_path)["seq"] == 2
 
 
 @pytest.mark.parametrize("what", ["hash", "signature", "opds"])
 def test_a_forged_head_is_named_and_not_moved_on(lived: Path, what: str) -> None:
-    told = json.loads((lived / HEAD).read_text())
+    told = head_of(lived)
     told[what] = {} if what == "opds" else told[what][:-1] + ("0" if told[what][-1] != "0" else "1")
     (lived / HEAD).write_text(json.dumps(told))
     with open_at(lived) as ledger:
@@ -425,7 +425,7 @@ def test_an_entry_put_at_the_end_past_the_program_is_named(lived: Path, later: i
         for number in range(later):
             ledger.requests.submit(workload(name=f"later-{number}"), "", SITI)
     assert found(lived) == [("audit.forged", 13)]
-    assert json.loads((lived / HEAD).read_text())["seq"] == 12
+    assert head_of(lived)["seq"] == 12
 
 
 def test_an_entry_without_a_signature_is_forged_unless_the_first_release_wrote_it(
@@ -474,7 +474,7 @@ def test_an_older_ledger_gets_a_new_head_by_a_named_person_only(lived: Path) -> 
             "audit.reanchor", OPERATOR, 12
         )  # fmt: skip
         ledger.requests.submit(workload(name="later"), "", SITI)
-        assert json.loads((lived / HEAD).read_text())["seq"] == 12
+        assert head_of(lived)["seq"] == 12
 
 
 def test_a_log_that_is_not_whole_gets_no_new_head(lived: Path) -> None:

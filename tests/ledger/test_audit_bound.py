@@ -203,4 +203,4 @@ def unbind_states(base: Path) -> None:
     )
     tip = Tip(int(str(seq)), str(opd_hash))
     head = Head(tip.seq, str(hash_), START, {"dinkes": tip}).signed(signer)
-    (base / HEAD).write_text(json.dumps(head.to_json()))
+    (base / HEAD).write_text(head.text)

@@ -11,7 +11,7 @@ from cloudpemda.ledger import Ledger
 from cloudpemda.ledger.audit.export import judge, read_json_lines
 from cloudpemda.ledger.audit.keys import new_signer, private_key, public_key
 from tests.ledger.databases import tamper
-from tests.ledger.forger import HEAD, HEADS, KEY, found, mend
+from tests.ledger.forger import HEAD, HEADS, KEY, found, head_of, mend
 from tests.ledger.makers import OPERATOR, SITI, ManualClock, open_at, workload
 
 PUBLIC = KEY.with_suffix(".pub")
@@ -52,7 +52,7 @@ def test_the_log_goes_on_under_a_new_key_and_the_old_one_is_destroyed(
     clock.sleep(86400)
     deed(ledger, "b")
     assert found(tmp_path) == []
-    assert json.loads((tmp_path / HEAD).read_text())["seq"] == 3
+    assert head_of(tmp_path)["seq"] == 3
     entry = ledger.audit.log(action="audit.rotate-key")[0]
     assert (entry.actor, entry.details["reason"]) == (OPERATOR, "an employee left")
 

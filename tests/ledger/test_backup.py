@@ -1,7 +1,6 @@
 """Copies of the ledger: whole, sealed, restored on either database, and nothing half."""
 
 import fcntl
-import json
 import shutil
 import sqlite3
 import stat
@@ -28,6 +27,7 @@ from cloudpemda.ledger import (
 )
 from cloudpemda.rules.quota import Balance
 from tests.ledger.databases import SQLITE, rows, tamper
+from tests.ledger.forger import head_of
 from tests.ledger.makers import (
     OPERATOR,
     SITI,
@@ -344,10 +344,10 @@ def test_a_head_that_cannot_follow_is_said_and_comes_after_with_the_next_deed(
     hindrance.rmdir()
     assert [one.key for one in office.ledger.requests.list()] == ["dinkes/simrs"]
     assert office.ledger.audit.verify() == ()  # the log tells of the restore
-    behind = json.loads((office.base / "var/audit.head").read_text())["seq"]
+    behind = head_of(office.base)["seq"]
     office.ledger.requests.submit(workload("bkad", "lain"), "source", SITI)
     newest = office.ledger.audit.log()[-1].seq
-    assert json.loads((office.base / "var/audit.head").read_text())["seq"] == newest != behind
+    assert head_of(office.base)["seq"] == newest != behind
     assert office.ledger.audit.verify() == ()
 
 

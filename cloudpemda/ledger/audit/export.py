@@ -48,7 +48,7 @@ class Export:
                 "kind": KIND,
                 "site": self.site,
                 "opd": self.opd,
-                "head": self.head.to_json(),
+                "head": json.loads(self.head.text),
                 "key": self.key,
                 "keys": [{name: raw[name] for name in COLUMNS} for raw in self.keys],
             },

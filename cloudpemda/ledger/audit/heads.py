@@ -1,12 +1,19 @@
 """The head file: the newest number and hash of every chain, signed, outside the database.
 
+It has two slots, each with a digest of what it says, and the newer one is the head. The next one
+is written over the older one, and reaches the disk before anything else is written: whatever a kill
+or a power cut leaves of it, the other slot is whole. A file that says one head in plain is taken
+too: an earlier release wrote it, or somebody put a kept one in its place.
+
 Beside it the last head of each day is kept under its date. The copy is made after the head itself,
 so it is never newer, whatever a power cut leaves: a head that is older than a copy was put back.
 """
 
 import errno
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +28,9 @@ from cloudpemda.ledger.turns import turn
 from cloudpemda.units import Instant
 
 _PATIENCE = 30  # seconds
+_PAGE = 4096  # bytes: two slots never share a block of the disk
+_DIGEST = 64  # hex digits before what a slot says
+_SEQ = re.compile(rb'"seq":([0-9]+)')  # no name of an OPD looks like it: its quotes are escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,10 @@ class Head:
     def is_signed(self, key: PublicKey | None) -> bool:
         return key is not None and key.signed_head(self.content, self.signature)
 
-    def to_json(self) -> dict[str, object]:
-        return {**json.loads(self.content), "signature": self.signature}
+    @property
+    def text(self) -> str:
+        """The whole of it, as JSON."""
+        return f'{self.content[:-1]},"signature":{canonical(self.signature)}}}'
 
 
 def head_of(raw: object) -> Head:
@@ -82,6 +94,14 @@ def head_of(raw: object) -> Head:
     return Head(int(raw["seq"]), str(raw["hash"]), moment(raw["at"]), opds, str(raw["signature"]))
 
 
+class _Seen(NamedTuple):
+    """What was read or written last, and in which slot."""
+
+    slot: int | None
+    said: bytes
+    head: Head
+
+
 class HeadFile:
     """`audit.head` and the directory `audit.heads` of a site (0600, 0700)."""
 
@@ -90,6 +110,7 @@ class HeadFile:
         self._keep = keep
         self._lock = file.with_suffix(".lock")
         self._kept = file.with_suffix(".heads")
+        self._last: _Seen | None = None
 
     @property
     def name(self) -> str:
@@ -105,30 +126,76 @@ class HeadFile:
 
     def read(self) -> Head | None:
         """The head; None where the file is gone, cannot be read or is not one: a finding."""
-        return _read(self._file)
+        try:
+            slot, said = _newest(self._file.read_bytes())
+        except OSError:
+            return None
+        if self._last is not None and self._last.said == said:
+            head: Head | None = self._last.head
+        else:
+            head = _parsed(said)
+        self._last = None if head is None else _Seen(slot, said, head)
+        return head
 
     def kept(self) -> Iterator[tuple[str, Head | None]]:
         """Name and content of each kept head, oldest first."""
         for file in self._copies():
-            yield file.name, _read(file)
+            try:
+                yield file.name, _parsed(file.read_bytes())
+            except OSError:
+                yield file.name, None
 
-    def write(self, head: Head) -> None:
-        """Replace the head, and its day's copy. A rename lost with the power leaves an older
-        head, which is sound. Raises OSError."""
+    def write(self, head: Head, *, anew: bool = False) -> None:
+        """Make it the head, and its day's copy: behind the one that was read last, or `anew` in
+        its place. Raises OSError."""
+        said = head.text.encode()
+        slot = None if anew else self._other_slot(said)
+        if slot is None:
+            self._write_file(said)
+        self._last = _Seen(slot or 0, said, head)
+        if head.at is not None and head.seq:
+            self._keep_copy(said, moment_text(head.at)[:10])
+
+    def _other_slot(self, said: bytes) -> int | None:
+        """The slot beside the head that was read last, with this in it; None where there is none,
+        or not of that size."""
+        last = self._last
+        if last is None or last.slot is None:
+            return None
+        handle = os.open(self._file, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(handle).st_size // 2
+            if len(said) + _DIGEST > size:
+                return None
+            slot = 1 - last.slot
+            os.pwrite(handle, _sealed(said, size), size * slot)
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+        return slot
+
+    def _write_file(self, said: bytes) -> None:
+        """A new file with this head in one slot, and room to grow, in the place of the former."""
         new = self._file.with_suffix(".new")
-        written = json.dumps(head.to_json(), sort_keys=True).encode()
-        write_private(new, written)
+        size = _PAGE * (1 + 2 * (len(said) + _DIGEST) // _PAGE)
+        write_private(new, _sealed(said, size) + b" " * size)
         new.replace(self._file)
-        if head.at is None or head.seq == 0:
-            return
-        self._kept.mkdir(mode=0o700, exist_ok=True)
-        copy = self._kept / f"{moment_text(head.at)[:10]}.head"
-        first_of_day = not copy.exists()
-        write_private(new, written, durably=False)  # a copy that is lost tells nothing wrong
-        new.replace(copy)
-        if first_of_day:
+
+    def _keep_copy(self, said: bytes, day: str) -> None:
+        """One that is lost tells nothing wrong."""
+        copy = self._kept / f"{day}.head"
+        try:
+            handle = os.open(copy, os.O_WRONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            self._kept.mkdir(mode=0o700, exist_ok=True)
+            write_private(copy, said, durably=False)
             for old in self._copies()[: -self._keep]:
                 old.unlink()
+            return
+        try:
+            os.pwrite(handle, said.ljust(os.fstat(handle).st_size), 0)
+        finally:
+            os.close(handle)
 
     def set_aside(self, name: str) -> None:
         """Put the kept heads into a directory of that name, where none is read, and the head beside
@@ -145,11 +212,40 @@ class HeadFile:
         return sorted(self._kept.glob("*.head"))
 
 
-def _read(file: Path) -> Head | None:
+def _newest(there: bytes) -> tuple[int | None, bytes]:
+    """What the head file says, and in which slot; no slot where it says one head in plain."""
+    size = len(there) // 2
+    whole: dict[int, bytes] = {}
+    for slot in (0, 1):
+        part = there[slot * size : (slot + 1) * size]
+        said = part[_DIGEST:].rstrip(b" ")
+        if _digest(said) == part[:_DIGEST]:
+            whole[slot] = said
+    if not whole:
+        return None, there
+    newest = max(whole, key=lambda slot: _seq_of(whole[slot]))
+    return newest, whole[newest]
+
+
+def _seq_of(said: bytes) -> int:
+    found = _SEQ.search(said)
+    return int(found[1]) if found else -1
+
+
+def _digest(said: bytes) -> bytes:
+    return hashlib.sha256(said).hexdigest().encode()
+
+
+def _sealed(said: bytes, size: int) -> bytes:
+    """What a slot of that size holds."""
+    return (_digest(said) + said).ljust(size)
+
+
+def _parsed(said: bytes) -> Head | None:
     try:
-        raw = json.loads(file.read_bytes())
+        raw = json.loads(said)
         if isinstance(raw, dict) and raw.keys() == {"seq", "hash"}:
             return Head(int(raw["seq"]), str(raw["hash"]))
         return head_of(raw)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

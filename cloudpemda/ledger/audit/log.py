@@ -37,6 +37,7 @@ from cloudpemda.ledger.audit.verify import (
     judge_rows,
 )
 from cloudpemda.ledger.audit.vouching import unvouched
+from cloudpemda.ledger.prepared import Prepared
 from cloudpemda.ledger.schema import audit, meta, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant
@@ -60,8 +61,10 @@ class Audit:
         self._head = HeadFile(store.place.directory / "audit.head", keep_heads)
         self._keys = KeyFile(key or store.place.directory / "audit.key")
         self._signer: Signer | None = None
+        self._on_server = store.place.file is None
         self._mark: tuple[int, int] | None = None
         self._rings: dict[str, Ring] = {}
+        self._proven: Head | None = None  # of this key, and by that ring
 
     # -- writing -------------------------------------------------------------------------------
     @contextmanager
@@ -111,14 +114,18 @@ class Audit:
         """Whether a head that this key signed names these links, or could be moved on over them:
         without a look at the log, in which they stand since the deed that wrote them."""
         keys = None if self._signer is None else self._rings.get(self._signer.raw)
-        if self._signer is None or keys is None or not links or not keys.signed_head(head):
+        if self._signer is None or keys is None or not links:
             return False
+        if head is not self._proven and not keys.signed_head(head):
+            return False
+        self._proven = head
         if head.seq >= links[-1].seq:
             return True
         ahead = followed(head, links, keys)
         if ahead is None or ahead.seq != links[-1].seq:
             return False
-        self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(self._signer))
+        self._proven = Head(ahead.seq, ahead.hash, now, ahead.opds).signed(self._signer)
+        self._head.write(self._proven)
         return True
 
     def _advance(self, head: Head, now: Instant) -> None:
@@ -152,8 +159,8 @@ class Audit:
         """
         if self._keys.mark() != self._mark:
             self._signer = None
-        if self._signer is None or self._store.place.file is None:
-            named = connection.scalar(_KEY)
+        if self._signer is None or self._on_server:
+            named = _KEY.run(connection, {}).scalar()
             if self._signer is not None and self._signer.fingerprint == named:
                 return self._signer
             self._signer = self._first_key(connection) if named is None else self._named_key(named)
@@ -232,7 +239,7 @@ class Audit:
             self._signing(connection)
         except Refused:
             known = self._keys.public_alone()
-            if known is None or known.fingerprint != connection.scalar(_KEY):
+            if known is None or known.fingerprint != _KEY.run(connection, {}).scalar():
                 raise Refused("audit.no-public", file=str(self._keys.public_file)) from None
             return known
         raise Refused("audit.key-there", file=str(self._keys.file))
@@ -249,6 +256,7 @@ class Audit:
     def _known_ring(self, connection: Connection, signer: Signer) -> Ring:
         """The same, looked up once for each key."""
         if self._rings.get(signer.raw) is None:
+            self._proven = None
             self._rings = {signer.raw: ring(signer, _rotations(connection))}
         return self._rings[signer.raw]
 
@@ -358,7 +366,7 @@ class Audit:
         fresh = followed(Head(0, ORIGIN), links, keys, unsigned_until=first - 1)
         fresh = fresh or Head(0, ORIGIN)
         self._head.set_aside(f"until-{moment_text(now)}")
-        self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer))
+        self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer), anew=True)
 
     # -- reading -------------------------------------------------------------------------------
     def log(
@@ -500,7 +508,7 @@ def _name_key(connection: Connection, key: PublicKey) -> None:
     connection.execute(insert(meta).values(key=KEY_NAME, value=key.fingerprint))
 
 
-_KEY = select(meta.c.value).where(meta.c.key == KEY_NAME)
+_KEY = Prepared(select(meta.c.value).where(meta.c.key == KEY_NAME))
 _NEWEST_SIGNED = (
     select(audit.c.hash, audit.c.signature)
     .where(audit.c.signature.is_not(None))
