@@ -104,7 +104,7 @@ def look(
     grounds = Grounds()
     newest: dict[tuple[str, str], int] = {}
     query = _statement(len(names["scope"]), len(names["opd"]), len(names["vm"]))
-    for kind, name, about, first, second, text in query.run(connection, values):
+    for kind, name, about, first, second, text in query.rows(connection, values):
         match kind:
             case "balance":
                 _add(grounds.sums, name, {about: (first, second)})

@@ -129,20 +129,24 @@ def docket(connection: Connection, key: str) -> Matter:
     """
     opd, slash, name = key.partition("/")
     if slash:
-        row = _DOCKET_BY_KEY.run(connection, {"opd": opd, "name": name}).first()
+        row = _DOCKET_BY_KEY.row(connection, {"opd": opd, "name": name})
     else:
-        row = _DOCKET_BY_NUMBER.run(connection, {"of": key}).first()
+        row = _DOCKET_BY_NUMBER.row(connection, {"of": key})
     if row is None:
         raise Refused("ledger.no-request", key=key)
-    counted = replace(
-        itself(row),
-        spec_hash=row.spec_hash,
-        approvals_before=row.approvals_before,
-        decisions_before=row.decisions_before,
+    number, opd, name, state, applied, proposed, proposal, spec_hash, approved, decided = row
+    return Matter(
+        number,
+        opd,
+        name,
+        RequestState(state),
+        applied,
+        applied if proposal is None else proposed,
+        None if proposal is None else ProposalState(proposal),
+        spec_hash,
+        approvals_before=approved,
+        decisions_before=decided,
     )
-    if row.proposal is None:
-        return counted
-    return replace(counted, revision=row.proposed, proposal=ProposalState(row.proposal))
 
 
 def move(

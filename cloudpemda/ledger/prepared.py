@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
@@ -25,13 +26,35 @@ class Prepared:
         self._statement = statement
         self._made: dict[str, tuple[str, Callable[[Values], Bound]]] = {}
 
+    def rows(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
+        """What it finds; what its rows are made of, the statement alone knows.
+
+        The driver is asked past SQLAlchemy, which would write down anew what its columns are.
+        """
+        dialect = connection.dialect
+        text, bind = self._for(dialect)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(text, bind(values))
+            return cursor.fetchall()
+        except dialect.loaded_dbapi.Error as error:
+            raise DBAPIError.instance(
+                text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+            ) from error
+        finally:
+            cursor.close()
+
+    def row(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
+        """The first row of them; None for none."""
+        return next(iter(self.rows(connection, values)), None)
+
     def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
-        """Execute it once. What its rows are made of, the statement alone knows."""
+        """Change something."""
         text, bind = self._for(connection.dialect)
         return connection.exec_driver_sql(text, bind(values))
 
     def run_all(self, connection: Connection, several: Sequence[Values]) -> None:
-        """Execute it for each of them, in order."""
+        """Change something for each of them, in order."""
         text, bind = self._for(connection.dialect)
         connection.exec_driver_sql(text, [bind(values) for values in several])
 

@@ -330,10 +330,10 @@ class Requests:
     def _expire(self, overdue: Prepared, values: Mapping[str, str]) -> tuple[str, ...]:
         """End what the query finds, by a look first: most often there is nothing to write."""
         with self._store.glance() as connection:
-            if overdue.run(connection, values).first() is None:
+            if overdue.row(connection, values) is None:
                 return ()
         with self._audit.deed(SYSTEM) as deed:
-            numbers = tuple(sorted(overdue.run(deed.connection, values).scalars()))
+            numbers = tuple(sorted(row[0] for row in overdue.rows(deed.connection, values)))
             for number in numbers:
                 about = matter(deed.connection, _row(deed.connection, number))
                 void(deed, about)

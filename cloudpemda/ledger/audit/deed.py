@@ -158,7 +158,7 @@ def newest_entry(connection: Connection) -> Tip | None:
 
 def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip]:
     """Where the site's chain ends, and the OPD's."""
-    found = {of: Tip(seq, hash_) for seq, hash_, of in _TIPS.run(connection, {"opd": opd})}
+    found = {of: Tip(seq, hash_) for seq, hash_, of in _TIPS.rows(connection, {"opd": opd})}
     return found.get(None, START), found.get(opd, START)
 
 

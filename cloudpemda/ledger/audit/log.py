@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
@@ -160,7 +160,7 @@ class Audit:
         if self._keys.mark() != self._mark:
             self._signer = None
         if self._signer is None or self._on_server:
-            named = _KEY.run(connection, {}).scalar()
+            named = _named(connection)
             if self._signer is not None and self._signer.fingerprint == named:
                 return self._signer
             self._signer = self._first_key(connection) if named is None else self._named_key(named)
@@ -239,7 +239,7 @@ class Audit:
             self._signing(connection)
         except Refused:
             known = self._keys.public_alone()
-            if known is None or known.fingerprint != _KEY.run(connection, {}).scalar():
+            if known is None or known.fingerprint != _named(connection):
                 raise Refused("audit.no-public", file=str(self._keys.public_file)) from None
             return known
         raise Refused("audit.key-there", file=str(self._keys.file))
@@ -508,7 +508,13 @@ def _name_key(connection: Connection, key: PublicKey) -> None:
     connection.execute(insert(meta).values(key=KEY_NAME, value=key.fingerprint))
 
 
-_KEY = Prepared(select(meta.c.value).where(meta.c.key == KEY_NAME))
+def _named(connection: Connection) -> str | None:
+    """The fingerprint of the key that the ledger names."""
+    found = _KEY.row(connection, {"name": KEY_NAME})
+    return None if found is None else str(found[0])
+
+
+_KEY = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 _NEWEST_SIGNED = (
     select(audit.c.hash, audit.c.signature)
     .where(audit.c.signature.is_not(None))
