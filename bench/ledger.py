@@ -155,7 +155,7 @@ def write_share(base: Path, holds: list[dict[str, list[Row]]], sealed: bool) -> 
     """The same rows, and nothing else."""
     place = locate(ledger_url(base), base)
     database = Postgres(place.url) if place.file is None else Sqlite(place.file)
-    engine = database.engine(BUSY_SECONDS)
+    engine = database.engine(BUSY_SECONDS).execution_options(compiled_cache={})  # nobody else's
     begin = "BEGIN" if SERVER else "BEGIN IMMEDIATE"
     head = Head(base) if sealed else None
     spans = []
