@@ -5,6 +5,7 @@ handed in, so that the tour knows no terminal.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _MARK = ".cloudpemda-demo"
 
 _REQUESTERS = (("siti", "simrs.yaml"), ("asep", "siak.yaml"), ("nina", "simkeu.yaml"))
 _NIGHT_SECONDS = 26 * 3600
+_UNTIL_RECOVERED = 600
+# What really happened when a node died, as the lab wrote it down.
+_TOLD = ("vm-lost", "ha-fence", "ha-fenced", "vm-recovered", "vm-started")
 
 
 class Applying(Protocol):
@@ -58,6 +62,8 @@ class Narrator(Protocol):
     def applied(self, done: Sequence[Applied]) -> None: ...
 
     def night(self, done: Night) -> None: ...
+
+    def happened(self, seconds: float, code: str, **values: object) -> None: ...
 
     def status(self, found: Survey, desk: Desk) -> None: ...
 
@@ -151,5 +157,29 @@ def _build(desk: Desk, lab: RunningLab, narrator: Narrator) -> Toured:
     narrator.chapter("demo.status")
     found = survey(desk)
     narrator.status(found, desk)
+    _lose_a_node(lab, narrator)
     narrator.chapter("demo.end", directory=str(desk.site.directory))
     return Toured(found, night, worst([code, night.code]))
+
+
+def _lose_a_node(lab: RunningLab, narrator: Narrator) -> None:
+    """The node with the most VMs of the first cluster dies; what HA and replication make of it."""
+    cluster = next(iter(lab.clusters))
+    vms = lab.get("/state")[cluster]["vms"]
+    count = Counter(vm["node"] for vm in vms.values() if vm["status"] == "running")
+    node = min(count, key=lambda name: (-count[name], name))
+    power, seen = {"cluster": cluster, "node": node}, len(lab.get("/events"))
+    narrator.chapter("demo.node-dies", node=node, cluster=cluster)
+    lab.post("/node", {**power, "action": "down"})
+    lab.post("/advance", {"seconds": _UNTIL_RECOVERED})
+    events = [one for one in lab.get(f"/events?since={seen}") if one["cluster"] == cluster]
+    died = events[0]["at"]
+    for event in events:
+        if event["what"] in _TOLD:
+            name = vms.get(str(event.get("vmid")), {}).get("config", {}).get("name", "")
+            copies = [at for at in event.get("recovery_points", {}).values() if at is not None]
+            old = int(died - min(copies, default=died)) // 60
+            place = event.get("target") or event["node"]
+            code = f"demo.{event['what']}"
+            narrator.happened(event["at"] - died, code, name=name, node=place, minutes=old)
+    lab.post("/node", {**power, "action": "up"})

@@ -85,6 +85,9 @@ class _Terminal:
 
         page(self._out, self._frame, done)
 
+    def happened(self, seconds: float, code: str, **values: object) -> None:
+        self._out.print(f"{seconds:6.0f} s  {self._frame.say(code, **values)}")
+
     def status(self, found: "Survey", desk: "Desk") -> None:
         from cloudpemda.cli.tables import status
 

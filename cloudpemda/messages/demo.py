@@ -36,6 +36,23 @@ TEXTS = {
         en="Who has what, where, and how it is protected:",
         id="Siapa punya apa, di mana, dan bagaimana dilindungi:",
     ),
+    "demo.node-dies": Text(
+        en="Node {node} of {cluster} dies. Seconds later, as the lab saw it happen:",
+        id="Node {node} di {cluster} mati. Detik demi detik, sebagaimana terjadi di lab:",
+    ),
+    "demo.vm-lost": Text(
+        en="{name} ran on it, and is off", id="{name} berjalan di sana, dan padam"
+    ),
+    "demo.ha-fence": Text(
+        en="HA gives {node} up: its VMs must not run twice, so it waits until that is certain",
+        id="HA melepas {node}: VM-nya tidak boleh berjalan ganda, maka ditunggu sampai pasti mati",
+    ),
+    "demo.ha-fenced": Text(en="{node} is certainly off", id="{node} dipastikan sudah mati"),
+    "demo.vm-recovered": Text(
+        en="{name} goes to {node}, to its replica of {minutes} min before the end",
+        id="{name} pindah ke {node}, ke replikanya dari {minutes} menit sebelum node mati",
+    ),
+    "demo.vm-started": Text(en="{name} runs on {node}", id="{name} berjalan di {node}"),
     "demo.end": Text(
         en="The site stays in {directory}. Look around: cloudpemda --site {directory} lab start, "
         "then status, audit log, request show …",

@@ -19,7 +19,8 @@ TOLD_ONE_BY_ONE = frozenset(
         # What a check found in order, a command has done, or the demo is about to do.
         "cli.missing", "cli.no-command", "cli.no-option", "cli.usage-line",
         "demo.apply", "demo.approve", "demo.end", "demo.faulty", "demo.lab", "demo.night",
-        "demo.plan", "demo.status", "demo.submit", "demo.too-big",
+        "demo.plan", "demo.status", "demo.submit", "demo.too-big", "demo.node-dies",
+        "demo.vm-lost", "demo.ha-fence", "demo.ha-fenced", "demo.vm-recovered", "demo.vm-started",
         "desk.assumed", "doctor.backup", "doctor.bridges", "doctor.clock", "doctor.endpoint",
         "doctor.firewall", "doctor.firewall-managed", "doctor.firewall-off",
         "doctor.ha-flavour", "doctor.image", "doctor.quorum", "doctor.rights", "doctor.stages",

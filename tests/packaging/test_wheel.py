@@ -54,6 +54,7 @@ def test_the_demo_runs_twice_from_the_wheel_in_an_empty_directory(
             guards = {one[name]["guard"] for name in ("ha", "replication", "backup")}
             assert guards <= {"ok", "none"}, one
             assert one["addresses"]
+        assert "to its replica of" in answer.stderr  # of a VM whose node died
 
 
 @pytest.mark.slow
