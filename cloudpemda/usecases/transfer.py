@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from cloudpemda.apply import Progress
 from cloudpemda.cluster import ClusterState
-from cloudpemda.errors import ExitCode, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, worst
 from cloudpemda.ledger import Actor, InstanceRecord, RequestRecord, RequestState, Takeover
 from cloudpemda.plan.offer import Offer, make_offer
 from cloudpemda.request import WorkloadSpec, read_any
@@ -22,7 +22,7 @@ from cloudpemda.rules.quota import Usage, chain_of, judge
 from cloudpemda.usecases.adopting import day_of, requester_of
 from cloudpemda.usecases.chain import decide_alone
 from cloudpemda.usecases.desk import Desk, require_opd
-from cloudpemda.usecases.handover import Handover, unfinished
+from cloudpemda.usecases.handover import Handover, open_fault, unfinished
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import cluster_of, draw_up, members_of, read_clusters
 from cloudpemda.usecases.workload import Workload, standing_placement
@@ -110,7 +110,8 @@ def transfer(
 
     By whoever may decide (Refused `transfer.not-yours`). Raises as `preview` does, Refused
     `pause.on`, `transfer.refused` with the reasons, what `Transfers.transfer` and `plan.diff`
-    refuse, and Unreachable where the cluster cannot be read: then nothing was changed.
+    refuse, and Unreachable where the cluster cannot be read: then nothing was changed. What
+    hinders the clusters from following stands in the faults.
     """
     require_running(desk)
     desk.ledger.found.require_reconciled()
@@ -232,11 +233,16 @@ def _carried_out(
     halted: Callable[[], bool],
     state: ClusterState | None = None,
 ) -> Transfer:
-    """On the clusters."""
-    if state is None:
-        state = read_clusters(desk, [record])[cluster_of(record)]
-    ended = Handover(desk, actor, record, state, progress, halted).forward()
-    return replace(_view(desk, record, terms), done=True, faults=ended.faults, code=ended.code)
+    """On the clusters. What hinders it is told with what is done: the ledger says so already."""
+    view = replace(_view(desk, record, terms), done=True)
+    try:
+        if state is None:
+            state = read_clusters(desk, [record])[cluster_of(record)]
+        ended = Handover(desk, actor, record, state, progress, halted).forward()
+    except CloudpemdaError as error:
+        faults = (open_fault(record), *error.faults)
+        return replace(view, faults=faults, code=worst([error.exit_code, ExitCode.INCOMPLETE]))
+    return replace(view, faults=ended.faults, code=ended.code)
 
 
 def _view(desk: Desk, record: RequestRecord, terms: Terms) -> Transfer:
