@@ -44,7 +44,8 @@ def builtin_roles(release: str) -> dict[str, frozenset[str]]:
 
 
 def all_privileges(release: str) -> frozenset[str]:
-    return builtin_roles(release)["Administrator"]
+    roles = builtin_roles(release)
+    return roles["Administrator"] if release.isdigit() else roles["Admin"]
 
 
 def role_privileges(cluster: Cluster, role: str) -> Collection[str] | None:

@@ -151,7 +151,7 @@ def _row(volume: Volume) -> Row:
     image, in_file = volume.content == "images", "/" in name
     row: Row = {
         "volid": volume.volid, "content": volume.content, "format": volume.format,
-        "size": volume.virtual if image else volume.size,
+        "size": volume.virtual if image or volume.archive else volume.size,
     }  # fmt: skip
     if volume.ctime and (in_file or not image):
         row["ctime"] = int(volume.ctime)

@@ -15,6 +15,7 @@ from cloudpemda.lab.calendar import next_event, parse, weekday_name
 from cloudpemda.lab.errors import Refused, denied, failed, invalid, refuse_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.qemu.config import disks, drives, properties
+from cloudpemda.lab.retention import marks
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
 from cloudpemda.lab.state import (
@@ -31,10 +32,6 @@ from cloudpemda.lab.state import (
 from cloudpemda.lab.work import Acquire, Work
 from cloudpemda.lab.world import Call, World
 
-PERIODS = {
-    "keep-last": "%Y-%m-%d %H:%M:%S", "keep-hourly": "%Y-%m-%d %H", "keep-daily": "%Y-%m-%d",
-    "keep-weekly": "%G-%V", "keep-monthly": "%Y-%m", "keep-yearly": "%Y",
-}  # fmt: skip
 SELECTIONS = ("all", "pool", "vmid")
 CONFLICTS = (
     ("all", "vmid"), ("exclude", "vmid"), ("pool", "vmid"), ("prune-backups", "maxfiles"),
@@ -229,6 +226,8 @@ def _store(
         volume.notes = volume.notes.replace(f"{{{{{word}}}}}", str(value))
     volume.ctime, volume.protected = float(int(archive.taken)), options.get("protected") == "1"
     volume.archive = archive if vm.kind == "qemu" else None
+    volume.virtual = volume.size
+    world.backup_made(storage, volume)
     return volume
 
 
@@ -252,25 +251,8 @@ def _prunable(
         {"volid": volume.volid, "ctime": int(volume.ctime), "mark": mark, "vmid": volume.vmid,
          "type": "lxc" if "-lxc-" in volume.volid or "/ct/" in volume.volid else "qemu"}
         for backups in held.values()
-        for volume, mark in zip(backups, _marks(backups, properties(text)), strict=True)
+        for volume, mark in zip(backups, marks(backups, properties(text)), strict=True)
     ]  # fmt: skip
-
-
-def _marks(backups: list[Volume], keep: dict[str, str]) -> list[str]:
-    """`keep`, `remove` or `protected` for each of a guest's backups, which come newest first."""
-    marks = ["protected" if volume.protected else "" for volume in backups]
-    for name, form in PERIODS.items():
-        if not int(keep.get(name, 0)):
-            continue
-        periods = [f"{datetime.fromtimestamp(volume.ctime, UTC):{form}}" for volume in backups]
-        covered = {period for period, mark in zip(periods, marks, strict=True) if mark == "keep"}
-        until = len(covered) + int(keep.get(name, 0))
-        for number, period in enumerate(periods):
-            if not marks[number] and period not in covered and len(covered) < until:
-                covered.add(period)
-                marks[number] = "keep"
-    everything = not any(int(keep.get(name, 0)) for name in PERIODS)
-    return [mark or ("keep" if everything else "remove") for mark in marks]
 
 
 def _prune(world: World, storage: Storage, node: str, options: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
+from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
 from cloudpemda.lab.routes import Row
@@ -144,6 +145,21 @@ class ClockSkew(Timed):
         node_of(world, self.node).clock_skew = self.seconds
 
 
+class Corrupt(Timed):
+    """Data of a backup rots on a backup server: the next verification of it fails."""
+
+    do: Literal["backup-corrupt"]
+    store: str
+    backup: str  # `vm/100`: the newest of this group
+
+    def strike(self, world: World) -> None:
+        store = vault.store_of(world, self.store)
+        held = [one for one in store.snapshots.values() if one.group == self.backup]
+        if not held:
+            raise LabError("lab.no-such-backup", backup=self.backup)
+        max(held, key=lambda one: one.time).corrupt = True
+
+
 class TaskCrash(Timed):
     do: Literal["task-crash"]
     node: str | None = None
@@ -197,7 +213,7 @@ class OutsideChange(Timed):
 
 
 Fault = Annotated[
-    OnRequest | Power | FullStorage | ClockSkew | TaskCrash | OutsideChange,
+    OnRequest | Power | FullStorage | ClockSkew | Corrupt | TaskCrash | OutsideChange,
     Field(discriminator="do"),
 ]
 SCRIPT = TypeAdapter(list[Fault])
@@ -304,6 +320,9 @@ def set_node(world: World, name: str, *, online: bool) -> None:
     if node.online == online:
         return
     node.online = online
+    for other in world.neighbours.values() if world.cluster.backups is not None else ():
+        lost = other.cluster.lost_servers
+        lost[:] = [one for one in lost if one != node.address] + [node.address] * (not online)
     world.note("node-up" if online else "node-down", node=name)
     guests = [vm for vm in world.cluster.guests.values() if vm.node == name]
     if online:

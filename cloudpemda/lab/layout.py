@@ -19,6 +19,8 @@ from cloudpemda.lab.guests import add_container
 from cloudpemda.units import MiB
 
 VERSIONS = {"9.2": "9.2.11", "8.4": "8.4.21"}
+PBS_VERSION, PBS_USER = "pbs.4.1", "cloudpemda@pbs"
+PBS_RIGHTS = {"/": "Audit", "/datastore": "DatastoreAdmin", "/remote": "RemoteAdmin"}
 IMAGE_SIZE = 2 * state.GIB
 TOKEN_USER, TOKEN_NAME, TOKEN_ROLE = "cloudpemda@pve", "apply", "CloudpemdaApply"
 # What cloudpemda's own token may do, and no more.
@@ -48,6 +50,27 @@ class StorageLayout(Strict):
     size: Size
     content: tuple[str, ...]
     shared: bool = False
+    server: str = ""  # of a pbs storage: address, datastore (else its own name), namespace
+    datastore: str = ""
+    namespace: str = ""
+
+
+class SyncLayout(Strict):
+    """A job that pulls from another backup server of the lab."""
+
+    source: Name
+    datastore: str
+    into: str
+    schedule: str = "hourly"
+
+
+class BackupServerLayout(Strict):
+    """A Proxmox Backup Server, that storages of type `pbs` with its address write to."""
+
+    address: str
+    datastores: Mapping[str, Size] = Field(min_length=1)
+    sync: Mapping[str, SyncLayout] = {}
+    verify: str = ""  # the schedule of a job for each datastore
 
 
 class ContainerLayout(Strict):
@@ -97,14 +120,22 @@ class Layout(Strict):
     durations: Mapping[str, Annotated[float, Field(ge=0)]] = {}
     rates: Mapping[str, Size] = {}  # MiB by kind (docs/lab.md)
     clusters: Mapping[Name, ClusterLayout]
+    backup_servers: Mapping[Name, BackupServerLayout] = {}
     faults: tuple[Mapping[str, object], ...] = ()
 
 
 def read(path: Path | None) -> Layout:
     """The layout in a file, or the default one; raises InvalidInput with all its faults."""
-    return validate(
+    found = validate(
         load(path) if path else load_bytes(_shipped("layout.yaml"), "layout.yaml"), Layout
     )
+    for name, server in found.backup_servers.items():
+        unknown = [one.source for one in server.sync.values()
+                   if one.source not in found.backup_servers]  # fmt: skip
+        if unknown or name in found.clusters:
+            wrong = unknown[0] if unknown else name
+            raise LabError("lab.layout-invalid", where=f"backupServers.{name}", error=wrong)
+    return found
 
 
 def _shipped(name: str) -> bytes:
@@ -145,6 +176,56 @@ def build(
     return cluster
 
 
+def build_server(
+    name: str, layout: BackupServerLayout, now: float, root_password: str, token: str
+) -> state.Cluster:
+    """A backup server with empty datastores, and the program's token, which sees all of it."""
+    cluster = state.Cluster(name, PBS_VERSION, access=_access(root_password))
+    cluster.nodes[name] = state.Node(name, 1, booted=now - 3600, address=layout.address)
+    stores = {
+        store: state.Datastore(store, size * state.MIB, {"gc-schedule": "daily"})
+        for store, size in layout.datastores.items()
+    }
+    for store in stores.values():
+        store.gc.since = now
+    cluster.backups = state.BackupServer(stores)
+    for each in layout.datastores if layout.verify else ():
+        job = state.ServerJob(f"v-{each}", "verify", {"store": each, "schedule": layout.verify})
+        job.run.since = now
+        cluster.backups.verify[job.name] = job
+    grant_token(cluster, f"{PBS_USER}!{TOKEN_NAME}", token, PBS_RIGHTS)
+    return cluster
+
+
+def grant_token(cluster: state.Cluster, full: str, secret: str, rights: Mapping[str, str]) -> None:
+    userid, _, name = full.partition("!")
+    user = cluster.access.users.setdefault(userid, state.User(userid))
+    user.tokens[name] = state.Token(access.secret_digest(secret, full))
+    for path, role in rights.items():
+        for kind, who in (("user", userid), ("token", full)):
+            cluster.access.acl.append(state.Acl(path, kind, who, role))
+
+
+def add_sync(name: str, job: SyncLayout, here: state.Cluster, there: state.Cluster) -> None:
+    """A sync job with its remote, and the token at the other end that it signs in with."""
+    if here.backups is None or there.backups is None:
+        return
+    full, secret = f"sync@pbs!{here.name}", secrets.token_hex(16)
+    (node,) = there.nodes.values()
+    if there.name not in here.backups.remotes:
+        grant_token(there, full, secret, {"/datastore": "DatastoreReader"})
+        here.backups.remotes[there.name] = state.Section(
+            there.name, "remote", {"host": node.address, "auth-id": full, "password": secret}
+        )
+    options = {
+        "remote": there.name, "remote-store": job.datastore, "store": job.into,
+        "schedule": job.schedule, "owner": "root@pam",
+    }  # fmt: skip
+    made = state.ServerJob(name, "sync", options)
+    made.run.since = node.booted + 3600
+    here.backups.sync[name] = made
+
+
 def _access(root_password: str) -> state.Access:
     root = state.User("root@pam", password=access.secret_digest(root_password, "root@pam"))
     comments = {
@@ -159,6 +240,9 @@ def _storage_options(name: str, layout: StorageLayout) -> dict[str, str]:
     options = {"content": ",".join(layout.content)}
     for option, value in STORAGE_OPTIONS.get(layout.type, {}).items():
         options[option] = value.format(name=name)
+    for option in ("server", "datastore", "namespace") if layout.type == "pbs" else ():
+        if value := getattr(layout, option):
+            options[option] = value
     if layout.type == "dir":
         options |= {"path": "/var/lib/vz"} if name == "local" else {}
         options |= {"shared": "1"} if layout.shared else {}

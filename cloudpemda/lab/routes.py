@@ -29,6 +29,14 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Signed:
+    """Settings, answered with their digest beside them."""
+
+    data: object
+    digest: str
+
+
+@dataclass(frozen=True)
 class Text:
     """An answer that is no JSON: a log to download."""
 

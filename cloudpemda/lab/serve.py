@@ -18,6 +18,7 @@ from cloudpemda.lab import layout as layouts
 from cloudpemda.lab.control import Control
 from cloudpemda.lab.directory import certified, held, keep_secret, write_secret
 from cloudpemda.lab.errors import LabError
+from cloudpemda.lab.pbs.server import PbsFrontend
 from cloudpemda.lab.server import Frontend, Listener
 from cloudpemda.lab.site import KeptLab, Lab
 
@@ -94,20 +95,23 @@ def serve_site(directory: Path, layout_file: Path | None = None) -> None:
 
 async def _serve_kept(directory: Path, layout: layouts.Layout) -> None:
     lab = KeptLab(layout, directory)
-    ports, clusters = Ports(lab, directory), dict[str, object]()
+    ports, clusters, servers = Ports(lab, directory), dict[str, object](), dict[str, object]()
     for name, world in lab.worlds.items():
-        frontend, nodes = Frontend(world), dict[str, str]()
+        backups, nodes = world.cluster.backups is not None, dict[str, str]()
+        frontend = PbsFrontend(world) if backups else Frontend(world)
         for node in world.cluster.nodes:
             key = f"{name}/{node}"
             lab.ports[key] = await ports.open_node(frontend, node, _near(lab.ports.get(key, 0)))
             nodes[node] = f"https://127.0.0.1:{lab.ports[key]}"
         version = ".".join(world.cluster.version.split(".")[:2])
-        clusters[name] = {"version": version, "fingerprint": ports.fingerprint, "nodes": nodes}
+        told = {"version": version, "fingerprint": ports.fingerprint, "nodes": nodes}
+        (servers if backups else clusters)[name] = told
     token = keep_secret(directory / "control.token", secrets.token_urlsafe(24))
     handle, port = Control(lab, token).handle, _near(lab.ports.get("control", 0))
     lab.ports["control"] = await ports.open(handle, port, plain=True)
     control = {"url": f"http://127.0.0.1:{lab.ports['control']}", "token": token}
     endpoints = {"pid": os.getpid(), "control": control, "clusters": clusters}
+    endpoints |= {"backup_servers": servers} if servers else {}
     write_secret(directory / "endpoints.json", json.dumps(endpoints, indent=1))
     await ports.serve(str(directory / "endpoints.json"), lab.keep())
     lab.save()

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import urllib.parse
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
@@ -18,7 +18,17 @@ from cloudpemda.lab import access
 from cloudpemda.lab.errors import Refused, denied, invalid, unauthorised
 from cloudpemda.lab.errors import found as present
 from cloudpemda.lab.params import check_params
-from cloudpemda.lab.routes import HANDLERS, Match, Page, Router, Row, Text, served
+from cloudpemda.lab.routes import (
+    HANDLERS,
+    Handler,
+    Match,
+    Page,
+    Router,
+    Row,
+    Signed,
+    Text,
+    served,
+)
 from cloudpemda.lab.state import Node
 from cloudpemda.lab.tables import load
 from cloudpemda.lab.work import SlowCall
@@ -70,9 +80,10 @@ def parse_json(text: str) -> Values:
 class Frontend:
     """Answers for one cluster through any of its nodes."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.release = world, world.cluster.release
-        known = set(served())
+    def __init__(self, world: World, handlers: Mapping[str, Handler] = HANDLERS) -> None:
+        self.world, self.release, self.handlers = world, world.cluster.release, handlers
+        served()  # all are declared by now
+        known = set(handlers)
         declared = load(self.release).items()
         self.table = {name: found for name, found in declared if name in known or found.index}
         self.router = Router(self.table)
@@ -100,9 +111,11 @@ class Frontend:
             return _refusal(refused, user)
         if isinstance(data, Text):
             return Reply(200, "OK", None, user, data.text)
-        total = {"total": data.total} if isinstance(data, Page) else {}
-        data = data.data if isinstance(data, Page) else data
-        return Reply(200, "OK", {"data": data, **total}, user)
+        beside: Row = {"total": data.total} if isinstance(data, Page) else {}
+        if isinstance(data, Signed):
+            beside = {"digest": data.digest}
+        data = data.data if isinstance(data, Page | Signed) else data
+        return Reply(200, "OK", {"data": data, **beside}, user)
 
     async def _drive(self, work: SlowCall) -> object:
         """Wait for a call that takes lab time; in virtual time the waiting moves the clock."""
@@ -160,7 +173,7 @@ class Frontend:
         params = check_params(declaration, both, self.release, self.privileges)
         if declaration.index:
             return [{declaration.index: child} for child in declaration.children]
-        return HANDLERS[name](Call(self.world, node if node in nodes else local, user, params))
+        return self.handlers[name](Call(self.world, node if node in nodes else local, user, params))
 
     def _reach(self, name: str) -> Node:
         """Another node, to which a call is proxied."""

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +19,7 @@ from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
 from cloudpemda.lab.ha import manager
 from cloudpemda.lab.history import History
+from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply, Values
@@ -51,7 +53,17 @@ class Lab:
         rates: dict[str, float] = {kind: float(size * MIB) for kind, size in layout.rates.items()}
         world = World(cluster, self.clock, layout.seed, layout.durations, self._note, rates)
         self.worlds[cluster.name] = world
+        world.neighbours = self.worlds
+        if cluster.backups is not None:
+            here = Rounds(self.clock, SCHEDULER_SECONDS, lambda: vault.look(world))
+            world.rounds = [here]
+            for other in self.worlds.values():
+                other.rounds += [here] * (other is not world)  # its storages may be new
+            world.stir()
+            return world
         replication.begin(world)
+        world.backup_made = partial(vault.take_in, world)
+        world.backup_gone = partial(vault.let_go, world)
 
         def scheduler() -> float:
             return min(replication.look(world), backup.look(world))
@@ -60,6 +72,7 @@ class Lab:
         world.rounds = [
             Rounds(self.clock, manager.ROUND, lambda: manager.round_of(world)),
             Rounds(self.clock, SCHEDULER_SECONDS, scheduler),
+            *(one.rounds[0] for one in self.worlds.values() if one.cluster.backups is not None),
         ]
         world.stir()
         return world
@@ -126,9 +139,11 @@ class KeptLab(Lab):
             self.events.go_on(0)
         else:
             self._load()
-        for name in layout.clusters:
+        for name in (*layout.clusters, *layout.backup_servers):
             if name not in self.worlds:
                 self.add(self._fresh(name))
+        if first:
+            self._connect()
         if first:
             self.faults.arm(layout.faults)
 
@@ -171,16 +186,27 @@ class KeptLab(Lab):
             fresh.access.key = world.cluster.access.key
             for name in Cluster.__dataclass_fields__:
                 setattr(world.cluster, name, getattr(fresh, name))
+        self._connect()
         self.events.go_on(0)
         self.requests.clear()
         self.clock.start = self.clock.now()
         self.faults.arm([])
         self.save()
 
+    def _connect(self) -> None:
+        """Give fresh backup servers the sync jobs of the layout."""
+        for name, described in self.layout.backup_servers.items():
+            for job, sync in described.sync.items():
+                there = self.worlds[sync.source].cluster
+                layouts.add_sync(job, sync, self.worlds[name].cluster, there)
+
     def _fresh(self, name: str) -> Cluster:
         uuid4 = uuid.UUID(bytes=secrets.token_bytes(16), version=4)
         token = keep_secret(self.directory / f"{name}.token", str(uuid4))
         password = keep_secret(self.directory / f"{name}.root-password", secrets.token_urlsafe(12))
+        if name in self.layout.backup_servers:
+            server = self.layout.backup_servers[name]
+            return layouts.build_server(name, server, self.clock.now(), password, token)
         number, described = list(self.layout.clusters).index(name), self.layout.clusters[name]
         cluster = layouts.build(name, described, number, self.clock.now(), password)
         layouts.grant_program(cluster, token)

@@ -6,6 +6,7 @@ instants seconds since the epoch.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
@@ -284,7 +285,78 @@ class BackupJob(Section):
 
 
 @dataclass
+class BackupSnapshot:
+    """One backup on a backup server: a guest at one moment, in a group of its kind."""
+
+    kind: str  # vm, ct, host
+    id: str
+    time: int
+    ns: str = ""
+    owner: str = ""
+    size: int = 0
+    fresh: int = 0  # bytes that no older snapshot of its group has
+    comment: str = ""
+    protected: bool = False
+    verified: str = ""  # ok, failed
+    verified_by: str = ""  # the task
+    verified_at: float = 0.0
+    corrupt: bool = False
+    origin: str = ""  # the cluster whose guest it is of
+    archive: Archive | None = None
+
+    @property
+    def ctime(self) -> float:
+        return float(self.time)
+
+    @property
+    def group(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.group}/{datetime.fromtimestamp(self.time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass
+class Run:
+    """When something with a schedule last ran, or got its schedule, and how that ended."""
+
+    since: float = 0.0
+    upid: str = ""
+    ended: int = 0
+    state: str = ""
+
+
+@dataclass
+class ServerJob(Section):
+    run: Run = field(default_factory=Run)
+
+
+@dataclass
+class Datastore:
+    name: str
+    total: int
+    options: dict[str, str] = field(default_factory=dict)
+    snapshots: dict[str, BackupSnapshot] = field(default_factory=dict)  # by namespace and name
+    namespaces: list[str] = field(default_factory=list)
+    pending: int = 0  # bytes that nothing needs, until garbage is collected
+    removed: int = 0  # bytes that the last collection freed
+    gc: Run = field(default_factory=Run)
+
+
+@dataclass
+class BackupServer:
+    stores: dict[str, Datastore] = field(default_factory=dict)
+    remotes: dict[str, Section] = field(default_factory=dict)
+    sync: dict[str, ServerJob] = field(default_factory=dict)
+    verify: dict[str, ServerJob] = field(default_factory=dict)
+    prune: dict[str, ServerJob] = field(default_factory=dict)
+
+
+@dataclass
 class Cluster:
+    """A cluster; or the one node of a backup server, which has users and tasks as well."""
+
     name: str
     version: str
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -307,6 +379,8 @@ class Cluster:
     firewalls: dict[str, dict[str, list[dict[str, str]]]] = field(default_factory=dict)
     files: dict[str, dict[str, Section]] = field(default_factory=dict)  # further ones, by path
     sdn_running: dict[str, dict[str, Section]] = field(default_factory=dict)
+    backups: BackupServer | None = None
+    lost_servers: list[str] = field(default_factory=list)  # addresses that do not answer
     ha_disarm: str = ""  # what is asked for: freeze, ignore, or to be armed
     ha_armed: str = "armed"  # what the manager has made of it, round by round
 

@@ -38,6 +38,9 @@ def storage_of(cluster: Cluster, name: str) -> Storage:
 def usable_on(cluster: Cluster, name: str, node: str) -> Storage:
     storage = storage_of(cluster, name)
     refuse_if(storage.flag("disable"), f"storage '{name}' is disabled")
+    lost = storage.type == "pbs" and storage.options.get("server") in cluster.lost_servers
+    where = f"{storage.options.get('server')}:8007 (No route to host)"
+    refuse_if(lost, f"{name}: error fetching datastores - 500 Can't connect to {where}")
     refuse_if(
         not available_on(storage, node), f"storage '{name}' is not available on node '{node}'"
     )
@@ -186,6 +189,7 @@ def free(world: World, volid: str, node: str) -> None:
     volume = find(world.cluster, volid, node)
     if volume is not None:
         world.cluster.volumes.remove(volume)
+        world.backup_gone(volume)
         world.note("volume-gone", volid=volid, node=volume.node)
 
 

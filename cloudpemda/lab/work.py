@@ -150,8 +150,9 @@ class Tasks:
         node.next_pid += 7
         uptime = int((now - node.booted) * 100)
         userid, _, token = user.partition("!")
+        number = f":{node.next_pid:08X}" if self.cluster.backups else ""  # PBS counts its tasks
         upid = (
-            f"UPID:{node.name}:{node.next_pid:08X}:{uptime & 0xFFFFFFFF:08X}:{int(now):08X}"
+            f"UPID:{node.name}:{node.next_pid:08X}:{uptime & 0xFFFFFFFF:08X}{number}:{int(now):08X}"
             f":{kind}:{subject}:{user}:"
         )
         task = Task(upid, node.name, node.next_pid, uptime, now, kind, subject, userid, token)

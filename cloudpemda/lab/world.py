@@ -12,7 +12,7 @@ from cloudpemda.lab import access
 from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.params import Params
-from cloudpemda.lab.state import Cluster, Node, Task, Vm
+from cloudpemda.lab.state import Cluster, Node, Storage, Task, Vm, Volume
 from cloudpemda.lab.work import Scheduler, Tasks, Work
 
 STATISTICS_EVERY = 10.0
@@ -31,6 +31,9 @@ class World:
         self.scheduler = Scheduler(clock)
         self.tasks = Tasks(cluster, self.scheduler, self.note)
         self.tasks.stir = self.stir
+        self.neighbours: Mapping[str, World] = {cluster.name: self}  # all of the lab, by name
+        self.backup_made: Callable[[Storage, Volume], None] = lambda storage, volume: None
+        self.backup_gone: Callable[[Volume], None] = lambda volume: None
         self.rounds: list[Rounds] = []  # of the daemons that look around in it
         self.fingerprint = ""
 

@@ -81,6 +81,12 @@ TEXTS = {
         next_en="`cloudpemda vm list` shows the VMIDs there are.",
         next_id="`cloudpemda vm list` menampilkan VMID yang ada.",
     ),
+    "lab.no-such-backup": Text(
+        en="This backup server has no backup of {backup} in this datastore.",
+        id="Server cadangan ini tidak memiliki cadangan {backup} di datastore ini.",
+        next_en="Name a group as `vm/VMID` that was backed up before this hour.",
+        next_id="Sebutkan kelompok seperti `vm/VMID` yang sudah dicadangkan sebelum jam ini.",
+    ),
     "lab.rate": Text(
         en="{value} is no rate of a clock.",
         id="{value} bukan laju jam.",

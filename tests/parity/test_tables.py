@@ -15,9 +15,10 @@ import pytest
 
 from cloudpemda.lab.errors import Refused
 from cloudpemda.lab.params import MISSING, UNKNOWN, check_params
+from cloudpemda.lab.pbs.routes import PBS
 from cloudpemda.lab.routes import served
 from cloudpemda.lab.tables import RELEASES, SPECS, Declaration, Spec, coverage, load, unserved
-from cloudpemda.lab.tables.make import flatten, make, slim
+from cloudpemda.lab.tables.make import flatten, flatten_openapi, make, slim
 
 REFERENCE = os.environ.get("CLOUDPEMDA_PVE_REFERENCE")
 needs_reference = pytest.mark.skipif(
@@ -187,7 +188,17 @@ def test_what_is_missing_or_unknown_is_refused_on_every_path(release: str) -> No
 @each_release
 def test_the_tables_are_as_they_are_made(release: str) -> None:
     shipped = resources.files("cloudpemda.lab.tables").joinpath(f"pve{release}.json").read_text()
-    assert json.loads(shipped) == make(schema(release), set(served()))
+    assert json.loads(shipped) == make(flatten(schema(release)), set(served()))
+
+
+@needs_reference
+def test_the_backup_servers_table_is_as_it_is_made_and_all_of_it_is_served() -> None:
+    document = json.loads((Path(str(REFERENCE)) / "pbs-api.openapi.json").read_text())
+    shipped = resources.files("cloudpemda.lab.tables").joinpath("pbs.json").read_text()
+    known = flatten_openapi(document)
+    assert json.loads(shipped) == make(known, set(PBS))
+    assert set(PBS) <= set(known)
+    assert {"GET /admin/datastore/{store}/snapshots", "POST /admin/sync/{id}/run"} <= set(known)
 
 
 @needs_reference

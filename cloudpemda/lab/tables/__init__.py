@@ -71,6 +71,10 @@ SPECS = TypeAdapter(dict[str, Spec])
 DECLARATIONS = TypeAdapter(dict[str, Declaration])
 
 
+def table_name(release: str) -> str:
+    return f"pve{release}" if release.isdigit() else release
+
+
 def _text(name: str) -> str:
     return resources.files(__package__).joinpath(f"{name}.json").read_text("utf-8")
 
@@ -98,8 +102,8 @@ def vm_settings() -> VmSettings:
 
 @cache
 def load(release: str) -> dict[str, Declaration]:
-    """Declarations by `METHOD path` of a release, `8` or `9`."""
-    raw = json.loads(_text(f"pve{release}"))
+    """Declarations by `METHOD path` of a release, `8` or `9`, or of `pbs`."""
+    raw = json.loads(_text(table_name(release)))
     shared = SPECS.validate_python(raw["shared"])
     for entry in raw["routes"].values():
         for names in (entry["params"], *entry.get("variants", {}).values()):
@@ -110,7 +114,7 @@ def load(release: str) -> dict[str, Declaration]:
 @cache
 def unserved(release: str) -> list[str]:
     """`METHOD path` of all that PVE has and the lab has not."""
-    return [str(name) for name in json.loads(_text(f"pve{release}"))["unserved"]]
+    return [str(name) for name in json.loads(_text(table_name(release)))["unserved"]]
 
 
 def coverage(release: str) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Make the parameter tables from PVE's API schema: `python -m cloudpemda.lab.tables.make SCHEMA 9`.
 
-SCHEMA is the JSON tree that PVE publishes for its API viewer. Of the paths that the lab serves only
-facts are taken, no descriptions; of the others only their names.
+SCHEMA is the JSON tree that PVE publishes for its API viewer, or, with `pbs` for 9, that of Proxmox
+Backup Server as OpenAPI. Of the paths that the lab serves only facts are taken, no descriptions; of
+the others only their names.
 """
 
 import json
@@ -11,8 +12,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from cloudpemda.lab.pbs.routes import PBS
 from cloudpemda.lab.routes import served
-from cloudpemda.lab.tables import Spec
+from cloudpemda.lab.tables import Spec, table_name
 
 Raw = dict[str, Any]
 KEPT = {field.name for field in fields(Spec)}
@@ -98,9 +100,8 @@ def _route(entry: Raw, shared: Shared) -> Raw:
     return made
 
 
-def make(tree: list[Raw], routes: set[str]) -> Raw:
+def make(known: dict[str, Raw], routes: set[str]) -> Raw:
     shared, made = Shared(), {}
-    known = flatten(tree)
     for name, entry in sorted(known.items()):
         index = _index_key(entry) if name.startswith("GET ") and name not in routes else ""
         if name in routes or index:
@@ -111,9 +112,60 @@ def make(tree: list[Raw], routes: set[str]) -> Raw:
     return {"shared": dict(sorted(shared.specs.items())), "routes": made, "unserved": unserved}
 
 
+# -- Proxmox Backup Server, from OpenAPI ---------------------------------------------------------
+
+
+def _true_path(key: str) -> str:
+    """The published names repeat each parent: `//admin/admin/sync` is `/admin/sync`."""
+    path, rest = "", key[1:]
+    while rest.startswith(path + "/") and rest != "/":
+        step = rest[len(path) :].split("/")[1]
+        path, rest = f"{path}/{step}", rest[len(path) + len(step) + 1 :]
+    return path or "/"
+
+
+def _plain(spec: Raw, shared: Raw) -> Raw:
+    """A parameter as PVE's schema would declare it."""
+    reference = str(spec.get("$ref", "")).rpartition("/")[2]
+    plain = {**shared[reference]} if reference else {**spec}
+    plain.pop("format", None)  # OpenAPI's own, and no more than the pattern says
+    if "pattern" in plain:
+        within = plain["pattern"].replace("[[:^cntrl:]]", r"[^\x00-\x1f\x7f]")
+        plain["pattern"] = within.replace("[:cntrl:]", r"\x00-\x1f\x7f")
+    if "items" in plain:
+        plain["items"] = _plain(plain["items"], shared)
+    return plain
+
+
+def flatten_openapi(document: Raw) -> dict[str, Raw]:
+    """Methods by `METHOD path`, as `flatten` has them."""
+    found: dict[str, Raw] = {}
+    shared = document["components"]["schemas"]
+    for key, methods in document["paths"].items():
+        for method, entry in methods.items():
+            specs = {
+                one["name"]: {**one["schema"], "optional": not one.get("required")}
+                for one in entry.get("parameters", ())
+            }
+            body = (entry.get("requestBody") or {}).get("content", {})
+            schema = body.get("application/json", {}).get("schema", {})
+            for name, spec in schema.get("properties", {}).items():
+                specs[name] = {**spec, "optional": name not in schema.get("required", ())}
+            properties = {
+                name: {**_plain(spec, shared), "optional": spec["optional"]}
+                for name, spec in specs.items()
+            }
+            found[f"{method.upper()} {_true_path(key)}"] = {
+                "parameters": {"properties": properties}, "permissions": {"user": "all"},
+                "children": [],
+            }  # fmt: skip
+    return found
+
+
 def main() -> None:
     source, release = sys.argv[1:3]
-    table = make(json.loads(Path(source).read_text("utf-8")), set(served()))
+    raw, routes = json.loads(Path(source).read_text("utf-8")), set(served())
+    table = make(flatten_openapi(raw), set(PBS)) if release == "pbs" else make(flatten(raw), routes)
     # A line per entry, so that a change of the schema can be read as a difference.
     parts = [
         f'"{section}": {{\n'
@@ -125,7 +177,7 @@ def main() -> None:
         for section in ("shared", "routes")
     ]
     parts.append(f'"unserved": {json.dumps(table["unserved"], indent=1)}')
-    made = Path(__file__).with_name(f"pve{release}.json")
+    made = Path(__file__).with_name(f"{table_name(release)}.json")
     made.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
 
 
