@@ -120,6 +120,7 @@ def status(frame: "Frame", coverage: bool) -> None:
     found = process.require(state_directory(frame.directory))
     told = found.get("/status")
     data = {"pid": found.pid, "clusters": found.clusters, "status": told}
+    data |= {"backup_servers": found.servers} if found.servers else {}
     frame.finish(data, lambda out: lab_status(out, frame, data))
 
 

@@ -443,7 +443,8 @@ def lab_status(out: Console, frame: "Frame", told: Mapping[str, Any]) -> None:
     now = show_utc(instant(int(status_["now"])))
     out.print(frame.say("show.lab-clock", now=now, rate=status_["rate"]))
     shown = table(frame, "cluster", "version", "node", "state", "endpoint")
-    for cluster, found in told["clusters"].items():
+    every = told["clusters"] | told.get("backup_servers", {})
+    for cluster, found in every.items():
         state = status_["clusters"][cluster]
         for node, url in found["nodes"].items():
             shown.add_row(cluster, str(state["version"]), node, state["nodes"][node], url)

@@ -98,7 +98,7 @@ class Control:
         for name, world in lab.worlds.items():
             nodes = world.cluster.nodes.values()
             clusters[name] = {
-                "version": world.cluster.version,
+                "version": world.cluster.version.replace("pbs.", "PBS "),
                 "nodes": {node.name: "online" if node.online else "offline" for node in nodes},
                 "vms": len(world.cluster.vms),
                 "containers": len(world.cluster.containers),

@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class RunningLab:
     control_url: str
     control_token: str
     clusters: dict[str, Any]
+    servers: dict[str, Any] = field(default_factory=dict)  # for backups
 
     def get(self, path: str) -> Any:
         return self._call(path, None)
@@ -84,7 +85,8 @@ def find(directory: Path) -> RunningLab | None:
     try:
         told = json.loads((directory / "endpoints.json").read_text())
         url, token = told["control"]["url"], told["control"]["token"]
-        lab = RunningLab(directory, told["pid"], url, token, told["clusters"])
+        clusters, servers = told["clusters"], told.get("backup_servers", {})
+        lab = RunningLab(directory, told["pid"], url, token, clusters, servers)
         lab.get("/status")
     except (OSError, ValueError, KeyError, LabUnavailable, LabRefused):
         return None

@@ -103,7 +103,7 @@ async def _serve_kept(directory: Path, layout: layouts.Layout) -> None:
             key = f"{name}/{node}"
             lab.ports[key] = await ports.open_node(frontend, node, _near(lab.ports.get(key, 0)))
             nodes[node] = f"https://127.0.0.1:{lab.ports[key]}"
-        version = ".".join(world.cluster.version.split(".")[:2])
+        version = ".".join(world.cluster.version.removeprefix("pbs.").split(".")[:2])
         told = {"version": version, "fingerprint": ports.fingerprint, "nodes": nodes}
         (servers if backups else clusters)[name] = told
     token = keep_secret(directory / "control.token", secrets.token_urlsafe(24))
