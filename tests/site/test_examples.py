@@ -37,6 +37,18 @@ def test_every_example_request_is_valid(path: Path) -> None:
             assert disk.storage_class in site.info.storage_classes
 
 
+def test_the_regency_has_all_its_agencies_each_with_a_network_of_its_own() -> None:
+    regency = load_site(INVENTORIES / "purwakarta")
+    districts = [code for code in regency.opds if code.startswith("kec-")]
+    units = [code for code, opd in regency.opds.items() if opd.opd.parent]
+    assert (len(districts), units, len(regency.opds)) == (17, ["rsud"], 27 + 17 + 1)
+    assert len(regency.info.clusters["dc"].endpoints) == 10
+    public = regency.info.public_addresses
+    assert public is not None and public.cidr.num_addresses == 16
+    for code, opd in regency.opds.items():
+        assert [regency.info.networks[name].opd for name in opd.allow.networks] == [code]
+
+
 def test_the_faulty_example_tells_all_its_faults_in_order(lab: Site) -> None:
     with pytest.raises(InvalidInput) as caught:
         read(INVENTORIES / "lab" / "requests" / "faulty.yaml", lab.catalogue.flavors)
