@@ -66,7 +66,7 @@ def list_nodes(call: Call) -> list[Row]:
 def _node_resource(call: Call, node: Node) -> Row:
     row = _node_row(call, node) | {"cgroup-mode": 2}
     if call.cluster.ha_used and "maxcpu" in row:
-        row["hastate"] = "online" if node.online else "unknown"
+        row["hastate"] = call.cluster.ha.nodes.get(node.name, "unknown")
     return row
 
 

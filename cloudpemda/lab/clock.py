@@ -135,8 +135,12 @@ class Rounds:
     somebody stirs it. Rounds lie on whole multiples of `every`, as if all of them were run.
     """
 
-    def __init__(self, clock: Clock, every: float, look: Callable[[], float | None]) -> None:
+    def __init__(
+        self, clock: Clock, every: float, look: Callable[[], float | None], *,
+        sees_tasks: bool = True,
+    ) -> None:  # fmt: skip
         self.clock, self.every, self.look = clock, every, look
+        self.sees_tasks = sees_tasks  # the end of any task stirs it
         self._next: Event | None = None
         self._last = -math.inf
 

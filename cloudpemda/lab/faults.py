@@ -22,6 +22,7 @@ from cloudpemda.lab import storage as storages
 from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
+from cloudpemda.lab.ha.manager import ask
 from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
@@ -112,14 +113,24 @@ class Timed(Strict):
 
 
 class Power(Timed):
-    do: Literal["node-down", "node-up", "node-hang"]
+    do: Literal[
+        "node-down", "node-up", "node-hang", "node-reboot", "node-shutdown", "node-maintenance",
+        "node-maintenance-end",
+    ]  # fmt: skip
     node: str
 
     def strike(self, world: World) -> None:
-        if self.do == "node-hang":
-            node_of(world, self.node).hung = True
+        node, do = node_of(world, self.node), self.do.removeprefix("node-")
+        if do == "hang":
+            node.hung = True
+        elif do.startswith("maintenance"):
+            verb = "disable" if do.endswith("end") else "enable"
+            ask(world, f"{verb}-node-maintenance {node.name}")
+        elif do in ("reboot", "shutdown"):
+            node.leaving = do if node.online else ""
+            world.note("node-leaving", node=node.name, to=do)
         else:
-            set_node(world, self.node, online=self.do == "node-up")
+            set_node(world, self.node, online=do == "up")
 
 
 class FullStorage(Timed):
@@ -316,7 +327,7 @@ def node_of(world: World, name: str) -> Node:
 def set_node(world: World, name: str, *, online: bool) -> None:
     """A node loses power, or comes back. Its workers vanish and its guests are off."""
     node = node_of(world, name)
-    node.hung = False
+    node.hung, node.leaving = False, ""
     if node.online == online:
         return
     node.online = online

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cloudpemda.lab import storage as storages
 from cloudpemda.lab.errors import found
+from cloudpemda.lab.ha.manager import state_of
 from cloudpemda.lab.qemu.config import boot_disk, cpus_of, memory_of, parse_drive
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.state import GIB, Cluster, Vm, Volume
@@ -56,7 +57,7 @@ def vm_resource(world: World, guest: Vm, pool: str = "") -> Row:
     prefix = "ct" if guest.kind == "lxc" else "vm"
     managed = world.cluster.ha_resources.get(f"{prefix}:{guest.vmid}")
     if managed is not None:
-        row["hastate"] = managed.state
+        row["hastate"] = state_of(world.cluster, managed.name)
     if world.seen(guest):
         row |= _figures(world, guest) | {"maxcpu": cpus_of(guest.config), "diskread": 0}
         row |= {"diskwrite": 0, "template": int(guest.template)}

@@ -17,7 +17,7 @@ from cloudpemda.lab.clock import Clock, Rounds
 from cloudpemda.lab.directory import keep_secret, write_secret
 from cloudpemda.lab.errors import LabError, first_wrong
 from cloudpemda.lab.faults import Faults
-from cloudpemda.lab.ha import manager
+from cloudpemda.lab.ha.drive import Stage
 from cloudpemda.lab.history import History
 from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.replication import daemon as replication
@@ -68,9 +68,8 @@ class Lab:
         def scheduler() -> float:
             return min(replication.look(world), backup.look(world))
 
-        manager.round_of(world)
         world.rounds = [
-            Rounds(self.clock, manager.ROUND, lambda: manager.round_of(world)),
+            Stage(world),
             Rounds(self.clock, SCHEDULER_SECONDS, scheduler),
             *(one.rounds[0] for one in self.worlds.values() if one.cluster.backups is not None),
         ]
@@ -190,6 +189,8 @@ class KeptLab(Lab):
         self.events.go_on(0)
         self.requests.clear()
         self.clock.start = self.clock.now()
+        for world in self.worlds.values():
+            world.stir()
         self.faults.arm([])
         self.save()
 

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
+from cloudpemda.lab.ha.values import Ha
+
 GIB = 1024**3
 MIB = 1024**2
 SHARED = ("nfs", "cifs", "glusterfs", "cephfs", "rbd", "pbs", "iscsi", "iscsidirect", "zfs", "esxi")
@@ -23,6 +25,7 @@ class Node:
     cpus: int = 2
     memory: int = 24 * GIB
     online: bool = True
+    leaving: str = ""  # reboot or shutdown, once it was asked to in good order
     hung: bool = False  # takes connections, and answers none
     booted: float = 0.0
     clock_skew: float = 0.0
@@ -238,14 +241,6 @@ class Storage(Section):
 
 
 @dataclass
-class HaResource(Section):
-    """A managed service, and what the manager has made of it."""
-
-    state: str = "queued"
-    command: str = ""  # the node it shall move to
-
-
-@dataclass
 class ReplicationState:
     last_sync: float = 0.0
     last_try: float = 0.0
@@ -368,13 +363,13 @@ class Cluster:
     access: Access = field(default_factory=Access)
     pools: dict[str, Pool] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
-    ha_resources: dict[str, HaResource] = field(default_factory=dict)
+    ha_resources: dict[str, Section] = field(default_factory=dict)
     ha_rules: dict[str, Section] = field(default_factory=dict)
     ha_groups: dict[str, Section] = field(default_factory=dict)
     replication: dict[str, ReplicationJob] = field(default_factory=dict)
     backup_jobs: dict[str, BackupJob] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
-    ha_master: str = ""
+    ha: Ha = field(default_factory=Ha)
     ha_used: bool = False
     firewalls: dict[str, dict[str, list[dict[str, str]]]] = field(default_factory=dict)
     files: dict[str, dict[str, Section]] = field(default_factory=dict)  # further ones, by path

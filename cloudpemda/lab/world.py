@@ -16,6 +16,7 @@ from cloudpemda.lab.state import Cluster, Node, Storage, Task, Vm, Volume
 from cloudpemda.lab.work import Scheduler, Tasks, Work
 
 STATISTICS_EVERY = 10.0
+STIRRING = ("node-", "vm-", "outside", "ha-asked")  # what every daemon may want to see at once
 Note = Callable[[str, dict[str, object]], None]
 
 
@@ -30,7 +31,7 @@ class World:
         self.seed, self.durations, self.rates, self._note = seed, durations, rates or {}, note
         self.scheduler = Scheduler(clock)
         self.tasks = Tasks(cluster, self.scheduler, self.note)
-        self.tasks.stir = self.stir
+        self.tasks.stir = self._task_over
         self.neighbours: Mapping[str, World] = {cluster.name: self}  # all of the lab, by name
         self.backup_made: Callable[[Storage, Volume], None] = lambda storage, volume: None
         self.backup_gone: Callable[[Volume], None] = lambda volume: None
@@ -40,6 +41,13 @@ class World:
     def note(self, what: str, **values: object) -> None:
         """Write down what really happened, for tests to read."""
         self._note(what, {"cluster": self.cluster.name, **values})
+        if what.startswith(STIRRING):
+            self.stir()
+
+    def _task_over(self) -> None:
+        for daemon in self.rounds:
+            if daemon.sees_tasks:
+                daemon.stir()
 
     def stir(self) -> None:
         """Something has changed that a daemon may want to see."""

@@ -34,6 +34,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import COPY
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Link, Thresholds, Usage, judge, total
 
@@ -80,7 +81,8 @@ class Transfers:
         """Give a workload that lives, and whose revision has this hash, to another OPD.
 
         Raises Refused: `ledger.no-request`, `ledger.transition`, `ledger.revision-moved`,
-        `transfer.changing`, `transfer.working`, `transfer.instances`, `ledger.name-taken`,
+        `transfer.changing`, `transfer.working`, `transfer.copies`, `transfer.instances`,
+        `ledger.name-taken`,
         `quota-request.name-taken`, `quota.exceeded` with a fault per dimension and OPD, and what
         `Grounds.require_free` refuses.
         """
@@ -132,12 +134,14 @@ class Transfers:
             return _all_of(quota.charged_to(connection, number))
 
     def given(self, key: str, to: str) -> str | None:
-        """The number of the request that was called so, until it was given to this OPD."""
+        """The number of the request that was called so, until it was given to this OPD, which has
+        it still."""
         opd = key.partition("/")[0]
         for entry in reversed(self._audit.log(opds=[opd], action=GIVEN)):
-            known = str(entry.details["to"]).partition("/")[0]
-            if entry.details["key"] == key and known == to:
-                return entry.subject
+            if entry.details["key"] == key:
+                query = select(requests.c.opd).where(requests.c.number == entry.subject)
+                with self._store.read() as connection:
+                    return entry.subject if connection.scalar(query) == to else None
         return None
 
 
@@ -148,6 +152,9 @@ def _require_idle(connection: Connection, about: Matter) -> None:
     kinds = unfinished_kinds(connection, about.number)
     if kinds:
         raise Refused("transfer.working", key=about.key, kinds=", ".join(kinds))
+    copies = _copies(connection, about.number)
+    if copies:
+        raise Refused("transfer.copies", key=about.key, copies=", ".join(copies))
     other = [
         f"{key} ({state})"
         for key, state in connection.execute(
@@ -161,6 +168,21 @@ def _require_idle(connection: Connection, about: Matter) -> None:
     ]
     if other:
         raise Refused("transfer.instances", key=about.key, instances=", ".join(other))
+
+
+def _copies(connection: Connection, number: str) -> tuple[str, ...]:
+    """Copies of its VMs that stand beside them: what they are for, the giving OPD knows."""
+    return tuple(
+        connection.scalars(
+            select(instances.c.key)
+            .where(
+                instances.c.number == number,
+                instances.c.role == COPY,
+                instances.c.state != InstanceState.PURGED.value,
+            )
+            .order_by(instances.c.key)
+        )
+    )
 
 
 def _require_free_name(connection: Connection, spec: WorkloadSpec) -> None:

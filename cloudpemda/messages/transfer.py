@@ -51,6 +51,14 @@ TEXTS = {
         next_en="`cloudpemda apply {key}` goes on with it (`adopt` by its own command).",
         next_id="`cloudpemda apply {key}` melanjutkannya (`adopt` dengan perintahnya sendiri).",
     ),
+    "transfer.copies": Text(
+        en="copies of VMs of {key} stand beside them: {copies}",
+        id="ada salinan VM {key} di sampingnya: {copies}",
+        next_en="They are for a while and are not handed over: `cloudpemda vm copy list` shows "
+        "them, `cloudpemda vm copy delete` ends one.",
+        next_id="Salinan hanya sementara dan tidak ikut dialihkan: `cloudpemda vm copy list` "
+        "menampilkannya, `cloudpemda vm copy delete` mengakhirinya.",
+    ),
     "transfer.instances": Text(
         en="not all VMs of {key} live: {instances}",
         id="tidak semua VM {key} berjalan: {instances}",

@@ -200,7 +200,7 @@ def _homes(desk: Desk, cluster: str) -> Mapping[int, Home]:
     opds = desk.site.opds
     return {
         one.vmid: Home(one.key, one.opd, opds[one.opd].opd.pool, one.identity)
-        for one in desk.ledger.instances.list(cluster=cluster)
+        for one in desk.ledger.instances.list(cluster=cluster, copies=True)
         if one.opd in opds
     }
 

@@ -83,6 +83,12 @@ def told(office: Office) -> dict[int, tuple[str, str, str]]:
     }
 
 
+def comments(office: Office) -> list[str]:
+    """What the security groups say of themselves."""
+    cluster = office.lab.get("/state")["dc"]["firewalls"]["cluster"]
+    return sorted(one["comment"] for one in cluster["groups"])
+
+
 def let_go(office: Office) -> None:
     """What a killed command had asked for is never done."""
     for one in office.lab.get("/holds"):
@@ -126,6 +132,7 @@ def test_all_that_it_has_goes_to_the_other_opd(office: Office) -> None:
     }
     assert all(vm["status"] == "running" for vm in office.vms().values() if vm["vmid"] > 10000)
     assert groups(office) == {"db": {("tcp", "5432", "10.10.120.0/24")}}
+    assert comments(office) == ["cloudpemda disdukcapil/simrs/db"]
     found = office.run("ip", "list", "--opd", "disdukcapil").data["lines"]
     assert {one["address"] for one in found} == addresses
     assert {one["letter"] for one in found} == {"800/99/Setda/2026 (2026-11-20)"}
@@ -208,9 +215,6 @@ def test_killed_after_the_ledger_it_is_told_and_gone_on_with(office: Office) -> 
     assert office.run("drift").codes == []
     assert office.run("plan", NEW).data[0]["settled"]
     assert office.run("ledger", "verify").code == 0
-    kinds = [
-        one["comment"] for one in office.lab.get("/state")["dc"]["firewalls"]["cluster"]["groups"]
-    ]
-    assert sorted(kinds) == ["cloudpemda dinkes/simrs/db", "cloudpemda disdukcapil/simrs/db"]
+    assert comments(office) == ["cloudpemda dinkes/simrs/db", "cloudpemda disdukcapil/simrs/db"]
     again = transfer(office, "--yes", actor="rudi")
     assert (again.code, again.codes) == (4, ["transfer.not-yours"]), "it is another one now"

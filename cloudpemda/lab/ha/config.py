@@ -1,12 +1,13 @@
 """HA's files: managed resources, groups (8), and rules (9) with what they may not say together."""
 
-from typing import cast
+from functools import partial
 
 from cloudpemda.lab.errors import failed, found, refuse_if
 from cloudpemda.lab.formats import split_list
+from cloudpemda.lab.ha.manager import ask
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
-from cloudpemda.lab.state import Cluster, HaResource, Section
+from cloudpemda.lab.state import Cluster, Section
 from cloudpemda.lab.world import Call
 
 MIGRATED = "ha groups have been migrated to rules"
@@ -39,10 +40,10 @@ def forget(cluster: Cluster, sid: str) -> None:
             del cluster.ha_rules[rule.name]
 
 
-def _resource_made(name: str, kind: str, options: dict[str, str]) -> HaResource:
+def _resource_made(name: str, kind: str, options: dict[str, str]) -> Section:
     if options.get("state") == "enabled":
         options["state"] = "started"
-    return HaResource(name, name.partition(":")[0], options)
+    return Section(name, name.partition(":")[0], options)
 
 
 def _resource_gate(call: Call, verb: str) -> None:
@@ -89,7 +90,7 @@ def _leave_rules(call: Call, resource: Section) -> None:
 
 File(
     path="/cluster/ha/resources", key="sid",
-    sections=lambda cluster: cast(dict[str, Section], cluster.ha_resources),
+    sections=lambda cluster: cluster.ha_resources,
     taken="resource ID '{}' already defined", missing="no such resource '{}'",
     prefix="{} resource failed: ", update_prefix="update resources config failed: ",
     make=_resource_made, naming=lambda call, given: full_sid(given), gate=_resource_gate,
@@ -97,14 +98,17 @@ File(
 ).serve()  # fmt: skip
 
 
-@route("POST /cluster/ha/resources/{sid}/migrate", "POST /cluster/ha/resources/{sid}/relocate")
-def move_resource(call: Call) -> object:
+def _move_resource(verb: str, call: Call) -> object:
     sid = full_sid(call["sid"])
     resource = call.cluster.ha_resources.get(sid)
     if resource is None or resource.options.get("state") == "ignored":
         raise failed(f"resource '{sid}' is not HA managed")
-    resource.command = call["node"]
+    ask(call.world, f"{verb} {sid} {call['node']}")
     return None if call.cluster.release == "8" else {"sid": sid, "requested-node": call["node"]}
+
+
+for VERB in ("migrate", "relocate"):
+    route(f"POST /cluster/ha/resources/{{sid}}/{VERB}")(partial(_move_resource, VERB))
 
 
 def _group_gate(call: Call, verb: str) -> None:

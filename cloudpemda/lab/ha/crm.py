@@ -171,7 +171,7 @@ class Master:
     ) -> None:  # fmt: skip
         before, service.state = service.state, state
         service.node, service.target = node or service.node, target
-        service.timeout, service.command = timeout, []
+        service.timeout, service.command, service.running = timeout, [], False
         service.ticket = self.site.ha.ticket()
         told = {"node": service.node} | ({"target": target} if target else {})
         self.site.note("ha-service", sid=sid, before=before, after=state, **told)
@@ -286,10 +286,10 @@ class Master:
     def _keep_started(self, resource: Resource, service: Service, result: Outcome | None) -> None:
         sid, failed = resource.sid, result not in ("done", None)
         if result == "done":
-            service.failed_nodes = []
+            service.failed_nodes, service.running = [], True
         elif failed:
-            if service.node not in service.failed_nodes:
-                service.failed_nodes.append(service.node)
+            service.running = False
+            service.failed_nodes.append(service.node)
             if len(service.failed_nodes) > resource.max_relocate:
                 self._become(sid, service, "error")
                 return

@@ -5,6 +5,7 @@ decides. The local one (`Lrm`) acts on its own node's services, while it holds i
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -86,6 +87,7 @@ class Service:
     timeout: int | None = None
     command: list[str] = field(default_factory=list)
     failed_nodes: list[str] = field(default_factory=list)
+    running: bool = False  # it was seen to have started
     maintenance_node: str = ""  # where it goes back to when that node's maintenance is over
 
 
@@ -166,6 +168,49 @@ class Ha:
         for daemon in ("crm", "lrm"):
             self.watchdogs.pop(f"{node}/{daemon}", None)
 
+    def picture(self) -> object:
+        """All that can make the next round another than the last: not how often it went well."""
+        told = [
+            (sid, one.state, one.node, one.target, one.command, one.failed_nodes,
+             one.maintenance_node, one.running)
+            for sid, one in self.services.items()
+        ]  # fmt: skip
+        lrms = [
+            (name, one.state, one.mode, one.idle_rounds, one.stopping, dict(one.tries),
+             list(one.jobs), list(one.busy), self._pending(one.results))
+            for name, one in self.lrms.items()
+        ]  # fmt: skip
+        modes = [(name, report.mode) for name, report in self.reports.items()]
+        crms = [(name, one.state, one.idle_rounds) for name, one in self.crms.items()]
+        asked = (list(self.commands), list(self.maintenance))
+        return deepcopy((self.nodes, told, lrms, modes, crms, asked))
+
+    def _pending(self, results: Mapping[int, Outcome]) -> list[int]:
+        """Results that the master will make something of."""
+        return [
+            one.ticket
+            for one in self.services.values()
+            if one.ticket in results
+            and not (one.state in ("stopped", "started") and results[one.ticket] == "done")
+        ]
+
+    def renew(self, *, since: float, now: float) -> None:
+        """What was renewed since then goes on being so until now."""
+        for lock in self.locks.values():
+            lock.renewed = now if lock.renewed >= since else lock.renewed
+        for times in (self.watchdogs, self.last_online):
+            times |= {key: now for key, when in times.items() if when >= since}
+        for report in self.reports.values():
+            report.when = now if report.when >= since else report.when
+
+    def next_moment(self, now: float, *, since: float) -> float | None:
+        """When the next of what nobody has renewed since then runs out; None: nothing will."""
+        renewed = [(lock.renewed, LOCK_SECONDS) for lock in self.locks.values()]
+        renewed += [(when, WATCHDOG_SECONDS) for when in self.watchdogs.values()]
+        renewed += [(when, FENCE_DELAY) for when in self.last_online.values()]
+        ends = [when + span for when, span in renewed if when < since]
+        return min((end for end in ends if end >= now), default=None)
+
     def reset_by_watchdog(self, now: float) -> list[str]:
         """Nodes whose watchdog was not renewed in time."""
         late = [who for who, when in self.watchdogs.items() if now - when > WATCHDOG_SECONDS]
@@ -175,7 +220,8 @@ class Ha:
 class Surroundings(Protocol):
     """What the daemons live in: a simulated cluster, or a test's few nodes."""
 
-    ha: Ha
+    @property
+    def ha(self) -> Ha: ...
 
     def now(self) -> float: ...
     def nodes(self) -> Mapping[str, bool]:

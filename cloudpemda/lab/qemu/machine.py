@@ -7,7 +7,7 @@ from cloudpemda.lab.errors import found, refuse_if
 from cloudpemda.lab.qemu.config import boot_disk, check_lock, drives, kind_of, properties
 from cloudpemda.lab.qemu.drives import take_over_pending, volume_of
 from cloudpemda.lab.replication.daemon import moved
-from cloudpemda.lab.state import Vm
+from cloudpemda.lab.state import MIB, Vm
 from cloudpemda.lab.world import Call, World
 
 ON_CD = re.compile(r"ci.*|ipconfig\d+|sshkeys|nameserver|searchdomain|name")
@@ -35,11 +35,17 @@ def check_startable(world: World, vm: Vm, *, skiplock: bool) -> None:
     for drive in drives(vm.config).values():
         if drive.managed:
             storages.usable_on(world.cluster, drive.storage, vm.node)
-            volume_of(world, vm, drive)
+            if not drive.cloudinit:  # that one is made anew where it is missing
+                volume_of(world, vm, drive)
 
 
 def run(world: World, vm: Vm) -> None:
     take_over_pending(world, vm)
+    for drive in drives(vm.config).values():
+        if drive.cloudinit and storages.find(world.cluster, drive.volid, vm.node) is None:
+            storage = storages.storage_of(world.cluster, drive.storage)
+            size, form = 4 * MIB, storages.formats(storage)[0]
+            storages.allocate(world, storage, vm.node, vm.vmid, size, form, volid=drive.volid)
     _begin_process(world, vm)
     write_cloudinit(vm)
     world.note("vm-started", vmid=vm.vmid, node=vm.node)

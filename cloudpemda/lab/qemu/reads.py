@@ -5,6 +5,7 @@ import ipaddress
 import urllib.parse
 
 from cloudpemda.lab.guests import vm_stats
+from cloudpemda.lab.ha.manager import state_of
 from cloudpemda.lab.qemu.config import CI_KEYS, check_lock, digest, properties, shown, with_pending
 from cloudpemda.lab.qemu.lifecycle import VM, able, described, snapshot_of
 from cloudpemda.lab.qemu.machine import nics, write_cloudinit
@@ -29,7 +30,7 @@ def current(call: Call) -> object:
     managed = call.cluster.ha_resources.get(f"vm:{vm.vmid}")
     if managed is not None and managed.options.get("state") != "ignored":
         group = {"group": managed.options.get("group")} if call.cluster.release == "8" else {}
-        row["ha"] = {"managed": 1, "state": managed.state, **group}
+        row["ha"] = {"managed": 1, "state": state_of(call.cluster, managed.name), **group}
     if vm.config.get("agent", "0") not in ("0", "enabled=0"):
         row["agent"] = 1
     if "vga" in vm.config:
