@@ -29,6 +29,9 @@ from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work
 from cloudpemda.units import MiB
 
 RETIRED_TAG = "cloudpemda-retired"
+ONBOOT_TAG = "cloudpemda-onboot"
+"""On a VM in quarantine: its node started it by itself before, and shall again."""
+
 _OURS = "cloudpemda-"  # how the rules and jobs that we make are called
 
 _THREADS = 16
@@ -82,6 +85,14 @@ def quarantine(leaving: Sequence[Leaving], tools: Tools) -> tuple[LeaveResult, .
     lock = Lock()
     chains = [_chain(one, tools, Retiree(one, shop, lock).quarantine_steps()) for one in leaving]
     return _results(leaving, chains, tools)
+
+
+def unmark(leaving: Sequence[Leaving], tools: Tools) -> None:
+    """Take the marks of the quarantine off VMs that come back. Done again it changes nothing.
+    Raises PveError, Foreign, Refusal for one that is gone or not ours."""
+    shop, lock = Shop(tools, ()), Lock()
+    for one in leaving:
+        Retiree(one, shop, lock).unmark()
 
 
 def purge(
@@ -250,7 +261,8 @@ class Retiree:
         found = self._found()
         if found is None or found.config is None or _marked(found.config):
             return
-        tags = ";".join(sorted(found.config.tags | {RETIRED_TAG}))
+        before = {ONBOOT_TAG} if found.config.onboot else set()
+        tags = ";".join(sorted(found.config.tags | before | {RETIRED_TAG}))
         with self._shop.gates.write(found.node):
             upid = self._pve.set_config(
                 found.node,
@@ -264,6 +276,22 @@ class Retiree:
         if again is None or again.config is None or not _marked(again.config):
             what = f"onboot, {RETIRED_TAG}"
             raise NotAsDesired("apply.not-as-desired", key=self._one.key, what=what)
+
+    def unmark(self) -> None:
+        """It says no more that it is in quarantine, and its node starts it as it did before."""
+        found = self._found()
+        if found is None or found.config is None or RETIRED_TAG not in found.config.tags:
+            return
+        changes: dict[str, str | bool] = {
+            "tags": ";".join(sorted(found.config.tags - {RETIRED_TAG, ONBOOT_TAG}))
+        }
+        if ONBOOT_TAG in found.config.tags:
+            changes["onboot"] = True
+        with self._shop.gates.write(found.node):
+            upid = self._pve.set_config(
+                found.node, self.identity.vmid, changes, digest=found.config.digest
+            )
+        self._shop.tasks.wait(upid, _TASK_SECONDS)
 
     # -- what protects it ------------------------------------------------------------------
     def unreplicate(self, _: Work) -> None:

@@ -36,12 +36,28 @@ def retire(frame: "Frame", *, key: str, reason: str, now: bool) -> None:
 
 @click.command(short_help="Bring KEY back from quarantine.")
 @click.argument("key")
+@click.option("--member", help="Only this VM (db-2), which an approved change asks for again.")
 @click.pass_obj
-def restore(frame: "Frame", key: str) -> None:
-    """Bring KEY back from quarantine, protected as its class promises."""
+def restore(frame: "Frame", key: str, member: str | None) -> None:
+    """Bring KEY back from quarantine, protected as its class promises.
+
+    A VM that a change took away comes back by a change that asks for it again: hand the document in
+    with it, have it approved, then --member db-2 applies it with the VM that rests.
+    """
     from cloudpemda.cli.progress import Live
+    from cloudpemda.usecases.apply import bring_back
     from cloudpemda.usecases.retire import restore as use_case
 
+    if member is not None:
+        with Live(frame) as live, frame.desk() as desk:
+            back = bring_back(desk, key, member, live.progress, live.halted)
+        said = "not-back" if back.code else "back"
+        values = {"key": back.record.key, "member": member}
+        frame.finish(
+            {"key": back.record.key, "member": member, "revision": back.record.revision},
+            lambda out: out.print(frame.say(f"show.member-{said}", **values)),
+            back.faults, back.code,
+        )  # fmt: skip
     with Live(frame) as live, frame.desk() as desk:
         done = use_case(desk, key, live.progress, live.halted)
         zone = desk.site.zone

@@ -44,11 +44,13 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import PRIMARY
 from cloudpemda.request.spec import NicSpec, WorkloadSpec
 from cloudpemda.rules.quota import Usage
 
 _ENDED = frozenset({InstanceState.ACTIVE, InstanceState.RETIRING, InstanceState.RETIRED})
 _DECIDED = frozenset({ProposalState.APPROVED, ProposalState.APPLYING})
+_RESTING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
 class Changes:
@@ -202,8 +204,9 @@ class Changes:
 
     def fail(self, key: str, *, reason: str, actor: Actor) -> None:
         """All of it was taken back: the workload goes on by what it lived by, and what is still
-        held returns. Raises Refused `ledger.instances-left` while a VM that it added is not
-        released or one that lives is not as it was, `ledger.transition`."""
+        held returns; what came from quarantine rests again. Raises Refused `ledger.instances-left`
+        while a VM that it added is not released or one that lives is not as it was,
+        `ledger.transition`."""
         with self._audit.deed(actor) as deed:
             row = request_row(deed.connection, key)
             about = matter(deed.connection, row)
@@ -213,7 +216,7 @@ class Changes:
             left = [
                 one
                 for one, state in states.items()
-                if one not in members or state is InstanceState.CHANGING
+                if state is InstanceState.CHANGING or (one not in members and state not in _RESTING)
             ]
             if left:
                 listed = ", ".join(sorted(left))
@@ -336,7 +339,9 @@ def _forget_disks(deed: Deed, about: Matter, applied: WorkloadSpec) -> None:
         instances.c.number == about.number, instances.c.state != InstanceState.PURGED.value
     )
     for row in deed.connection.execute(query).all():
-        kept = disks.get(row.member, ())
+        kept = disks.get(row.member)
+        if kept is None:
+            continue  # it rests, or is a copy: no document speaks of it
         values = {
             name: json.dumps({d: at for d, at in json.loads(text).items() if d in kept})
             for name, text in (("slots", row.slots), ("storages", row.storages))
@@ -347,6 +352,8 @@ def _forget_disks(deed: Deed, about: Matter, applied: WorkloadSpec) -> None:
 
 def _states(deed: Deed, number: str) -> Mapping[str, InstanceState]:
     query = select(instances.c.key, instances.c.state).where(
-        instances.c.number == number, instances.c.state != InstanceState.PURGED.value
+        instances.c.number == number,
+        instances.c.role == PRIMARY,
+        instances.c.state != InstanceState.PURGED.value,
     )
     return {key: InstanceState(state) for key, state in deed.connection.execute(query)}

@@ -42,6 +42,7 @@ from cloudpemda.ledger.schema import (
 from cloudpemda.ledger.schema import decisions as decisions_
 from cloudpemda.ledger.states import InstanceState, ProposalState, RequestEvent, RequestState
 from cloudpemda.ledger.store import Store
+from cloudpemda.plan.model import PRIMARY
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Link, Thresholds, Usage, growth, judge, total
@@ -398,6 +399,7 @@ class Requests:
                 select(instances.c.key)
                 .where(
                     instances.c.number == row.number,
+                    instances.c.role == PRIMARY,  # copies have a lease of their own
                     instances.c.state != InstanceState.PURGED.value,
                 )
                 .order_by(instances.c.key)

@@ -45,6 +45,27 @@ TEXTS = {
         next_id="Perbaiki sebab di bawah, lalu jalankan perintah yang sama: pekerjaan dilanjutkan. "
         "Bagian lain dari {key} tidak tertahan.",
     ),
+    "retire.member-not-resting": Text(
+        en="{key}: {member} is not in quarantine, but {state}",
+        id="{key}: {member} tidak di karantina, melainkan {state}",
+        next_en="`cloudpemda request show {key}` lists its VMs with their states.",
+        next_id="`cloudpemda request show {key}` menampilkan VM-nya beserta statusnya.",
+    ),
+    "retire.member-not-asked": Text(
+        en="{key}: no approved change asks for {member} again",
+        id="{key}: tidak ada perubahan disetujui yang meminta {member} lagi",
+        next_en="Hand the document in with it (`count`, or its entry), have it approved, then run "
+        "this again: it comes back with its data.",
+        next_id="Serahkan dokumennya lagi dengan VM itu (`count`, atau bagiannya), mintakan "
+        "persetujuan, lalu ulangi: VM kembali beserta datanya.",
+    ),
+    "show.member-back": Text(
+        en="{key}: {member} is back from quarantine",
+        id="{key}: {member} kembali dari karantina",
+    ),
+    "show.member-not-back": Text(
+        en="{key}: {member} is not back yet", id="{key}: {member} belum kembali"
+    ),
     "retire.vanished": Text(
         en="{key}: VM {vmid} is not there; it was not this program that removed it",
         id="{key}: VM {vmid} tidak ada; bukan program ini yang menghapusnya",

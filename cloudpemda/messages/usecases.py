@@ -74,12 +74,12 @@ TEXTS = {
     "plan.member-rests": Text(
         en="the change to {key} asks for {vm}, whose former self is {state} and not gone yet",
         id="perubahan {key} meminta {vm}, padahal VM lamanya masih {state} dan belum hilang",
-        next_en="A VM comes back empty under its name only once the former one is purged: "
-        "`cloudpemda request purge {key} --confirm {key}` after its quarantine; or ask for a VM "
-        "of another name.",
-        next_id="VM dengan nama itu baru dapat dibuat lagi setelah yang lama dimusnahkan: "
-        "`cloudpemda request purge {key} --confirm {key}` sesudah masa karantinanya; atau minta VM "
-        "bernama lain.",
+        next_en="To have it back with its data: `cloudpemda request restore {key} --member …`. It "
+        "comes back empty only once the former one is purged: `cloudpemda request purge {key} "
+        "--confirm {key}` after its quarantine.",
+        next_id="Untuk mengembalikannya beserta data: `cloudpemda request restore {key} --member "
+        "…`. VM kosong dengan nama itu baru dapat dibuat setelah yang lama dimusnahkan: "
+        "`cloudpemda request purge {key} --confirm {key}` sesudah masa karantinanya.",
     ),
     "apply.undo-disks": Text(
         en="the change to {key} cannot be taken back without destroying data: {disks}",

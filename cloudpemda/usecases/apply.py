@@ -31,6 +31,7 @@ from cloudpemda.usecases.plan import (
     cluster_of,
     desired_of,
     draw_up,
+    members_of,
     offer_digest,
     pools,
     read_clusters,
@@ -53,8 +54,10 @@ def apply(
     halted: Callable[[], bool],
     *,
     undo: bool = False,
+    returning: Collection[str] = (),
 ) -> tuple[Applied, ...]:
-    """Apply the named requests, or all approved ones, one after the other.
+    """Apply the named requests, or all approved ones, one after the other. Members `returning`
+    come back from quarantine where a change asks for them again.
 
     A request that is refused or fails stops no other. With `undo` what an unfinished apply left
     is taken back, last step first; it must be named. Raises Refused by role, for one that is not
@@ -85,6 +88,8 @@ def apply(
             break
         state = states[cluster_of(record)]
         run = _kind(record, handed)(desk, actor, record, state, progress, halted)
+        if isinstance(run, Change):
+            run.returning = frozenset(returning)
         try:
             done.append(run.undo() if undo and not isinstance(run, Handover) else run.forward())
         except CloudpemdaError as error:
@@ -256,3 +261,26 @@ class _Build(Run):
     def _finish(self) -> None:
         if self._fresh().state is RequestState.APPLYING:
             self._desk.ledger.requests.finish(self._record.key, actor=self._actor)
+
+
+def bring_back(
+    desk: Desk, key: str, member: str, progress: Progress, halted: Callable[[], bool]
+) -> Applied:
+    """Apply the approved change that asks again for a member in quarantine: it comes back with its
+    data, as the change wants it.
+
+    For operators. Raises as `apply`, and Refused `retire.member-not-resting`,
+    `retire.member-not-asked`.
+    """
+    record = desk.ledger.requests.get(key)
+    desk.act("operator")
+    every = desk.ledger.instances.list(workload=record.key)
+    one = next((one for one in every if one.member == member), None)
+    if one is None or one.state not in _RETURNING:
+        state = "-" if one is None else one.state.value
+        raise Refused("retire.member-not-resting", key=record.key, member=member, state=state)
+    asked = record.change_approved or record.changing
+    if not asked or member not in members_of(record.as_proposed.spec):
+        raise Refused("retire.member-not-asked", key=record.key, member=member)
+    (done,) = apply(desk, [key], progress, halted, returning=[member])
+    return done

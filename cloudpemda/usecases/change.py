@@ -8,6 +8,7 @@ what can be taken back. VMs that the change adds are made like any others.
 from collections.abc import Mapping
 
 from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
+from cloudpemda.apply import retire as steps
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
@@ -30,6 +31,7 @@ from cloudpemda.usecases.plan import (
     wanted,
 )
 from cloudpemda.usecases.retire import Retired, quarantine
+from cloudpemda.usecases.retire import leaving_of as leaving_as_it_is
 from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
 from cloudpemda.usecases.settling import running_behind, settle
 from cloudpemda.usecases.workload import Workload, opd_info, standing_placement
@@ -41,9 +43,12 @@ _RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 class Change(Run):
     """The approved or begun proposal of one request."""
 
+    returning: frozenset[str] = frozenset()
+    """Members that come back from quarantine: they are asked for again, and a person said so."""
+
     # -- forward ---------------------------------------------------------------------------
     def forward(self) -> Applied:
-        require_changeable(self._desk, self._record)
+        require_changeable(self._desk, self._record, self.returning)
         self._require_approvers()
         require_lease(self._desk, self._record)
         self._begin()
@@ -51,6 +56,7 @@ class Change(Run):
             if not self._fresh().changing:
                 journal.close(SagaEvent.FINISH)
                 return Applied(self._fresh(), None, None, (), ExitCode.DONE)
+            self._bring_back(journal)
             if any(one.state in _RETURNING for one in self._instances()):
                 raise Refused("apply.undo-begun", key=self._record.key)
             planned = self._draw_up(self._instances())
@@ -94,8 +100,27 @@ class Change(Run):
             actor=self._actor,
         )
 
+    def _bring_back(self, journal: SagaJournal) -> None:
+        """Those who return rest no more: from here on they are put right like what lives."""
+        resting = [one for one in self._instances() if one.state in _RETURNING]
+        back = [one for one in resting if one.member in self.returning and self._returns(one)]
+        for one in back:
+            self._desk.ledger.instances.restoring(one.uid, actor=self._actor)
+        if back:
+            found = [leaving_as_it_is(self._desk, one) for one in back]
+            steps.unmark(found, self._tools(journal))
+
     def _lived(self, one: InstanceRecord) -> bool:
-        return one.member in members_of(self._record.spec)
+        return one.member in members_of(self._record.spec) or self._returns(one)
+
+    def _returns(self, one: InstanceRecord) -> bool:
+        """Whether it lived before this change was approved, which asks for it again: it has data,
+        and is never destroyed for taking the change back."""
+        approval, since = self._record.as_proposed.approval, one.active_since
+        asked = one.member in self._workload.usage
+        if not asked or one.member in members_of(self._record.spec):
+            return False
+        return approval is not None and since is not None and since < approval.at
 
     def _is_added(self, one: InstanceRecord) -> bool:
         return not self._lived(one) and one.member in self._workload.usage
@@ -199,11 +224,15 @@ class Change(Run):
             if {vm.ending for vm in result.vms} != {VmEnding.ACTIVE}:
                 faults = faults_of(result)
                 return Applied(self._fresh(), planned, result, faults, result.exit_code)
+            for one in kept:
+                if self._returns(one):  # to where it came from
+                    self._desk.ledger.instances.retiring(one.uid, actor=self._actor)
             journal.close(SagaEvent.UNDO)
         self._desk.ledger.changes.fail(self._record.key, reason="undo", actor=self._actor)
         settle(self._desk, self._actor, {self._record.key})
-        left = self._clear()
-        return Applied(self._fresh(), planned, result, left.faults, left.code, taken_back=True)
+        left, rested = self._clear(), self._take_away()
+        faults, code = (*left.faults, *rested.faults), worst([left.code, rested.code])
+        return Applied(self._fresh(), planned, result, faults, code, taken_back=True)
 
     def _undo_added(self, journal: SagaJournal) -> Applied | None:
         """Destroy and release what the change added; None once nothing of it is left."""

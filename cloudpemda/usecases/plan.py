@@ -84,9 +84,10 @@ def plan(desk: Desk, keys: Sequence[str] = ()) -> Plans:
     return Plans(tuple(planned), errors)
 
 
-def require_changeable(desk: Desk, record: RequestRecord) -> None:
+def require_changeable(desk: Desk, record: RequestRecord, returning: Collection[str] = ()) -> None:
     """Raises Refused `request.change-refused` for what cannot be done to a VM that lives, and
-    `plan.member-rests` for a VM that is asked for anew while its former self is in quarantine."""
+    `plan.member-rests` for a VM that is asked for anew while its former self is in quarantine;
+    those members that shall come back from there are `returning`."""
     after = record.as_proposed.spec
     faults = refusals(record.spec, after, allow_retire=True)
     if faults:
@@ -95,7 +96,7 @@ def require_changeable(desk: Desk, record: RequestRecord) -> None:
         return
     new = members_of(after) - members_of(record.spec)
     for one in desk.ledger.instances.list(workload=record.key):
-        if one.member in new:
+        if one.member in new and one.member not in returning:
             raise Refused("plan.member-rests", vm=one.key, key=record.key, state=one.state.value)
     _require_fitting(desk, record, after)
 

@@ -156,6 +156,7 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
             desk.ledger.instances.restoring(one.uid, actor=actor)
     with desk.ledger.journal.open_saga(record.number, _RESTORE) as journal:
         tools = tools_for(desk, state, journal, progress, halted, keys_made(back))
+        steps.unmark([leaving_of(desk, one) for one in back], tools)
         result = apply_workload(planned.desired, tools)
         for vm in result.vms:
             if vm.ending is VmEnding.ACTIVE:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from cloudpemda.apply.retire import LeaveResult, Leaving, purge, quarantine
+from cloudpemda.apply.retire import LeaveResult, Leaving, purge, quarantine, unmark
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.saga import never
 from cloudpemda.units import MiB
@@ -203,3 +203,15 @@ def test_what_a_target_that_is_off_keeps_is_noted_before_the_vm_goes(shared: Rig
     }
     assert there <= set(end.noted[job.target])
     assert there
+
+
+@pytest.mark.parametrize("before", ["0", "1"])
+def test_back_from_quarantine_its_node_starts_it_as_before(end: End, before: str) -> None:
+    lab = end.lab
+    lab.control.outside("change-vm", 10001, set={"onboot": before})
+    tags = lab.control.vms()[10001]["config"]["tags"]
+    _quarantined(end)
+    for _ in range(2):
+        unmark(end.leaving, lab.tools((end.vm,)))
+        config = lab.control.vms()[10001]["config"]
+        assert (config["onboot"], config["tags"]) == (before, tags)

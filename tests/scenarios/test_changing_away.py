@@ -100,3 +100,54 @@ def test_what_hinders_the_quarantine_is_told_and_the_next_apply_goes_on(
     assert office.run("apply", KEY).code == 0
     assert states(office) == {APP: "active", SECOND: "retired"}
     settled(office)
+
+
+def test_a_vm_in_quarantine_comes_back_with_its_data_by_a_change_that_asks_for_it(
+    office: Office, two: dict[str, int]
+) -> None:
+    before = used(office)
+    fewer(office)
+    assert office.run("apply", KEY).code == 0
+    back = ("request", "restore", KEY, "--member")
+    assert office.run(*back, "app-1").codes == ["retire.member-not-resting"]
+    assert office.run(*back, "app-2").codes == ["retire.member-not-asked"]
+    again = office.edited(FILE, lambda document: _app(document).update(count=2))
+    assert office.run("request", "submit", again, actor="nina").code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+    assert office.run(*back, "app-2", actor="nina").codes == ["desk.role"]
+    rests = office.vms()[two[SECOND]]
+
+    answer = office.run(*back, "app-2")
+
+    assert answer.code == 0, answer.out
+    vm = office.vms()[two[SECOND]]
+    assert vm["status"] == "running"
+    assert vm["config"]["scsi0"] == rests["config"]["scsi0"], "the same disk"
+    assert "retired" not in vm["config"]["tags"]
+    assert vm["config"]["onboot"] == "1"
+    assert states(office) == {APP: "active", SECOND: "active"}
+    assert used(office) == before
+    settled(office)
+
+
+@pytest.mark.slow
+def test_taken_back_it_rests_again_and_is_not_destroyed(
+    office: Office, two: dict[str, int]
+) -> None:
+    fewer(office)
+    assert office.run("apply", KEY).code == 0
+    again = office.edited(FILE, lambda document: _app(document).update(count=2))
+    assert office.run("request", "submit", again, actor="nina").code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+    fault = {"on": {"method": "POST", "path": "*/status/start", "nth": 1}, "do": "error"}
+    office.lab.post("/faults", {"faults": [fault]})
+    assert office.run("request", "restore", KEY, "--member", "app-2").code != 0
+    office.lab.post("/faults", {"faults": []})
+
+    answer = office.run("apply", "--undo", KEY)
+
+    assert answer.code == 0, answer.out
+    assert office.vms()[two[SECOND]]["status"] == "stopped"
+    assert states(office) == {APP: "active", SECOND: "retired"}
+    assert office.run("quota", "verify").code == 0
+    settled(office)
