@@ -24,7 +24,7 @@ from cloudpemda.errors import CloudpemdaError
 from cloudpemda.plan.firewall import kind_of
 from cloudpemda.plan.ha import GROUP, RESOURCE_AFFINITY, affinity_name, sid
 from cloudpemda.plan.model import DesiredBackup, Identity
-from cloudpemda.proxmox import NotFound, TaskFailed, TaskUnknown, Upid
+from cloudpemda.proxmox import NotFound, OtherError, TaskFailed, TaskUnknown, Upid
 from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work
 from cloudpemda.units import MiB
 
@@ -357,16 +357,23 @@ class Retiree:
 
     # -- the end ---------------------------------------------------------------------------
     def destroy(self, work: Work) -> None:
-        """Destroy it with its disks, if nothing speaks against it at this moment."""
+        """Destroy it with its disks, if nothing speaks against it at this moment.
+
+        One whose removal was asked for by a process that died may go while we ask again.
+        """
         self._await(work)
         found = self._found()
         if found is None or found.config is None:
             return
         self._require_still(found.node, found.config)
-        with self._shop.gates.write(found.node):
-            upid = self._pve.destroy(found.node, self.identity.vmid)
-        work.note_upid(upid)
-        self._shop.tasks.wait(upid, _TASK_SECONDS)
+        try:
+            with self._shop.gates.write(found.node):
+                upid = self._pve.destroy(found.node, self.identity.vmid)
+            work.note_upid(upid)
+            self._shop.tasks.wait(upid, _TASK_SECONDS)
+        except (NotFound, OtherError, TaskFailed):
+            if look(self._pve, self, found.node).standing is Standing.OURS:
+                raise
         if look(self._pve, self, found.node).standing is Standing.OURS:
             raise Refusal("apply.not-destroyed", key=self._one.key, vmid=self.identity.vmid)
 
