@@ -197,9 +197,11 @@ class Retiree:
             self._require_unlocked(found.node, found.config)
         name, vmid = sid(self.identity.vmid), self.identity.vmid
         own = self._leave_rules(name)
-        if name in self._pve.ha_resources():
-            with suppress(NotFound), self._shop.writing():
-                self._pve.set_ha_resource(vmid, state="disabled")
+        resource = self._pve.ha_resources().get(name)
+        if resource is not None:
+            if resource.requested != "disabled":
+                with suppress(NotFound), self._shop.writing():
+                    self._pve.set_ha_resource(vmid, state="disabled")
             self._until(
                 lambda: self._ha_state(name) in {None, *_AT_REST},
                 _HA_SECONDS,
@@ -209,8 +211,9 @@ class Retiree:
             if rule.kind != GROUP:
                 with self._shop.writing():
                     self._pve.delete_ha_rule(rule)
-        with suppress(NotFound), self._shop.writing():
-            self._pve.remove_ha_resource(vmid)
+        if self._ha_state(name) is not None:
+            with suppress(NotFound), self._shop.writing():
+                self._pve.remove_ha_resource(vmid)
         self._until(lambda: self._ha_state(name) is None, _HA_SECONDS, "apply.ha-stays")
         for rule in own:
             if rule.kind == GROUP:  # not before its last resource is gone
