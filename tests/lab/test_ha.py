@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from bench.lab_year import Cluster
+from cloudpemda.lab.faults import set_node
 from tests.lab.conftest import Client
 from tests.labs import Control
 
@@ -66,7 +69,7 @@ def test_a_node_that_dies_is_fenced_and_its_vm_goes_to_its_copy(
     control.advance(115)
     assert services(three)[REPLICATED] == ("pve1", "started")
     assert told(control, "ha-fence") == []
-    control.advance(90)
+    control.advance(120)
     assert services(three) == {REPLICATED: ("pve2", "started"), ALONE: ("pve2", "started")}
     assert running(control) == {REPLICATED: "pve2", ALONE: "pve2", UNMANAGED: "pve3"}
     (recovered,) = told(control, "vm-recovered")
@@ -164,3 +167,25 @@ def test_many_short_steps_of_the_clock_and_one_long_one_see_the_same(
         seen.append([{**event, "at": event["at"] - begun} for event in events])
     assert len(seen[0]) > 10
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(("node", "least", "most"), [("pve1", 180, 200), ("pve2", 120, 130)])
+def test_at_whatever_second_a_node_dies_its_vms_are_elsewhere_in_time(
+    node: str, least: int, most: int
+) -> None:
+    """Two minutes for its lock; with the master (on pve1) gone too, three."""
+    for second in range(10):
+        cluster = Cluster(seed=7)
+        cluster.people(2)
+        for vmid in (10000, 10001):
+            cluster.ask("POST", "/cluster/ha/resources", sid=f"vm:{vmid}", state="started")
+        clock = cluster.lab.clock
+        clock.advance(610 + second - clock.now() % 10)
+        died = clock.now()
+        set_node(cluster.world, node, online=False)
+        for seconds in (110, 4, 60, 9, 400):
+            clock.advance(seconds)
+            cluster.world.stir()  # who looks in between makes no difference
+        events = map(json.loads, cluster.lab.events.lines())
+        (after,) = [one["at"] - died for one in events if one["what"] == "vm-recovered"]
+        assert least <= after <= most, second

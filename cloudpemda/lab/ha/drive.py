@@ -79,7 +79,7 @@ class Stage(Rounds):
                 self.world.note("ha-watchdog", node=name)
                 self._switch_off(name, again=True)
         self.calm = self.calm + 1 if self._picture() == before else 0
-        return now + TURN if self.calm < CALM else self.ha.next_moment(now, since=now - ROUND)
+        return now + TURN if self.calm < CALM else self.ha.next_moment(now - ROUND)
 
     def _picture(self) -> object:
         return self.world.cluster.ha_armed, self.ha.picture()

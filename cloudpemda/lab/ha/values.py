@@ -203,13 +203,16 @@ class Ha:
         for report in self.reports.values():
             report.when = now if report.when >= since else report.when
 
-    def next_moment(self, now: float, *, since: float) -> float | None:
-        """When the next of what nobody has renewed since then runs out; None: nothing will."""
+    def next_moment(self, since: float) -> float | None:
+        """When the next of what nobody has renewed since then runs out; None: nothing will.
+
+        What ran out since then is answered too: not every daemon has had its turn after that.
+        """
         renewed = [(lock.renewed, LOCK_SECONDS) for lock in self.locks.values()]
         renewed += [(when, WATCHDOG_SECONDS) for when in self.watchdogs.values()]
         renewed += [(when, FENCE_DELAY) for when in self.last_online.values()]
-        ends = [when + span for when, span in renewed if when < since]
-        return min((end for end in ends if end >= now), default=None)
+        ends = [when + span + 1 for when, span in renewed if when < since]
+        return min((end for end in ends if end >= since), default=None)
 
     def reset_by_watchdog(self, now: float) -> list[str]:
         """Nodes whose watchdog was not renewed in time."""
