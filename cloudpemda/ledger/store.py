@@ -5,6 +5,7 @@ is durable when it returns. A read transaction sees one moment and blocks nobody
 PostgreSQL do differently for that stands in `databases`.
 """
 
+import errno
 import os
 import stat
 import threading
@@ -193,13 +194,31 @@ def prepare(place: Place) -> None:
     try:
         place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if place.file is not None:
-            os.close(os.open(place.file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            _make(place.file)
             _refuse_exposed(place.file, stat.S_IRWXG | stat.S_IRWXO)
         _refuse_exposed(place.directory, stat.S_IWGRP | stat.S_IWOTH)
     except OSError as error:
         raise Unreachable(
             "ledger.unavailable", file=place.name, cause=os.strerror(error.errno or 0)
         ) from error
+
+
+def _make(file: Path) -> None:
+    """Make the file where it is absent, and never open one that is there: POSIX drops all locks of
+    a process on a file as soon as it closes any of its descriptors, those of an open ledger too.
+
+    Raises OSError for a link, for what is no file, and for what may not be written.
+    """
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        mode = file.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def _refuse_exposed(path: Path, forbidden: int) -> None:

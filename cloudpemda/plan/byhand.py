@@ -6,11 +6,12 @@ approved may hold somebody's data; some keys only root@pam may remove.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cloudpemda.cluster import VmConfig
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.plan.model import DesiredVm, bounded
-from cloudpemda.units import show_size
+from cloudpemda.units import MiB, show_size
 
 _DISK_SLOT = re.compile(r"(?:scsi|virtio|sata|ide)\d+")
 _GUESTS = re.compile(r"(?:vm|base|subvol)-\d+-")
@@ -24,6 +25,16 @@ def check_by_hand(vm: DesiredVm, config: VmConfig) -> None:
     if found:
         first, *more = found
         raise Refused(first.code, *more, **first.values)
+
+
+def as_grown(vm: DesiredVm, config: VmConfig) -> DesiredVm:
+    """The VM with each of its disks in the size that somebody has grown it to: PVE shrinks none."""
+    present = {disk.slot: disk.size for disk in config.disks}
+    disks = tuple(
+        replace(disk, size=MiB(max(disk.size, present.get(disk.slot, disk.size))))
+        for disk in vm.disks
+    )
+    return replace(vm, disks=disks)
 
 
 def _disks(vm: DesiredVm, config: VmConfig) -> Iterator[Fault]:

@@ -72,7 +72,7 @@ def diff(
     rules = ha_rules_for(desired, live.ha_flavour)
     planned = []
     for vm in desired:
-        present = _present(vm, live, frozenset(made))
+        present = standing(vm, live, frozenset(made))
         config = None if present is None else present.config
         if config is not None and vm.key in made:
             check_by_hand(vm, config)
@@ -181,7 +181,9 @@ def plan_to_data(plan: Plan) -> dict[str, object]:
 
 
 # -- what is there ---------------------------------------------------------------------------
-def _present(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | None:
+def standing(vm: DesiredVm, live: ClusterState, made: Collection[str]) -> Vm | None:
+    """The VM as it was read; None where it is not made yet. Raises as `diff` does for one that is
+    gone, is somebody else's, or could not be read."""
     if vm.identity.cluster != live.name:
         raise ValueError(f"{vm.key} belongs to cluster {vm.identity.cluster}, not {live.name}")
     there = live.vms.get(vm.identity.vmid)

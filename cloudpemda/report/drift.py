@@ -13,6 +13,7 @@ from types import MappingProxyType
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, Fault, Refused, Unreachable
 from cloudpemda.ledger import InstanceRecord
+from cloudpemda.plan.byhand import as_grown
 from cloudpemda.plan.diff import diff, firewall_differences, silent_on_apartness
 from cloudpemda.plan.ha import affinity_name
 from cloudpemda.plan.model import Aspect, DesiredVm, Difference
@@ -22,7 +23,7 @@ from cloudpemda.report.recount import measured
 from cloudpemda.request.spec import VmSpec
 from cloudpemda.rules.quota import DISK, INSTANCES, MEMORY, PUBLIC_IP, VCPU, Usage, growth, usage_of
 from cloudpemda.site.models import ServiceClass
-from cloudpemda.units import MiB, show_size
+from cloudpemda.units import show_size
 
 
 class DriftClass(StrEnum):
@@ -281,15 +282,9 @@ def _bearable(vm: DesiredVm, there: Vm | None) -> DesiredVm:
     config = None if there is None else there.config
     if config is None:
         return vm
-    present = {disk.slot: disk.size for disk in config.disks}
-    return replace(
-        vm,
-        disks=tuple(
-            replace(disk, size=MiB(max(disk.size, present[disk.slot])))
-            for disk in vm.disks
-            if disk.slot in present
-        ),
-    )
+    present = {disk.slot for disk in config.disks}
+    there_are = tuple(disk for disk in vm.disks if disk.slot in present)
+    return as_grown(replace(vm, disks=there_are), config)
 
 
 # -- what apply puts right ---------------------------------------------------------------------

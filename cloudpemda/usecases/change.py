@@ -13,14 +13,16 @@ from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
 from cloudpemda.placement import Placed, Placement, Score
+from cloudpemda.plan.diff import standing
 from cloudpemda.plan.model import DesiredVm, PlannedVm
 from cloudpemda.plan.restart import told_at_start
-from cloudpemda.units import show_size
+from cloudpemda.units import MiB, show_size
 from cloudpemda.usecases.asides import Cleared, clear, leaving_of
 from cloudpemda.usecases.plan import (
     Planned,
     desired_of,
     draw_up,
+    keys_made,
     members_of,
     offer_digest,
     place_workload,
@@ -51,6 +53,8 @@ class Change(Run):
         require_changeable(self._desk, self._record, self.returning)
         self._require_approvers()
         require_lease(self._desk, self._record)
+        if self._record.change_approved:
+            self._require_there()
         self._begin()
         with self._open(_KIND) as journal:  # from here on no other apply writes for this request
             if not self._fresh().changing:
@@ -75,6 +79,15 @@ class Change(Run):
             faults, code = (*faults, *left.faults), worst([code, left.code])
             restart = self._restart(planned)
         return Applied(self._fresh(), planned, result, faults, code, restart, made_change=through)
+
+    def _require_there(self) -> None:
+        """Raises, before anything is begun, where a VM that lives is gone or somebody else's: such
+        a change could neither go on nor be taken back."""
+        kept = tuple(one for one in self._everything() if self._lived(one))
+        before = Workload(self._desk, self._record, self._state.name)
+        placement = standing_placement(self._state.name, kept, self._state)
+        for vm in desired_of(before, self._state, kept, placement):
+            standing(vm, self._state, keys_made(kept))
 
     def _take_away(self) -> Retired:
         """What the change takes away goes into quarantine; where that does not come to its end,
@@ -267,22 +280,27 @@ class Change(Run):
     def _draw_up_as_it_was(self, kept: tuple[InstanceRecord, ...]) -> Planned:
         before = Workload(self._desk, self._record, self._state.name)
         placement = place_workload(before, self._state, kept)
-        return draw_up(before, self._state, kept, placement)
+        return draw_up(before, self._state, kept, placement, grown_stay=True)
 
     def _require_no_loss(self, kept: tuple[InstanceRecord, ...]) -> None:
-        """Raises Refused `apply.undo-disks` where a disk has grown or was added: neither can be
-        taken back with its data."""
+        """Raises Refused `apply.undo-disks` where the change has grown or added a disk: neither can
+        be taken back with its data. What another hand has grown stays as it is."""
         before = Workload(self._desk, self._record, self._state.name)
         placement = standing_placement(self._state.name, kept, self._state)
         lost: list[str] = []
         fresh = {one.key: self._workload.fresh(one.member) for one in kept}
         slots = {one.key: one.slots for one in kept}
+        sizes_asked: dict[str, dict[str, MiB]] = {one.member: {} for one in kept}
+        for spec in self._workload.spec.vms:
+            for member in spec.members:
+                sizes_asked[member] = {disk.name: disk.size for disk in spec.disks}
         for vm in desired_of(before, self._state, kept, placement):
             live = _read(vm, self._state)
             present = {} if live.config is None else {d.slot: d for d in live.config.disks}
             for disk in vm.disks:
                 there = present.get(disk.slot)
-                if there is not None and there.size > disk.size:
+                asked = sizes_asked[vm.key.rpartition("/")[2]].get(disk.name, disk.size)
+                if there is not None and there.size > disk.size and asked > disk.size:
                     sizes = f"{show_size(disk.size)} → {show_size(there.size)}"
                     lost.append(f"{vm.key} {disk.name} {sizes}")
             for name in sorted(fresh[vm.key]):

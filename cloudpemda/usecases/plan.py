@@ -17,8 +17,9 @@ from cloudpemda.ledger import (
     Why,
 )
 from cloudpemda.placement import NoFit, Placement
+from cloudpemda.plan.byhand import as_grown
 from cloudpemda.plan.desire import InstanceIdentity, NicIdentity, desire
-from cloudpemda.plan.diff import diff
+from cloudpemda.plan.diff import carries, diff
 from cloudpemda.plan.model import DesiredVm, LeavingDisk, Plan
 from cloudpemda.plan.restart import to_restart
 from cloudpemda.request.change import refusals
@@ -248,13 +249,20 @@ def draw_up(
     state: ClusterState,
     instances: Collection[InstanceRecord],
     placement: Placement | None = None,
+    *,
+    grown_stay: bool = False,
 ) -> Planned:
     """Desired against live, under a placement (a fresh one if none is given).
+
+    With `grown_stay` a disk that somebody has made larger than approved stays so, as it does for
+    every change: what has begun must be able to end. What it takes more is charged by `drift`.
 
     Raises Refused with the counted reasons where it does not fit.
     """
     place = placement or place_workload(workload, state, instances)
     desired = desired_of(workload, state, instances, place)
+    if grown_stay or workload.lived is not None:
+        desired = tuple(_as_grown(vm, state) for vm in desired)
     state = with_firewall(workload.desk.cluster(workload.cluster), state, desired)
     scores = {vm.key: place.of(vm.key).score for vm in desired}
     # where it lived already nothing was chosen
@@ -270,6 +278,13 @@ def draw_up(
     gone = sorted(lived - members_of(workload.spec))
     retires = tuple(workload.record.instance_key(member) for member in gone)
     return Planned(workload.record, desired, plan_, restart, retires)
+
+
+def _as_grown(vm: DesiredVm, state: ClusterState) -> DesiredVm:
+    live = state.vms.get(vm.identity.vmid)
+    if live is None or live.config is None or not carries(live.config, vm.identity):
+        return vm
+    return as_grown(vm, live.config)
 
 
 def desired_of(

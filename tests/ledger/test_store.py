@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +47,18 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"ledger\.unavailable"):
         open_at(tmp_path)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_opening_it_once_more_gives_up_no_lock_of_this_process(tmp_path: Path) -> None:
+    """POSIX drops a process's locks on a file when it closes any descriptor of it; another process
+    would then take itself for the last one, and remove what this one has not copied back yet."""
+    with open_at(tmp_path) as ledger:
+        ledger.requests.submit(workload(), "", SITI)
+        open_at(tmp_path).close()
+        leave = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM "
+        leave += "requests').fetchall(); c.close()"
+        subprocess.run([sys.executable, "-c", leave, str(tmp_path / FILE)], check=True)
+        assert (tmp_path / "var" / "ledger.sqlite3-wal").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,14 @@
 """One seeded history of governance: people ask, decide, change their minds and the rules, time ends
 what it ends, applies are disturbed, processes die; after every deed the books are looked at."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, ClassVar
 
-import cloudpemda.cli
 from cloudpemda.clock import Clock, SystemEntropy
 from cloudpemda.ledger import (
     Ledger,
@@ -24,10 +20,9 @@ from cloudpemda.ledger import (
 )
 from cloudpemda.ledger.store import locate
 from cloudpemda.wiring import forget_ledger
-from tests.storm import worker
 from tests.storm.books import Books, Limits
-from tests.storm.history import RUN_SECONDS, History
 from tests.storm.judge import Judge
+from tests.storm.line import KILLED, Answer, Line
 from tests.storm.office import (
     ASKING,
     DECIDERS,
@@ -40,7 +35,6 @@ from tests.storm.office import (
     vm_request,
 )
 
-KILLED = -9
 APPLY_EVENTS = (
     "kill, work dropped",
     "kill, work done",
@@ -56,17 +50,8 @@ APPLY_EVENTS = (
 """What of the main job's storm happens to an apply here too."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one command did."""
-
-    code: int
-    data: Any
-    codes: tuple[str, ...]
-
-
 @dataclass
-class Governance(History):
+class Governance(Line):
     """A site with its lab, one seed, and the tally of all histories."""
 
     office: Office = field(kw_only=True)
@@ -468,38 +453,6 @@ class Governance(History):
     def _run(self, *arguments: str) -> int:
         """Nothing kills this one: no process of its own."""
         return self._call("rudi", *arguments).code
-
-    def _call(self, login: str, *words: str) -> Answer:
-        """The command line in this process."""
-        out, told = io.StringIO(), io.StringIO()
-        line = ["--site", str(self.site), "--output", "json", "--lang", "en", "--actor", login]
-        with redirect_stdout(out), redirect_stderr(told):
-            try:
-                cloudpemda.cli.main([*line, *words])
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-        said = json.loads(out.getvalue())
-        codes = tuple(fault["code"] for fault in said["faults"])
-        self._say(f"$ {login}: {' '.join(words)} → {code} {' '.join(codes)}\n{told.getvalue()}")
-        assert code not in {1, 2}, f"{login}: {' '.join(words)} ended with {code}"
-        if code in {4, 5}:
-            self.tally[f"refused: {codes[0]}"] += 1
-        return Answer(code, said["data"], codes)
-
-    def _begun_deed(self, login: str, *words: str, dies_at: int | None = None) -> BaseProcess:
-        self._say(f"$ {login}: {' '.join(words)}, dies at {dies_at}")
-        return worker.start(self.site, login, words, self._output, dies_at)
-
-    def _ended(self, run: BaseProcess) -> int:
-        run.join(RUN_SECONDS)
-        assert run.exitcode is not None, "a run hangs"
-        assert run.exitcode not in {1, 2}, f"a run ended with {run.exitcode}"
-        self._say(f"ended with {run.exitcode}")
-        return run.exitcode
-
-    def _say(self, line: str) -> None:
-        with self._output.open("a") as out:
-            out.write(f"{line}\n")
 
 
 class GovernedJudge(Judge):

@@ -1,0 +1,94 @@
+"""Changes of VMs that another hand has touched meanwhile: what is begun can always end."""
+
+import pytest
+
+from cloudpemda.proxmox import Pve
+from cloudpemda.units import MiB
+from tests.scenarios.conftest import Office
+from tests.scenarios.test_changing import (
+    APP,
+    FILE,
+    GIB,
+    KEY,
+    _app,
+    _more_memory,
+    propose,
+    settled,
+    used,
+)
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def _as_large(document: dict[str, object]) -> None:
+    _more_memory(document)
+    _app(document)["disks"][0]["size"] = "50 GiB"
+
+
+def _grow(office: Office, cluster: Pve) -> None:
+    """Somebody makes the first disk larger (40 → 50 GiB); PVE shrinks none."""
+    ((vmid, vm),) = office.vms().items()
+    cluster.resize_disk(vm["node"], vmid, "scsi0", MiB(50 * GIB))
+    office.lab.post("/wait", {"seconds": 30})
+
+
+def _proposal(office: Office) -> str:
+    record = office.run("request", "show", KEY, "--offline").data["record"]
+    return str(record["proposal"]["state"])
+
+
+def test_a_disk_that_somebody_has_grown_hinders_no_change(office: Office, cluster: Pve) -> None:
+    office.built(FILE, KEY)
+    before = used(office)
+    propose(office, _more_memory)
+    _grow(office, cluster)
+
+    answer = office.run("apply", KEY)
+
+    assert answer.code == 0, answer.out
+    assert _proposal(office) == "applied"
+    assert used(office)["memory"] - before["memory"] == 4 * GIB
+    (drifted,) = office.run("drift", KEY).data["instances"]
+    assert drifted["overage"]["disk.ssd"] == 2 * 10 * GIB  # with its replica
+    propose(office, _as_large)
+    assert office.run("apply", KEY).code == 0
+    office.run("drift")
+    settled(office)
+
+
+def test_a_begun_change_is_taken_back_though_somebody_has_grown_a_disk(
+    office: Office, cluster: Pve
+) -> None:
+    office.built(FILE, KEY)
+    before = used(office)
+    propose(office, _more_memory)
+    refused = {"do": "error", "status": 400, "reason": "Parameter verification failed."}
+    on = {"method": "P*", "path": "*/config"}
+    office.lab.post("/faults", {"faults": [{"on": on, **refused}]})
+    assert office.run("apply", KEY).code != 0
+    office.lab.post("/faults", {"faults": []})
+    _grow(office, cluster)
+
+    answer = office.run("apply", "--undo", KEY)
+
+    assert answer.code == 0, answer.out
+    assert _proposal(office) == "withdrawn"
+    assert used(office) == before
+
+
+def test_a_change_of_a_vm_that_is_gone_is_not_begun(office: Office) -> None:
+    """Begun it could neither go on nor be taken back, and its workload could not be retired."""
+    office.built(FILE, KEY)
+    propose(office, _more_memory)
+    (vmid,) = office.vms()
+    office.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": vmid})
+    office.lab.post("/wait", {"seconds": 30})
+
+    assert office.run("apply", KEY).codes == ["plan.vanished"]
+
+    assert _proposal(office) == "approved"
+    office.run("request", "retire", KEY, "--reason", "hilang")
+    gone = office.run("request", "purge", KEY, "--confirm", KEY, "--gone")
+    assert gone.data["record"]["state"] == "ended", gone.out
+    assert set(used(office).values()) == {0}
+    assert APP not in office.text("vm", "list").out

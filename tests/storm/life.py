@@ -1,0 +1,482 @@
+"""One seeded history of day 2: workloads are changed, stopped, retired, restored, purged, adopted,
+drained away and forgotten; people put their own hands on PVE, nodes fail, processes die."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from cloudpemda.errors import CloudpemdaError
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.usecases.plan import plan
+from cloudpemda.wiring import forget_ledger
+from tests.storm.hands import HANDS, Hands
+from tests.storm.history import ASKING, DECIDING, SSH_KEY
+from tests.storm.office import ZONE
+from tests.storm.witness import Witness
+
+LETTER = ("--letter", "800/12/2026", "--letter-date", "2026-11-01")
+FOR_GOOD = "2027-12-31"
+ROUNDS = 12  # of putting right, until nothing is left to do
+GRACE = QUARANTINE = 8  # hours
+REST = 36  # hours of a VMID; an address rests as long
+SETTINGS = f"""
+retirement:
+  announce: [30d, 7d, 1d]
+  grace: {GRACE}h
+  quarantine: {QUARANTINE}h
+  vmidRest: {REST}h
+"""
+_MEMORIES = ("1 GiB", "2 GiB", "3 GiB", "4 GiB")
+
+
+def write_site(plain: str) -> str:
+    """The site with short times, and with the one cluster of the small lab."""
+    before, _, after = plain.partition("  drc:")
+    rest = after[after.index("\n# Private networks") :]
+    head, _, tail = rest.partition("\nretirement:")
+    tail = tail.partition("\n\n")[2]
+    return (before + head + SETTINGS + tail).replace("addressRest: 7d", f"addressRest: {REST}h")
+
+
+@dataclass
+class Life(Hands):
+    """A site with its lab, one seed, and the tally of all histories."""
+
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drained: set[str] = field(default_factory=set)
+    made: int = 0
+    witness: Witness = field(init=False)
+
+    DEEDS: ClassVar[dict[str, int]] = {
+        "new": 2,
+        "change": 6,
+        "take a change back": 1,
+        "retire": 4,
+        "restore": 2,
+        "purge": 4,
+        "time": 3,
+        "adopt": 2,
+        "drain": 2,
+        "power": 2,
+        "snapshot": 2,
+        "by hand": 5,
+        "stranger": 1,
+        "drift": 1,
+        "night": 1,
+        "clean": 1,
+        "node": 1,
+    }
+    """Each deed with how often it is drawn."""
+
+    def play(self) -> None:
+        """Raises AssertionError with the seed where something does not hold."""
+        try:
+            self._forget()
+            with self.desk("rudi") as self.reader:
+                self._live()
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}\n{self._told()}"
+            raise AssertionError(f"seed {self.seed}: {said}") from error
+
+    def _live(self) -> None:
+        self.witness = Witness(self.reader, self.control, REST * 3600)
+        for _ in range(self.dice.randint(1, 2)):
+            self._new()
+        drawn = [deed for deed, often in self.DEEDS.items() for _ in range(often)]
+        for deed in self.dice.choices(drawn, k=self.dice.randint(5, 8)):
+            self._do(deed)
+        self._heal()
+        self._put_right()
+        self._judge()
+
+    def _forget(self) -> None:
+        self.control.reset()
+        self.started = self.control.now()
+        forget_ledger(self.site / "var" / "ledger.sqlite3")
+        self._output.unlink(missing_ok=True)
+
+    def _do(self, deed: str) -> None:
+        self._say(f"# {deed}")
+        work: dict[str, Callable[[], object]] = {
+            "new": self._new,
+            "change": self._change,
+            "take a change back": self._undo_change,
+            "retire": self._retire,
+            "restore": self._restore,
+            "purge": self._purge,
+            "time": self._time,
+            "adopt": self._adopt,
+            "drain": self._drain,
+            "power": self._power,
+            "snapshot": self._snapshot,
+            "by hand": self._touch,
+            "stranger": self._stranger,
+            "drift": lambda: self._call("rudi", "drift"),
+            "night": lambda: self._call("timer", "nightly"),
+            "clean": lambda: self._perform("orphans", "clean"),
+            "node": self._node,
+        }
+        work[deed]()
+        self.witness.look(self.strangers, self.grown, self.lost)
+
+    # -- asking ----------------------------------------------------------------------------
+    def _new(self) -> None:
+        opd = self.dice.choice(sorted(ASKING))
+        self.made += 1
+        document = self._document(opd, f"app{self.made}")
+        if self._asked(document):
+            self.tally["new"] += self._perform("apply", f"{opd}/app{self.made}") == 0
+
+    def _document(self, opd: str, name: str) -> dict[str, Any]:
+        _, nip, person, classes = ASKING[opd]
+        return {
+            "apiVersion": "cloudpemda/v1",
+            "kind": "VMRequest",
+            "metadata": {
+                "name": name,
+                "opd": opd,
+                "letter": {"number": "500/1/2026", "date": "2026-11-20"},
+                "requester": {
+                    "name": person,
+                    "nip": nip,
+                    "position": "Kasubag TI",
+                    "email": "ti@example.go.id",
+                },
+            },
+            "spec": {
+                "purpose": "Badai uji",
+                "serviceClass": self.dice.choice(classes),
+                "until": self.dice.choice((FOR_GOOD, FOR_GOOD, self._day(1))),
+                "vms": [
+                    {
+                        "name": "web",
+                        "count": self.dice.choice((1, 1, 2)),
+                        "image": "debian-12",
+                        "cpu": self.dice.choice((1, 2)),
+                        "memory": self.dice.choice(_MEMORIES),
+                        "disks": [{"name": "root", "size": "10 GiB", "class": "ssd"}],
+                        "networks": [{"name": f"{opd}-app"}],
+                        "sshKeys": [SSH_KEY],
+                    }
+                ],
+            },
+        }
+
+    def _day(self, later: int) -> str:
+        now = datetime.fromtimestamp(self.control.now(), ZONE)
+        return str(now.date() + timedelta(days=later))
+
+    def _asked(self, document: dict[str, Any], *words: str) -> bool:
+        """Handed in and approved."""
+        opd, name = document["metadata"]["opd"], document["metadata"]["name"]
+        file = self.site / f"{opd}-{name}.yaml"
+        file.write_text(json.dumps(document))
+        key = f"{opd}/{name}"
+        if self._call(ASKING[opd][0], "request", "submit", *words, str(file)).code:
+            return False
+        decider = DECIDING[document["spec"]["serviceClass"]]
+        if self._call(decider, "request", "approve", key).code:
+            self._call(ASKING[opd][0], "request", "withdraw", key)
+            return False
+        self.documents[key] = document
+        return True
+
+    # -- changing --------------------------------------------------------------------------
+    def _change(self) -> None:
+        record = self._some(lambda one: one.state is RequestState.ACTIVE and not one.changing)
+        if record is None or record.key not in self.documents:
+            return
+        document = json.loads(json.dumps(self.documents[record.key]))
+        for _ in range(self.dice.choice((1, 1, 2))):
+            self._altered(document)
+        if not self._asked(document, "--allow-retire"):
+            return
+        code = self._perform("apply", record.key)
+        self.tally["change"] += code == 0
+        if code == 0 and not self.hurt:
+            self._nothing_to_do(record.key)
+
+    def _altered(self, document: dict[str, Any]) -> None:
+        spec, (vm,) = document["spec"], document["spec"]["vms"]
+        opd = document["metadata"]["opd"]
+        what = self.dice.choice(("size", "size", "size", "disk", "new disk", "count", "class",
+                                 "until"))  # fmt: skip
+        self.tally[f"change: {what}"] += 1
+        match what:
+            case "size":
+                vm["cpu"] = self.dice.choice((1, 2, 3))
+                vm["memory"] = self.dice.choice(_MEMORIES)
+            case "disk":
+                size = int(vm["disks"][0]["size"].split()[0])
+                vm["disks"][0]["size"] = f"{size + self.dice.randint(1, 5)} GiB"
+            case "new disk":
+                name = f"d{len(vm['disks'])}"
+                kind = self.dice.choice(("ssd", "hdd"))
+                vm["disks"].append({"name": name, "size": "2 GiB", "class": kind})
+                if kind == "hdd":
+                    vm["disks"][-1]["protect"] = False
+            case "count":
+                vm["count"] = self.dice.choice((1, 2, 3))
+            case "class":
+                spec["serviceClass"] = self.dice.choice(ASKING[opd][3])
+            case "until":
+                spec["until"] = self.dice.choice((FOR_GOOD, self._day(2)))
+
+    def _undo_change(self) -> None:
+        record = self._some(lambda one: one.changing or one.state is RequestState.APPLYING)
+        if record is not None:
+            self.tally["take a change back"] += self._perform("apply", "--undo", record.key) == 0
+
+    def _nothing_to_do(self, key: str) -> None:
+        """A second plan right after an apply is empty."""
+        found = plan(self.reader, [key])
+        assert not found.errors, f"{key}: {found.errors}"
+        for one in found.planned:
+            assert one.plan.settled, f"the plan of {key} is not settled: {one.plan}"
+
+    # -- ending ----------------------------------------------------------------------------
+    def _retire(self) -> None:
+        record = self._some(lambda one: one.state in {RequestState.ACTIVE, RequestState.RETIRING})
+        if record is not None:
+            words = ("request", "retire", record.key, "--reason", "selesai")
+            now = ("--now",) if self.dice.random() < 0.2 else ()
+            self.tally["retire"] += self._perform(*words, *now) == 0
+
+    def _restore(self) -> None:
+        record = self._some(lambda one: one.state in _LEAVING)
+        if record is not None:
+            self.tally["restore"] += self._perform("request", "restore", record.key) == 0
+
+    def _purge(self) -> None:
+        record = self._some(lambda one: one.state in _LEAVING)
+        if record is None:
+            record = self._some(lambda one: one.state is RequestState.ACTIVE)
+            if record is None:
+                return
+            self._perform("request", "retire", record.key, "--reason", "selesai")
+        words = ["request", "purge", record.key, "--confirm", record.key]
+        if self.dice.random() < 0.6:
+            words += ["--now", "--reason", "segera"]
+        else:
+            self.control.advance((QUARANTINE + 1) * 3600)
+        self.tally["purge"] += self._perform(*words) == 0
+
+    def _time(self) -> None:
+        """Days pass; what is due is done by the night or by an operator."""
+        self.control.advance(3600 * self.dice.uniform(4, 40))
+        before = self._states()
+        by = self.dice.choice((("nightly",), ("leases", "run")))
+        self._perform(*by, login="rudi")
+        after = self._states()
+        for key, state in before.items():
+            if state is RequestState.ACTIVE and after[key] in _LEAVING:
+                self.tally["a lease ended"] += 1
+            if state in _LEAVING and after[key] is RequestState.ENDED:
+                self.tally["a quarantine ended"] += 1
+
+    def _states(self) -> Mapping[str, RequestState]:
+        return {one.key: one.state for one in self._records()}
+
+    # -- other verbs -----------------------------------------------------------------------
+    def _adopt(self) -> None:
+        opd = self.dice.choice(sorted(ASKING))
+        self.made += 1
+        vmid = 700 + self.made
+        try:
+            self._stand(vmid, opd)
+        except CloudpemdaError as error:  # its node is off
+            self._say(f"! not made: {error}")
+            return
+        if self._perform(*self._adopting(opd, vmid), login="hendra") == 0:
+            self.tally["adopt"] += 1
+        self.adopted[vmid] = opd
+
+    def _adopting(self, opd: str, vmid: int) -> tuple[str, ...]:
+        name = ("--name", f"lama{vmid}", "--vmid", str(vmid), "--yes")
+        return ("adopt", "--cluster", "dc", "--opd", opd, *LETTER, *name)
+
+    def _drain(self) -> None:
+        """A node is emptied; or taken back."""
+        if self.drained and self.dice.random() < 0.6:
+            node = self.drained.pop()
+            self._call("rudi", "nodes", "return", f"dc/{node}")
+            return
+        node = self.dice.choice(("pve1", "pve2", "pve3"))
+        self.drained.add(node)
+        words = ("nodes", "drain", f"dc/{node}", "--reason", "RAM", "--leave-foreign")
+        self.tally["drain"] += self._perform(*words) in {0, 7}
+
+    def _power(self) -> None:
+        one = self._instance(InstanceState.ACTIVE)
+        if one is None:
+            return
+        verb = self.dice.choice(("start", "stop", "restart"))
+        more = {"stop": ("--reason", "uji")}.get(verb, ())
+        hard = ("--hard", "--yes") if verb != "start" and self.dice.random() < 0.3 else ()
+        self.tally[f"vm {verb}"] += self._perform("vm", verb, one.key, *more, *hard) == 0
+
+    def _snapshot(self) -> None:
+        one = self._instance(InstanceState.ACTIVE)
+        if one is None:
+            return
+        verb = self.dice.choice(("create", "create", "delete", "rollback"))
+        name = self.dice.choice(("pagi", "sore"))
+        more = {"create": ("--reason", "uji"), "rollback": ("--yes",)}.get(verb, ())
+        code = self._perform("vm", "snapshot", verb, one.key, name, *more)
+        self.tally[f"snapshot {verb}"] += code == 0
+
+    def _touch(self) -> None:
+        found = [one for one in self._instances() if self._stands(one)]
+        if not found:
+            return
+        one, what = self.dice.choice(found), self.dice.choice(HANDS)
+        record = self.reader.ledger.requests.get(one.number)
+        may_ask = record.key in self.documents and record.state is RequestState.ACTIVE
+        if what == "grow a disk" and not may_ask:  # it could not be asked for later
+            what = "grow"
+        self._by_hand(one, what)
+
+    def _stranger(self) -> None:
+        found = [one for one in self._instances() if self._stands(one)]
+        if found:
+            self._take_a_vmid(self.dice.choice(found))
+
+    # -- putting right ---------------------------------------------------------------------
+    def _put_right(self) -> None:
+        """What people do when all is over: they say every command again until nothing is left."""
+        for node in sorted(self.drained):
+            self._call("rudi", "nodes", "return", f"dc/{node}")
+        for _ in range(ROUNDS):
+            before = self._standing()
+            self._mend()
+            self._again()
+            self.control.advance(60)
+            if self._standing() == before and self._all_settled():
+                return
+        raise AssertionError(f"not settled after {ROUNDS} rounds: {before}")
+
+    def _again(self) -> None:
+        for vmid, opd in self.adopted.items():
+            if self._carries_none(vmid):
+                self._call("hendra", *self._adopting(opd, vmid))
+        for record in self._records():
+            if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
+                self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
+            half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
+            if record.state in _LEAVING and half and not self._gone_by_hand(record):
+                self._call("rudi", "request", "restore", record.key)
+            elif record.state is RequestState.RETIRING:
+                self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
+            self._let_go(record)
+        self._ask_for_what_grew()
+        building = [one.key for one in self._records() if one.state in _BUILDING]
+        codes = self._call("rudi", "apply", *building).codes if building else ()
+        if "apply.undo-begun" in codes:
+            for key in building:
+                self._call("rudi", "apply", "--undo", key)
+        for one in self._restartable():
+            self._call("rudi", "vm", "restart", one.key, "--hard", "--yes")
+        for key in self._running_on():
+            self._call("rudi", "vm", "stop", key, "--reason", "uji")
+        if self.reader.ledger.orphans.list():
+            self._call("rudi", "orphans", "clean")
+        if self.grown:
+            self._call("rudi", "drift")
+
+    def _ask_for_what_grew(self) -> None:
+        """A disk that somebody has grown stays so: the OPD asks for it."""
+        for record in self._records():
+            grown = any(one.key in self.disks for one in self._instances(record.key))
+            if grown and record.state is RequestState.ACTIVE and not record.changing:
+                document = self.documents[record.key]
+                document["spec"]["vms"][0]["disks"][0]["size"] = "20 GiB"
+                self._asked(document)
+
+    def _let_go(self, record: RequestRecord) -> None:
+        """Purge what another hand has removed, and what a purge had begun with."""
+        confirm = ("request", "purge", record.key, "--confirm", record.key)
+        if self._gone_by_hand(record):
+            self._call("rudi", *confirm, "--gone")
+        elif self._purge_begun(record):
+            self._call("rudi", *confirm, "--now", "--reason", "selesai")
+
+    def _restartable(self) -> list[InstanceRecord]:
+        vms = self.control.vms()
+        return [
+            one
+            for one in self._instances()
+            if one.state is InstanceState.ACTIVE
+            and one.vmid in vms
+            and (vms[one.vmid]["pending"] or vms[one.vmid].get("pending_delete"))
+            and vms[one.vmid]["status"] == "running"
+        ]
+
+    def _running_on(self) -> list[str]:
+        """VMs that shall not run and do: somebody said so while their node was off."""
+        vms, stops = self.control.vms(), self.reader.ledger.stops.by_uid()
+        return [
+            one.key
+            for one in self._instances()
+            if one.uid in stops and one.vmid in vms and vms[one.vmid]["status"] == "running"
+        ]
+
+    def _standing(self) -> object:
+        """What may still move: states, orphans, what waits for a restart."""
+        ledger = self.reader.ledger
+        states = {one.key: (one.state, one.changing) for one in ledger.requests.list()}
+        members = {one.uid: one.state for one in ledger.instances.list()}
+        waiting = [(one["pending"], one["status"]) for one in self.control.vms().values()]
+        return states, members, len(ledger.orphans.list()), waiting
+
+    def _all_settled(self) -> bool:
+        keys = [one.key for one in self._records() if one.state is RequestState.ACTIVE]
+        found = plan(self.reader, keys) if keys else None
+        return found is None or (
+            not found.errors and all(one.plan.settled for one in found.planned)
+        )
+
+    # -- the end ---------------------------------------------------------------------------
+    def _judge(self) -> None:
+        """What the ledger, the clusters and the program's own recounts say of each other."""
+        self.witness.look(self.strangers, self.grown, self.lost)
+        records = self._records()
+        for record in records:
+            assert record.state in {RequestState.ACTIVE, *_LEAVING, *_OVER}, record
+            assert not record.changing, f"{record.key} is being changed"
+            self.tally[f"ended: {record.state.value}"] += 1
+        self.witness.judge(records, self.strangers)
+        for login, words in (
+            ("yanti", ("quota", "verify")),
+            ("yanti", ("audit", "verify")),
+            ("rudi", ("ledger", "verify")),
+        ):
+            answer = self._call(login, *words)
+            codes = set(answer.codes)
+            if self.grown and words[0] == "quota":  # in quarantine nobody looks for growth
+                codes -= {"quota.verify-resized"}
+            assert codes == set(), f"{' '.join(words)}: {answer}"
+        found = self._call("rudi", "drift").data
+        assert found["instances"] == [], found["instances"]
+
+    # -- small things ----------------------------------------------------------------------
+    def _some(self, fits: Callable[[RequestRecord], bool]) -> RequestRecord | None:
+        found = [one for one in self._records() if fits(one)]
+        return self.dice.choice(found) if found else None
+
+    def _instance(self, *states: InstanceState) -> InstanceRecord | None:
+        found = [one for one in self._instances() if one.state in states]
+        return self.dice.choice(found) if found else None
+
+
+_LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
+_BUILDING = frozenset(
+    {RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK, RequestState.ACTIVE}
+)
+_OVER = frozenset(
+    {
+        RequestState.ENDED, RequestState.WITHDRAWN, RequestState.EXPIRED, RequestState.FAILED,
+        RequestState.DENIED, RequestState.PENDING,
+    }
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""Storms of day 2: however VMs are changed, moved, ended and touched, ledger and PVE stay in step.
+
+`CLOUDPEMDA_LIFE` is the number of histories of each part, `CLOUDPEMDA_STORM_SEED` the first seed
+(1): a failure names its seed, which alone repeats that history.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import labs
+from tests.storm.life import Life, write_site
+from tests.storm.test_storm import described, make_site
+
+HISTORIES = os.environ.get("CLOUDPEMDA_LIFE", "")
+FIRST_SEED = int(os.environ.get("CLOUDPEMDA_STORM_SEED", "1"))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("part", range(2))
+def test_every_life_ends_in_step(
+    tmp_path: Path, part: int, record_property: Callable[[str, object], None]
+) -> None:
+    histories = int(HISTORIES or 4)
+    record_property("told", storm(tmp_path, FIRST_SEED + part * histories, histories))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("part", range(12))
+def test_three_hundred_lives_end_so_too(
+    tmp_path: Path, part: int, record_property: Callable[[str, object], None]
+) -> None:
+    histories = int(HISTORIES or 25)
+    record_property("told", storm(tmp_path, FIRST_SEED + 100 + part * histories, histories))
+
+
+def storm(place: Path, first: int, histories: int) -> str:
+    """Play that many histories, on 9.2 and 8.4 in turn; what happened how often."""
+    tally: Counter[str] = Counter()
+    with ExitStack() as stack:
+        sites: list[tuple[Path, labs.RunningLab]] = []
+        for version in ("9.2", "8.4"):
+            site = make_site(place / f"site-{version}")
+            file = site / "site.yaml"
+            file.write_text(write_site(file.read_text()))
+            lab = stack.enter_context(labs.running_lab(site / "var" / "lab", described(version)))
+            sites.append((site, lab))
+        for seed in range(first, first + histories):
+            site, lab = sites[seed % len(sites)]
+            Life(seed, site, lab, tally).play()
+    told = [f"storm of day 2: {histories} histories from seed {first}"]
+    return "\n".join(told + [f"  {often:4}  {name}" for name, often in sorted(tally.items())])
