@@ -261,9 +261,10 @@ class Hands(Line):
     def _gone_by_hand(self, record: RequestRecord) -> bool:
         return any(one.uid in self.lost for one in self._instances(record.key))
 
-    def _purge_begun(self, record: RequestRecord) -> bool:
+    def _left(self, kind: str, number: str | None = None) -> bool:
+        """Whether a saga of that kind did not come to its end, of a request or of any."""
         sagas = self.reader.ledger.journal.unfinished()
-        return any(one.number == record.number and one.kind == "purge" for one in sagas)
+        return any(one.kind == kind and number in (None, one.number) for one in sagas)
 
     def _records(self) -> tuple[RequestRecord, ...]:
         return self.reader.ledger.requests.list()

@@ -359,7 +359,7 @@ class Life(Hands):
 
     def _again(self) -> None:
         for vmid, opd in self.adopted.items():
-            if self._carries_none(vmid):
+            if self._carries_none(vmid) or self._left("adopt"):
                 self._call("hendra", *self._adopting(opd, vmid))
         for record in self._records():
             if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
@@ -399,7 +399,7 @@ class Life(Hands):
         confirm = ("request", "purge", record.key, "--confirm", record.key)
         if self._gone_by_hand(record):
             self._call("rudi", *confirm, "--gone")
-        elif self._purge_begun(record):
+        elif self._left("purge", record.number):
             self._call("rudi", *confirm, "--now", "--reason", "selesai")
 
     def _restartable(self) -> list[InstanceRecord]:
