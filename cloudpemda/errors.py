@@ -46,7 +46,9 @@ class Fault:
     """One thing that is wrong, and where: a place in a file, or a subject without a file."""
 
     code: str
-    values: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, object] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )  # a mapping has no hash: faults that are equal must still find each other in a set
     file: str | None = None
     line: int | None = None
     column: int | None = None

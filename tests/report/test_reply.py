@@ -160,3 +160,10 @@ def test_a_vm_is_reached_by_its_user_and_address() -> None:
     assert replace(vm, addresses=()).command == "ssh debian@203.0.113.19"
     assert replace(vm, user=None).command == "ssh 10.10.110.21"
     assert replace(vm, addresses=(), public_addresses=()).command == "-"
+
+
+def test_faults_that_say_the_same_find_each_other() -> None:
+    """Whoever tells each fault once keeps those that were told in a set."""
+    told = {Fault("orphans.unread", {"vmid": 1}), Fault("orphans.unread", {"vmid": 1})}
+    assert told == {Fault("orphans.unread", {"vmid": 1})}
+    assert Fault("orphans.unread", {"vmid": 2}) not in told

@@ -25,11 +25,13 @@ from tests.scenarios.test_two_applies import start_command, until_held
 KEY, FILE = "bkad/simkeu", "simkeu.yaml"
 VM = f"{KEY}/app-1"
 OLD = 501  # a VM that stood there before, adopted
+COPY = -1  # the copy of it
 DAY = 86400
 LETTER = ("--letter", "800/12/2026", "--letter-date", "2026-11-01")
 ADOPT = ("adopt", "--cluster", "dc", "--opd", "bkad", *LETTER, "--vmid", str(OLD), "--name", "lama")
 WHY = ("--reason", "selesai")
 RETIRE = ("request", "retire", KEY, *WHY)
+RESTORE = ("vm", "restore", VM, *WHY)
 SNAP = ("vm", "snapshot")
 GIVEN = "dinkes/simkeu"
 TRANSFER = ("request", "transfer", KEY, "dinkes", "--yes", *LETTER)
@@ -46,7 +48,7 @@ READS = frozenset(
         "plan", "quota grants", "quota requests", "quota show", "quota verify", "request approve",
         "request check", "request deny", "request inbox", "request list", "request show",
         "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
-        "vm disks", "vm list", "vm show", "vm snapshot list",
+        "vm copy list", "vm disks", "vm list", "vm show", "vm snapshot list",
     }
 )  # fmt: skip
 # They are the lab's own hand, or make a lab of their own.
@@ -107,6 +109,9 @@ CASES = (
     Case("request purge", "retired", (*PURGE, "--gone"), running=False),
     Case("request purge", "purging", (*PURGE, "--now", *WHY), "orphans.vmid-used", running=False),
     Case("orphans clean", "orphans", ("orphans", "clean"), "orphans.vmid-used"),
+    Case("vm restore", "active", (*RESTORE, "--from", "latest", "--yes"), "plan.identity"),
+    Case("vm copy delete", "copied", ("vm", "copy", "delete", VM, "cek", "--yes"), "retire.foreign",
+         running=False, vmid=COPY),
     Case("adopt", "adopting", (*ADOPT, "--yes"), "apply.foreign", vmid=OLD, actor="hendra"),
     Case("request transfer", "active", TRANSFER, "plan.identity", actor="hendra"),
     Case("request transfer", "given", TRANSFER, "plan.identity"),
@@ -146,6 +151,7 @@ class Scene:
     node: str  # where it was
     target: str  # where its copies were
     kept: Path
+    copy: int  # the VMID of a copy that was made beside it
 
     def outside(self, action: str, vmid: int, **more: object) -> None:
         body = {"cluster": "dc", "action": action, "vmid": vmid, **more}
@@ -242,22 +248,22 @@ def _lived(office: Office, kept: Path) -> Scene:
         office.lab.post("/faults", {"faults": several})
 
     proposed({}, "approved")
-    faults({"on": {"method": "PUT", "path": "*/resize", "nth": 1}, "do": "hold", "when": "before"})
-    running = start_command(office, "apply", KEY)
-    until_held(office, running)
-    running.kill()
-    running.communicate()
-    office.lab.post("/release", {"all": True, "answer": False})
-    faults()
+    _killed_while_creating(office)
     _keep(office, kept, "creating")
     done("apply", KEY)
     done("vm", "snapshot", "create", VM, SNAPSHOT, *WHY)
+    office.lab.post("/advance", {"seconds": 2 * DAY})  # its nights leave backups
     _keep(office, kept, "active")
     ((vmid, vm),) = office.vms().items()
+    done("vm", "restore", VM, "--as-copy", "cek", *WHY)
+    (copy,) = set(office.vms()) - {vmid}
+    _keep(office, kept, "copied")
+    office.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": copy})
+    shutil.copytree(kept / "active", office.directory / "var", dirs_exist_ok=True)
     proposed({"flavor": "l8"}, "changed")
     proposed({"flavor": "s2"}, "shrunk")
     (job,) = office.lab.get("/state")["dc"]["replication"].values()
-    scene = Scene(office, vmid, vm["node"], job["options"]["target"], kept)
+    scene = Scene(office, vmid, vm["node"], job["options"]["target"], kept, copy)
     scene.outside("create-vm", OLD, node=vm["node"], config=_OLD)
     scene.wait(30)
     faults({"on": {"method": "P*", "path": f"*/{OLD}/config"}, "do": "error", **_NO})
@@ -290,6 +296,17 @@ def _share(office: Office) -> None:
     file.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
+def _killed_while_creating(office: Office) -> None:
+    on = {"method": "PUT", "path": "*/resize", "nth": 1}
+    office.lab.post("/faults", {"faults": [{"on": on, "do": "hold", "when": "before"}]})
+    running = start_command(office, "apply", KEY)
+    until_held(office, running)
+    running.kill()
+    running.communicate()
+    office.lab.post("/release", {"all": True, "answer": False})
+    office.lab.post("/faults", {"faults": []})
+
+
 def _leave(scene: Scene, faults: Any, done: Any) -> None:
     """A purge that was begun; and one that ended while the node with the copies was off."""
     lab, power = scene.office.lab, {"cluster": "dc", "node": scene.target}
@@ -319,7 +336,7 @@ _NO = {"status": 400, "reason": "Parameter verification failed."}
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_whoever_has_our_vmid_is_never_touched(scene: Scene, case: Case) -> None:
     scene.at(case.moment)
-    vmid = case.vmid or scene.vmid
+    vmid = scene.copy if case.vmid == COPY else case.vmid or scene.vmid
     node = scene.target if case.moment == "orphans" else scene.node
     scene.stranger(vmid, node, running=case.running, ha=case.ha)
     if case.days:

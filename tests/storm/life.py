@@ -382,8 +382,9 @@ class Life(Hands):
             self._call("rudi", "vm", "stop", key, "--reason", "uji")
         if self.reader.ledger.orphans.list():
             self._call("rudi", "orphans", "clean")
-        if self.grown:
-            self._call("rudi", "drift")
+        for key, name in self._lost_states():
+            self._call("rudi", "vm", "snapshot", "delete", key, name)
+        self._call("timer", "nightly")
 
     def _ask_for_what_grew(self) -> None:
         """A disk that somebody has grown stays so: the OPD asks for it."""
@@ -420,6 +421,17 @@ class Life(Hands):
             one.key
             for one in self._instances()
             if one.uid in stops and one.vmid in vms and vms[one.vmid]["status"] == "running"
+        ]
+
+    def _lost_states(self) -> list[tuple[str, str]]:
+        """Snapshots that the ledger charges and PVE has not: their making was cut off."""
+        vms, live = self.control.vms(), {one.uid: one for one in self._instances()}
+        return [
+            (live[row.uid].key, row.name)
+            for row in self.reader.ledger.snapshots.list()
+            if row.uid in live
+            and live[row.uid].vmid in vms
+            and row.name not in vms[live[row.uid].vmid]["snapshots"]
         ]
 
     def _standing(self) -> object:
