@@ -14,6 +14,7 @@ LOOKS = (
     ("drift",),
     ("doctor",),
     ("vm", "list"),
+    ("vm", "copy", "list"),
     ("quota", "show"),
     ("request", "list"),
     ("request", "show", "disdukcapil/siak"),
