@@ -107,7 +107,9 @@ def look(
     for kind, name, about, first, second, text in query.rows(connection, values):
         match kind:
             case "balance":
-                _add(grounds.sums, name, {about: (first, second)})
+                own = grounds.sums.setdefault(name, {})
+                used, held = own.get(about, (0, 0))  # by what was found
+                own[about] = first + used, second + held
             case "charge":
                 if first or second:
                     grounds.charged.setdefault(name, {})[about] = (first, second)
