@@ -37,6 +37,12 @@ TEXTS = {
         next_en="The night purges it then. To purge it before: `--now --reason …`.",
         next_id="Setelah itu proses malam menghapusnya. Untuk lebih awal: `--now --reason …`.",
     ),
+    "retire.purged-in-part": Text(
+        en="{key} cannot come back whole: of it {vms} are purged",
+        id="{key} tidak dapat kembali utuh: {vms} sudah dihapus permanen",
+        next_en="Purge the rest, then hand the request in anew; backups are kept for their time.",
+        next_id="Hapus permanen sisanya, lalu ajukan lagi; cadangannya disimpan selama masanya.",
+    ),
     "retire.vm-unfinished": Text(
         en="{vm} is not through (step {step}); it stays charged",
         id="{vm} belum selesai (langkah {step}); tetap dibebankan",

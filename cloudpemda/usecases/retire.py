@@ -32,7 +32,7 @@ from cloudpemda.usecases.decide import require_reason
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.orphans import clean_up
 from cloudpemda.usecases.pause import halting, require_running
-from cloudpemda.usecases.plan import draw_up, keys_made
+from cloudpemda.usecases.plan import draw_up, keys_made, members_of
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
 _RETIRE, _RESTORE, _PURGE = "retire", "restore", "purge"
@@ -147,6 +147,9 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
         raise Refused("retire.not-retired", key=record.key, state=record.state.value)
     _require_ready(desk, record)
     back = _instances(desk, record)
+    purged = sorted(members_of(record.spec) - {one.member for one in back})
+    if purged:
+        raise Refused("retire.purged-in-part", key=record.key, vms=", ".join(purged))
     state = _read(desk, back)
     placement = standing_placement(state.name, back, state)
     planned = draw_up(Workload(desk, record, state.name), state, back, placement)

@@ -311,3 +311,21 @@ def test_what_would_be_stopped_at_once_is_not_built(office: Office) -> None:
     assert _ours(office) == {}
     record = office.run("request", "show", LEASE, "--offline").data["record"]
     assert record["state"] == "approved", "it is begun by nobody"
+
+
+@pytest.mark.timeout(240)
+def test_what_is_purged_in_part_does_not_come_back(office: Office) -> None:
+    """One VM has PVE's protection, the others are gone: nothing is touched, and that is said."""
+    _quarantined(office)
+    kept = min(_ours(office))
+    protected = {"cluster": "dc", "action": "change-vm", "vmid": kept}
+    office.lab.post("/outside", {**protected, "set": {"protection": "1"}})
+    office.run("request", "purge", KEY, "--confirm", KEY, "--now", "--reason", "segera")
+    assert set(_ours(office)) == {kept}
+    seen = len(office.requests())
+
+    back = office.run("request", "restore", KEY)
+
+    assert (back.code, back.codes) == (4, ["retire.purged-in-part"])
+    assert office.writes_since(seen) == []
+    assert office.run("request", "show", KEY, "--offline").data["record"]["state"] == "retired"

@@ -362,13 +362,7 @@ class Life(Hands):
             if self._carries_none(vmid) or self._left("adopt"):
                 self._call("hendra", *self._adopting(opd, vmid))
         for record in self._records():
-            if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
-                self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
-            half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
-            if record.state in _LEAVING and half and not self._gone_by_hand(record):
-                self._call("rudi", "request", "restore", record.key)
-            elif record.state is RequestState.RETIRING:
-                self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
+            self._go_on_leaving(record)
             self._let_go(record)
         self._ask_for_what_grew()
         building = [one.key for one in self._records() if one.state in _BUILDING]
@@ -385,6 +379,18 @@ class Life(Hands):
         for key, name in self._lost_states():
             self._call("rudi", "vm", "snapshot", "delete", key, name)
         self._call("timer", "nightly")
+
+    def _go_on_leaving(self, record: RequestRecord) -> None:
+        """What was begun of its end, or of its way back, is said again."""
+        if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
+            self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
+        half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
+        if record.state in _LEAVING and half and not self._gone_by_hand(record):
+            codes = self._call("rudi", "request", "restore", record.key).codes
+            if "retire.purged-in-part" in codes:
+                self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
+        elif record.state is RequestState.RETIRING:
+            self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
 
     def _ask_for_what_grew(self) -> None:
         """A disk that somebody has grown stays so: the OPD asks for it."""
@@ -468,7 +474,7 @@ class Life(Hands):
             codes = set(answer.codes)
             if any(one.state is InstanceState.RETIRED for one in self._instances()):
                 # nobody looks for growth there, and no state is removed before the purge
-                codes -= {"quota.verify-resized", "quota.verify-snapshot"}
+                codes -= _OF_HANDS
             assert codes == set(), f"{' '.join(words)}: {answer}"
         found = self._call("rudi", "drift").data
         assert found["instances"] == [], found["instances"]
@@ -484,6 +490,9 @@ class Life(Hands):
 
 
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
+_OF_HANDS = frozenset(
+    {"quota.verify-copies", "quota.verify-disk", "quota.verify-resized", "quota.verify-snapshot"}
+)
 _BUILDING = frozenset(
     {RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK, RequestState.ACTIVE}
 )
