@@ -493,6 +493,36 @@ def test_the_model_knows_of_which_offer_an_approval_is(begun: str, state: str) -
     machine.teardown()
 
 
+def test_the_model_follows_a_workload_from_its_making_to_a_change_that_nobody_begins() -> None:
+    machine = LedgerMachine()
+    machine.model.limits = {"bkad": dict.fromkeys(DIMENSIONS, 100)}
+
+    def stands(memory: tuple[int, int]) -> None:
+        """Committed and held."""
+        assert machine.model.balance("bkad", "memory") == memory
+        machine.states_are_the_models()
+        machine.instances_are_the_models()
+        machine.balances_are_the_models()
+        machine.decisions_are_the_models()
+
+    machine.submit("bkad/w", 0)
+    machine.claim("bkad/w")  # refused: nobody has decided
+    machine.approve("bkad/w", True, 12, 3, 10)
+    stands((0, 24))
+    machine.begin("bkad/w", True, "offer-1")
+    machine.claim("bkad/w")
+    machine.make("bkad/w")
+    machine.finish("bkad/w")
+    stands((24, 0))
+    machine.submit("bkad/w", 1)
+    machine.approve("bkad/w", True, 20, 3, 1)
+    stands((24, 16))
+    machine.time_passes(25)
+    machine.expire()
+    stands((24, 0))
+    machine.teardown()
+
+
 def test_the_model_follows_a_grant_until_it_ends_or_is_taken_back() -> None:
     """The few draws of a quick run seldom meet it."""
     machine = LedgerMachine()

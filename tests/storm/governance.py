@@ -458,12 +458,12 @@ class Governance(Line):
 class GovernedJudge(Judge):
     """Limits are the books' matter here: they change, and grants come and go."""
 
-    def _quota(self, desk: Any, active: list[Any]) -> None:
+    def _quota(self, desk: Any, charged: list[Any]) -> None:
         for opd in desk.site.opds:
             balances = desk.ledger.quota.balances({opd})
             committed = balances["instances"].committed if "instances" in balances else 0
-            own = sum(one.opd == opd for one in active)
-            assert committed == own, f"{opd}: {committed} committed, {own} active"
+            own = sum(one.opd == opd for one in charged)
+            assert committed == own, f"{opd}: {committed} committed, {own} there"
 
 
 def _shown(record: RequestRecord) -> str:

@@ -27,13 +27,17 @@ class Judge:
         with self.desk("rudi") as desk:
             instances = desk.ledger.instances.list()
             active = [one for one in instances if one.state is InstanceState.ACTIVE]
-            absent = [one for one in instances if one.state is not InstanceState.ACTIVE]
+            kept = [one for one in instances if one.state is InstanceState.RETIRED]
+            charged = [*active, *kept]  # one in quarantine can come back
+            absent = [one for one in instances if one not in charged]
             self._no_stranger_touched(dc)
-            self._every_vm_is_known_once(dc, active)
+            self._every_vm_is_known_once(dc, charged)
             for one in active:
                 self._protected(dc, one, desk)
-            self._nothing_left(dc, active, absent)
-            self._quota(desk, active)
+            for one in kept:
+                self._stands_still(dc, one)
+            self._nothing_left(dc, charged, absent)
+            self._quota(desk, charged)
             assert desk.ledger.audit.verify() == ()
             done = [
                 one.key
@@ -60,13 +64,13 @@ class Judge:
         for vmid, config in self.strangers.items():
             assert dc["vms"][str(vmid)]["config"] == config, f"stranger {vmid} was changed"
 
-    def _every_vm_is_known_once(self, dc: Mapping[str, Any], active: list[InstanceRecord]) -> None:
+    def _every_vm_is_known_once(self, dc: Mapping[str, Any], charged: list[InstanceRecord]) -> None:
         ours = {
             int(vmid): vm["config"].get("description", "")
             for vmid, vm in dc["vms"].items()
             if int(vmid) not in self.strangers
         }
-        known = {one.vmid: one for one in active}
+        known = {one.vmid: one for one in charged}
         assert set(ours) == set(known), f"lab has {sorted(ours)}, ledger {sorted(known)}"
         for vmid, text in ours.items():
             assert f"uid={known[vmid].uid} " in text, f"VM {vmid} does not carry its uid"
@@ -91,13 +95,17 @@ class Judge:
         ]
         assert listed == [f"cloudpemda-{request.spec.service_class}"], f"{one.key}: {listed}"
 
+    def _stands_still(self, dc: Mapping[str, Any], one: InstanceRecord) -> None:
+        assert dc["vms"][str(one.vmid)]["status"] == "stopped", f"{one.key} runs in quarantine"
+        assert f"vm:{one.vmid}" not in dc["ha_resources"], f"HA may start {one.key}"
+
     def _nothing_left(
         self,
         dc: Mapping[str, Any],
-        active: list[InstanceRecord],
+        charged: list[InstanceRecord],
         absent: list[InstanceRecord],
     ) -> None:
-        there = {one.vmid for one in active}
+        there = {one.vmid for one in charged}
         for one in absent:
             assert one.state in {InstanceState.FAILED, InstanceState.PLANNED}, one
         for volume in dc["volumes"]:
@@ -114,8 +122,8 @@ class Judge:
             named = {int(vmid) for vmid in job["options"]["vmid"].split(",")}
             assert named <= there, f"backup job {job['name']} names {named - there}"
 
-    def _quota(self, desk: Desk, active: list[InstanceRecord]) -> None:
-        """No OPD, with those below it, stands above a limit; what is committed is what runs."""
+    def _quota(self, desk: Desk, charged: list[InstanceRecord]) -> None:
+        """No OPD, with those below it, stands above a limit; what is committed is what there is."""
         for opd in desk.site.opds:
             below = scope_of(opd, desk.site.opds)
             balances = desk.ledger.quota.balances(below)
@@ -123,6 +131,6 @@ class Judge:
                 balance = balances.get(dimension)
                 total = balance.committed + balance.held if balance else 0
                 assert limit is None or total <= limit, f"{opd} {dimension}: {total} > {limit}"
-            own = sum(one.opd in below for one in active)
+            own = sum(one.opd in below for one in charged)
             committed = balances["instances"].committed if "instances" in balances else 0
-            assert committed == own, f"{opd}: {committed} committed, {own} active"
+            assert committed == own, f"{opd}: {committed} committed, {own} there"
