@@ -11,10 +11,10 @@ from cloudpemda.ledger import Ledger
 from tests.ledger.databases import SERVER
 from tests.ledger.makers import SITI, approve, chain, workload
 
-UNDER_THE_LOCK = 9 if SERVER is None else 7
+UNDER_THE_LOCK = 9 if SERVER is None else 6
 """Its begin, two looks and where the chains of the log end; decision, postings and approval; the
-request and the entry. Limits that were never seen cost two more. The end is none. On a server only
-what changes something is seen here, and its begin is two."""
+request and the entry. Limits that were never seen cost two more. The end is none. On a server the
+looks are not seen here."""
 
 
 @pytest.fixture
