@@ -102,6 +102,18 @@ def test_what_ha_takes_from_a_lost_node_has_the_data_of_the_last_copy() -> None:
     assert row["bytes"] < 8 * 1024**3  # both sides still have a snapshot in common
 
 
+@pytest.mark.parametrize("second", range(0, 20, 3))
+def test_ha_acts_in_whatever_second_a_node_is_lost(second: int) -> None:
+    cluster = peopled(2)
+    cluster.ask("POST", "/cluster/ha/resources", sid="vm:10000")
+    cluster.lab.clock.advance(HOUR + second + 0.5)
+    power(cluster, "pve1", online=False)
+    lost = cluster.lab.clock.now()
+    cluster.lab.clock.advance(600)
+    (told,) = events(cluster, "vm-recovered")
+    assert 120 < told["at"] - lost < 240
+
+
 def test_a_guest_that_is_recovered_where_it_has_no_copy_has_no_disk() -> None:
     cluster = peopled(1)
     cluster.lab.clock.advance(HOUR)
