@@ -87,11 +87,10 @@ class Witness:
         for vm in dc["vms"].values():
             said = f"{vm['config'].get('description', '')} "
             assert f"uid={one.uid} " not in said, f"{one.key} was released and stands there"
-        if one.vmid in taken:
-            return
-        if one.vmid not in self.strays:  # PVE keeps these where another hand takes a VM away
-            for name, entry in _mentions(dc):
-                assert one.vmid not in entry, f"{one.key} was released, and {name} names it"
+        if one.vmid in taken or one.vmid in self.strays:
+            return  # what another hand takes away leaves its jobs and copies: drift names them
+        for name, entry in _mentions(dc):
+            assert one.vmid not in entry, f"{one.key} was released, and {name} names it"
         listed = {(orphan.node, orphan.volume) for orphan in orphans}
         for volume in dc["volumes"]:
             if volume["content"] == "images" and volume["vmid"] == one.vmid:
@@ -148,7 +147,7 @@ class Witness:
             text = vm["config"].get("description", "")
             assert int(vmid) in known or "uid=" not in text, f"{vmid} is nobody's: {text}"
         for volume in dc["volumes"]:
-            if volume["content"] == "images":
+            if volume["content"] == "images" and volume["vmid"] not in self.strays:
                 assert str(volume["vmid"]) in dc["vms"], f"orphan volume {volume}"
 
     def _rests(self, dc: Mapping[str, Any], one: InstanceRecord) -> None:
