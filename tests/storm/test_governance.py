@@ -84,7 +84,7 @@ def test_every_history_of_governance_ends_with_books_that_agree(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_two_hundred_histories_of_governance_end_so_too(
     part: int,
@@ -106,7 +106,7 @@ def test_two_hundred_histories_of_governance_end_so_too(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("part", range(2))
 def test_histories_of_governance_end_so_on_postgresql(
     part: int, tmp_path: Path, record_property: Callable[[str, object], None]
