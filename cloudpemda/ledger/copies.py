@@ -19,7 +19,7 @@ from cloudpemda.ledger.free import free_name, lowest_vmid
 from cloudpemda.ledger.instances import InstanceRecord, instance_row, record_of
 from cloudpemda.ledger.orphans import resting_vmids
 from cloudpemda.ledger.schema import copies, instances
-from cloudpemda.ledger.snapshots import Allowed
+from cloudpemda.ledger.snapshots import Allowed, require_as_read
 from cloudpemda.ledger.states import InstanceState
 from cloudpemda.ledger.store import Store
 from cloudpemda.plan.model import COPY
@@ -98,8 +98,9 @@ class CopyBook:
         """Give it an identity and charge it; answers with quota's warnings. One of that name that
         is there stays as it is.
 
-        Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.copies-full`,
-        `ledger.vmids-exhausted`, or `quota.exceeded` with a fault per dimension and OPD.
+        Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.state`,
+        `vm.moved-on`, `vm.copies-full`, `ledger.vmids-exhausted`, or `quota.exceeded` with a fault
+        per dimension and OPD.
         """
         known = next((one for one in self.list(origin) if one.name == name), None)
         if known is not None:
@@ -109,6 +110,7 @@ class CopyBook:
             key = copy_key(vm.key, name)
             if not reason.strip():
                 raise Refused("ledger.reason-missing", subject=key)
+            require_as_read(vm, allowed)
             grounds.require_free(deed.connection, [key])
             own = deed.connection.execute(
                 select(instances.c.uid)
@@ -125,9 +127,8 @@ class CopyBook:
             uid = self._store.entropy.uid()
             since = rested_since(deed.now, ground.vmid_rest)
             resting = resting_vmids(deed.connection, vm.cluster, since)
-            vmid = lowest_vmid(
-                deed.connection, vm.cluster, ground.vmid_range, resting | {*ground.taken_vmids}
-            )
+            away = resting | {*ground.taken_vmids}
+            vmid = lowest_vmid(deed.connection, vm.cluster, ground.vmid_range, away)
             row = {
                 "uid": uid, "key": key, "opd": vm.opd, "number": vm.number,
                 "member": f"{vm.member}@copy:{name}",

@@ -24,7 +24,8 @@ from cloudpemda.units import Instant
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
 VM_RESTORE = "vm-restore"
 _WRITERS = frozenset({"apply", "change", "retire", "restore", "purge", "transfer", VM_RESTORE})
-_RIVALS = dict.fromkeys(_WRITERS, _WRITERS)
+COPYING = frozenset({"vm-copy", "vm-copy-removal"})
+_RIVALS = dict.fromkeys(_WRITERS, _WRITERS) | dict.fromkeys(COPYING, COPYING)
 """Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""
 
 

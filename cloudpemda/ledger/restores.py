@@ -88,6 +88,7 @@ class RestoreBook:
     def begin(
         self,
         uid: str,
+        seen: RestoreRecord | None = None,
         *,
         backup: str,
         taken_at: Instant,
@@ -98,9 +99,10 @@ class RestoreBook:
     ) -> RestoreRecord:
         """From now on the VM may be other than it was: it is `changing`.
 
-        An unfinished one of another backup is ended as replaced; what it has saved stays saved.
-        Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.state`,
-        `vm.restore-changing`.
+        The unfinished one of another backup that was `seen` is ended as replaced; what it has
+        saved stays saved. One that nobody has looked at is never replaced, and what has ended is
+        not gone on with. Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.state`,
+        `vm.restore-changing`, `vm.restore-other`.
         """
         with self._audit.deed(actor) as deed:
             vm = instance_row(deed.connection, uid)
@@ -109,6 +111,8 @@ class RestoreBook:
             earlier = [one for one in _of(deed.connection, uid) if one.outcome is None]
             if earlier and earlier[-1].backup == backup:
                 return earlier[-1]
+            if [one.seq for one in earlier] != ([] if seen is None else [seen.seq]):
+                raise Refused("vm.restore-other", vm=vm.key)
             if not earlier:
                 _require_still(deed.connection, vm)
             saved = earlier[-1].saved if earlier else None
@@ -140,9 +144,12 @@ class RestoreBook:
             deed.record("vm.restore-saved", one.opd, one.key, uid=one.uid, volume=volume)
 
     def end(self, one: RestoreRecord, outcome: RestoreOutcome, actor: Actor) -> None:
-        """It has come to its end, and the VM was read back as promised."""
+        """It has come to its end, and the VM was read back as promised. Raises Refused
+        `vm.restore-none` for one that has come to its end before."""
         with self._audit.deed(actor) as deed:
             vm = instance_row(deed.connection, one.uid)
+            if one.seq not in [o.seq for o in _of(deed.connection, one.uid) if o.outcome is None]:
+                raise Refused("vm.restore-none", vm=vm.key)
             _end(deed, one, outcome)
             _move(deed, vm, InstanceEvent.ACTIVATE)
             deed.record(

@@ -13,6 +13,7 @@ from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import quota
 from cloudpemda.ledger.audit import Actor, Audit, Deed
 from cloudpemda.ledger.schema import instances, vm_snapshots
+from cloudpemda.ledger.states import InstanceState
 from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import Link, Thresholds, Usage, judge
 from cloudpemda.units import Instant
@@ -83,8 +84,8 @@ class SnapshotBook:
     ) -> tuple[Fault, ...]:
         """Charge it; answers with quota's warnings. One that is charged already stays as it is.
 
-        Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.snapshots-full`, or
-        `quota.exceeded` with a fault per dimension and OPD.
+        Raises Refused `ledger.reason-missing`, `ledger.no-instance`, `vm.state`, `vm.moved-on`,
+        `vm.snapshots-full`, or `quota.exceeded` with a fault per dimension and OPD.
         """
         with quota.refusals_kept(self._audit, actor), self._audit.deed(actor) as deed:
             vm = deed.connection.execute(select(instances).where(instances.c.uid == uid)).first()
@@ -100,6 +101,7 @@ class SnapshotBook:
                 raise Refused("ledger.reason-missing", subject=subject)
             if len(own) >= allowed.most:
                 raise Refused("vm.snapshots-full", vm=vm.key, most=allowed.most)
+            require_as_read(vm, allowed)
             seen = quota.look(deed.connection, allowed.chain, deed.now, [subject])
             seen.require_free()
             verdict = judge(seen.standings(allowed.chain), usage, allowed.warn_at)
@@ -123,6 +125,17 @@ class SnapshotBook:
                 return False
             deed.record("vm.snapshot-gone", vm.opd, vm.key, uid=uid, name=name)
             return True
+
+
+def require_as_read(vm: Row[tuple[object, ...]], allowed: Allowed) -> None:
+    """What is kept beside a VM is judged by the limits of the OPD that has it, while it lives.
+
+    Raises Refused `vm.state`, `vm.moved-on`.
+    """
+    if vm.state != InstanceState.ACTIVE:
+        raise Refused("vm.state", vm=vm.key, state=vm.state)
+    if allowed.chain[0].opd != vm.opd:
+        raise Refused("vm.moved-on", vm=vm.key, opd=vm.opd)
 
 
 def forget(deed: Deed, vm: Row[tuple[object, ...]]) -> None:

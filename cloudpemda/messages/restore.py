@@ -105,6 +105,14 @@ TEXTS = {
         next_id="VM tidak berjalan. Atasi sebab berikut lalu jalankan lagi `cloudpemda vm restore "
         "{vm}`, dengan --from untuk cadangan lain.",
     ),
+    "vm.restore-other": Text(
+        en="another restore of {vm} was begun or ended meanwhile",
+        id="pemulihan lain atas {vm} dimulai atau selesai sementara ini",
+        next_en="Nothing was changed. `cloudpemda vm restore {vm}` goes on with one that is not "
+        "finished; look at the VM before you begin another.",
+        next_id="Tidak ada yang diubah. `cloudpemda vm restore {vm}` melanjutkan yang belum "
+        "selesai; periksa VM-nya sebelum memulai yang lain.",
+    ),
     "vm.restore-not-begun": Text(
         en="{vm} was not restored: it is as it was before",
         id="{vm} tidak dipulihkan: keadaannya seperti semula",

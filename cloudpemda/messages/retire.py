@@ -19,6 +19,13 @@ TEXTS = {
         next_id="`cloudpemda request show {key}` menunjukkan keadaannya; `cloudpemda request "
         "retire {key} --reason …` memulai atau melanjutkan pengakhirannya.",
     ),
+    "retire.moved-on": Text(
+        en="somebody else has worked on {key} meanwhile: it is {state}, and nothing was destroyed",
+        id="{key} dikerjakan orang lain sementara ini: statusnya {state}, tidak ada yang dihapus",
+        next_en="Look at it (`cloudpemda request show {key}`) and ask who restored or retired it.",
+        next_id="Periksa (`cloudpemda request show {key}`) dan tanyakan siapa yang memulihkan atau "
+        "mengakhirinya.",
+    ),
     "retire.changing": Text(
         en="{key} is being changed",
         id="{key} sedang diubah",

@@ -27,6 +27,12 @@ TEXTS = {
         next_en="Ask an operator of Diskominfo; `vms.requesters` in site.yaml says what is let.",
         next_id="Minta operator Diskominfo; `vms.requesters` di site.yaml memuat yang diizinkan.",
     ),
+    "vm.moved-on": Text(
+        en="{vm} was given to {opd} meanwhile",
+        id="{vm} telah dialihkan kepada {opd} sementara ini",
+        next_en="Nothing was changed. Run the command again with the name that the VM has now.",
+        next_id="Tidak ada yang diubah. Ulangi perintahnya dengan nama VM yang sekarang.",
+    ),
     "vm.state": Text(
         en="{vm} is {state}: only a VM that is active can be worked on",
         id="{vm} berstatus {state}: hanya VM yang aktif dapat dikerjakan",

@@ -181,6 +181,8 @@ def _settle_one(
     if live is None or not state.quorate:
         raise Unreachable("disks.unread", **values)
     record = desk.ledger.requests.get(one.key.rpartition("/")[0])
+    if not _may_go(desk, one):
+        return False  # somebody has asked for it since, or changes its VM
     config = _own(desk, live.node, instance, values)
     held = [key for key, text in config.raw.items() if text.partition(",")[0] == one.volume]
     if any(not key.startswith("unused") for key in held):

@@ -81,7 +81,9 @@ def run_due(desk: Desk, actor: Actor, progress: Progress, halted: Callable[[], b
     findings: list[Finding] = []
     codes: list[ExitCode] = []
     idle = desk.ledger.pause.current() is not None or desk.ledger.found.pending
-    for record in () if idle else desk.ledger.requests.list():
+    for listed in () if idle else desk.ledger.requests.list():
+        # as it is when its turn has come: the one before it may have taken long
+        record = desk.ledger.requests.get(listed.number)
         for due in _due(desk, record):
             if halted():
                 break
@@ -97,7 +99,7 @@ def run_due(desk: Desk, actor: Actor, progress: Progress, halted: Callable[[], b
                 ended.append(record.key)
             elif done.record.state is RequestState.RETIRED:
                 retired.append(record.key)
-            record = done.record  # noqa: PLW2901 - as far as it is now
+            record = done.record  # as far as it is now
     cleaned = 0
     if not idle and desk.ledger.orphans.list():
         left = clean_up(desk, actor, halted)

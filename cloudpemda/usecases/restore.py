@@ -139,18 +139,17 @@ def restore(
     """
     seen = _look(desk, key, source)
     actor = seen.deed.actor
-    if seen.begun is None:
+    begun = seen.begun
+    if begun is None:
         _require_room(seen)
-    begun = desk.ledger.restores.begin(
-        seen.record.uid,
-        backup=seen.backup.volume,
-        taken_at=seen.backup.taken_at,
-        kept=seen.kept,
-        safety=safety,
-        reason=reason if seen.begun is None or reason else seen.begun.reason,
-        actor=actor,
-    )
+        begun = _begin(desk, seen, None, reason, safety=safety)
     with desk.ledger.journal.open_saga(seen.record.number, VM_RESTORE) as journal:
+        try:  # now that nobody else is at it: another backup only in the place of what was seen
+            begun = _begin(desk, seen, begun, reason, safety=safety)
+        except Refused:
+            if not journal.resumed:
+                journal.close(SagaEvent.UNDO)
+            raise
         one = _restoring(desk, seen, begun, actor)
         tools = tools_for(desk, seen.state, journal, progress, halted, keys_made([seen.record]))
         outcome = restore_in_place(one, tools)
@@ -180,6 +179,10 @@ def give_up(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
     if begun is None:
         raise Refused("vm.restore-none", vm=key)
     with desk.ledger.journal.open_saga(deed.record.number, VM_RESTORE) as journal:
+        if begun.seq not in [one.seq for one in desk.ledger.restores.open(begun.uid)]:
+            if not journal.resumed:
+                journal.close(SagaEvent.UNDO)
+            raise Refused("vm.restore-none", vm=key)
         left = _back_to_work(desk, deed, begun, journal, RestoreOutcome.LEFT, progress, halted)
     code = ExitCode.INCOMPLETE if left else ExitCode.DONE
     return Restored(key, begun.backup, begun.saved, not left, left, code)
@@ -329,6 +332,21 @@ def _require_room(seen: _Seen) -> None:
 
 
 # -- doing -----------------------------------------------------------------------------------
+def _begin(
+    desk: Desk, seen: _Seen, begun: RestoreRecord | None, reason: str, *, safety: bool
+) -> RestoreRecord:
+    return desk.ledger.restores.begin(
+        seen.record.uid,
+        begun,
+        backup=seen.backup.volume,
+        taken_at=seen.backup.taken_at,
+        kept=seen.kept,
+        safety=safety,
+        reason=reason if begun is None or reason else begun.reason,
+        actor=seen.deed.actor,
+    )
+
+
 def _restoring(desk: Desk, seen: _Seen, begun: RestoreRecord, actor: Actor) -> Restoring:
     return Restoring(
         subject=f"{begun.uid}:{begun.seq}",

@@ -114,6 +114,8 @@ def quarantine(
     if going:
         state = _read(desk, going)
         with desk.ledger.journal.open_saga(record.number, _RETIRE) as journal:
+            # what another has brought back until it was our turn lives
+            going = _still(desk, going, InstanceState.RETIRING)
             tools = tools_for(desk, state, journal, progress, halted)
             results = steps.quarantine([leaving_of(desk, one) for one in going], tools)
             for one in results:
@@ -154,10 +156,10 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
     placement = standing_placement(state.name, back, state)
     planned = draw_up(Workload(desk, record, state.name), state, back, placement)
     _give_up(desk, record, _RETIRE, _PURGE)
-    for one in back:
-        if one.state in _AWAY:
-            desk.ledger.instances.restoring(one.uid, actor=actor)
     with desk.ledger.journal.open_saga(record.number, _RESTORE) as journal:
+        for one in back:
+            if one.state in _AWAY:
+                desk.ledger.instances.restoring(one.uid, actor=actor)
         tools = tools_for(desk, state, journal, progress, halted, keys_made(back))
         steps.unmark([leaving_of(desk, one) for one in back], tools)
         result = apply_workload(planned.desired, tools)
@@ -242,6 +244,10 @@ def _purged(
     results: tuple[LeaveResult, ...] = ()
     if going:
         with desk.ledger.journal.open_saga(record.number, _PURGE) as journal:
+            if _still(desk, going, InstanceState.RETIRED) != going:
+                journal.close(SagaEvent.UNDO)
+                fresh = desk.ledger.requests.get(record.number)
+                raise Refused("retire.moved-on", key=fresh.key, state=fresh.state.value)
             results = _destroy(desk, actor, going, state, journal, progress, halted)
             reason = {} if at_once is None else {"reason": at_once}
             _say(desk, actor, record, _PURGE, results, journal, **reason)
@@ -335,6 +341,18 @@ def _give_up(desk: Desk, record: RequestRecord, *kinds: str) -> None:
 
 def _instances(desk: Desk, record: RequestRecord) -> tuple[InstanceRecord, ...]:
     return desk.ledger.instances.list(workload=record.key)
+
+
+def _still(
+    desk: Desk, going: Sequence[InstanceRecord], state: InstanceState
+) -> list[InstanceRecord]:
+    """Those that are as they were read, now that nobody else writes to them."""
+    now = [desk.ledger.instances.get(one.uid) for one in going]
+    return [
+        one
+        for one, fresh in zip(going, now, strict=True)
+        if fresh.state is state and fresh.changed_at == one.changed_at
+    ]
 
 
 def _read(desk: Desk, going: Collection[InstanceRecord]) -> ClusterState:

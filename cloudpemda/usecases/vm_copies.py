@@ -117,6 +117,7 @@ def copy(
     record, actor = deed.record, deed.actor
     state, archived, made, warnings = _begin(desk, deed, source, name, reason, end)
     with desk.ledger.journal.open_saga(record.number, _SAGA) as journal:
+        _require_state(desk, journal, made, InstanceState.CREATING)
         tools = tools_for(desk, state, journal, progress, halted)
         outcome = make_copy(_copying(desk, made, archived), tools)
         _say(desk, actor, "vm.copied", made, journal, outcome.error)
@@ -151,8 +152,9 @@ def drop(desk: Desk, key: str, name: str, progress: Progress, halted: Callable[[
         desk.ledger.instances.retiring(record.uid, actor=actor)
     pve = desk.cluster(record.cluster)
     state = pve.snapshot(images=False)
-    gone = look_for(pve, record.identity, record.node or "-").standing is Standing.ABSENT
     with desk.ledger.journal.open_saga(record.number, _REMOVAL) as journal:
+        _require_state(desk, journal, found, InstanceState.CREATING, InstanceState.RETIRING)
+        gone = look_for(pve, record.identity, record.node or "-").standing is Standing.ABSENT
         if not (gone and record.state is InstanceState.CREATING):
 
             def note(uid: str, node: str, volumes: Mapping[str, MiB]) -> None:
@@ -277,6 +279,17 @@ def _copying(desk: Desk, one: CopyRecord, archived: VmConfig) -> Copying:
         "pool": opd_info(desk, record.opd).pool, **nics,
     }  # fmt: skip
     return Copying(record.key, record.identity, record.node or "-", one.backup, params)
+
+
+def _require_state(
+    desk: Desk, journal: SagaJournal, one: CopyRecord, *fitting: InstanceState
+) -> None:
+    """Raises Refused `vm.no-copy` where another run was faster, now that it is our turn."""
+    if desk.ledger.instances.get(one.instance.uid).state not in fitting:
+        vm = one.instance.key.partition("@")[0]
+        if not journal.resumed:
+            journal.close(SagaEvent.UNDO)
+        raise Refused("vm.no-copy", vm=vm, name=one.name)
 
 
 def _fresh(desk: Desk, one: CopyRecord) -> CopyRecord:

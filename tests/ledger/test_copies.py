@@ -14,7 +14,9 @@ from tests.ledger.test_restores import SPEC, _active
 USAGE = {"disk.ssd": 100, "instances": 1}
 
 
-def _copy(ledger: Ledger, origin: str, name: str, limit: int = 900, most: int = 2) -> CopyRecord:
+def _copy(
+    ledger: Ledger, origin: str, name: str, limit: int = 900, most: int = 2, opd: str = "dinkes"
+) -> CopyRecord:
     limits = {"disk.ssd": limit, "instances": None}
     made, _ = ledger.copies.begin(
         origin,
@@ -24,7 +26,7 @@ def _copy(ledger: Ledger, origin: str, name: str, limit: int = 900, most: int = 
         until=Instant(START + timedelta(days=7)),
         reason="x",
         usage=USAGE,
-        allowed=Allowed((Link("dinkes", limits, frozenset({"dinkes"})),), (80, 95), most),
+        allowed=Allowed((Link(opd, limits, frozenset({opd})),), (80, 95), most),
         ground=Ground("pve1", {"scsi0": "local"}, range(10000, 10004), {10002}, 3600),
         actor=OPERATOR,
     )
@@ -54,12 +56,18 @@ def test_a_copy_is_charged_and_outlives_its_request(ledger: Ledger) -> None:
     with pytest.raises(Refused) as refusal:
         _copy(ledger, vm.uid, "two", 10**6)
     assert refusal.value.code == "ledger.vmids-exhausted"
+    with pytest.raises(Refused) as refusal:  # it was another OPD's when its limits were read
+        _copy(ledger, vm.uid, "two", 10**6, opd="rsud")
+    assert refusal.value.code == "vm.moved-on"
     ledger.instances.active(made.instance.uid, actor=OPERATOR)
     assert vm.key in [one.key for one in ledger.instances.list()]
     assert made.instance.key not in [one.key for one in ledger.instances.list()]
     assert made.instance.key in [one.key for one in ledger.instances.list(copies=True)]
     ledger.retirements.begin(SPEC.key, reason="x", actor=OPERATOR)
     assert ledger.instances.get(made.instance.uid).state is InstanceState.ACTIVE
+    with pytest.raises(Refused) as refusal:  # while its backup was looked at, its VM was retired
+        _copy(ledger, vm.uid, "two", 10**6)
+    assert refusal.value.code == "vm.state"
     ledger.instances.retiring(made.instance.uid, actor=OPERATOR)
     ledger.instances.release(made.instance.uid, actor=OPERATOR)
     assert {n: _charged(ledger, n) for n in USAGE} == before

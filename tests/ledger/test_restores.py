@@ -24,9 +24,15 @@ def _active(ledger: Ledger) -> InstanceRecord:
     return ledger.instances.get(made[0].uid)
 
 
-def _begin(ledger: Ledger, uid: str, backup: str = "pbs:one", **more: object) -> RestoreRecord:
+def _begin(
+    ledger: Ledger,
+    uid: str,
+    backup: str = "pbs:one",
+    seen: RestoreRecord | None = None,
+    **more: object,
+) -> RestoreRecord:
     how = {"taken_at": START, "kept": {}, "safety": True, "reason": "x"} | more
-    return ledger.restores.begin(uid, backup=backup, actor=OPERATOR, **how)  # type: ignore[arg-type]
+    return ledger.restores.begin(uid, seen, backup=backup, actor=OPERATOR, **how)  # type: ignore[arg-type]
 
 
 def test_what_is_begun_goes_on_and_another_backup_takes_its_place(ledger: Ledger) -> None:
@@ -35,7 +41,7 @@ def test_what_is_begun_goes_on_and_another_backup_takes_its_place(ledger: Ledger
     assert _begin(ledger, vm.uid, kept={}) == first
     assert ledger.instances.get(vm.uid).state is InstanceState.CHANGING
     ledger.restores.saved(first, "pbs:before", OPERATOR)
-    second = _begin(ledger, vm.uid, "pbs:two", kept={})
+    second = _begin(ledger, vm.uid, "pbs:two", first, kept={})
     assert (second.seq, second.saved, second.kept) == (2, "pbs:before", {"scsi1": "a:disk"})
     ledger.restores.end(second, RestoreOutcome.RESTORED, OPERATOR)
     assert ledger.instances.get(vm.uid).state is InstanceState.ACTIVE
@@ -44,6 +50,27 @@ def test_what_is_begun_goes_on_and_another_backup_takes_its_place(ledger: Ledger
     assert outcomes == [RestoreOutcome.REPLACED, RestoreOutcome.RESTORED]
     assert _begin(ledger, vm.uid, "pbs:two").saved is None
     assert list(ledger.audit.verify()) == []
+
+
+def test_of_two_who_restore_at_once_none_takes_the_others_place_unseen(ledger: Ledger) -> None:
+    vm = _active(ledger)
+    first = _begin(ledger, vm.uid)
+    with pytest.raises(Refused) as refusal:  # it looked before the first was begun
+        _begin(ledger, vm.uid, "pbs:two")
+    assert refusal.value.code == "vm.restore-other"
+    second = _begin(ledger, vm.uid, "pbs:two", first)
+    for late in (lambda: _begin(ledger, vm.uid, first.backup, first), lambda: ledger.restores.end(
+        first, RestoreOutcome.RESTORED, OPERATOR
+    )):  # fmt: skip
+        with pytest.raises(Refused) as refusal:
+            late()
+        assert refusal.value.code in ("vm.restore-other", "vm.restore-none")
+        assert ledger.restores.open() == (second,)
+    ledger.restores.end(second, RestoreOutcome.RESTORED, OPERATOR)
+    with pytest.raises(Refused) as refusal:  # what it saw was half restored; now it is whole
+        _begin(ledger, vm.uid, "pbs:two", second)
+    assert refusal.value.code == "vm.restore-other"
+    assert ledger.instances.get(vm.uid).state is InstanceState.ACTIVE
 
 
 def test_nobody_else_writes_to_what_is_half_restored(ledger: Ledger) -> None:

@@ -209,6 +209,13 @@ def _refused(ledger: Ledger, code: str) -> None:
     assert used(ledger, "dinsos") == {}
 
 
+def test_what_was_killed_at_a_copy_that_is_no_more_hinders_nothing(ledger: Ledger) -> None:
+    record = living(ledger, workload())
+    for kind in ("vm-copy", "vm-copy-removal"):
+        ledger.journal.open_saga(record.number, kind).step_out()
+    assert give(ledger, "dinkes/simrs", "dinsos", ROOM).key == "dinsos/simrs"
+
+
 def test_another_revision_than_the_one_read_and_what_does_not_live(ledger: Ledger) -> None:
     record = living(ledger, workload())
     handover = become(record.spec, "dinsos", ROOM)

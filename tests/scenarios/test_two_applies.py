@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.test_changing import FILE, KEY
 
 
 def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
@@ -73,3 +76,26 @@ def test_an_undo_that_comes_late_takes_nothing_back(office: Office) -> None:
     view = office.run("request", "show", "dinkes/simrs").data
     assert view["record"]["state"] == "active"
     assert {one["state"] for one in view["instances"]} == {"active"}
+
+
+@pytest.mark.timeout(240)
+def test_a_purge_that_comes_late_destroys_nothing_that_lives_again(office: Office) -> None:
+    """It saw a workload in quarantine; another operator brought that back and switched it off."""
+    office.built(FILE, KEY)
+    assert office.run("request", "retire", KEY, "--reason", "x").code == 0
+    held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
+    office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
+    late = start_command(
+        office, "request", "purge", KEY, "--confirm", KEY, "--now", "--reason", "selesai"
+    )
+    until_held(office, late)
+    assert office.run("request", "restore", KEY).code == 0
+    (vm,) = office.run("request", "show", KEY).data["instances"]
+    assert office.run("vm", "stop", vm["key"], "--reason", "dirawat").code == 0
+    before, there = len(office.requests()), office.vms()
+    let_go(office)
+    out, err = late.communicate(timeout=120)
+    assert late.returncode == 4, out + err
+    assert [fault["code"] for fault in json.loads(out)["faults"]] == ["retire.moved-on"]
+    assert (office.writes_since(before), office.vms()) == ([], there)
+    assert office.run("request", "retire", KEY, "--reason", "x").code == 0
