@@ -36,6 +36,9 @@ class Handover(Run):
         placement = standing_placement(self._state.name, instances, self._state)
         planned = draw_up(self._workload, self._state, instances, placement)
         with self._open(TRANSFER) as journal:
+            if not journal.resumed:  # another came to its end, or a retirement gave it up
+                journal.close(SagaEvent.FINISH)
+                return Applied(self._fresh(), None, None, (), ExitCode.DONE)
             journal.note_plan(planned.plan.digest)
             tools = self._tools(journal)
             result = apply_workload(planned.desired, tools)

@@ -218,3 +218,29 @@ def test_killed_after_the_ledger_it_is_told_and_gone_on_with(office: Office) -> 
     assert comments(office) == ["cloudpemda dinkes/simrs/db", "cloudpemda disdukcapil/simrs/db"]
     again = transfer(office, "--yes", actor="rudi")
     assert (again.code, again.codes) == (4, ["transfer.not-yours"]), "it is another one now"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("office", ["9.2"], indirect=True)
+def test_going_on_too_late_starts_nothing_that_is_in_quarantine_since(office: Office) -> None:
+    built(office)
+    shared(office)
+    roomy(office)
+    words = ("request", "transfer", KEY, "disdukcapil", *LETTER, "--yes")
+    for method, path, when in (("PUT", "*/pools", "before"), ("GET", "*/cluster/resources", "after")):
+        held = {"on": {"method": method, "path": path, "nth": 1}, "do": "hold", "when": when}
+        office.lab.post("/faults", {"faults": [held]})
+        late = start_command(office, *words, actor=APPROVER)
+        until_held(office, late)
+        if method == "PUT":
+            late.kill()
+            late.communicate()
+            let_go(office)
+    retired = office.run("request", "retire", NEW, "--reason", "selesai")
+    assert (retired.code, retired.data["record"]["state"]) == (0, "retired"), retired.out
+    before = len(office.requests())
+    let_go(office)
+    out, err = late.communicate(timeout=120)
+    assert late.returncode == 0, out + err
+    assert office.writes_since(before) == []
+    assert {vm["status"] for vm in office.vms().values() if not vm.get("template")} == {"stopped"}
