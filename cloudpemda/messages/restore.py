@@ -113,6 +113,15 @@ TEXTS = {
         next_id="Tidak ada yang diubah. `cloudpemda vm restore {vm}` melanjutkan yang belum "
         "selesai; periksa VM-nya sebelum memulai yang lain.",
     ),
+    "vm.restore-extra-disk": Text(
+        en="the backup {volume} of {vm} has disks that nobody asks for any more: {disks}",
+        id="cadangan {volume} dari {vm} berisi disk yang tidak lagi diminta: {disks}",
+        next_en="Nothing was changed. `cloudpemda vm restore {vm} --from {volume} --as-copy NAME` "
+        "shows its data beside the VM; or ask for the disk again first (a change of the request).",
+        next_id="Tidak ada yang diubah. `cloudpemda vm restore {vm} --from {volume} --as-copy "
+        "NAMA` menampilkan datanya di samping VM; atau minta disknya lagi dahulu (perubahan "
+        "permintaan).",
+    ),
     "vm.restore-not-begun": Text(
         en="{vm} was not restored: it is as it was before",
         id="{vm} tidak dipulihkan: keadaannya seperti semula",

@@ -228,7 +228,10 @@ def _look(desk: Desk, key: str, source: str | None) -> _Seen:
             there = state.nodes.get(job.target)
             if job.vmid == record.vmid and (there is None or not there.answers):
                 raise Refused("vm.restore-target-away", vm=key, node=job.target)
-    return _Seen(deed, request, state, backup, age, config, archived, planned, begun)
+    seen = _Seen(deed, request, state, backup, age, config, archived, planned, begun)
+    if begun is None:
+        _require_known_disks(seen)
+    return seen
 
 
 def choose(
@@ -268,6 +271,17 @@ def _planned(desk: Desk, request: RequestRecord, state: ClusterState) -> Planned
     ]
     placement = standing_placement(state.name, every, state)
     return draw_up(Workload(desk, request, state.name), state, every, placement)
+
+
+def _require_known_disks(seen: _Seen) -> None:
+    """Raises Refused `vm.restore-extra-disk` for a backup from before a disk was taken away: it
+    would come back, and no plan lets a VM run with a disk that nobody asks for."""
+    wanted = {one.slot for one in seen.desired.disks} | {one.slot for one in seen.config.disks}
+    extra = [one for one in seen.archived.disks if one.backup and one.slot not in wanted]
+    if extra:
+        told = ", ".join(f"{one.slot} ({show_size(one.size)})" for one in extra)
+        volume = seen.backup.volume
+        raise Refused("vm.restore-extra-disk", vm=seen.record.key, volume=volume, disks=told)
 
 
 def _others(seen: _Seen) -> tuple[str, ...]:

@@ -229,3 +229,21 @@ def test_who_took_the_place_of_its_vm_keeps_everything(office: Office) -> None:
     assert "disks.foreign" in answer.codes
     assert _volumes(office, vmid) == volumes
     assert [path for _, path in office.writes_since(before) if "qemu" in path] == []
+
+
+def test_a_backup_from_before_a_disk_was_removed_is_not_put_in_its_vms_place(
+    office: Office,
+) -> None:
+    """Its disk would come back beside the one that rests, and its VM would not run with it."""
+    office.built(FILE, KEY)
+    office.lab.post("/advance", {"seconds": 2 * 86400})
+    propose(office, _without, "--allow-retire")
+    assert office.run("apply", KEY).code == 0
+    ((_, before),) = office.vms().items()
+    seen = len(office.requests())
+    words = ("vm", "restore", APP, "--from", "latest", "--yes", "--reason", "x")
+    assert office.run(*words).codes == ["vm.restore-extra-disk"]
+    assert office.writes_since(seen) == []
+    ((_, after),) = office.vms().items()
+    assert (after["status"], after["config"]) == (before["status"], before["config"])
+    settled(office)

@@ -227,7 +227,8 @@ def test_going_on_too_late_starts_nothing_that_is_in_quarantine_since(office: Of
     shared(office)
     roomy(office)
     words = ("request", "transfer", KEY, "disdukcapil", *LETTER, "--yes")
-    for method, path, when in (("PUT", "*/pools", "before"), ("GET", "*/cluster/resources", "after")):
+    at = (("PUT", "*/pools", "before"), ("GET", "*/cluster/resources", "after"))
+    for method, path, when in at:
         held = {"on": {"method": method, "path": path, "nth": 1}, "do": "hold", "when": when}
         office.lab.post("/faults", {"faults": [held]})
         late = start_command(office, *words, actor=APPROVER)
