@@ -109,8 +109,8 @@ def _run(arguments: list[str]) -> int:
         return int(code or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.Abort:
-        return 130
+    except (click.Abort, KeyboardInterrupt):
+        return _frame(arguments).interrupted()
     except click.ClickException as error:
         return _frame(arguments).usage(error)
     except CloudpemdaError as error:
@@ -118,9 +118,6 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of a pipe left; nothing of ours went wrong
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
-        click.echo("interrupted; nothing is half done", err=True)
-        return 130
     except Exception as error:  # noqa: BLE001 - the one place where a bug is turned into exit 1
         return _frame(arguments).bug(error, ExitCode.BUG)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import confirmed
 from cloudpemda.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _asked(frame: "Frame", desk: "Desk", choice: "Choice", terms: "Terms") -> "A
     _page(frame.err, frame, found)
     number = sum(len(one.vms) for one in found.workloads)
     said = frame.say("show.adopt-ask", vms=number, opd=found.opd)
-    return None if click.confirm(said, err=True) else found
+    return None if confirmed(frame, said) else found
 
 
 def _told(found: "Adopting") -> "tuple[Fault, ...]":

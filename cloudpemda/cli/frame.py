@@ -122,6 +122,11 @@ class Frame:
         click.echo(harmless(trace, keep="\n"), nl=False, err=True)
         return self._end(code, (Fault("cli.bug", {"kind": type(error).__name__}),))
 
+    def interrupted(self) -> int:
+        """Ctrl-C outside of a saga: said to a person, who may otherwise wonder what was done."""
+        self.faults((Fault("cli.interrupted"),), self.err)
+        return 130
+
     def abandon(self, code: str) -> NoReturn:
         """End the process at this instant with 6, from a signal handler: no cleaning up, since
         whatever was begun stands in the journal."""

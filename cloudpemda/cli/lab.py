@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import require_confirmed
 from cloudpemda.errors import InvalidInput, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def reset(frame: "Frame", yes: bool) -> None:
     from cloudpemda.wiring import forget_ledger, lab_ledger
 
     if not yes and not frame.json:
-        click.confirm(frame.say("lab.reset-ask", directory=frame.directory), abort=True, err=True)
+        require_confirmed(frame, frame.say("lab.reset-ask", directory=frame.directory))
     ledger = lab_ledger(frame.directory)
     process.reset(state_directory(frame.directory))
     forget_ledger(ledger)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import require_confirmed
 from cloudpemda.errors import Refused, UsageError
 from cloudpemda.units import show_local
 
@@ -75,7 +76,7 @@ def restore(frame: "Frame", file: Path, yes: bool) -> None:
         except Refused as refusal:
             if refusal.code != "backup.present" or frame.json or not frame.err.is_terminal:
                 raise
-            click.confirm(frame.say("show.restore-ask", file=file), abort=True, err=True)
+            require_confirmed(frame, frame.say("show.restore-ask", file=file))
             with counting(frame) as tell:
                 done, verified = use_case(desk, file, tell, agreed=True)
 

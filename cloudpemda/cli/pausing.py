@@ -21,7 +21,7 @@ def pause(frame: "Frame", reason: str, until: str | None) -> None:
     with frame.desk() as desk:
         holding = use_case(desk, reason, until)
         zone = desk.site.zone
-    ends = "-" if holding.until is None else show_local(holding.until, zone)
+    ends = "`resume`" if holding.until is None else show_local(holding.until, zone)
     frame.finish(holding, lambda out: out.print(frame.say("show.paused", until=ends)))
 
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import confirmed
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,7 +45,7 @@ def _asked(frame: "Frame", desk: "Desk") -> "Pools | None":
         return found
     _page(frame.err, frame, found)
     said = frame.say("show.pools-ask", steps=found.steps)
-    return None if click.confirm(said, err=True) else found
+    return None if confirmed(frame, said) else found
 
 
 def _page(out: "Console", frame: "Frame", found: "Pools") -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudpemda.cli.asking import require_confirmed
 from cloudpemda.units import show_local
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def restart(frame: "Frame", *, keys: tuple[str, ...], hard: bool, yes: bool) -> 
 def _confirm(frame: "Frame", keys: tuple[str, ...], *, hard: bool, yes: bool) -> None:
     if hard and not yes:
         asked = frame.say("show.vm-hard-ask", vms=", ".join(keys))
-        click.confirm(asked, abort=True, err=True)
+        require_confirmed(frame, asked)
 
 
 def _run(frame: "Frame", verb: str, keys: tuple[str, ...], **how: Any) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import require_confirmed
 from cloudpemda.units import show_duration, show_local
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def restore(
         if preview:
             frame.finish(seen, lambda out: out.print("\n".join(lines(frame, seen, zone))))
         click.echo("\n".join(lines(frame, seen, zone)), err=True)
-        click.confirm(frame.say("show.vm-restore-ask", vm=key), abort=True, err=True)
+        require_confirmed(frame, frame.say("show.vm-restore-ask", vm=key))
     with Live(frame) as live, frame.desk() as desk:
         done = use_case.restore(
             desk, key, source, reason, live.progress, live.halted, safety=not no_safety
@@ -112,7 +113,7 @@ def delete(frame: "Frame", *, key: str, name: str, yes: bool) -> None:
     from cloudpemda.usecases.vm_copies import drop
 
     if not yes:
-        click.confirm(frame.say("show.vm-copy-ask", vm=key, name=name), abort=True, err=True)
+        require_confirmed(frame, frame.say("show.vm-copy-ask", vm=key, name=name))
     with Live(frame) as live, frame.desk() as desk:
         done = drop(desk, key, name, live.progress, live.halted)
         zone = desk.site.zone

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import require_confirmed
 from cloudpemda.units import MiB, show_local, show_size
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def rollback(frame: "Frame", *, key: str, name: str, yes: bool) -> None:
 
     if not yes:
         asked = frame.say("show.vm-rollback-ask", vm=key, name=name)
-        click.confirm(asked, abort=True, err=True)
+        require_confirmed(frame, asked)
     with frame.desk() as desk:
         go_back(desk, key, name)
     frame.finish(

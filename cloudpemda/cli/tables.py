@@ -1,5 +1,6 @@
 """Views as text for people: tables, colours, one next step."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -397,6 +398,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             _cover(one.replication),
             _cover(one.backup),
         )
+    keep_words(out, shown)
     print_or(out, shown, frame.say("show.no-instances"))
     for one in found:
         if one.differences:
@@ -416,24 +418,24 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
 def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
     shown = table(frame, "", "")
     rows: dict[str, str | Text] = {
-        "cluster / VMID": f"{one.cluster}/{one.vmid}",
+        "cluster-vmid": f"{one.cluster}/{one.vmid}",
         "name": one.name,
         "request": one.number,
         "class": one.service_class,
         "state": f"{one.state.value}, {one.running}",
         "node": one.node or "-",
-        "addresses": ", ".join((*one.addresses, *one.public_addresses)) or "-",
-        "HA": _evidence(one.ha),
-        "replication": _evidence(one.replication),
+        "address": ", ".join((*one.addresses, *one.public_addresses)) or "-",
+        "ha": _evidence(one.ha),
+        "replica": _evidence(one.replication),
         "backup": _evidence(one.backup),
-        "kept apart": one.apart.value if one.apart is not None else "-",
+        "apart": one.apart.value if one.apart is not None else "-",
         "restart": ", ".join(one.restart) or "-",
         "differs": harmless("; ".join(one.differences)) or "-",
         "error": harmless(one.error or "-"),
     }
     out.print(Text(one.key, style="bold"))
     for name, value in rows.items():
-        shown.add_row(name, value)
+        shown.add_row(frame.say("column." + name), value)
     out.print(shown)
 
 
@@ -479,6 +481,25 @@ def _flow(value: object) -> str:
 
 
 # -- small things ----------------------------------------------------------------------------
+def keep_words(out: Console, shown: Table) -> None:
+    """On a narrow terminal break cells between words, and the keys of VMs anywhere, so that
+    nothing is cut off: `unk…` tells nobody a state."""
+    texts = [[str(cell) for cell in (one.header, *one.cells)] for one in shown.columns]
+
+    def widest(cells: Sequence[str], where: str) -> int:
+        return max(len(part) for cell in cells for part in re.split(where, cell)) + 2
+
+    if sum(widest(cells, "\n") for cells in texts) <= out.width:
+        return
+    left = out.width
+    first, *others = shown.columns
+    for column, cells in zip(others, texts[1:], strict=True):
+        needed = widest(cells, "[ \n]")
+        column.width, column.no_wrap = needed - 2, False
+        left -= needed
+    first.width, first.no_wrap, first.overflow = max(left - 2, 8), False, "fold"
+
+
 def print_or(out: Console, shown: Table, nothing: str) -> None:
     """The table, or a line where it has no rows."""
     out.print(shown if shown.row_count else nothing)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudpemda.cli.asking import confirmed
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -70,7 +72,7 @@ def _asked(frame: "Frame", desk: "Desk", key: str, terms: "Terms") -> "Transfer 
         return found
     _page(frame.err, frame, found)
     said = frame.say("show.transfer-ask", former=found.former, key=found.key)
-    return None if click.confirm(said, err=True) else found
+    return None if confirmed(frame, said) else found
 
 
 def _page(out: "Console", frame: "Frame", found: "Transfer") -> None:
@@ -89,7 +91,7 @@ def _page(out: "Console", frame: "Frame", found: "Transfer") -> None:
     for warning in found.warnings:
         said = explain(warning.code, frame.lang, warning.values)[0]
         out.print(said, style="yellow", soft_wrap=True)
-    code = "show.transfer-preview"
+    code = "show.transfer-preview" if not found.faults else "show.transfer-refused"
     if found.done:
         code = "show.transfer-done" if not found.faults else "show.transfer-open"
     out.print(frame.say(code, former=found.former, key=found.key), soft_wrap=True)

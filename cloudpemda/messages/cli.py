@@ -25,6 +25,23 @@ TEXTS = {
         next_en="Write it in UTF-8; rename a file whose name is in another encoding.",
         next_id="Tulis dalam UTF-8; ganti nama berkas yang namanya memakai pengodean lain.",
     ),
+    "show.yes-no": Text(en="[y/N]", id="[y/T]"),
+    "show.which-answer": Text(en="Please type y or n.", id="Ketik y (ya) atau t (tidak)."),
+    "show.declined": Text(
+        en="not confirmed; nothing was done", id="batal; tidak ada yang dikerjakan"
+    ),
+    "cli.no-answer": Text(
+        en="nobody is there to confirm; nothing was done",
+        id="tidak ada yang menjawab pertanyaan itu; tidak ada yang dikerjakan",
+        next_en="Without a terminal, say --yes once you have read what will be done.",
+        next_id="Tanpa terminal, tambahkan --yes setelah membaca apa yang akan dikerjakan.",
+    ),
+    "cli.interrupted": Text(
+        en="interrupted; whatever was begun is recorded",
+        id="dihentikan; apa pun yang sudah dimulai tetap tercatat",
+        next_en="Run the same command again: it goes on, or begins anew.",
+        next_id="Jalankan perintah yang sama lagi: ia melanjutkan, atau mulai dari awal.",
+    ),
     "cli.bug": Text(
         en="a bug of cloudpemda ({kind}); the traceback is on stderr",
         id="kesalahan program cloudpemda ({kind}); jejaknya ada di stderr",

@@ -68,10 +68,11 @@ TEXTS: dict[str, Text] = {
         next_id="`cloudpemda request show {number}` menampilkan daftar revisinya.",
     ),
     "ledger.no-instance": Text(
-        en="there is no instance {key}",
-        id="instans {key} tidak ada",
-        next_en="`cloudpemda vm list` shows all.",
-        next_id="`cloudpemda vm list` menampilkan semuanya.",
+        en="there is no VM {key}",
+        id="VM {key} tidak ada",
+        next_en="Name one VM, such as dinkes/simrs/db-1; `cloudpemda vm list` shows all.",
+        next_id="Sebutkan satu VM, misalnya dinkes/simrs/db-1; `cloudpemda vm list` menampilkan "
+        "semuanya.",
     ),
     "ledger.revision-moved": Text(
         en="request {number} has a newer revision ({revision}) than the one decided on",

@@ -74,6 +74,14 @@ TEXTS = {
         "With as many nodes as members one must go: agree with its OPD to switch it off.",
         "Bila jumlah node sama dengan anggota, satu harus berhenti: sepakati dengan OPD.",
     ),
+    "nodes.copies": Text(
+        en="copies of VMs, which stay where they were made, are on {cluster}/{node}: {copies}",
+        id="di {cluster}/{node} ada salinan VM, yang tidak dapat dipindahkan: {copies}",
+        next_en="`cloudpemda vm copy delete` those no longer needed, or leave them: "
+        "`--leave-foreign`.",
+        next_id="Hapus yang tidak diperlukan lagi (`cloudpemda vm copy delete`), atau biarkan: "
+        "`--leave-foreign`.",
+    ),
     "nodes.foreign": Text(
         en="guests that cloudpemda does not look after are on {cluster}/{node}: {vmids}",
         id="di {cluster}/{node} ada VM yang tidak dikelola cloudpemda: {vmids}",

@@ -64,6 +64,12 @@ TEXTS = {
         next_en="`cloudpemda request show {key}` lists its VMs with their states.",
         next_id="`cloudpemda request show {key}` menampilkan VM-nya beserta statusnya.",
     ),
+    "retire.no-member": Text(
+        en="{key} has no VM {member}",
+        id="{key} tidak mempunyai VM {member}",
+        next_en="`cloudpemda request show {key}` lists its VMs with their states.",
+        next_id="`cloudpemda request show {key}` menampilkan VM-nya beserta statusnya.",
+    ),
     "retire.member-not-asked": Text(
         en="{key}: no approved change asks for {member} again",
         id="{key}: tidak ada perubahan disetujui yang meminta {member} lagi",

@@ -36,8 +36,8 @@ TEXTS = {
     "survey.pending": Text(
         en="{vm} runs with {key} {runs}; {shall} is configured and not in effect",
         id="{vm} berjalan dengan {key} {runs}; {shall} sudah diatur tetapi belum berlaku",
-        next_en="Stop and start it when its OPD agrees; a reboot from inside does not do it.",
-        next_id="Matikan lalu nyalakan saat OPD-nya setuju; reboot dari dalam VM tidak cukup.",
+        next_en="`cloudpemda vm restart {vm}` when its OPD agrees; a reboot inside is not enough.",
+        next_id="`cloudpemda vm restart {vm}` saat OPD-nya setuju; reboot di dalam VM tidak cukup.",
     ),
     "survey.locked": Text(
         en="{vm} is locked ({lock}), and no task is at work on it",

@@ -88,6 +88,10 @@ TEXTS = {
         id="{former} akan menjadi {key}; VM, nomor, dan alamat tetap. Belum ada yang diubah: --yes "
         "melaksanakannya.",
     ),
+    "show.transfer-refused": Text(
+        en="{former} cannot become {key} as it stands. Nothing was changed.",
+        id="{former} belum dapat menjadi {key}. Tidak ada yang diubah.",
+    ),
     "show.transfer-done": Text(
         en="{key} stands in the ledger and on its cluster; its VMs ran on.",
         id="{key} sudah tercatat di buku besar dan di klasternya; VM tetap berjalan.",

@@ -127,8 +127,8 @@ TEXTS = {
     "apply.undo-active": Text(
         en="{key} is active: `--undo` takes back only what is not finished",
         id="{key} sudah aktif: `--undo` hanya membatalkan yang belum selesai",
-        next_en="Retiring an active workload is not available yet; nothing was changed.",
-        next_id="Mengakhiri pekerjaan yang aktif belum tersedia; tidak ada yang diubah.",
+        next_en="Nothing was changed. `cloudpemda request retire {key}` ends what lives.",
+        next_id="Tidak ada yang diubah. Untuk mengakhirinya: `cloudpemda request retire {key}`.",
     ),
     "apply.undo-begun": Text(
         en="taking back {key} was begun and is not finished",

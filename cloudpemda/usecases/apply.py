@@ -269,15 +269,17 @@ def bring_back(
     """Apply the approved change that asks again for a member in quarantine: it comes back with its
     data, as the change wants it.
 
-    For operators. Raises as `apply`, and Refused `retire.member-not-resting`,
-    `retire.member-not-asked`.
+    For operators. Raises as `apply`, and Refused `retire.no-member`,
+    `retire.member-not-resting`, `retire.member-not-asked`.
     """
     record = desk.ledger.requests.get(key)
     desk.act("operator")
     every = desk.ledger.instances.list(workload=record.key)
     one = next((one for one in every if one.member == member), None)
-    if one is None or one.state not in _RETURNING:
-        state = "-" if one is None else one.state.value
+    if one is None:
+        raise Refused("retire.no-member", key=record.key, member=member)
+    if one.state not in _RETURNING:
+        state = one.state.value
         raise Refused("retire.member-not-resting", key=record.key, member=member, state=state)
     asked = record.change_approved or record.changing
     if not asked or member not in members_of(record.as_proposed.spec):

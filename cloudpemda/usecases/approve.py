@@ -41,6 +41,7 @@ def approve(desk: Desk, key: str) -> Approved:
     expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
     person = decider(desk)
+    require_open(desk, record, "approve")
     matter = matter_of(desk, record, None)
     if objecting(person, matter) is None:
         raise not_yours(desk, record, person, matter)
@@ -114,6 +115,13 @@ def require_pending(record: RequestRecord, event: str) -> None:
         proposal = record.proposal
         state = proposal.state if proposal is not None and proposal.open else record.state
         raise Refused("ledger.transition", subject=record.number, state=state.value, event=event)
+
+
+def require_open(desk: Desk, record: RequestRecord, event: str) -> None:
+    """Whoever may read the request hears first that nothing waits in it: nobody is awaited then,
+    and to name who may decide would only mislead. Raises Refused `ledger.transition`."""
+    if desk.scope().covers(record.opd):
+        require_pending(record, event)
 
 
 def _other_vms(desk: Desk, record: RequestRecord) -> int:

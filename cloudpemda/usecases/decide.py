@@ -3,7 +3,7 @@
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import RequestRecord
 from cloudpemda.messages import harmless
-from cloudpemda.usecases.approve import objection, require_pending
+from cloudpemda.usecases.approve import objection, require_open, require_pending
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import expire
 
@@ -18,6 +18,7 @@ def deny(desk: Desk, key: str, reason: str) -> RequestRecord:
     """
     expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
+    require_open(desk, record, "deny")
     actor, ballot = objection(desk, record)
     require_pending(record, "deny")
     require_reason(record.number, reason)

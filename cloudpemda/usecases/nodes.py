@@ -52,6 +52,7 @@ class Drained:
     moved: tuple[Moved, ...] = ()
     left: tuple[int, ...] = ()  # VMIDs still there, read back after the moves
     done: bool = False  # whether anything was done at all
+    copies: tuple[tuple[int, str], ...] = ()  # VMID and key of our own copies of VMs there
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -60,8 +61,12 @@ class Drained:
             Fault(f"nodes.{one.why.value}", {"vm": one.name, "vmid": one.vmid, **where})
             for one in self.evacuation.hindered
         ]
-        if self.evacuation.foreign:
-            listed = ", ".join(map(str, self.evacuation.foreign))
+        if self.copies:
+            listed = ", ".join(f"{key} ({vmid})" for vmid, key in self.copies)
+            found.append(Fault("nodes.copies", {"copies": listed, **where}))
+        foreign = set(self.evacuation.foreign) - {vmid for vmid, _ in self.copies}
+        if foreign:
+            listed = ", ".join(map(str, sorted(foreign)))
             found.append(Fault("nodes.foreign", {"vmids": listed, **where}))
         if self.votes[0] < self.votes[1]:
             online, needed = self.votes
@@ -129,7 +134,7 @@ def drain(
     found = _look(desk, cluster, node)
     hindering = [fault for fault in found.faults if fault.code not in _LET_PASS]
     if found.evacuation.foreign and not leave_foreign:
-        hindering += [fault for fault in found.faults if fault.code == "nodes.foreign"]
+        hindering += [fault for fault in found.faults if fault.code in _STAYING]
     if hindering:
         raise Refused("nodes.cannot-empty", *hindering, node=node, cluster=cluster)
     desk.ledger.drains.begin(cluster, node, reason, actor)
@@ -158,7 +163,7 @@ def drain(
         failed=", ".join(str(one.move.vmid) for one in moved if one.error),
         left=", ".join(map(str, left)),
     )
-    return Drained(cluster, found.evacuation, found.votes, moved, left, done=True)
+    return Drained(cluster, found.evacuation, found.votes, moved, left, True, found.copies)
 
 
 def take_back(desk: Desk, name: str) -> Drain | None:
@@ -175,7 +180,8 @@ def take_back(desk: Desk, name: str) -> Drain | None:
     return desk.ledger.drains.end(cluster, node, actor)
 
 
-_LET_PASS = frozenset({"nodes.foreign", "nodes.quorum"})
+_STAYING = frozenset({"nodes.foreign", "nodes.copies"})
+_LET_PASS = _STAYING | {"nodes.quorum"}
 
 
 def _named(desk: Desk, name: str) -> tuple[str, str]:
@@ -193,7 +199,10 @@ def _look(desk: Desk, cluster: str, node: str) -> Drained:
     keeping = policy(desk, cluster)
     online = [one for one in state.nodes.values() if one.answers and one.name != node]
     votes = (len(online), len(state.nodes) // 2 + 1)
-    return Drained(cluster, evacuation(state, node, keeping, own.keys()), votes)
+    made = evacuation(state, node, keeping, own.keys())
+    every = desk.ledger.instances.list(cluster=cluster, copies=True)
+    copies = tuple((one.vmid, one.key) for one in every if one.vmid in made.foreign)
+    return Drained(cluster, made, votes, copies=copies)
 
 
 def _own(desk: Desk, cluster: str) -> Mapping[int, InstanceRecord]:

@@ -49,7 +49,7 @@ def pause_fault(desk: Desk) -> tuple[Fault, ...]:
 
 def _values(desk: Desk, holding: Pause) -> dict[str, object]:
     zone = desk.site.zone
-    until = "-" if holding.until is None else show_local(holding.until, zone)
+    until = "`resume`" if holding.until is None else show_local(holding.until, zone)
     since = show_local(holding.since, zone)
     return {"since": since, "until": until, "person": holding.person, "why": holding.reason}
 

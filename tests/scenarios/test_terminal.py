@@ -1,5 +1,6 @@
 """What goes to a terminal or into a document only ever stands there: nothing raw, nothing lost."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,7 +8,10 @@ import sys
 import unicodedata
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
+from cloudpemda.cli.tables import keep_words
 from tests.scenarios.conftest import Answer, Office
 
 HOSTILE = "ok \x1b]0;taken\x07\x1b[2J\x9b31m\u202egpj\u2066\u2028\u00ad"
@@ -115,3 +119,34 @@ def test_a_reason_is_one_line_of_words(office: Office, verb: str, reason: str, c
     assert record["state"] == "pending"
     last = office.run("request", verb, "dinkes/simrs", "--reason", "x" * 500, actor=actor)
     assert last.code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [("", 2, "cli.no-answer"), ("mungkin\nt\n", 130, "nothing was done"), ("\n", 130, "[y/N]")],
+)
+def test_nothing_is_destroyed_without_a_yes(
+    office: Office, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, said: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    ledger = office.directory / "var" / "ledger.sqlite3"
+    before = ledger.exists()
+    answer = office.text("lab", "reset")
+    assert (answer.code, said in answer.err) == (code, True), answer.err
+    assert ledger.exists() == before
+
+
+def test_a_narrow_table_cuts_no_word_off() -> None:
+    console = Console(width=44, file=io.StringIO())
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("VM", "state", "address", "HA"):
+        shown.add_column(name, no_wrap=name == "address")
+    shown.add_row(
+        "disdukcapil/siak/web-1", "retired (stopped)", "10.0.0.21\n203.0.113.9", "unknown"
+    )
+    keep_words(console, shown)
+    with console.capture() as seen:
+        console.print(shown)
+    for word in ("retired", "(stopped)", "10.0.0.21", "203.0.113.9", "unknown"):
+        assert word in seen.get()
+    assert "…" not in seen.get()

@@ -55,6 +55,8 @@ def test_a_copy_is_charged_off_unplugged_known_and_given_back(kept: Office) -> N
     assert drift.code == 0, drift.out
     assert kept.run("plan", KEY).data[0]["settled"]
     assert kept.run("apply", KEY).code == 0
+    node = kept.run("vm", "show", VM).data["node"]
+    assert kept.run("nodes", "drain", f"dc/{node}", "--preview").codes == ["nodes.copies"]
     assert kept.run("vm", "restore", VM, "--as-copy", "cek", *WHY).codes == ["vm.copy-taken"]
     (seen,) = kept.run("vm", "copy", "list", VM, actor="nina").data
     assert (seen["vmid"], seen["name"]) == (vmid, "cek")
