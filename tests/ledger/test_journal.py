@@ -125,6 +125,9 @@ def test_two_runs_never_write_the_same_saga(ledger: Ledger, number: str) -> None
                 ledger.journal.open_saga(number, rival, "d")
         with ledger.journal.open_saga(number, "look", "d"):
             pass
+    with ledger.journal.open_saga(number, "vm-copy"), pytest.raises(Refused) as refusal:
+        ledger.journal.open_saga(number, "vm-copy-removal")
+    assert refusal.value.code == "journal.busy"
     with ledger.journal.open_saga(number, "apply", "d"):
         pass
 

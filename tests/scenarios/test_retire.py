@@ -1,5 +1,6 @@
 """The end of a workload: quarantine, the way back, purge, and what stays behind."""
 
+import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.scenarios.conftest import APPROVER, Office
+from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "dinkes/simrs"
 DAY = 86400
@@ -233,6 +235,36 @@ def test_a_lease_is_announced_each_time_once_then_stopped_and_purged(office: Off
     logged = {one["action"] for one in office.run("audit", "log").data}
     assert "notice.lease" in logged
     assert office.run("audit", "verify").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_lease_that_was_extended_while_another_was_ended_goes_on(office: Office) -> None:
+    until = _in_days(office, 10)
+
+    def lent(document: dict[str, Any]) -> None:
+        document["spec"]["until"] = until
+
+    def longer(document: dict[str, Any]) -> None:
+        document["spec"]["until"] = _in_days(office, 200)
+
+    file = office.edited("simrs.yaml", lent)
+    assert office.run("request", "submit", file, actor="siti").code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+    assert office.run("apply", KEY).code == 0
+    _lent(office, until)
+    _to_end(office, until, -9)
+    held = {"on": {"method": "GET", "path": "*/cluster/resources", "nth": 1}, "do": "hold"}
+    office.lab.post("/faults", {"faults": [{**held, "when": "after"}]})
+    run = start_command(office, "leases", "run")
+    until_held(office, run)  # it looks at the first one
+    file = office.edited(LEASE_FILE, longer)
+    assert office.run("request", "submit", file, actor="nina").code == 0
+    assert office.run("request", "approve", LEASE, actor=APPROVER).code == 0
+    let_go(office)
+    out, err = run.communicate(timeout=200)
+    assert json.loads(out)["data"]["retired"] == [KEY], out + err
+    assert [one["stage"] for one in office.run("leases").data if one["key"] == LEASE] == ["running"]
 
 
 @pytest.mark.timeout(240)
