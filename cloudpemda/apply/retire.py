@@ -83,8 +83,8 @@ def quarantine(leaving: Sequence[Leaving], tools: Tools) -> tuple[LeaveResult, .
     on. Raises only for bugs."""
     shop = Shop(tools, ())
     lock = Lock()
-    chains = [_chain(one, tools, Retiree(one, shop, lock).quarantine_steps()) for one in leaving]
-    return _results(leaving, chains, tools)
+    chains = [chain_of(one, tools, Retiree(one, shop, lock).quarantine_steps()) for one in leaving]
+    return results_of(leaving, chains, tools)
 
 
 def unmark(leaving: Sequence[Leaving], tools: Tools) -> None:
@@ -107,8 +107,8 @@ def purge(
     """
     shop = Shop(tools, ())
     lock = Lock()
-    chains = [_chain(one, tools, Retiree(one, shop, lock, note).purge_steps()) for one in leaving]
-    results = _results(leaving, chains, tools)
+    chains = [chain_of(one, tools, Retiree(one, shop, lock, note).purge_steps()) for one in leaving]
+    results = results_of(leaving, chains, tools)
     destroyed = [one.leaving for one in results if one.done]
     if not destroyed:
         return results
@@ -116,7 +116,7 @@ def purge(
         left = _left(shop, destroyed)
     except CloudpemdaError as error:
         left = {one.key: error for one in destroyed}
-    left |= _ungrouped(shop, results, ending)
+    left |= ungrouped(shop, results, ending)
     return tuple(
         replace(one, done=False, step="verify", error=left[one.leaving.key])
         if one.leaving.key in left
@@ -398,7 +398,7 @@ def _marked(config: VmConfig) -> bool:
     return RETIRED_TAG in config.tags and not config.onboot
 
 
-def _ungrouped(
+def ungrouped(
     shop: Shop, results: Sequence[LeaveResult], ending: Collection[str]
 ) -> dict[str, CloudpemdaError]:
     """Take the security groups of ended kinds away; by key why one stays."""
@@ -460,7 +460,7 @@ class _Reporter:
         self.tools.progress(self.key, step, state, at / len(self.names))
 
 
-def _chain(one: Leaving, tools: Tools, steps: Sequence[Step]) -> Chain:
+def chain_of(one: Leaving, tools: Tools, steps: Sequence[Step]) -> Chain:
     return Chain(
         subject=one.identity.uid,
         steps=steps,
@@ -473,7 +473,7 @@ def _chain(one: Leaving, tools: Tools, steps: Sequence[Step]) -> Chain:
     )
 
 
-def _results(
+def results_of(
     leaving: Sequence[Leaving], chains: Collection[Chain], tools: Tools
 ) -> tuple[LeaveResult, ...]:
     """Run all at once; an interrupt lets each stop at its next safe point."""

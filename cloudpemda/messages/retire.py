@@ -93,6 +93,25 @@ TEXTS = {
         next_id="Periksa apakah token masih memiliki VM.Audit (`cloudpemda doctor`) dan siapa yang "
         "menghapusnya. Jika memang hilang: `cloudpemda request purge … --gone`.",
     ),
+    "retire.not-gone": Text(
+        en="{key}: VM {vmid} is there (last on {node}), or that it is not cannot be said: it was "
+        "not released",
+        id="{key}: VM {vmid} ada (terakhir di {node}), atau belum dapat dipastikan hilang: tidak "
+        "dilepas",
+        next_en="`--gone` is for VMs that another hand has removed, with every node of the "
+        "cluster answering (`cloudpemda doctor`). One that is there: `cloudpemda request retire` "
+        "stops it, then purge it.",
+        next_id="`--gone` hanya untuk VM yang dihapus pihak lain, dan semua node klaster harus "
+        "menjawab (`cloudpemda doctor`). VM yang masih ada: hentikan dengan `cloudpemda request "
+        "retire`, lalu hapus permanen.",
+    ),
+    "retire.gone-unread": Text(
+        en="{key}: node {node} cannot be read, and may keep copies of VM {vmid}, which is gone",
+        id="{key}: node {node} tidak dapat dibaca, dan mungkin menyimpan salinan VM {vmid} yang "
+        "sudah hilang",
+        next_en="Once the node answers, run the same command again: it finds what is left there.",
+        next_id="Setelah node itu menjawab, jalankan perintah yang sama: sisa di sana ditemukan.",
+    ),
     "retire.foreign": Text(
         en="{key}: VM {vmid} on {node} does not carry our uid and role: it was left untouched",
         id="{key}: VM {vmid} di {node} tidak memuat uid dan peran kita: tidak disentuh",

@@ -4,12 +4,14 @@ In quarantine its VMs stand still with all that they have, and are charged. Purg
 what a node that was off still keeps of them is an orphan (`orphans`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from cloudpemda.apply import Progress, Tools, VmEnding, apply_workload
 from cloudpemda.apply import retire as steps
+from cloudpemda.apply.gone import clear_gone
 from cloudpemda.apply.retire import LeaveResult, Leaving
 from cloudpemda.cluster import ClusterState
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, worst
@@ -115,7 +117,7 @@ def quarantine(
         state = _read(desk, going)
         with desk.ledger.journal.open_saga(record.number, _RETIRE) as journal:
             # what another has brought back until it was our turn lives
-            going = _still(desk, going, InstanceState.RETIRING)
+            going = _still(desk, going)
             tools = tools_for(desk, state, journal, progress, halted)
             results = steps.quarantine([leaving_of(desk, one) for one in going], tools)
             for one in results:
@@ -187,7 +189,7 @@ def purge(
     gone: bool = False,
 ) -> Retired:
     """Destroy what is in quarantine and has been for its time; `at_once` gives the reason why it
-    has not. `gone` releases VMs that another hand has removed.
+    has not. `gone` releases VMs that another hand has removed, and clears what they left.
 
     For operators, who `confirm` by naming the workload. Raises Refused by role, while the site is
     paused, `retire.confirm`, `retire.not-retired`, `retire.quarantine-lasts`; Unreachable where a
@@ -233,22 +235,23 @@ def _purged(
     _require_ready(desk, record)
     going = _due(desk, record, at_once, gone=gone)
     state = _read(desk, going)
-    if gone:
-        for one in [one for one in going if _is_gone(one, state)]:
-            desk.ledger.instances.release(one.uid, actor=actor)
-            going.remove(one)
-    going = [one for one in going if one.state is InstanceState.RETIRED]
-    refused = refused_for_copies(desk, going, state)
+    away = [one for one in going if gone and _is_gone(one, state)]
+    refused = dict(_still_there(going, away) if gone else ())
+    going = [one for one in going if one.state is InstanceState.RETIRED and one not in away]
+    refused |= refused_for_copies(desk, going, state)
     going = [one for one in going if one.key not in refused]
     _give_up(desk, record, _RETIRE)
     results: tuple[LeaveResult, ...] = ()
-    if going:
+    if going or away:
         with desk.ledger.journal.open_saga(record.number, _PURGE) as journal:
-            if _still(desk, going, InstanceState.RETIRED) != going:
+            there = (*away, *going)
+            if _still(desk, there) != list(there):
                 journal.close(SagaEvent.UNDO)
                 fresh = desk.ledger.requests.get(record.number)
                 raise Refused("retire.moved-on", key=fresh.key, state=fresh.state.value)
-            results = _destroy(desk, actor, going, state, journal, progress, halted)
+            tools = tools_for(desk, state, journal, progress, halted)
+            results = _end(desk, actor, away, tools, clear_gone, but=going)
+            results += _end(desk, actor, going, tools, steps.purge)
             reason = {} if at_once is None else {"reason": at_once}
             _say(desk, actor, record, _PURGE, results, journal, **reason)
             if all(one.done for one in results):
@@ -267,16 +270,30 @@ def _purged(
     )  # fmt: skip
 
 
-def _destroy(
+class _Ends(Protocol):
+    """`apply.retire.purge`, or `apply.gone.clear_gone`."""
+
+    def __call__(
+        self,
+        leaving: Sequence[Leaving],
+        tools: Tools,
+        note: steps.NoteLeft,
+        ending: Collection[str] = (),
+    ) -> tuple[LeaveResult, ...]: ...
+
+
+def _end(
     desk: Desk,
     actor: Actor,
     going: Sequence[InstanceRecord],
-    state: ClusterState,
-    journal: SagaJournal,
-    progress: Progress,
-    halted: Callable[[], bool],
+    tools: Tools,
+    end: _Ends,
+    but: Sequence[InstanceRecord] = (),
 ) -> tuple[LeaveResult, ...]:
-    settings = cluster_settings(desk, state.name)
+    """Bring instances to their end, and release those that came there; `but` come later."""
+    if not going:
+        return ()
+    settings = cluster_settings(desk, tools.live.name)
     classes = {storage: name for name, storage in settings.storages.items()}
 
     def note(uid: str, node: str, volumes: Mapping[str, MiB]) -> None:
@@ -286,14 +303,24 @@ def _destroy(
             told[volume] = (disk_dimension(classes.get(storage, storage)), size)
         desk.ledger.orphans.note(uid, node, told, actor)
 
-    tools = tools_for(desk, state, journal, progress, halted)
     others = [one for one in desk.ledger.instances.list(opd=going[0].opd) if one not in going]
-    ending = {kind_of(one.key) for one in going} - {kind_of(one.key) for one in others}
-    results = steps.purge([leaving_of(desk, one) for one in going], tools, note, ending)
+    ending = {kind_of(one.key) for one in going} - {kind_of(one.key) for one in (*others, *but)}
+    results = end([leaving_of(desk, one) for one in going], tools, note, ending)
     for one in results:
         if one.done:
             desk.ledger.instances.release(one.leaving.identity.uid, actor=actor)
     return results
+
+
+def _still_there(
+    going: Sequence[InstanceRecord], away: Collection[InstanceRecord]
+) -> Iterator[tuple[str, CloudpemdaError]]:
+    """Those that were said to be gone and of which that is not certain; what is in quarantine is
+    purged like any other."""
+    for one in going:
+        if one not in away and one.state is not InstanceState.RETIRED:
+            values = {"vmid": one.vmid, "node": one.node or "-"}
+            yield one.key, Refused("retire.not-gone", key=one.key, **values)
 
 
 def _due(
@@ -343,15 +370,13 @@ def _instances(desk: Desk, record: RequestRecord) -> tuple[InstanceRecord, ...]:
     return desk.ledger.instances.list(workload=record.key)
 
 
-def _still(
-    desk: Desk, going: Sequence[InstanceRecord], state: InstanceState
-) -> list[InstanceRecord]:
+def _still(desk: Desk, going: Sequence[InstanceRecord]) -> list[InstanceRecord]:
     """Those that are as they were read, now that nobody else writes to them."""
     now = [desk.ledger.instances.get(one.uid) for one in going]
     return [
         one
         for one, fresh in zip(going, now, strict=True)
-        if fresh.state is state and fresh.changed_at == one.changed_at
+        if fresh.state is one.state and fresh.changed_at == one.changed_at
     ]
 
 

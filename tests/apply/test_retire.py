@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from cloudpemda.apply.gone import clear_gone
 from cloudpemda.apply.retire import LeaveResult, Leaving, purge, quarantine, unmark
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.saga import never
@@ -178,6 +179,48 @@ def test_gone_by_another_hand_is_no_success(end: End) -> None:
     result = end.purge()
     assert result.error is not None
     assert (result.done, result.error.code) == (False, "retire.vanished")
+
+
+def test_of_a_vm_that_another_hand_removed_copies_are_noted_and_nothing_names_it(end: End) -> None:
+    end.lab.control.advance(1800)
+    (job,) = end.vm.protection.replication
+    end.lab.control.outside("delete-vm", 10001)
+    end.lab.journal = MemoryJournal()
+
+    (result,) = clear_gone(end.leaving, end.lab.tools((end.vm,)), end.note)
+
+    assert result.done, result.error
+    dc = end.lab.control.state()["dc"]
+    left = {one["volid"] for one in dc["volumes"] if one["vmid"] == 10001}
+    assert left == set(end.noted.pop(job.target)) != set()
+    assert end.noted == {}
+    assert not any(name.startswith("10001-") for name in dc["replication"])
+    assert "vm:10001" not in dc["ha_resources"]
+    assert not any("vm:10001" in str(rule) for rule in dc["ha_rules"].values())
+    assert "10001" not in dc["backup_jobs"][BACKUP.job]["options"]["vmid"]
+
+
+def test_of_a_vm_whose_number_a_stranger_has_only_volumes_are_told(end: End) -> None:
+    end.lab.control.advance(1800)
+    (job,) = end.vm.protection.replication
+    _replaced(end)
+    end.lab.journal = MemoryJournal()
+    stranger, asked = end.stored(), len(end.lab.control.requests())
+
+    (result,) = clear_gone(end.leaving, end.lab.tools((end.vm,)), end.note)
+
+    assert result.done, result.error
+    assert set(end.noted) == {job.target}
+    assert end.lab.control.writes(asked) == []
+    assert end.stored() == stranger
+
+
+def test_what_is_there_is_not_gone(end: End) -> None:
+    asked = len(end.lab.control.requests())
+    (result,) = clear_gone(end.leaving, end.lab.tools((end.vm,)), end.note)
+    assert result.error is not None
+    assert (result.done, result.error.code) == (False, "retire.not-gone")
+    assert end.lab.control.writes(asked) == []
 
 
 def test_what_a_target_that_is_off_keeps_is_noted_before_the_vm_goes(shared: Rig) -> None:

@@ -92,3 +92,9 @@ def test_a_change_of_a_vm_that_is_gone_is_not_begun(office: Office) -> None:
     assert gone.data["record"]["state"] == "ended", gone.out
     assert set(used(office).values()) == {0}
     assert APP not in office.text("vm", "list").out
+    dc = office.lab.get("/state")["dc"]
+    assert [
+        one for one in dc["volumes"] if one["vmid"] == vmid and one["content"] == "images"
+    ] == []
+    assert (dc["replication"], dc["ha_resources"]) == ({}, {})
+    assert office.run("orphans", "list").data == []
