@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types layers check bench wheel clean
+.PHONY: demo test test-slow lint types layers playbooks check bench wheel clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cloudpemda needs Python 3.11 or later")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  hatchling editables hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff \
-	  types-PyYAML types-requests jsonschema types-jsonschema
+	  types-PyYAML types-requests jsonschema types-jsonschema \
+	  ansible-core ansible-lint ansible-runner pytest-testinfra yamllint
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  --no-build-isolation --editable .
 	touch $@
@@ -33,7 +34,14 @@ types: .venv/ready
 layers: .venv/ready
 	$(BIN)/lint-imports
 
-check: test lint types layers
+# From their own directory, where ansible.cfg names roles and modules.
+playbooks: .venv/ready
+	$(BIN)/yamllint --strict playbooks .yamllint .ansible-lint
+	cd playbooks && for book in *.yml; do \
+	  ../$(BIN)/ansible-playbook --syntax-check --inventory localhost, $$book || exit 1; done
+	cd playbooks && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/ansible-lint --offline -c ../.ansible-lint
+
+check: test lint types layers playbooks
 
 wheel: .venv/ready
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -64,3 +64,6 @@ def test_units_and_example_sites_are_in_the_wheel(installed: Path, tmp_path: Pat
     assert "OnCalendar=" in (tmp_path / "cloudpemda-nightly@.timer").read_text()
     _run(installed, "init", tmp_path / "site", cwd=tmp_path)
     assert (tmp_path / "site" / "site.yaml").exists()
+    (playbooks,) = installed.parents[1].glob("lib/python*/site-packages/cloudpemda/_playbooks")
+    for needed in ("base.yml", "ansible.cfg", "library/node_probe.py", "roles/base/tasks/main.yml"):
+        assert (playbooks / needed).is_file(), needed

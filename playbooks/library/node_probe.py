@@ -1,0 +1,243 @@
+"""Looks at a node before anything is changed; changes nothing itself.
+
+All that is wrong is told at once, each with what to do next. A thing that could not be looked at
+is None and a fault, never "absent".
+"""
+
+import json
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: node_probe
+short_description: Look at a node before it is built
+description: Reads names, clock, links, ports, guests and disks of a node. Changes nothing.
+options:
+  name: {description: The node's name., type: str, required: true}
+  sent: {description: The controller's clock when the task was sent, seconds., type: float, required: true}
+  rings: {description: Own address on each corosync link., type: list, elements: str, required: true}
+  peers: {description: Addresses of the other nodes., type: list, elements: str, default: []}
+  mtu: {description: Bytes that must pass every link unbroken., type: int, default: 1500}
+  disks: {description: Disks that a pool will be made of., type: list, elements: str, default: []}
+  pool: {description: The pool that may already be on them., type: str, default: ''}
+  connections: {description: Whether the links are looked at., type: bool, default: true}
+  pve_major: {description: Release of Proxmox VE to be here., type: int, required: true}
+  latency_ms: {description: Longest mean round trip., type: float, default: 5}
+  clock_seconds: {description: How far the clock may be off., type: float, default: 30}
+author: cloudpemda
+"""  # noqa: E501
+
+PORTS = range(5405, 5413)
+"""UDP ports that corosync's links may use."""
+
+
+def said(*command: str) -> str | None:
+    """What a command printed; None when it is not there or failed."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def resolved(name: str) -> list[str]:
+    """IPv4 and IPv6 addresses of a name, as the node itself sees them."""
+    try:
+        return sorted({str(one[4][0]) for one in socket.getaddrinfo(name, None)})
+    except OSError:
+        return []
+
+
+def links(rings: list[str]) -> list[dict[str, object]]:
+    """Each own address with the interface that holds it and that interface's MTU."""
+    shown = json.loads(said("ip", "-json", "address", "show") or "[]")
+    held = {
+        address["local"]: (link["ifname"], link["mtu"])
+        for link in shown
+        for address in link.get("addr_info", ())
+    }
+    return [
+        {"address": ring, "interface": held.get(ring, (None, None))[0],
+         "mtu": held.get(ring, (None, None))[1]}
+        for ring in rings
+    ]  # fmt: skip
+
+
+def latency(peer: str, mtu: int) -> dict[str, object]:
+    """Mean round trip in ms of packets as big as the link must carry; None when none came back."""
+    out = said("ping", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "2", "-M", "do",
+               "-s", str(mtu - 28), peer)  # fmt: skip
+    found = re.search(r"= [\d.]+/([\d.]+)/", out or "")
+    return {"address": peer, "ms": float(found.group(1)) if found else None}
+
+
+def ports() -> list[dict[str, object]]:
+    """Who else holds a port of corosync."""
+    held = []
+    for line in (said("ss", "-Hulnp") or "").splitlines():
+        words = line.split()
+        port = words[3].rpartition(":")[2] if len(words) > 3 else ""
+        if port.isdigit() and int(port) in PORTS and "corosync" not in line:
+            held.append({"port": int(port), "by": words[-1]})
+    return held
+
+
+def guests() -> list[str]:
+    """Guests whose configuration lies on this node; a member of a cluster sees its own alone."""
+    node = Path("/etc/pve/local")
+    return sorted(
+        f"{kind}/{one.stem}"
+        for kind in ("qemu-server", "lxc")
+        for one in (node / kind).glob("*.conf")
+    )
+
+
+def disk(path: str, pool: str) -> dict[str, object]:
+    """Whether a disk is there, and what is on it that would be lost."""
+    if not Path(path).is_block_device():
+        return {"path": path, "there": False, "holds": []}
+    out = said("lsblk", "--json", "-o", "NAME,TYPE,FSTYPE,LABEL,PTTYPE,MOUNTPOINTS", path)
+    if out is None:
+        return {"path": path, "there": True, "holds": ["cannot be looked at"]}
+    holds: list[str] = []
+    own = False
+    todo = list(json.loads(out)["blockdevices"])
+    while todo:
+        one = todo.pop()
+        todo += one.get("children", ())
+        own = own or (one.get("fstype") == "zfs_member" and one.get("label") == pool != "")
+        holds += [str(one[key]) for key in ("fstype", "pttype") if one.get(key)]
+        holds += [str(at) for at in one.get("mountpoints") or () if at]
+    return {"path": path, "there": True, "holds": [] if own else sorted(set(holds))}
+
+
+def release() -> dict[str, str]:
+    """/etc/os-release as pairs."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {key: text.strip('"') for key, _, text in (line.partition("=") for line in lines)}
+
+
+def itself(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with name, clock and release."""
+    short = asked["name"].partition(".")[0]
+    if node["hostname"].partition(".")[0] != short:
+        yield (
+            f"the host calls itself {node['hostname']}, the inventory {asked['name']}: correct one "
+            f"of them (hostnamectl hostname {short})"
+        )
+    loopback = [one for one in node["resolved"] if one == "::1" or one.startswith("127.")]
+    if loopback or not node["resolved"]:
+        names = " ".join(dict.fromkeys((asked["name"], short)))
+        yield (
+            f"{node['hostname']} resolves to {', '.join(node['resolved']) or 'nothing'}: put "
+            f'"{asked["rings"][0]} {names}" into its /etc/hosts, and take the name out of the '
+            "lines of 127.0.0.1, 127.0.1.1 and ::1"
+        )
+    if abs(node["clock_off_seconds"]) > asked["clock_seconds"]:
+        yield (
+            f"the clock is {node['clock_off_seconds']:.1f} s off, {asked['clock_seconds']:g} s are "
+            "allowed: set it (chronyc makestep, or timedatectl set-time)"
+        )
+    wanted = asked["pve_major"]
+    if node["debian"] != str(wanted + 4) or node["pve_major"] not in {None, wanted}:
+        yield (
+            f"Debian {node['debian'] or '?'} with Proxmox VE {node['pve_major'] or 'not installed'}"
+            f", the site says pve_major {wanted}, which stands on Debian {wanted + 4}: correct "
+            "pve_major, or install the other release"
+        )
+
+
+def connections(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
+    """What is wrong between this node and the others."""
+    for link in node["links"]:
+        if link["interface"] is None:
+            yield (
+                f"{link['address']} is on no interface: correct node_rings in the inventory, or "
+                "the host's /etc/network/interfaces"
+            )
+        elif link["mtu"] < asked["mtu"]:
+            yield (
+                f"{link['address']} is on {link['interface']} with an MTU of {link['mtu']}, "
+                f"{asked['mtu']} are needed: raise it there and on the switch"
+            )
+    for peer in node["peers"]:
+        if peer["ms"] is None:
+            what = f"does not answer packets of {asked['mtu']} bytes"
+        elif peer["ms"] > asked["latency_ms"]:
+            what = f"answers after {peer['ms']} ms, {asked['latency_ms']:g} ms are allowed"
+        else:
+            continue
+        yield (
+            f"{peer['address']} {what}: look at cables, VLAN and MTU of the switch ports between "
+            "the two"
+        )
+    for port in node["ports"]:
+        yield f"UDP {port['port']} is corosync's and held by {port['by']}: stop that program"
+
+
+def contents(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
+    """What would be lost."""
+    if node["guests"] and not node["member"]:
+        yield (
+            f"{', '.join(node['guests'])} would be lost when the node joins: back them up, remove "
+            "them, restore them after the join"
+        )
+    for one in node["disks"]:
+        if not one["there"]:
+            yield f"{one['path']} is no disk of this node: correct node_pool_disks"
+        elif one["holds"]:
+            yield (
+                f"{one['path']} holds {', '.join(one['holds'])}: correct node_pool_disks; if its "
+                f"contents may go, wipe it yourself (wipefs -a {one['path']})"
+            )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "sent": {"type": "float", "required": True},
+            "rings": {"type": "list", "elements": "str", "required": True},
+            "peers": {"type": "list", "elements": "str", "default": []},
+            "mtu": {"type": "int", "default": 1500},
+            "disks": {"type": "list", "elements": "str", "default": []},
+            "pool": {"type": "str", "default": ""},
+            "connections": {"type": "bool", "default": True},
+            "pve_major": {"type": "int", "required": True},
+            "latency_ms": {"type": "float", "default": 5.0},
+            "clock_seconds": {"type": "float", "default": 30.0},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    version = said("pveversion")
+    found = re.match(r"pve-manager/(\d+)", version or "")
+    node = {
+        "hostname": socket.gethostname(),
+        "clock_off_seconds": time.time() - asked["sent"],
+        "resolved": resolved(socket.gethostname()),
+        "links": links(asked["rings"]) if asked["connections"] else [],
+        "peers": [latency(peer, asked["mtu"]) for peer in asked["peers"] if asked["connections"]],
+        "ports": ports(),
+        "guests": guests(),
+        "member": Path("/etc/pve/corosync.conf").exists(),
+        "disks": [disk(path, asked["pool"]) for path in asked["disks"]],
+        "debian": release().get("VERSION_ID", ""),
+        "pve_major": int(found.group(1)) if found else None,
+    }
+    faults = [*itself(node, asked), *connections(node, asked), *contents(node, asked)]
+    module.exit_json(changed=False, node=node, faults=faults)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Three hosts to try roles on: a base tree made once, an overlay and a network per host."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NAMES = ("n1", "n2", "n3")
+RINGS = (10, 20)
+"""Third byte of each ring's network: 10.77.10.0/24 is ring 0 (ssh too), 10.77.20.0/24 ring 1."""
+
+PACKAGES = (
+    "auditd", "ca-certificates", "chrony", "corosync", "dbus", "fail2ban", "gpg", "ifupdown2",
+    "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables", "openssh-server",
+    "prometheus-node-exporter", "python3", "python3-apt", "smartmontools", "systemd-sysv",
+    "unattended-upgrades",
+)  # fmt: skip
+_TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
+_CAPABILITIES = (
+    "CAP_NET_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYS_RESOURCE,CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE"
+)
+
+
+def lacking() -> str | None:
+    """What this machine lacks to boot hosts; None when nothing."""
+    if os.geteuid() != 0:
+        return "booting hosts needs root"
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _run(*command: str | Path, check: bool = True) -> str:
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False
+    )
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def base_tree() -> Path:
+    """A Debian 12 with the packages of the roles, kept in a cache named by its contents."""
+    name = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("CLOUDPEMDA_INFRA_CACHE", "/var/cache/cloudpemda-infra"))
+    tree = cache / name
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other workers wait for the first
+        if not tree.exists():
+            made = cache / f"{name}.new"
+            shutil.rmtree(made, ignore_errors=True)
+            _run(
+                "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+                '--aptopt=APT::Install-Recommends "false"',
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-exclude=/usr/share/man/*", "bookworm", made,
+            )  # fmt: skip
+            made.rename(tree)
+    return tree
+
+
+@dataclass
+class Bed:
+    """Hosts that run until `stop`; `place` holds their overlays, keys and logs."""
+
+    place: Path
+    tag: str = field(default_factory=lambda: f"cpi{os.getpid()}")
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def key(self) -> Path:
+        return self.place / "key"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.place / "ssh_config"
+
+    def address(self, name: str, ring: int = 0) -> str:
+        return f"10.77.{RINGS[ring]}.{NAMES.index(name) + 1}"
+
+    def start(self) -> None:
+        tree = base_tree()
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self._network()
+        for name in NAMES:
+            self._boot(tree, name)
+        self._write_ssh_config()
+        for name in NAMES:
+            self.wait_for(name, "systemctl is-system-running --wait | grep -qE 'running|degraded'")
+
+    def _network(self) -> None:
+        _run("ip", "netns", "add", self.tag)
+        for ring, byte in enumerate(RINGS):
+            self._here("ip", "link", "add", f"br{ring}", "type", "bridge")
+            self._here("ip", "addr", "add", f"10.77.{byte}.254/24", "dev", f"br{ring}")
+            self._here("ip", "link", "set", f"br{ring}", "up")
+        for name in NAMES:
+            space = f"{self.tag}{name}"
+            _run("ip", "netns", "add", space)
+            _run("ip", "-n", space, "link", "set", "lo", "up")
+            for ring in range(len(RINGS)):
+                _run(
+                    "ip", "-n", self.tag, "link", "add", f"{name}r{ring}", "type", "veth",
+                    "peer", "name", f"ring{ring}", "netns", space,
+                )  # fmt: skip
+                self._here("ip", "link", "set", f"{name}r{ring}", "master", f"br{ring}", "up")
+                address = f"{self.address(name, ring)}/24"
+                _run("ip", "-n", space, "addr", "add", address, "dev", f"ring{ring}")
+                _run("ip", "-n", space, "link", "set", f"ring{ring}", "up")
+
+    def _here(self, *command: str) -> str:
+        return _run("ip", "netns", "exec", self.tag, *command)
+
+    def _boot(self, tree: Path, name: str) -> None:
+        root, upper, work = (self.place / f"{name}-{part}" for part in ("root", "upper", "work"))
+        for one in (root, upper, work):
+            one.mkdir()
+        layers = f"lowerdir={tree},upperdir={upper},workdir={work}"
+        _run("mount", "-t", "overlay", "overlay", "-o", layers, root)
+        authorized = root / "root" / ".ssh" / "authorized_keys"
+        authorized.parent.mkdir(mode=0o700, exist_ok=True)
+        authorized.write_bytes(self.key.with_suffix(".pub").read_bytes())
+        authorized.chmod(0o600)
+        (root / "etc/hostname").write_text(name + "\n")
+        known = "".join(f"{self.address(one)} {one}.example.go.id {one}\n" for one in NAMES)
+        (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + known)
+        (root / "etc/machine-id").write_text("")
+        # The clock belongs to the machine: chrony runs and asks, but sets nothing.
+        (root / "etc/default/chrony").write_text('DAEMON_OPTS="-x"\n')
+        allowed = root / "etc/systemd/system/chrony.service.d/bed.conf"
+        allowed.parent.mkdir()
+        allowed.write_text("[Unit]\nConditionCapability=\n")
+        _run("chroot", root, "ssh-keygen", "-A")
+        log = (self.place / f"{name}.log").open("wb")
+        self._running.append(
+            subprocess.Popen(
+                ["systemd-nspawn", "-q", "-D", root, "-M", f"{self.tag}{name}", "--register=no",
+                 "--keep-unit", f"--network-namespace-path=/run/netns/{self.tag}{name}",
+                 f"--capability={_CAPABILITIES}", "--console=pipe", "-b"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
+            )
+        )  # fmt: skip
+        log.close()
+
+    def _write_ssh_config(self) -> None:
+        self.ssh_config.write_text(
+            "Host *\n  User root\n"
+            f"  IdentityFile {self.key}\n  IdentitiesOnly yes\n"
+            "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
+            "  ConnectTimeout 10\n  ControlMaster auto\n  ControlPersist 120\n"
+            f"  ControlPath /tmp/{self.tag}-%C\n"
+            f"  ProxyCommand ip netns exec {self.tag} nc -w 60 %h %p\n"
+        )
+
+    def run(self, name: str, command: str, *, check: bool = True) -> str:
+        """A command on a host over ssh; its output."""
+        return _run("ssh", "-F", self.ssh_config, self.address(name), command, check=check)
+
+    def wait_for(self, name: str, condition: str, seconds: int = 60) -> None:
+        """Until a shell condition holds on a host; the host itself waits, not the test."""
+        loop = f"for i in $(seq {seconds * 4}); do {condition} && exit 0; sleep 0.25; done; exit 1"
+        for _ in range(40):
+            done = subprocess.run(
+                ["ssh", "-F", self.ssh_config, self.address(name), loop],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode != 255:  # 255: no connection yet
+                break
+            subprocess.run(["sleep", "0.5"], check=True)
+        if done.returncode:
+            raise RuntimeError(f"{name} never came to: {condition}\n{done.stdout}{done.stderr}")
+
+    def looks(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
+        """A command inside a host without its network: for a host whose ring 0 is cut."""
+        leader = self._running[NAMES.index(name)].pid
+        inside = _run("pgrep", "-P", str(leader)).split()[0]
+        return subprocess.run(
+            ["nsenter", "-t", inside, "-a", "sh", "-c", command],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    @contextmanager
+    def cut(self, name: str, *rings: int) -> Iterator[None]:
+        """Links of a host pulled out, put back afterwards."""
+        for ring in rings:
+            self._here("ip", "link", "set", f"{name}r{ring}", "down")
+        try:
+            yield
+        finally:
+            for ring in rings:
+                self._here("ip", "link", "set", f"{name}r{ring}", "up")
+
+    def reaches(self, name: str, port: int, ring: int = 0) -> bool:
+        """Whether a TCP port of a host answers from outside of it."""
+        try:
+            self._here("nc", "-z", "-w", "2", self.address(name, ring), str(port))
+        except RuntimeError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        for name in NAMES:
+            _run("ssh", "-F", self.ssh_config, "-O", "exit", self.address(name), check=False)
+        for one in self._running:
+            one.send_signal(signal.SIGTERM)
+        for one in self._running:
+            try:
+                one.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                one.kill()
+                one.wait(timeout=30)
+        for name in NAMES:
+            _run("umount", self.place / f"{name}-root", check=False)
+            _run("ip", "netns", "delete", f"{self.tag}{name}", check=False)
+        _run("ip", "netns", "delete", self.tag, check=False)
+        shutil.rmtree(f"/tmp/{self.tag}-ansible", ignore_errors=True)  # noqa: S108

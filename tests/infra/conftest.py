@@ -1,0 +1,126 @@
+"""The three hosts, and playbooks applied to them as an operator's machine does it."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+import testinfra
+import yaml
+
+from tests.infra.bed import NAMES, Bed, lacking
+
+ROOT = Path(__file__).parents[2]
+
+SITE: Mapping[str, object] = {
+    "site_zone": "Asia/Jakarta",
+    "site_ntp_servers": ["10.77.10.254"],
+    "pve_major": 8,
+    "preflight_latency_ms": 2000,  # of a machine that does much else
+    "base_keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+    "base_update_cache": False,  # the hosts reach no mirror
+    "base_sysctl": {"net.ipv4.conf.all.accept_redirects": 0},  # the rest belongs to the machine
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a playbook did: its end, what changed per host, what failed and why."""
+
+    rc: int
+    changed: Mapping[str, int]
+    tasks: tuple[str, ...]
+    failures: Mapping[str, str]
+    output: str
+
+
+@dataclass
+class Hosts:
+    """The bed, and the way in."""
+
+    bed: Bed
+    place: Path
+    runs: int = 0
+
+    def on(self, name: str) -> Any:
+        """testinfra's view of a host."""
+        return testinfra.get_host(
+            f"ssh://{self.bed.address(name)}", ssh_config=str(self.bed.ssh_config)
+        )
+
+    def play(
+        self, playbook: str, *, check: bool = False, limit: str = "", tags: str = "",
+        per_host: Mapping[str, Mapping[str, object]] | None = None, **variables: object,
+    ) -> Run:  # fmt: skip
+        self.runs += 1
+        private = self.place / f"run{self.runs}"
+        (private / "inventory").mkdir(parents=True)
+        hosts = {
+            name: {
+                "ansible_host": self.bed.address(name),
+                "node_rings": [self.bed.address(name, 0), self.bed.address(name, 1)],
+                **(per_host or {}).get(name, {}),
+            }
+            for name in NAMES
+        }
+        common = {
+            "ansible_ssh_common_args": f"-F {self.bed.ssh_config}",
+            "ansible_user": "root",
+            **SITE,
+            **variables,
+        }
+        inventory = {"all": {"vars": common, "children": {"nodes": {"hosts": hosts}}}}
+        (private / "inventory" / "hosts.yaml").write_text(yaml.safe_dump(inventory))
+        flags = " ".join((["--check"] if check else []) + ([f"--tags {tags}"] if tags else []))
+        done = ansible_runner.run(
+            private_data_dir=str(private),
+            project_dir=str(ROOT / "playbooks"),
+            playbook=playbook,
+            limit=limit or None,
+            cmdline=flags or None,
+            quiet=True,
+            envvars={
+                "ANSIBLE_CONFIG": str(ROOT / "playbooks" / "ansible.cfg"),
+                # Else a connection kept open leads to another worker's host of the same address.
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/{self.bed.tag}-ansible",  # noqa: S108
+                "ANSIBLE_LOCAL_TEMP": str(self.place / "tmp"),
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
+        )
+        return _read(done)
+
+
+def _read(done: Any) -> Run:
+    failures: dict[str, str] = {}
+    tasks = []
+    output = []
+    for event in done.events:
+        output.append(event.get("stdout", ""))
+        data = event.get("event_data", {})
+        result = data.get("res", {})
+        if event["event"] in {"runner_on_failed", "runner_on_unreachable"}:
+            parts = [
+                str(one.get("msg", "")) for one in result.get("results", ()) if one.get("failed")
+            ]
+            failures[data["host"]] = " ".join(parts) or str(result.get("msg", ""))
+        if event["event"] == "runner_on_ok" and result.get("changed"):
+            tasks.append(f"{data['host']}: {data['task']}")
+    changed = dict((done.stats or {}).get("changed", {}))
+    return Run(done.rc, changed, tuple(tasks), failures, "\n".join(output))
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    if (reason := lacking()) is not None:
+        pytest.skip(reason)
+    place = tmp_path_factory.mktemp("bed")
+    bed = Bed(place)
+    try:
+        bed.start()
+        yield Hosts(bed, place)
+    finally:
+        bed.stop()
