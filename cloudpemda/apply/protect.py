@@ -133,9 +133,7 @@ class Protector:
             self._shop.apart.leave(self._vm)
         with suppress(NotFound), self._shop.writing():
             self._pve.set_ha_resource(vmid, state="disabled")
-        self._until(
-            lambda: self._ha_state() in {None, *_AT_REST}, _HA_SECONDS, "apply.ha-keeps-running"
-        )
+        self._until(self._is_at_rest, _HA_SECONDS, "apply.ha-keeps-running")
         affinity = self._affinity()
         if affinity is not None and affinity.kind == NODE_AFFINITY:
             with self._shop.writing():
@@ -146,6 +144,13 @@ class Protector:
         if affinity is not None and affinity.kind == GROUP:
             with self._shop.writing():
                 self._pve.delete_ha_rule(affinity)
+
+    def _is_at_rest(self) -> bool:
+        """A VM that another hand has deleted runs nowhere; the manager never says so of it: its
+        resource stays queued for good."""
+        if self._ha_state() in {None, *_AT_REST}:
+            return True
+        return self._maker.whose() is Standing.ABSENT
 
     def _ha_state(self) -> str | None:
         resource = self._pve.ha_resources().get(sid(self._maker.vmid))

@@ -87,8 +87,13 @@ TEXTS = {
     "plan.identity": Text(
         en="VMID {vmid} on cluster {cluster} is not {vm}: its description names uid {found}",
         id="VMID {vmid} di klaster {cluster} bukan {vm}: keterangannya menyebut uid {found}",
-        next_en="Nothing is touched. Find out whose VM it is before you go on.",
-        next_id="Tidak ada yang disentuh. Pastikan milik siapa VM itu sebelum melanjutkan.",
+        next_en="Nothing is touched. Find out whose VM it is before you go on. If ours is gone for "
+        "good: `cloudpemda apply --undo` takes back a request that is still being made, "
+        "`cloudpemda request retire` and then `request purge … --gone` end one that lives.",
+        next_id="Tidak ada yang disentuh. Pastikan milik siapa VM itu sebelum melanjutkan. Jika VM "
+        "kita memang hilang: `cloudpemda apply --undo` menarik kembali permintaan yang masih "
+        "dibuat, `cloudpemda request retire` lalu `request purge … --gone` mengakhiri yang sudah "
+        "hidup.",
     ),
     "plan.vanished": Text(
         en="{vm} was made as VMID {vmid} on cluster {cluster}, and is not there any more",

@@ -162,6 +162,19 @@ def test_a_taken_vmid_is_left_alone_and_another_is_claimed(lab: Rig) -> None:
     assert lab.differences(*vms) == []
 
 
+@pytest.mark.parametrize("version", ["8.4", "9.2"])
+def test_undo_of_a_vm_that_another_hand_deleted_takes_it_out_of_ha(
+    tmp_path: Path, version: str
+) -> None:
+    with rig(tmp_path, layout(version)) as lab:
+        before, vm = lab.left(), desired(1)
+        lab.apply(vm)
+        lab.control.outside("delete-vm", 10001)
+        lab.control.advance(60)  # the manager has forgotten it, its resource is queued
+        assert endings(lab.undo(vm)) == [FAILED]
+        assert lab.left() == before
+
+
 def test_undo_never_touches_a_stranger_under_our_vmid(lab: Rig) -> None:
     vm = desired(1, plain=True)
     lab.apply(vm)

@@ -370,6 +370,7 @@ class Life(Hands):
         if "apply.undo-begun" in codes:
             for key in building:
                 self._call("rudi", "apply", "--undo", key)
+        self._give_up()
         for one in self._restartable():
             self._call("rudi", "vm", "restart", one.key, "--hard", "--yes")
         for key in self._running_on():
@@ -379,6 +380,13 @@ class Life(Hands):
         for key, name in self._lost_states():
             self._call("rudi", "vm", "snapshot", "delete", key, name)
         self._call("timer", "nightly")
+
+    def _give_up(self) -> None:
+        """Take back what cannot be made any more: a stranger has the VMID of one of its VMs."""
+        for record in self._records():
+            taken = any(one.vmid in self.strangers for one in self._instances(record.key))
+            if taken and record.state in _HALF and not record.changing:
+                self._call("rudi", "apply", "--undo", record.key)
 
     def _go_on_leaving(self, record: RequestRecord) -> None:
         """What was begun of its end, or of its way back, is said again."""
@@ -489,6 +497,7 @@ class Life(Hands):
         return self.dice.choice(found) if found else None
 
 
+_HALF = frozenset({RequestState.APPLYING, RequestState.STUCK})
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
 _OF_HANDS = frozenset(
     {"quota.verify-copies", "quota.verify-disk", "quota.verify-resized", "quota.verify-snapshot"}
