@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 SITE: Mapping[str, object] = {
     "site_zone": "Asia/Jakarta",
     "site_ntp_servers": ["10.77.10.254"],
+    "site_admin_networks": ["10.77.10.0/24"],
+    "site_mail": "noc@example.go.id",
     "pve_major": 8,
+    "cluster_name": "dc",
     "preflight_latency_ms": 2000,  # of a machine that does much else
     "base_keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "base_update_cache": False,  # the hosts reach no mirror
