@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from cloudpemda.ledger import migrations
+from cloudpemda.ledger.migrations import first
 from cloudpemda.ledger.store import locate
 
 SQLITE = "sqlite:///var/ledger.sqlite3"
@@ -100,7 +100,7 @@ def back_to_9(base: Path) -> None:
             ),
             "ALTER TABLE instances DROP COLUMN slots",
             "ALTER TABLE decisions RENAME TO on_both",
-            migrations._V6[0],
+            first._V6[0],
             "INSERT INTO decisions SELECT * FROM on_both",
             "DROP TABLE on_both",
             "DELETE FROM schema_version WHERE version > 9",

@@ -83,7 +83,7 @@ class Judge:
         request = desk.ledger.requests.get(one.number)
         service_class = desk.site.catalogue.service_classes[request.spec.service_class]
         if service_class.ha:
-            assert dc["ha_resources"][f"vm:{one.vmid}"]["state"] == "started", one.key
+            assert dc["ha_resources"][f"vm:{one.vmid}"]["options"]["state"] == "started", one.key
         if service_class.replication:
             jobs = [name for name in dc["replication"] if name.startswith(f"{one.vmid}-")]
             assert len(jobs) == service_class.replication.targets, f"{one.key}: {jobs}"

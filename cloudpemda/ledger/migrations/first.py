@@ -1,55 +1,11 @@
-"""How a ledger came to its tables: numbered functions, each run once, all in one transaction.
-
-A migration is never edited once it has been released, so it spells its tables out instead of
-reading them from `schema`, which moves on. A ledger of a newer program is refused: an older one
-would not know what the newer one relies on.
-"""
+"""Versions 1 to 10: requests, quota, decisions, the audit log and what it is bound to."""
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, insert, inspect, select, text
-from sqlalchemy.sql.functions import max as sql_max
+from sqlalchemy import Connection, text
 
-from cloudpemda.errors import Refused
-from cloudpemda.ledger import schema
-from cloudpemda.units import Instant
-
-
-def migrate(connection: Connection, now: Instant, until: int | None = None) -> None:
-    """Bring the ledger to the newest version, or to `until`. Raises Refused `ledger.newer`.
-
-    Runs inside the caller's write transaction: all of it happens, or none.
-    """
-    found = version_of(connection)
-    if found > NEWEST:
-        raise Refused("ledger.newer", found=found, known=NEWEST)
-    if found == 0:
-        _run(connection, _VERSION_TABLE)
-    for version, step in enumerate(_MIGRATIONS[found:until], start=found + 1):
-        step(connection)
-        connection.execute(insert(schema.schema_version).values(version=version, applied_at=now))
-
-
-def version_of(connection: Connection) -> int:
-    """The newest migration that was run; 0 for a database that is not a ledger yet."""
-    if not inspect(connection).has_table("schema_version"):
-        return 0
-    return connection.scalar(select(sql_max(schema.schema_version.c.version))) or 0
-
-
-def _run(connection: Connection, statements: Sequence[str]) -> None:
-    for statement in statements:
-        # Texts sort as bytes on every database: moments and keys are compared as text.
-        sorting = connection.dialect.name == "postgresql" and statement.startswith("CREATE TABLE")
-        spelt = statement.replace(" TEXT", ' TEXT COLLATE "C"') if sorting else statement
-        connection.execute(text(spelt))
-
-
-_VERSION_TABLE = (
-    "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)",
-)
+from cloudpemda.ledger.migrations.run import run
 
 _V1 = (
     """CREATE TABLE requests (
@@ -135,8 +91,8 @@ _V1_GUARDS = {
 
 def _v1(connection: Connection) -> None:
     """Everything that the first release knows."""
-    _run(connection, _V1)
-    _run(connection, _V1_GUARDS[connection.dialect.name])
+    run(connection, _V1)
+    run(connection, _V1_GUARDS[connection.dialect.name])
 
 
 _V2 = ("CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",)
@@ -157,8 +113,8 @@ _V2_GUARDS = {
 
 def _v2(connection: Connection) -> None:
     """What the ledger remembers of its site; no replacing of what is only added to."""
-    _run(connection, _V2)
-    _run(connection, _V2_GUARDS[connection.dialect.name])
+    run(connection, _V2)
+    run(connection, _V2_GUARDS[connection.dialect.name])
 
 
 _V3 = (
@@ -170,7 +126,7 @@ _V3 = (
 
 def _v3(connection: Connection) -> None:
     """Which document of the inbox was taken last."""
-    _run(connection, _V3)
+    run(connection, _V3)
 
 
 _V4 = (
@@ -187,7 +143,7 @@ _V4 = (
 
 def _v4(connection: Connection) -> None:
     """Changes to workloads that live."""
-    _run(connection, _V4)
+    run(connection, _V4)
 
 
 _V5 = (
@@ -200,7 +156,7 @@ _V5 = (
 
 def _v5(connection: Connection) -> None:
     """VMs of ours that the ledger does not know, as after the restore of an older copy."""
-    _run(connection, _V5)
+    run(connection, _V5)
 
 
 _V6 = (
@@ -223,7 +179,7 @@ _V6 = (
 
 def _v6(connection: Connection) -> None:
     """Decisions of their own: an approval may take several. One live approval was one decision."""
-    _run(connection, _V6)
+    run(connection, _V6)
 
 
 _V7 = (
@@ -251,8 +207,8 @@ _V7_GUARDS = {
 def _v7(connection: Connection) -> None:
     """A chain for each OPD: every entry that there is gets its place in it, and nothing else of
     it changes. The guard is off for as long as the transaction."""
-    _run(connection, _V7)
-    _run(connection, _V7_OPEN[connection.dialect.name])
+    run(connection, _V7)
+    run(connection, _V7_OPEN[connection.dialect.name])
     last: dict[str, tuple[int, str]] = {}
     entries = connection.execute(
         text("SELECT seq, opd, hash FROM audit WHERE opd IS NOT NULL ORDER BY seq")
@@ -270,7 +226,7 @@ def _v7(connection: Connection) -> None:
             ),
             {"place": number + 1, "previous": previous, "link": last[opd][1], "seq": seq},
         )
-    _run(connection, _V7_GUARDS[connection.dialect.name])
+    run(connection, _V7_GUARDS[connection.dialect.name])
 
 
 _V8 = (
@@ -321,8 +277,8 @@ _V8_GUARDS = {
 
 def _v8(connection: Connection) -> None:
     """Limits as they were seen, and what was granted on top of them."""
-    _run(connection, _V8)
-    _run(connection, _V8_GUARDS[connection.dialect.name])
+    run(connection, _V8)
+    run(connection, _V8_GUARDS[connection.dialect.name])
 
 
 _V9 = (
@@ -339,7 +295,7 @@ _V9 = (
 
 def _v9(connection: Connection) -> None:
     """The inbox takes requests for quota too: what it took is known by key."""
-    _run(connection, _V9)
+    run(connection, _V9)
 
 
 _V10_GUARDS = {
@@ -358,219 +314,11 @@ _V10_GUARDS = {
 
 def _v10(connection: Connection) -> None:
     """Rows that tell how far something is are bound to entries, and none is ever deleted."""
-    _run(connection, _V10_GUARDS[connection.dialect.name])
+    run(connection, _V10_GUARDS[connection.dialect.name])
 
 
-_V11 = (
-    """CREATE TABLE decisions_on_both (
-        number TEXT NOT NULL, seq INTEGER NOT NULL,
-        revision INTEGER NOT NULL, stage INTEGER NOT NULL, verdict TEXT NOT NULL,
-        policy TEXT NOT NULL, offer_digest TEXT, authority TEXT NOT NULL, login TEXT NOT NULL,
-        person TEXT NOT NULL, role TEXT NOT NULL, behalf_login TEXT, behalf_person TEXT,
-        letter TEXT, rule TEXT, takes TEXT NOT NULL, at TEXT NOT NULL, voided_at TEXT,
-        PRIMARY KEY (number, seq))""",
-    """INSERT INTO decisions_on_both (number, seq, revision, stage, verdict, policy, offer_digest,
-            authority, login, person, role, behalf_login, behalf_person, letter, rule, takes, at,
-            voided_at)
-        SELECT number, seq, revision, stage, verdict, policy, offer_digest, authority, login,
-            person, role, behalf_login, behalf_person, letter, rule, takes, at, voided_at
-        FROM decisions""",
-    "DROP TABLE decisions",
-    "ALTER TABLE decisions_on_both RENAME TO decisions",
-    """CREATE UNIQUE INDEX decisions_live ON decisions (number, revision, login)
-        WHERE voided_at IS NULL""",
-)
-
-
-def _v11(connection: Connection) -> None:
-    """Requests for quota are decided by chains too: a decision is known by either's number."""
-    _run(connection, _V11)
-
-
-_V12 = (
-    """CREATE TABLE drains (
-        cluster TEXT NOT NULL, node TEXT NOT NULL, reason TEXT NOT NULL, person TEXT NOT NULL,
-        since TEXT NOT NULL, PRIMARY KEY (cluster, node))""",
-)
-
-
-def _v12(connection: Connection) -> None:
-    """Nodes that are kept empty for maintenance."""
-    _run(connection, _V12)
-
-
-_V13 = (
-    """CREATE TABLE notices (
-        what TEXT NOT NULL, subject TEXT NOT NULL, ends_at TEXT NOT NULL,
-        before INTEGER NOT NULL, at TEXT NOT NULL,
-        PRIMARY KEY (what, subject, ends_at, before))""",
-)
-
-
-def _v13(connection: Connection) -> None:
-    """What was announced before it ends."""
-    _run(connection, _V13)
-
-
-_V14 = (
-    """CREATE TABLE rests (
-        pool TEXT NOT NULL, address TEXT NOT NULL, opd TEXT NOT NULL, key TEXT NOT NULL,
-        released_at TEXT NOT NULL, PRIMARY KEY (pool, address))""",
-    """CREATE TABLE sightings (
-        cluster TEXT NOT NULL, address TEXT NOT NULL, vmid INTEGER NOT NULL, name TEXT NOT NULL,
-        noted_at TEXT NOT NULL, PRIMARY KEY (cluster, address, vmid))""",
-)
-
-
-def _v14(connection: Connection) -> None:
-    """Addresses that rest after their release, and those that strangers use."""
-    _run(connection, _V14)
-
-
-_V15 = (
-    """CREATE TABLE balances (
-        opd TEXT NOT NULL, dimension TEXT NOT NULL,
-        committed INTEGER NOT NULL, held INTEGER NOT NULL,
-        PRIMARY KEY (opd, dimension))""",
-    """INSERT INTO balances (opd, dimension, committed, held)
-        SELECT opd, dimension, sum(committed), sum(held) FROM postings GROUP BY opd, dimension""",
-    "CREATE INDEX approvals_due ON approvals (hold_until) WHERE voided_at IS NULL",
-)
-
-_V15_TRIGGERS = {
-    "sqlite": (
-        """CREATE TRIGGER postings_summed AFTER INSERT ON postings BEGIN
-            INSERT INTO balances (opd, dimension, committed, held)
-            VALUES (NEW.opd, NEW.dimension, NEW.committed, NEW.held)
-            ON CONFLICT (opd, dimension) DO UPDATE SET
-                committed = balances.committed + excluded.committed,
-                held = balances.held + excluded.held; END""",
-    ),
-    "postgresql": (
-        """CREATE FUNCTION sum_postings() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            INSERT INTO balances (opd, dimension, committed, held)
-            SELECT opd, dimension, sum(committed), sum(held) FROM added
-            GROUP BY opd, dimension ORDER BY opd, dimension
-            ON CONFLICT (opd, dimension) DO UPDATE SET
-                committed = balances.committed + excluded.committed,
-                held = balances.held + excluded.held;
-            RETURN NULL; END $$""",
-        """CREATE TRIGGER postings_summed AFTER INSERT ON postings
-            REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sum_postings()""",
-    ),
-}
-
-
-def _v15(connection: Connection) -> None:
-    """Running totals: what an OPD is charged is read, and not summed up again for every hold."""
-    _run(connection, _V15)
-    _run(connection, _V15_TRIGGERS[connection.dialect.name])
-
-
-_V16 = ("ALTER TABLE instances ADD COLUMN slots TEXT",)
-
-
-def _v16(connection: Connection) -> None:
-    """Which slot each disk of a VM has, once a change has given it another disk."""
-    _run(connection, _V16)
-
-
-_V17 = (
-    """CREATE TABLE stops (
-        uid TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL, reason TEXT NOT NULL,
-        since TEXT NOT NULL)""",
-)
-
-
-def _v17(connection: Connection) -> None:
-    """VMs that were stopped on purpose."""
-    _run(connection, _V17)
-
-
-_V18 = (
-    """CREATE TABLE orphans (
-        cluster TEXT NOT NULL, node TEXT NOT NULL, volume TEXT NOT NULL, vmid INTEGER NOT NULL,
-        uid TEXT NOT NULL, key TEXT NOT NULL, opd TEXT NOT NULL, number TEXT NOT NULL,
-        dimension TEXT NOT NULL, size INTEGER NOT NULL, since TEXT NOT NULL,
-        PRIMARY KEY (cluster, node, volume))""",
-)
-
-
-def _v18(connection: Connection) -> None:
-    """What a VM that went left behind on nodes that did not answer."""
-    _run(connection, _V18)
-
-
-_V19 = (
-    """CREATE TABLE adoptions (
-        uid TEXT NOT NULL, facts TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (uid))""",
-)
-
-
-def _v19(connection: Connection) -> None:
-    """How VMs stood when they were adopted."""
-    _run(connection, _V19)
-
-
-_V20 = (
-    """CREATE TABLE vm_snapshots (
-        uid TEXT NOT NULL, name TEXT NOT NULL, person TEXT NOT NULL, reason TEXT NOT NULL,
-        taken_at TEXT NOT NULL, until TEXT NOT NULL, PRIMARY KEY (uid, name))""",
-)
-
-
-def _v20(connection: Connection) -> None:
-    """States of VMs to go back to."""
-    _run(connection, _V20)
-
-
-_V21 = (
-    """CREATE TABLE restores (
-        uid TEXT NOT NULL, seq INTEGER NOT NULL, backup TEXT NOT NULL, taken_at TEXT NOT NULL,
-        kept TEXT NOT NULL, safety INTEGER NOT NULL, saved TEXT, person TEXT NOT NULL,
-        reason TEXT NOT NULL, begun_at TEXT NOT NULL, ended_at TEXT, outcome TEXT,
-        PRIMARY KEY (uid, seq))""",
-)
-
-
-def _v21(connection: Connection) -> None:
-    """VMs that were made as a backup holds them."""
-    _run(connection, _V21)
-
-
-_V22 = (
-    """CREATE TABLE asides (
-        uid TEXT NOT NULL, volume TEXT NOT NULL, disk TEXT NOT NULL, slot TEXT NOT NULL,
-        why TEXT NOT NULL, dimension TEXT NOT NULL, size INTEGER NOT NULL,
-        amount INTEGER NOT NULL, noted_at TEXT NOT NULL, since TEXT,
-        PRIMARY KEY (uid, volume))""",
-)
-
-
-def _v22(connection: Connection) -> None:
-    """Volumes that changes set aside: disks that were removed, and what moved ones left."""
-    _run(connection, _V22)
-
-
-_V23 = (
-    """CREATE TABLE copies (
-        uid TEXT NOT NULL PRIMARY KEY, origin TEXT NOT NULL, name TEXT NOT NULL,
-        backup TEXT NOT NULL, taken_at TEXT NOT NULL, person TEXT NOT NULL, reason TEXT NOT NULL,
-        until TEXT NOT NULL)""",
-)
-
-
-def _v23(connection: Connection) -> None:
-    """VMs that were restored beside the VM that they are copies of."""
-    _run(connection, _V23)
-
-
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10, _v11, _v12, _v13, _v14, _v15, _v16, _v17,
-    _v18, _v19, _v20, _v21, _v22, _v23,
-)  # fmt: skip
-NEWEST = len(_MIGRATIONS)
-SIGNED = _MIGRATIONS.index(_v7) + 1
+STEPS = (_v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10)
+SIGNED = STEPS.index(_v7) + 1
 """The version from which on every audit entry is signed."""
-STATES_BOUND = _MIGRATIONS.index(_v10) + 1
+STATES_BOUND = STEPS.index(_v10) + 1
 """The version from which on entries are bound to the rows of `BOUND_LATER`."""
