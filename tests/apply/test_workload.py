@@ -52,7 +52,7 @@ def test_a_workload_is_made_protected_and_settled(tmp_path: Path, version: str) 
         state = lab.control.state()["dc"]
         assert sorted(state["vms"]) == ["10001", "10002", "10003"]
         assert {vm["status"] for vm in state["vms"].values()} == {"running"}
-        assert {one["state"] for one in state["ha_resources"].values()} == {"started"}
+        assert {one["options"]["state"] for one in state["ha_resources"].values()} == {"started"}
         assert sorted(state["replication"]) == ["10001-0", "10002-0", "10003-0"]
         job = state["backup_jobs"]["cloudpemda-critical"]["options"]
         assert job["vmid"] == "10001,10002,10003"
@@ -293,7 +293,7 @@ def test_putting_right_that_fails_takes_nothing_back(lab: Rig) -> None:
     assert endings(lab.apply(vm)) == [UNFINISHED]
     assert lab.left() == before
     assert lab.control.vms()[10001]["status"] == "running"
-    assert lab.control.state()["dc"]["ha_resources"]["vm:10001"]["state"] == "started"
+    assert lab.control.state()["dc"]["ha_resources"]["vm:10001"]["options"]["state"] == "started"
     lab.control.arm()
     assert endings(lab.apply(vm)) == [ACTIVE]
     assert lab.differences(vm) == []
