@@ -100,10 +100,12 @@ TEXTS = {
         id="{vm} pernah dibuat sebagai VMID {vmid} di klaster {cluster}, dan kini tidak ada",
         next_en="It is not made anew by itself: that would be an empty VM under its name. Check "
         "with `cloudpemda doctor` that the token still sees everything, find out who removed it, "
-        "and restore it from its newest backup under the same VMID.",
+        "and restore it from its newest backup under the same VMID. A change that was begun "
+        "meanwhile is taken back with `cloudpemda apply --undo`.",
         next_id="VM itu tidak dibuat ulang sendiri: hasilnya VM kosong dengan nama yang sama. "
         "Periksa dengan `cloudpemda doctor` apakah token masih melihat semuanya, cari tahu siapa "
-        "yang menghapus, lalu pulihkan dari cadangan terbaru dengan VMID yang sama.",
+        "yang menghapus, lalu pulihkan dari cadangan terbaru dengan VMID yang sama. Perubahan yang "
+        "terlanjur dimulai dibatalkan dengan `cloudpemda apply --undo`.",
     ),
     "plan.vmid-taken": Text(
         en="VMID {vmid} on cluster {cluster}, chosen for {vm}, was taken by somebody else",

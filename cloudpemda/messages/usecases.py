@@ -81,6 +81,17 @@ TEXTS = {
         "…`. VM kosong dengan nama itu baru dapat dibuat setelah yang lama dimusnahkan: "
         "`cloudpemda request purge {key} --confirm {key}` sesudah masa karantinanya.",
     ),
+    "apply.undo-lost": Text(
+        en="{vm}: VM {vmid} is gone, so of the change nothing is left there; it is charged as "
+        "before the change",
+        id="{vm}: VM {vmid} sudah tidak ada, jadi tidak ada perubahan yang perlu dibatalkan di "
+        "sana; tetap dibebankan seperti sebelum perubahan",
+        next_en="Restore it from its backup under the same VMID, or end it: `cloudpemda request "
+        "retire {key} --reason …`, then `cloudpemda request purge {key} --confirm {key} --gone`.",
+        next_id="Pulihkan dari cadangannya dengan VMID yang sama, atau akhiri: `cloudpemda "
+        "request retire {key} --reason …`, lalu `cloudpemda request purge {key} --confirm {key} "
+        "--gone`.",
+    ),
     "apply.undo-disks": Text(
         en="the change to {key} cannot be taken back without destroying data: {disks}",
         id="perubahan {key} tidak dapat dibatalkan tanpa merusak data: {disks}",

@@ -5,12 +5,12 @@ no the VM stays as far as it came, with what it holds, until `apply` goes on or 
 what can be taken back. VMs that the change adds are made like any others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
 from cloudpemda.apply import retire as steps
 from cloudpemda.cluster import ClusterState, Vm
-from cloudpemda.errors import CloudpemdaError, ExitCode, Refused, Unreachable, worst
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
 from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.diff import standing
@@ -218,34 +218,73 @@ class Change(Run):
                 journal.close(SagaEvent.FINISH)
                 raise Refused("apply.undo-active", key=self._record.key)
             kept = tuple(one for one in self._everything() if self._lived(one))
-            self._require_no_loss(kept)
-            for one in kept:
+            lost = self._lost(kept)
+            there = tuple(one for one in kept if one.key not in lost)
+            self._require_no_loss(kept, lost)
+            for one in there:
                 if one.state in _RETURNING:
                     self._desk.ledger.instances.restoring(one.uid, actor=self._actor)
             gone = self._undo_added(journal)
             if gone is not None:
                 return gone
-            planned = self._draw_up_as_it_was(kept)
+            planned = self._draw_up_as_it_was(kept, lost)
             for vm in planned.plan.vms:
                 self._changes(next(one for one in kept if one.key == vm.desired.key), vm)
-            result = apply_workload(planned.desired, self._tools(journal))
-            self._say("request.undo", result, journal)
-            for done in result.vms:
-                if done.ending is VmEnding.ACTIVE:
-                    uid = done.vm.identity.uid
-                    self._desk.ledger.instances.active(uid, actor=self._actor)
-            if {vm.ending for vm in result.vms} != {VmEnding.ACTIVE}:
+            result = self._put_back(planned, journal)
+            if result is not None and {vm.ending for vm in result.vms} != {VmEnding.ACTIVE}:
                 faults = faults_of(result)
                 return Applied(self._fresh(), planned, result, faults, result.exit_code)
-            for one in kept:
+            gone_faults = self._give_up_lost(kept, lost)
+            for one in there:
                 if self._returns(one):  # to where it came from
                     self._desk.ledger.instances.retiring(one.uid, actor=self._actor)
             journal.close(SagaEvent.UNDO)
         self._desk.ledger.changes.fail(self._record.key, reason="undo", actor=self._actor)
         settle(self._desk, self._actor, {self._record.key})
         left, rested = self._clear(), self._take_away()
-        faults, code = (*left.faults, *rested.faults), worst([left.code, rested.code])
-        return Applied(self._fresh(), planned, result, faults, code, taken_back=True)
+        faults = (*gone_faults, *left.faults, *rested.faults)
+        codes = [left.code, rested.code, *(ExitCode.INCOMPLETE for _ in gone_faults)]
+        return Applied(self._fresh(), planned, result, faults, worst(codes), taken_back=True)
+
+    def _lost(self, kept: tuple[InstanceRecord, ...]) -> Mapping[str, Refused]:
+        """Key and why of VMs that another hand has removed since: nothing of the change is left
+        to take back there. Raises Unreachable where that cannot be said."""
+        before = Workload(self._desk, self._record, self._state.name)
+        placement = standing_placement(self._state.name, kept, self._state)
+        lost: dict[str, Refused] = {}
+        for vm in desired_of(before, self._state, kept, placement):
+            try:
+                standing(vm, self._state, keys_made(kept))
+            except Refused as error:
+                lost[vm.key] = error
+        return lost
+
+    def _put_back(self, planned: Planned, journal: SagaJournal) -> ApplyResult | None:
+        """Those that are there as the workload lives by; None where none is there."""
+        if not planned.desired:
+            return None
+        result = apply_workload(planned.desired, self._tools(journal))
+        self._say("request.undo", result, journal)
+        for done in result.vms:
+            if done.ending is VmEnding.ACTIVE:
+                self._desk.ledger.instances.active(done.vm.identity.uid, actor=self._actor)
+        return result
+
+    def _give_up_lost(
+        self, kept: tuple[InstanceRecord, ...], lost: Mapping[str, Refused]
+    ) -> tuple[Fault, ...]:
+        """They stay charged as they lived, until a person has restored or released them."""
+        faults: list[Fault] = []
+        for one in kept:
+            if one.key not in lost:
+                continue
+            error = lost[one.key]
+            if one.state not in _RETURNING:
+                book = self._desk.ledger.instances
+                book.stuck(one.uid, error=str(error), actor=self._actor)
+            values = {"vm": one.key, "vmid": one.vmid, "key": self._record.key}
+            faults += [*error.faults, Fault("apply.undo-lost", values, path=one.key)]
+        return tuple(faults)
 
     def _undo_added(self, journal: SagaJournal) -> Applied | None:
         """Destroy and release what the change added; None once nothing of it is left."""
@@ -277,12 +316,14 @@ class Change(Run):
         whole = Placement(standing.cluster, (*standing.vms, *rest), standing.n_plus_one)
         return desired_of(self._workload, self._state, everything, whole)
 
-    def _draw_up_as_it_was(self, kept: tuple[InstanceRecord, ...]) -> Planned:
+    def _draw_up_as_it_was(
+        self, kept: tuple[InstanceRecord, ...], lost: Collection[str]
+    ) -> Planned:
         before = Workload(self._desk, self._record, self._state.name)
         placement = place_workload(before, self._state, kept)
-        return draw_up(before, self._state, kept, placement, grown_stay=True)
+        return draw_up(before, self._state, kept, placement, grown_stay=True, without=lost)
 
-    def _require_no_loss(self, kept: tuple[InstanceRecord, ...]) -> None:
+    def _require_no_loss(self, kept: tuple[InstanceRecord, ...], gone: Collection[str]) -> None:
         """Raises Refused `apply.undo-disks` where the change has grown or added a disk: neither can
         be taken back with its data. What another hand has grown stays as it is."""
         before = Workload(self._desk, self._record, self._state.name)
@@ -295,6 +336,8 @@ class Change(Run):
             for member in spec.members:
                 sizes_asked[member] = {disk.name: disk.size for disk in spec.disks}
         for vm in desired_of(before, self._state, kept, placement):
+            if vm.key in gone:
+                continue
             live = _read(vm, self._state)
             present = {} if live.config is None else {d.slot: d for d in live.config.disks}
             for disk in vm.disks:

@@ -251,16 +251,19 @@ def draw_up(
     placement: Placement | None = None,
     *,
     grown_stay: bool = False,
+    without: Collection[str] = (),
 ) -> Planned:
     """Desired against live, under a placement (a fresh one if none is given).
 
     With `grown_stay` a disk that somebody has made larger than approved stays so, as it does for
     every change: what has begun must be able to end. What it takes more is charged by `drift`.
+    VMs `without` which (keys) it goes, too, are left out: they are gone.
 
     Raises Refused with the counted reasons where it does not fit.
     """
     place = placement or place_workload(workload, state, instances)
     desired = desired_of(workload, state, instances, place)
+    desired = tuple(vm for vm in desired if vm.key not in without)
     if grown_stay or workload.lived is not None:
         desired = tuple(_as_grown(vm, state) for vm in desired)
     state = with_firewall(workload.desk.cluster(workload.cluster), state, desired)

@@ -98,3 +98,37 @@ def test_a_change_of_a_vm_that_is_gone_is_not_begun(office: Office) -> None:
     ] == []
     assert (dc["replication"], dc["ha_resources"]) == ({}, {})
     assert office.run("orphans", "list").data == []
+
+
+@pytest.mark.parametrize("stranger", [False, True], ids=["gone", "replaced"])
+def test_a_begun_change_of_a_vm_that_is_gone_is_taken_back_and_its_workload_ends(
+    office: Office, stranger: bool
+) -> None:
+    office.built(FILE, KEY)
+    before = used(office)
+    propose(office, _more_memory)
+    fault = {"do": "error", "status": 400, "reason": "Parameter verification failed."}
+    on = {"method": "P*", "path": "*/config"}
+    office.lab.post("/faults", {"faults": [{"on": on, **fault}]})
+    assert office.run("apply", KEY).code != 0
+    office.lab.post("/faults", {"faults": []})
+    ((vmid, vm),) = office.vms().items()
+    by_hand = {"cluster": "dc", "vmid": vmid}
+    office.lab.post("/outside", {**by_hand, "action": "delete-vm"})
+    if stranger:
+        theirs = {"node": vm["node"], "config": {"name": "lain"}}
+        office.lab.post("/outside", {**by_hand, "action": "create-vm", **theirs})
+    office.lab.post("/wait", {"seconds": 30})
+    retire = ("request", "retire", KEY, "--reason", "hilang")
+    assert office.run(*retire).codes == ["retire.changing"]
+
+    answer = office.run("apply", "--undo", KEY)
+
+    assert "apply.undo-lost" in answer.codes, answer.out
+    assert (_proposal(office), used(office)) == ("withdrawn", before)
+    office.run(*retire)
+    gone = office.run("request", "purge", KEY, "--confirm", KEY, "--gone")
+    assert gone.data["record"]["state"] == "ended", gone.out
+    left = office.run("orphans", "list").data
+    assert sum(used(office).values()) == sum(one["size"] for one in left)
+    assert office.vms().keys() == ({vmid} if stranger else set())
