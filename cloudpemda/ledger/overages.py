@@ -20,6 +20,11 @@ from cloudpemda.ledger.store import Store
 from cloudpemda.rules.quota import Usage
 
 _USED = func.sum(postings.c.committed)
+_STANDS = (
+    InstanceState.ACTIVE.value,
+    InstanceState.RETIRING.value,
+    InstanceState.RETIRED.value,  # in quarantine it takes the same room
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def _changes(
     active = select(instances.c.uid, requests.c.revision).join(
         requests, requests.c.number == instances.c.number
     )
-    active = active.where(instances.c.state == InstanceState.ACTIVE.value)
+    active = active.where(instances.c.state.in_(_STANDS))
     stands = {(uid, revision) for uid, revision in connection.execute(active)}
     found: dict[str, tuple[str, str, Usage, Usage]] = {}
     for one in seen:

@@ -34,6 +34,7 @@ from cloudpemda.report.drift import (
 from cloudpemda.report.nobodys import Known, Territory, Unowned, intruders, jobs, unowned
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding
+from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Usage, usage_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
@@ -44,10 +45,12 @@ from cloudpemda.usecases.workload import (
     Workload,
     cluster_settings,
     kind_of,
+    spec_in_force,
     standing_placement,
 )
 
 _BUILT = frozenset({InstanceState.ACTIVE, InstanceState.STUCK})
+_RESTING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,8 @@ class _Reading:
             r for r in records if r.cluster == cluster and r.state in _BUILT and r.node is not None
         ]
 
+        self._resting = [r for r in self._chosen if r.state in _RESTING and r.node is not None]
+
     def look(self) -> _Look:
         built = [r for r in self._built if self._everything or self._of_chosen(r)]
         keys = {record.key for record in self._chosen}
@@ -240,7 +245,7 @@ class _Reading:
             foreign = vm.vmid not in known and not vm.template and not vm.container
             return is_stray(vm, ours) or (self._everything and foreign)
 
-        vmids = {record.vmid for record in built}
+        vmids = {record.vmid for record in (*built, *self._resting)}
         return self._desk.cluster(self._cluster).snapshot(vmids, also=also, images=False)
 
     def _judge(
@@ -271,7 +276,7 @@ class _Reading:
                 findings.extend(Finding(request.opd, fault) for fault in error.faults)
                 unknown.extend(record.key for record in own)
                 continue
-            seen = tuple(self._overgrown(state, request, own, workload))
+            seen = tuple(self._overgrown(state, request, own, workload, request.spec))
             usages |= {one.key: one.more for one in seen}
             grown.extend(seen)
             found, errors = compare(request.key, desired, guarded, keys_made(own), usages)
@@ -281,6 +286,7 @@ class _Reading:
             unknown.extend(errors)
             judged.extend(vm for vm in desired if vm.key not in errors)
             deviations |= {key: list(several) for key, several in found.items()}
+        grown.extend(self._overgrown_at_rest(state))
         for key, one in pending(state, [r for r in built if r.key in deviations]):
             deviations[key].append(one)
         if self._everything:
@@ -305,17 +311,29 @@ class _Reading:
             own = tuple(one for one in built if one.number == number and one.member in mine)
             yield request, own
 
+    def _overgrown_at_rest(self, state: ClusterState) -> Iterator[Overgrown]:
+        """The same of what is in quarantine: it is compared with nothing, and takes its room."""
+        for record in self._resting:
+            request = self._requests[record.number]
+            try:
+                workload = Workload(self._desk, request, self._cluster)
+                by = spec_in_force(self._desk, request, record.member)
+                yield from self._overgrown(state, request, [record], workload, by)
+            except CloudpemdaError:  # the site has lost its class: its charge stays
+                continue
+
     def _overgrown(
         self,
         state: ClusterState,
         request: RequestRecord,
         own: Collection[InstanceRecord],
         workload: Workload,
+        by: WorkloadSpec,
     ) -> Iterator[Overgrown]:
         """What each VM of ours that was read uses beyond what was approved; nothing, too. What it
         is charged for until it is restarted, or holds for a change, is not charged once more."""
         charges = self._desk.ledger.quota.by_instance({one.opd for one in own})
-        service_class = workload.setting.service_class(request.spec.service_class)
+        service_class = workload.setting.service_class(by.service_class)
         classes = workload.setting.settings.storages
         for record in own:
             live = state.vms.get(record.vmid)
@@ -323,7 +341,7 @@ class _Reading:
                 continue
             if not carries(live.config, record.identity):
                 continue
-            spec = kind_of(request.spec, record.member)
+            spec = kind_of(by, record.member)
             more = overage_of(state, live, spec, service_class, classes)
             promised = usage_of(spec, service_class)
             beyond = {

@@ -13,7 +13,7 @@ from cloudpemda.apply.failures import meaning
 from cloudpemda.apply.snapshots import Keeper
 from cloudpemda.cluster import VmSnapshot
 from cloudpemda.errors import CloudpemdaError, Fault, Refused, UsageError
-from cloudpemda.ledger import Allowed, InstanceRecord, SnapshotRecord
+from cloudpemda.ledger import Allowed, InstanceRecord, InstanceState, SnapshotRecord
 from cloudpemda.report.standing import Finding
 from cloudpemda.rules.quota import DISK, Usage, chain_of, usage_of
 from cloudpemda.saga import Failure
@@ -23,6 +23,7 @@ from cloudpemda.usecases.power import Deed, may
 from cloudpemda.usecases.workload import cluster_settings, kind_of
 
 _VERB = "snapshot"
+_AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 _RESERVED = frozenset({"current", "pending"})
 
@@ -98,11 +99,16 @@ def take(desk: Desk, key: str, name: str, reason: str) -> Taken:
 def drop(desk: Desk, key: str, name: str) -> None:
     """Remove a state; it costs nothing any more once PVE has confirmed that it is gone.
 
+    Of a VM in quarantine only one that PVE has lost: what is there can be gone back to yet.
     Raises as `power`, and Refused `vm.no-snapshot` for one that is not of ours.
     """
-    (deed,) = may(desk, _VERB, [key])
+    own = desk.ledger.instances.list(opd=key.partition("/")[0])
+    resting = {one.uid for one in own if one.key == key and one.state in _AWAY}
+    (deed,) = may(desk, _VERB, [key], under_way=resting)
     _require_ours(desk, deed.record, name)
     keeper = _keeper(desk, deed.record)
+    if resting and any(one.name == name for one in keeper.list()):
+        raise Refused("vm.state", vm=key, state=deed.record.state.value)
     keeper.drop(name)
     desk.ledger.snapshots.end(deed.record.uid, name, deed.actor)
     _say(desk, deed, "vm.snapshot-removed", name, keeper)

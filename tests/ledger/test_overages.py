@@ -76,12 +76,13 @@ def test_what_was_judged_by_an_older_revision_changes_nothing(
     assert ledger.overages.by_instance()[first.key] == {"memory": 50}
 
 
-def test_who_is_not_active_is_not_judged_and_who_is_gone_is_not_charged(
+def test_who_changes_is_not_judged_who_leaves_is_and_who_is_gone_is_not_charged(
     ledger: Ledger, first: InstanceRecord
 ) -> None:
-    grown(ledger, first, memory=50)
+    ledger.instances.changing(first.uid, targets=(), actor=OPERATOR)
+    assert grown(ledger, first, memory=50) == ()
     ledger.instances.retiring(first.uid, actor=OPERATOR)
-    assert grown(ledger, first) == ()
+    assert grown(ledger, first, memory=50) == (first.key,)
     assert ledger.overages.by_instance()[first.key] == {"memory": 50}
     ledger.instances.release(first.uid, actor=OPERATOR)
     assert ledger.overages.by_instance() == {}

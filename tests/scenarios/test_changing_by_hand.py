@@ -132,3 +132,27 @@ def test_a_begun_change_of_a_vm_that_is_gone_is_taken_back_and_its_workload_ends
     left = office.run("orphans", "list").data
     assert sum(used(office).values()) == sum(one["size"] for one in left)
     assert office.vms().keys() == ({vmid} if stranger else set())
+
+
+def test_what_rests_is_charged_as_it_stands_and_a_state_that_pve_lost_is_let_go(
+    office: Office, cluster: Pve
+) -> None:
+    office.built(FILE, KEY)
+    _grow(office, cluster)
+    assert office.run("vm", "snapshot", "create", APP, "before", "--reason", "uji").code == 0
+    assert office.run("vm", "snapshot", "create", APP, "kept", "--reason", "uji").code == 0
+    ((vmid, vm),) = office.vms().items()
+    cluster.drop_snapshot(vm["node"], vmid, "before")
+    office.lab.post("/wait", {"seconds": 30})
+    assert office.run("request", "retire", KEY, "--reason", "selesai").code == 0
+    before = used(office)
+
+    assert office.run("vm", "snapshot", "delete", APP, "kept").codes == ["vm.state"]
+    gone = office.run("vm", "snapshot", "delete", APP, "before")
+
+    assert gone.code == 0, gone.out
+    freed = before["disk.ssd"] - used(office)["disk.ssd"]
+    assert freed * 3 == before["disk.ssd"]  # as much as the VM, and as the other state
+    assert office.run("drift").data["charged"] == [APP]
+    assert used(office)["disk.ssd"] == before["disk.ssd"] - freed + 2 * 10 * GIB
+    assert office.run("drift").data["charged"] == []
