@@ -181,9 +181,10 @@ TEXTS: dict[str, Text] = {
         id="{vm}: {dimension} dibebankan {charged} dan berjalan dengan {found} sejak dinyalakan "
         "ulang",
         next_en="Nothing is wrong: `cloudpemda nightly`, or `cloudpemda apply` of its request, "
-        "gives the rest back.",
+        "gives the rest back; for what is in quarantine its restore or its purge does.",
         next_id="Tidak ada yang salah: `cloudpemda nightly`, atau `cloudpemda apply` untuk "
-        "permintaannya, mengembalikan selisihnya.",
+        "permintaannya, mengembalikan selisihnya; untuk yang dikarantina, pemulihan atau "
+        "penghapusannya.",
     ),
     "quota.verify-class": _difference(
         "the class of {vm} has changed since it was charged",

@@ -257,7 +257,7 @@ def _purged(
             if all(one.done for one in results):
                 journal.close(SagaEvent.FINISH)
     if not _instances(desk, record) and record.state in _LEAVING:
-        _give_up(desk, record, _PURGE)
+        _give_up(desk, record)
         desk.ledger.retirements.end(record.key, actor=actor)
     uids = {one.leaving.identity.uid for one in results if one.done}
     left = clean_up(desk, actor, halted, uids=uids) if uids else None
@@ -358,10 +358,10 @@ def _require_ready(desk: Desk, record: RequestRecord) -> None:
 
 
 def _give_up(desk: Desk, record: RequestRecord, *kinds: str) -> None:
-    """What was begun the other way is not gone on with. Raises Refused `journal.busy` while a
-    living process is at it."""
+    """What was begun the other way is not gone on with; of what is at its end, nothing is (no
+    `kinds`): its adoption, say. Raises Refused `journal.busy` while a living process is at it."""
     for saga in desk.ledger.journal.unfinished():
-        if saga.number == record.number and saga.kind in kinds:
+        if saga.number == record.number and (not kinds or saga.kind in kinds):
             with desk.ledger.journal.open_saga(record.number, saga.kind) as journal:
                 journal.close(SagaEvent.UNDO)
 

@@ -224,6 +224,26 @@ def test_an_adoption_that_was_killed_is_gone_on_with(office: Office) -> None:
     assert office.run("ledger", "verify").code == 0
 
 
+def test_a_killed_adoption_of_a_vm_that_another_hand_deletes_is_over_with_its_end(
+    office: Office,
+) -> None:
+    stand(office, 501)
+    held = {"on": {"method": "POST", "path": "*/config", "nth": 1}, "do": "hold", "when": "after"}
+    office.lab.post("/faults", {"faults": [held]})
+    words = ("--cluster", "dc", "--opd", "dinkes", *LETTER, "--name", "lama", "--vmid", "501")
+    running = start_command(office, "adopt", *words, "--yes", actor=APPROVER)
+    until_held(office, running)
+    running.kill()
+    running.communicate()
+    let_go(office)
+    office.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": 501})
+    key = "dinkes/lama"
+    office.run("request", "retire", key, "--reason", "hilang", actor="rudi")
+    done = office.run("request", "purge", key, "--confirm", key, "--gone", actor="rudi")
+    assert done.code == 0, done.out
+    assert office.run("ledger", "verify").code == 0
+
+
 def test_a_vmid_that_got_another_vm_is_never_stamped(office: Office) -> None:
     stand(office, 501)
     held = {"on": {"method": "POST", "path": "*/config", "nth": 1}, "do": "hold", "when": "before"}
