@@ -203,6 +203,7 @@ class Protector:
         self._maker.prove()
         vmid = self._maker.vmid
         taken: list[str] = []
+        others = self._maker.lived  # jobs that are there, of this VM's life or of the VMID's former
         for wanted in self._vm.protection.replication:
             while True:
                 job = next_replication_id(vmid, taken)
@@ -211,6 +212,7 @@ class Protector:
                     with self._shop.writing():
                         self._pve.create_replication(job, wanted.target, wanted.schedule)
                 except Exists:
+                    others = True
                     jobs = {one.id: one for one in self._replications()}
                     there = [one for one in jobs.values() if _serves(one, wanted.target)]
                     if there:
@@ -220,7 +222,7 @@ class Protector:
                         raise
                 else:
                     break
-        surplus = {job.id for job in self._surplus()} if self._maker.lived else set()
+        surplus = {job.id for job in self._surplus()} if others else set()
         for job in sorted(surplus):
             with suppress(NotFound), self._shop.writing():
                 self._pve.delete_replication(job)

@@ -145,7 +145,7 @@ def test_ha_resource_and_rule_are_made_read_back_and_removed(bench: Bench) -> No
 
     pve.set_ha_resource(vmid, state="disabled")
     bench.clock.sleep(60)
-    assert pve.ha_resources()[f"vm:{vmid}"].state == "stopped"
+    assert pve.ha_resources()[f"vm:{vmid}"].state == "disabled", "as PVE words it"
     pve.remove_ha_resource(vmid)
     bench.clock.sleep(30)
     assert f"vm:{vmid}" not in pve.ha_resources()
