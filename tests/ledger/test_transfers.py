@@ -9,6 +9,7 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger import (
     SYSTEM,
     Allowed,
+    Ground,
     Ledger,
     Overgrown,
     SagaEvent,
@@ -147,6 +148,8 @@ def test_it_comes_back_and_its_former_key_is_free(ledger: Ledger) -> None:
     assert refusal.value.code == "ledger.name-taken"
     done = give(ledger, "dinsos/simrs", "dinkes", chain(instances=None, memory=None), "lama")
     assert done.number == number
+    assert ledger.transfers.given("dinkes/simrs", "dinsos") is None, "it was given on"
+    assert ledger.transfers.given("dinsos/simrs", "dinkes") == number
     assert ledger.requests.get("dinkes/lama").revision == 3
     assert [one.key for one in ledger.instances.list()] == ["dinkes/lama/db-1", "dinkes/lama/db-2"]
     assert used(ledger, "dinkes") == {"instances": 2, "memory": 200}
@@ -194,12 +197,28 @@ def test_what_is_decided_on_or_worked_at_stays(ledger: Ledger) -> None:
         _refused(ledger, "transfer.working")
         journal.close(SagaEvent.FINISH)
     uid = ledger.instances.list()[0].uid
+    copy = _copied(ledger, uid)
+    ledger.instances.active(copy, actor=OPERATOR)
+    _refused(ledger, "transfer.copies")
+    ledger.instances.retiring(copy, actor=OPERATOR)
+    ledger.instances.release(copy, actor=OPERATOR)
     ledger.instances.stuck(uid, error="x", actor=OPERATOR)
     _refused(ledger, "transfer.instances")
     ledger.instances.retiring(uid, actor=OPERATOR)
     _refused(ledger, "transfer.instances")
     ledger.instances.release(uid, actor=OPERATOR)
     assert give(ledger, spec.key, "dinsos", ROOM).moved == {"instances": 1, "memory": 100}
+
+
+def _copied(ledger: Ledger, origin: str) -> str:
+    """A copy beside a VM; its uid."""
+    allowed = Allowed((Link("dinkes", {"memory": None}, frozenset({"dinkes"})),), (80,), 3)
+    made, _ = ledger.copies.begin(
+        origin, "check", backup="pbs:one", taken_at=START, until=Instant(START + timedelta(days=9)),
+        reason="x", usage={"memory": 5}, allowed=allowed,
+        ground=Ground("pve1", {"scsi0": "local"}, range(500, 510), set(), 0), actor=OPERATOR,
+    )  # fmt: skip
+    return made.instance.uid
 
 
 def _refused(ledger: Ledger, code: str) -> None:
