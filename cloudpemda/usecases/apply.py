@@ -44,7 +44,6 @@ from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.workload import opd_info, standing_placement
 
 _KIND = "apply"
-_NEVER_MADE = frozenset({InstanceState.PLANNED, InstanceState.FAILED})
 _RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
@@ -207,7 +206,6 @@ class _Build(Run):
             if begun:
                 result = undo_workload(self._desired(begun), self._tools(journal))
                 self._say("request.undo", result, journal)
-                self._note_stuck(begun, result)
             if result is not None and {vm.ending for vm in result.vms} != {VmEnding.FAILED}:
                 return Applied(self._fresh(), None, result, faults_of(result), result.exit_code)
             for one in self._instances():
@@ -215,14 +213,6 @@ class _Build(Run):
             journal.close(SagaEvent.UNDO)
         self._desk.ledger.requests.fail(self._record.key, reason="undo", actor=self._actor)
         return Applied(self._fresh(), None, result, (), ExitCode.DONE)
-
-    def _note_stuck(self, begun: Sequence[InstanceRecord], result: ApplyResult) -> None:
-        """What only a human can take back is shown as such, until the undo is called again."""
-        could = {one.uid for one in begun if one.state not in _NEVER_MADE}
-        for vm in result.vms:
-            uid = vm.vm.identity.uid
-            if vm.ending is VmEnding.STUCK and uid in could:
-                self._desk.ledger.instances.stuck(uid, error=cause_of(vm), actor=self._actor)
 
     def _desired(self, begun: Collection[InstanceRecord]) -> tuple[DesiredVm, ...]:
         """The VMs of the instances that were begun; what was never placed has nothing to undo."""

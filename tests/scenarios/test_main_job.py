@@ -353,26 +353,6 @@ def test_undo_after_a_partial_apply_takes_back_everything(office: Office) -> Non
     assert office.run("request", "show", "dinkes/simrs").data["record"]["state"] == "failed"
 
 
-def test_an_undo_that_needs_a_human_says_so_in_the_ledger_and_goes_on_afterwards(
-    office: Office,
-) -> None:
-    office.approved()
-    office.lab.post("/faults", {"faults": [_THIRD_FAILS]})
-    office.run("apply")
-    office.lab.post("/faults", {"faults": []})
-    vmid = min(office.vms())
-    locking = {"cluster": "dc", "action": "change-vm", "vmid": vmid}
-    office.lab.post("/outside", {**locking, "set": {"lock": "create"}})
-    undone = office.run("apply", "--undo", "dinkes/simrs")
-    assert (undone.code, "apply.half-made" in undone.codes) == (6, True), undone.out
-    states = {one["vmid"]: one["state"] for one in office.run("vm", "list").data}
-    assert states[vmid] == "stuck"
-    office.lab.post("/outside", {**locking, "delete": ["lock"]})
-    assert office.run("apply", "--undo", "dinkes/simrs").code == 0
-    assert office.vms() == {}
-    assert _balance(office, "instances") == (0, 0)
-
-
 def test_an_active_request_is_not_undone(office: Office) -> None:
     office.built()
     before = len(office.requests())

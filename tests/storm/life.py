@@ -406,7 +406,6 @@ class Life(Hands):
             grown = any(one.key in self.disks for one in self._instances(record.key))
             if grown and record.state is RequestState.ACTIVE and not record.changing:
                 document = self.documents[record.key]
-                document["spec"]["until"] = FOR_GOOD
                 document["spec"]["vms"][0]["disks"][0]["size"] = "20 GiB"
                 self._asked(document)
 
