@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cloudpemda.apply.failures import ApplyError, Foreign, HalfMade, NotAsDesired, meaning
+from cloudpemda.apply.chains import chain_of
+from cloudpemda.apply.failures import ApplyError, Foreign, HalfMade, NotAsDesired
 from cloudpemda.apply.identity import Found, Standing, look_for
 from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.tools import Tools
 from cloudpemda.cluster import VmConfig, VmStatus
 from cloudpemda.plan.model import Identity
 from cloudpemda.proxmox import NotFound, TaskFailed, TaskUnknown, Upid, upid_works_on
-from cloudpemda.saga import Chain, Outcome, Retry, Step, StepState, Work
+from cloudpemda.saga import Chain, Outcome, Step, Work
 
 _TASK_SECONDS = 6 * 3600.0
 _LOCK = "create"
@@ -43,32 +44,17 @@ def unplugged(nic: str, mac: str) -> str:
 
 def make_copy(one: Copying, tools: Tools) -> Outcome:
     """Make it, or go on with that. Raises Incomplete where it was halted."""
-    return chain_of(one, tools).run()
+    return copying(one, tools).run()
 
 
-def chain_of(one: Copying, tools: Tools) -> Chain:
+def copying(one: Copying, tools: Tools) -> Chain:
     """The chain of one copy, from wherever the journal stands."""
     maker = Copier(one, Shop(tools, ()))
     steps = (
         Step("create", maker.create, maker.is_created, maker.destroy),
         Step("verify", maker.verify, _no),
     )
-    names = [step.name for step in steps]
-
-    def observe(subject: str, step: str, state: StepState) -> None:
-        at = names.index(step) + (state is StepState.DONE)
-        tools.progress(one.key, step, state, at / len(names))
-
-    return Chain(
-        subject=one.identity.uid,
-        steps=steps,
-        journal=tools.journal,
-        clock=tools.clock,
-        entropy=tools.entropy,
-        retry=Retry(meaning),
-        halted=tools.halted,
-        observe=observe,
-    )
+    return chain_of(one.key, one.identity.uid, steps, tools)
 
 
 class Copier:

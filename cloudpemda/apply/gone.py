@@ -20,7 +20,6 @@ from cloudpemda.apply.retire import (
     NoteLeft,
     Refusal,
     Retiree,
-    chain_of,
     results_of,
     ungrouped,
 )
@@ -45,8 +44,7 @@ def clear_gone(
     """
     shop = Shop(tools, ())
     lock = Lock()
-    chains = [chain_of(one, tools, Vanished(one, shop, lock, note).steps()) for one in leaving]
-    results = results_of(leaving, chains, tools)
+    results = results_of(leaving, lambda one: Vanished(one, shop, lock, note).steps(), tools)
     left = ungrouped(shop, results, ending)
     return tuple(
         replace(one, done=False, step="verify", error=left[one.leaving.key])

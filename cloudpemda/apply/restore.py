@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from cloudpemda.apply.failures import ApplyError, Foreign, HalfMade, meaning
+from cloudpemda.apply.chains import chain_of
+from cloudpemda.apply.failures import ApplyError, Foreign, HalfMade
 from cloudpemda.apply.identity import Standing, look_for
 from cloudpemda.apply.power import require_unlocked
 from cloudpemda.apply.retire import Leaving, Retiree
@@ -24,7 +25,7 @@ from cloudpemda.cluster import Backup, VmConfig
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.plan.diff import carries, stamp
 from cloudpemda.proxmox import NotFound, Pve, TaskFailed, TaskUnknown, Upid, upid_works_on
-from cloudpemda.saga import Chain, Outcome, Retry, Step, StepState, Work
+from cloudpemda.saga import Chain, Outcome, Step, StepState, Work
 from cloudpemda.units import MiB
 
 RESTORE = "restore"
@@ -55,7 +56,18 @@ class Restoring:
 def restore_in_place(one: Restoring, tools: Tools) -> Outcome:
     """Bring it to where its data are as in the backup and it stands still. Raises Incomplete where
     it was halted; the same call goes on."""
-    return chain_of(one, tools).run()
+    return restoring(one, tools).run()
+
+
+def restoring(one: Restoring, tools: Tools) -> Chain:
+    """The chain of one restore, from wherever the journal stands."""
+    shop = Shop(tools, ())
+
+    def away(uid: str, node: str, volumes: Mapping[str, MiB]) -> None:
+        raise Unreachable("vm.restore-target-away", vm=one.leaving.key, node=node)
+
+    steps = Restorer(one, shop, Retiree(one.leaving, shop, Lock(), away)).steps()
+    return chain_of(one.leaving.key, one.subject, steps, tools)
 
 
 def has_destroyed(one: Restoring, tools: Tools) -> bool:
@@ -208,32 +220,6 @@ def require_own(pve: Pve, one: Leaving, node: str, backup: Backup) -> VmConfig:
         values = {"vm": one.key, "volume": backup.volume, "found": found}
         raise Refused("vm.restore-not-its-backup", uid=one.identity.uid, **values)
     return config
-
-
-def chain_of(one: Restoring, tools: Tools) -> Chain:
-    """The chain of one restore, from wherever the journal stands."""
-    shop = Shop(tools, ())
-
-    def away(uid: str, node: str, volumes: Mapping[str, MiB]) -> None:
-        raise Unreachable("vm.restore-target-away", vm=one.leaving.key, node=node)
-
-    steps = Restorer(one, shop, Retiree(one.leaving, shop, Lock(), away)).steps()
-    names = [step.name for step in steps]
-
-    def observe(subject: str, step: str, state: StepState) -> None:
-        at = names.index(step) + (state is StepState.DONE)
-        tools.progress(one.leaving.key, step, state, at / len(names))
-
-    return Chain(
-        subject=one.subject,
-        steps=steps,
-        journal=tools.journal,
-        clock=tools.clock,
-        entropy=tools.entropy,
-        retry=Retry(meaning),
-        halted=tools.halted,
-        observe=observe,
-    )
 
 
 def _since(upid: str) -> float:

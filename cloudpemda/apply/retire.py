@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
-from cloudpemda.apply.failures import ApplyError, Foreign, Lasting, NotAsDesired, meaning
+from cloudpemda.apply.chains import chain_of
+from cloudpemda.apply.failures import ApplyError, Foreign, Lasting, NotAsDesired
 from cloudpemda.apply.identity import Found, Standing, look
 from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.tools import Tools
@@ -25,7 +26,7 @@ from cloudpemda.plan.firewall import kind_of
 from cloudpemda.plan.ha import GROUP, RESOURCE_AFFINITY, affinity_name, sid
 from cloudpemda.plan.model import DesiredBackup, Identity
 from cloudpemda.proxmox import NotFound, OtherError, TaskFailed, TaskUnknown, Upid
-from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work
+from cloudpemda.saga import Chain, Ending, Outcome, Step, Work
 from cloudpemda.units import MiB
 
 RETIRED_TAG = "cloudpemda-retired"
@@ -83,8 +84,7 @@ def quarantine(leaving: Sequence[Leaving], tools: Tools) -> tuple[LeaveResult, .
     on. Raises only for bugs."""
     shop = Shop(tools, ())
     lock = Lock()
-    chains = [chain_of(one, tools, Retiree(one, shop, lock).quarantine_steps()) for one in leaving]
-    return results_of(leaving, chains, tools)
+    return results_of(leaving, lambda one: Retiree(one, shop, lock).quarantine_steps(), tools)
 
 
 def unmark(leaving: Sequence[Leaving], tools: Tools) -> None:
@@ -107,8 +107,7 @@ def purge(
     """
     shop = Shop(tools, ())
     lock = Lock()
-    chains = [chain_of(one, tools, Retiree(one, shop, lock, note).purge_steps()) for one in leaving]
-    results = results_of(leaving, chains, tools)
+    results = results_of(leaving, lambda one: Retiree(one, shop, lock, note).purge_steps(), tools)
     destroyed = [one.leaving for one in results if one.done]
     if not destroyed:
         return results
@@ -447,40 +446,15 @@ def _references(state: ClusterState, one: Leaving) -> Iterable[str]:
 
 
 # -- chains ----------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Reporter:
-    """Tells how far one VM is."""
-
-    key: str
-    tools: Tools
-    names: Sequence[str]
-
-    def __call__(self, subject: str, step: str, state: StepState) -> None:
-        at = self.names.index(step) + (state is StepState.DONE)
-        self.tools.progress(self.key, step, state, at / len(self.names))
-
-
-def chain_of(one: Leaving, tools: Tools, steps: Sequence[Step]) -> Chain:
-    return Chain(
-        subject=one.identity.uid,
-        steps=steps,
-        journal=tools.journal,
-        clock=tools.clock,
-        entropy=tools.entropy,
-        retry=Retry(meaning),
-        halted=tools.halted,
-        observe=_Reporter(one.key, tools, [step.name for step in steps]),
-    )
-
-
 def results_of(
-    leaving: Sequence[Leaving], chains: Collection[Chain], tools: Tools
+    leaving: Sequence[Leaving], steps_of: Callable[[Leaving], Sequence[Step]], tools: Tools
 ) -> tuple[LeaveResult, ...]:
-    """Run all at once; an interrupt lets each stop at its next safe point."""
-    if not chains:
+    """Take the steps of all at once; an interrupt lets each stop at its next safe point."""
+    if not leaving:
         return ()
     stopped = False
-    chains = [replace(one, halted=lambda: stopped or tools.halted()) for one in chains]
+    stopping = replace(tools, halted=lambda: stopped or tools.halted())
+    chains = [chain_of(one.key, one.identity.uid, steps_of(one), stopping) for one in leaving]
     with ThreadPoolExecutor(min(_THREADS, len(chains)), "retire") as threads:
         running = [threads.submit(_contained, chain) for chain in chains]
         while True:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cloudpemda.apply.failures import meaning
+from cloudpemda.apply.chains import chain_of
 from cloudpemda.apply.identity import Standing, look
 from cloudpemda.apply.protect import Protector
 from cloudpemda.apply.readback import Readback
@@ -20,7 +20,7 @@ from cloudpemda.errors import CloudpemdaError, ExitCode, Incomplete, worst
 from cloudpemda.plan.diff import carries
 from cloudpemda.plan.firewall import kind_of
 from cloudpemda.plan.model import Aspect, DesiredVm
-from cloudpemda.saga import Chain, Ending, Outcome, Retry, Step, StepState, Work, nothing
+from cloudpemda.saga import Chain, Ending, Outcome, Step, StepState, Work, nothing
 
 _THREADS = 64  # one per VM, so that none waits for another's storage; the gates do the bounding
 _LOOK_SECONDS = 0.5  # Ctrl-C that comes just before a wait is only seen when the wait looks up
@@ -252,16 +252,7 @@ class Run:
     ) -> Chain:
         """The chain that makes a VM, or one of chosen steps under a subject of its own."""
         steps = self._steps(maker) if chosen is None else chosen
-        return Chain(
-            subject=subject or maker.vm.identity.uid,
-            steps=steps,
-            journal=self._tools.journal,
-            clock=self._tools.clock,
-            entropy=self._tools.entropy,
-            retry=Retry(meaning),
-            halted=self._tools.halted,
-            observe=_Reporter(maker.vm.key, self._tools, [step.name for step in steps]),
-        )
+        return chain_of(maker.vm.key, subject or maker.vm.identity.uid, steps, self._tools)
 
     def _steps(self, maker: VmMaker, *, kept: bool = False) -> tuple[Step, ...]:
         """What makes a VM; of one that is kept, also what takes a protection away from it that
@@ -344,19 +335,6 @@ class Run:
             ),
             interrupted=self._tools.halted(),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reporter:
-    """A chain's observer that tells progress in the VM's own name."""
-
-    key: str
-    tools: Tools
-    names: Sequence[str]
-
-    def __call__(self, subject: str, step: str, state: StepState) -> None:
-        at = self.names.index(step) + (1 if state in {StepState.DONE, StepState.UNDOING} else 0)
-        self.tools.progress(self.key, step, state, at / len(self.names))
 
 
 def _firewall_steps(maker: VmMaker, shop: Shop) -> tuple[Step, ...]:

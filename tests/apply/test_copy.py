@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cloudpemda.apply.copy import Copying, chain_of, unplugged
+from cloudpemda.apply.copy import Copying, copying, unplugged
 from cloudpemda.plan.model import COPY, Identity
 from cloudpemda.saga import Chain, Ending
 from tests.apply.rig import BACKUP, Rig, desired, layout, rig
@@ -45,7 +45,7 @@ class Case:
         }  # fmt: skip
         identity = Identity(UID, "dc", 10002, COPY)
         one = Copying("dinkes/simrs/db-1@copy:x", identity, "pve1", self.volume, params)
-        return chain_of(one, self.lab.tools(()))
+        return copying(one, self.lab.tools(()))
 
     def show(self) -> object:
         configs = {
@@ -58,7 +58,7 @@ class Case:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("sweep", ["repeat_each_step", "fail_at_each_step", "undo_twice"])
-def test_the_chain_of_a_copy_survives_every_sweep(shared: Rig, sweep: str) -> None:
+def test_the_copying_a_copy_survives_every_sweep(shared: Rig, sweep: str) -> None:
     getattr(Sweeps(lambda: Case(shared.fresh()).begin()), sweep)()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cloudpemda.apply import VmEnding, apply_workload
-from cloudpemda.apply.restore import Restoring, chain_of
+from cloudpemda.apply.restore import Restoring, restoring
 from cloudpemda.apply.retire import Leaving
 from cloudpemda.cluster import Backup
 from cloudpemda.plan.model import DesiredVm
@@ -71,7 +71,7 @@ class Back:
             noted=self.saved.append,
             saved=self.saved[0] if self.saved else None,
         )
-        return chain_of(one, self.lab.tools((vm,)))
+        return restoring(one, self.lab.tools((vm,)))
 
     def show(self) -> object:
         _, config = self._here()
