@@ -187,7 +187,7 @@ class OutsideChange(Timed):
     """Somebody else's hand: root makes, changes or deletes a guest, past every check."""
 
     do: Literal["outside-change"]
-    action: Literal["create-vm", "create-container", "change-vm", "delete-vm"]
+    action: Literal["create-vm", "create-container", "change-vm", "delete-vm", "move-vm"]
     vmid: int
     node: str | None = None
     config: Mapping[str, object] = Field({}, validation_alias=AliasChoices("config", "set"))
@@ -206,8 +206,11 @@ class OutsideChange(Timed):
         elif self.action == "create-vm":
             config = {"name": f"outside-{self.vmid}", "boot": " "} | settings
             vms[self.vmid] = Vm(self.vmid, node, config, created=world.now())
-        elif self.vmid not in (vms if self.action == "delete-vm" else guests):
+        elif self.vmid not in (vms if self.action in ("delete-vm", "move-vm") else guests):
             raise LabError("lab.no-such-vm", vmid=self.vmid)
+        elif self.action == "move-vm":  # its configuration alone, as `mv` in /etc/pve/nodes does
+            vm = vms[self.vmid]
+            vm.node, vm.status, vm.pid = node_of(world, self.node or vm.node).name, "stopped", 0
         elif self.action == "delete-vm":
             vm = vms[self.vmid]  # with all its disks, those of no configuration too
             for volume in [one for one in world.cluster.volumes if one.vmid == vm.vmid]:

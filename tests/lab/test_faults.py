@@ -184,8 +184,10 @@ def test_outside_hands_change_vms_past_every_check(pve: Client, control: Control
     control.outside("change-vm", 10000, set={"memory": "4096"})
     stale = pve.send("PUT", "/nodes/pve1/qemu/10000/config", name="x", digest=digest)
     assert stale.reason == "checksum mismatch (file change by other user?)"
+    control.outside("move-vm", 10000, node="pve2")
+    assert pve("GET", "/nodes/pve2/qemu/10000/config")["memory"] == "4096"
     control.outside("delete-vm", 10000)
-    assert pve.send("GET", "/nodes/pve1/qemu/10000/config").status_code == 500
+    assert pve.send("GET", "/nodes/pve2/qemu/10000/config").status_code == 500
 
 
 def test_a_skewed_clock_shows_in_the_nodes_time_alone(pve: Client, control: Control) -> None:

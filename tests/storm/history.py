@@ -24,6 +24,7 @@ from tests.labs import Control, RunningLab
 from tests.storm import worker
 from tests.storm.judge import Judge
 
+HA_SETTLES = 300.0  # lab seconds: a dead node is fenced, its VMs recovered and started, in less
 RUN_SECONDS = 90.0  # real ones: a run that takes longer hangs
 SETTLING_RUNS = 14
 SSH_KEY = (
@@ -409,7 +410,10 @@ class History:
         self.control.release(answer=False)
         for node in ("pve1", "pve2", "pve3"):
             self.control.node(node, "up")
-        self.control.advance(60)
+        self.control.advance(HA_SETTLES)
+        if brought_back(self.lab):
+            self.tally["brought back"] += 1
+            self.control.advance(HA_SETTLES)
 
     def _settle(self) -> None:
         """Apply again until nothing changes any more; a human does what only a human can."""
@@ -434,20 +438,64 @@ class History:
         raise AssertionError(f"not settled after {SETTLING_RUNS} runs: {before}")
 
     def _human(self, instance: InstanceRecord) -> None:
-        """What the commands of a stuck VM say: unlock it, destroy it with its disks."""
+        """What the commands of a stuck VM say: take its protection away, unlock it, destroy it."""
         vm = self.control.vms().get(instance.vmid)
         if vm is None:
             return
-        assert "lock" in vm["config"], f"{instance.key} is stuck for another reason: {vm}"
+        lost = any(
+            event["what"] == "vm-recovered" and event["vmid"] == instance.vmid
+            for event in self.control.events()
+        )
+        assert "lock" in vm["config"] or lost, f"{instance.key} is stuck for another reason: {vm}"
         self.tally["human"] += 1
-        root = _root(self.lab)
-        path = f"{self.lab.url('pve1')}/api2/json/nodes/{vm['node']}/qemu/{instance.vmid}"
-        unlocked = root.put(f"{path}/config", data={"delete": "lock", "skiplock": 1}, timeout=30)
-        assert unlocked.status_code == 200, unlocked.reason
-        purge = {"purge": 1, "destroy-unreferenced-disks": 1}
-        gone = root.delete(path, params=purge, timeout=30)
-        assert gone.status_code == 200, gone.reason
-        self.control.advance(10)
+        destroyed(self.lab, instance.vmid)
+
+
+def brought_back(lab: RunningLab) -> int:
+    """How many VMs a person brings back to their disks. A node died before their first replication:
+    HA moved them to a node that has nothing of them, where they stand in its state `error`."""
+    dc = lab.control.state()["dc"]
+    root, moved = _root(lab), 0
+    for name, vm in dc["vms"].items():
+        disk = vm["config"].get("scsi0", "").partition(",")[0]
+        held = {one["node"] for one in dc["volumes"] if one["volid"] == disk} - {""}
+        resource = f"{lab.url('pve1')}/api2/json/cluster/ha/resources/vm:{name}"
+        if held and vm["node"] not in held and f"vm:{name}" in dc["ha_resources"]:
+            for state in ("disabled", "started"):
+                answer = root.put(resource, data={"state": state}, timeout=30)
+                assert answer.status_code == 200, answer.reason
+                if state == "disabled":
+                    lab.control.advance(30)
+                    lab.control.outside("move-vm", int(name), node=min(held))
+            moved += 1
+    return moved
+
+
+def destroyed(lab: RunningLab, vmid: int) -> None:
+    """Root's `pvesr delete --force`, `ha-manager remove`, `qm stop`, `qm unlock`, `qm destroy`."""
+    dc, root = lab.control.state()["dc"], _root(lab)
+
+    def ask(method: str, path: str, **data: str) -> None:
+        url = f"{lab.url('pve1')}/api2/json{path}"
+        answer = (
+            root.delete(url, params=data, timeout=30)
+            if method == "DELETE"
+            else root.request(method, url, data=data, timeout=30)
+        )
+        assert answer.status_code == 200, f"{method} {path}: {answer.reason}"
+        lab.control.advance(30)
+
+    for job in dc["replication"]:
+        if job.startswith(f"{vmid}-"):
+            ask("DELETE", f"/cluster/replication/{job}", force="1")
+    if f"vm:{vmid}" in dc["ha_resources"]:
+        ask("PUT", f"/cluster/ha/resources/vm:{vmid}", state="disabled")
+        ask("DELETE", f"/cluster/ha/resources/vm:{vmid}")
+    path = f"/nodes/{dc['vms'][str(vmid)]['node']}/qemu/{vmid}"
+    if lab.control.vms()[vmid]["status"] == "running":
+        ask("POST", f"{path}/status/stop", skiplock="1")
+    ask("PUT", f"{path}/config", delete="lock", skiplock="1")
+    ask("DELETE", path, purge="1", **{"destroy-unreferenced-disks": "1"})
 
 
 def _root(lab: RunningLab) -> requests.Session:
