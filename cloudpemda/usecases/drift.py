@@ -40,6 +40,7 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
 from cloudpemda.usecases.handover import open_fault, unfinished
+from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import (
     Workload,
@@ -121,9 +122,9 @@ def drift(desk: Desk, keys: Sequence[str] = (), *, opd: str | None = None) -> Dr
     return _drift(desk, scope, keys, opd, actor)
 
 
-def drift_of_site(desk: Desk, actor: Actor) -> Drift:
+def drift_of_site(desk: Desk, actor: Actor, pictures: Pictures) -> Drift:
     """The same of everything, whoever asks: for the night."""
-    return _drift(desk, Scope(desk.login, None), (), None, actor)
+    return _drift(desk, Scope(desk.login, None), (), None, actor, pictures)
 
 
 def _require_key(desk: Desk, key: str) -> None:
@@ -133,10 +134,15 @@ def _require_key(desk: Desk, key: str) -> None:
 
 
 def _drift(
-    desk: Desk, scope: Scope, keys: Sequence[str], opd: str | None, actor: Actor | None
+    desk: Desk,
+    scope: Scope,
+    keys: Sequence[str],
+    opd: str | None,
+    actor: Actor | None,
+    pictures: Pictures | None = None,
 ) -> Drift:
     now = desk.clock.now()
-    records = desk.ledger.instances.list()
+    records = desk.ledger.instances.list() if pictures is None else pictures.records
     chosen = [
         record
         for record in records
@@ -148,7 +154,7 @@ def _drift(
     clusters = {record.cluster for record in chosen}
     clusters |= set(desk.site.info.clusters) if everything else set()
     looks = {
-        cluster: _Reading(desk, cluster, records, chosen, everything, actor).look()
+        cluster: _Reading(desk, cluster, records, chosen, everything, actor, pictures).look()
         for cluster in sorted(clusters)
     }
     grown = [one for look in looks.values() for one in look.grown]
@@ -203,8 +209,10 @@ class _Reading:
         chosen: Sequence[InstanceRecord],
         everything: bool,
         actor: Actor | None,
+        pictures: Pictures | None,
     ) -> None:
         self._desk = desk
+        self._pictures = pictures
         self._cluster = cluster
         self._everything = everything
         self._actor = actor
@@ -238,6 +246,8 @@ class _Reading:
         return any(one.number == record.number for one in self._chosen)
 
     def _read(self, built: Collection[InstanceRecord]) -> ClusterState:
+        if self._pictures is not None:
+            return self._pictures.of(self._cluster)
         ours = owned(self._cluster, self._before)
         known = {r.vmid for r in self._before if r.cluster == self._cluster}
 

@@ -29,6 +29,7 @@ from cloudpemda.usecases.keep import backup
 from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.overage import overages
 from cloudpemda.usecases.pause import pause_fault
+from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.pools import users_left
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.restore import unfinished as unfinished_restores
@@ -70,10 +71,12 @@ def nightly(desk: Desk) -> Night:
         by_rule = decide_all_by_rule(desk)
         settle(desk, SYSTEM)
         due = run_due(desk, SYSTEM, lambda *_: None, lambda: False)
-        drifted = drift_of_site(desk, SYSTEM)  # before quota is read: it charges growth by hand
-        found = survey(desk, everywhere=True)
+        pictures = Pictures(desk)  # from here on no cluster is written to
+        # before quota is read: it charges growth by hand
+        drifted = drift_of_site(desk, SYSTEM, pictures)
+        found = survey(desk, everywhere=True, pictures=pictures)
         copy, failed = _copy(desk)
-        findings = (*_findings(desk, found, drifted), *due.findings, *failed)
+        findings = (*_findings(desk, found, drifted, pictures), *due.findings, *failed)
         write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
         return Night(
             at=found.at,
@@ -112,7 +115,7 @@ def _copy(desk: Desk) -> tuple[str | None, tuple[Finding, ...]]:
         return None, tuple(Finding(None, fault) for fault in faults)
 
 
-def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
+def _findings(desk: Desk, found: Survey, drifted: Drift, pictures: Pictures) -> Iterator[Finding]:
     yield from found.findings
     yield from _drifted(found, drifted)
     for judgement in found.judgements:
@@ -120,7 +123,7 @@ def _findings(desk: Desk, found: Survey, drifted: Drift) -> Iterator[Finding]:
             yield Finding(judgement.opd, judgement.fault)
     for each in found.instances:
         yield from _instance_findings(each)
-    yield from overages(desk, found.quota, found.unread)
+    yield from overages(desk, found.quota, found.unread, pictures)
     for request in desk.ledger.requests.list():
         if request.state in (RequestState.STUCK, RequestState.APPLYING):
             code = f"nightly.request-{request.state.value}"

@@ -11,6 +11,7 @@ from cloudpemda.errors import Fault
 from cloudpemda.report.standing import Finding
 from cloudpemda.rules.quota import amount, overage, scope_of
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.quota import QuotaLine
 from cloudpemda.usecases.quota_verify import recounted
 
@@ -18,11 +19,14 @@ _Found = Mapping[tuple[str, str], int | None]
 
 
 def overages(
-    desk: Desk, lines: Sequence[QuotaLine], unread: Sequence[str] = ()
+    desk: Desk,
+    lines: Sequence[QuotaLine],
+    unread: Sequence[str] = (),
+    pictures: Pictures | None = None,
 ) -> Iterator[Finding]:
     """A finding for each OPD and dimension above its limit, children included; what cannot be read
     is not judged. `unread` are clusters that are not asked again."""
-    counted = recounted(desk, tuple(sorted(desk.site.opds)), unread)
+    counted = recounted(desk, tuple(sorted(desk.site.opds)), unread, pictures)
     found: _Found = {(one.opd, one.dimension): one.found for one in counted.lines}
     for line in lines:
         if line.limit is None:

@@ -22,6 +22,7 @@ from cloudpemda.report.recount import (
 from cloudpemda.rules.quota import Balance, Usage, total
 from cloudpemda.site.models import Role
 from cloudpemda.usecases.desk import Desk, require_opd
+from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.workload import cluster_settings, kind_of, spec_in_force
 
 _READERS: tuple[Role, ...] = ("auditor", "operator", "reviewer", "approver")
@@ -63,11 +64,15 @@ def verify_quota(desk: Desk, *opds: str) -> QuotaVerified:
 
 
 def recounted(
-    desk: Desk, seen: tuple[str, ...], known_unread: Collection[str] = ()
+    desk: Desk,
+    seen: tuple[str, ...],
+    known_unread: Collection[str] = (),
+    pictures: Pictures | None = None,
 ) -> QuotaVerified:
-    """The same of these OPDs, whoever asks. The clusters of `known_unread` are not asked."""
+    """The same of these OPDs, whoever asks. The clusters of `known_unread` are not asked, and what
+    `pictures` has is not read again."""
     charges = desk.ledger.quota.by_instance(seen)
-    records = desk.ledger.instances.list(copies=True)
+    records = desk.ledger.instances.list(copies=True) if pictures is None else pictures.known
     ours = tuple(_charged(desk, records, charges, seen))
     gone = _overages_left(desk, records, seen)
     counted: list[Counted] = []
@@ -80,7 +85,7 @@ def recounted(
             counted.extend(unread(one) for one in own)
             continue
         try:
-            state, storages = _read(desk, cluster, own, records, seen)
+            state, storages = _read(desk, cluster, own, records, seen, pictures)
             shown = tuple((one, recount(state, one, storages)) for one in own)
             kept = tuple(_kept(desk, state, shown, charges))
         except CloudpemdaError as error:
@@ -208,6 +213,7 @@ def _read(
     own: tuple[Charged, ...],
     records: tuple[InstanceRecord, ...],
     opds: tuple[str, ...],
+    pictures: Pictures | None,
 ) -> tuple[ClusterState, Mapping[str, str]]:
     classes = cluster_settings(desk, cluster).storages
     ours = {record.vmid for record in records if record.cluster == cluster}
@@ -217,7 +223,11 @@ def _read(
         return vm.pool in pools and vm.vmid not in ours
 
     vmids = {one.record.vmid for one in own}
-    state = desk.cluster(cluster).snapshot(vmids, also=stranger, images=False)
+    state = (
+        desk.cluster(cluster).snapshot(vmids, also=stranger, images=False)
+        if pictures is None
+        else pictures.of(cluster)
+    )
     return state, {storage: name for name, storage in classes.items()}
 
 

@@ -15,6 +15,7 @@ from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding, InstanceView, Reading, view
 from cloudpemda.units import Instant, Seconds
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
@@ -59,18 +60,23 @@ class Survey:
 
 
 def survey(
-    desk: Desk, *, opd: str | None = None, everywhere: bool = False, offline: bool = False
+    desk: Desk,
+    *,
+    opd: str | None = None,
+    everywhere: bool = False,
+    offline: bool = False,
+    pictures: Pictures | None = None,
 ) -> Survey:
     """Read everything and change nothing. A cluster that cannot be read makes its instances
     `unknown` and stands in `findings`; it never raises for it. `offline` asks no cluster: all
-    that they would say is unknown, and that is no finding.
+    that they would say is unknown, and that is no finding. What `pictures` has is not read again.
 
     The clusters that instances are on are read; `everywhere`, all of the site: a copy of a VM may
     stand where none of ours shall be.
     """
     now = desk.clock.now()
     requests = {record.number: record for record in desk.ledger.requests.list(opd=opd)}
-    records = desk.ledger.instances.list(opd=opd)
+    records = desk.ledger.instances.list(opd=opd) if pictures is None else pictures.records
     stops = desk.ledger.stops.by_uid()
     clusters = {record.cluster for record in records}
     clusters |= set(desk.site.info.clusters) if everywhere else set()
@@ -80,7 +86,7 @@ def survey(
     unread: list[str] = []
     for cluster in sorted(clusters):
         own = tuple(record for record in records if record.cluster == cluster)
-        reading = _UNASKED if offline else _read(desk, cluster, own, requests, now)
+        reading = _UNASKED if offline else _read(desk, cluster, own, requests, now, pictures)
         findings.extend(one for one in reading.strays if opd in (None, one.opd))
         findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
@@ -116,6 +122,7 @@ def _read(
     records: Collection[InstanceRecord],
     requests: Mapping[str, RequestRecord],
     now: Instant,
+    pictures: Pictures | None,
 ) -> Reading:
     """One cluster: its state with our configurations, the age of our copies."""
     built = [record for record in records if record.state in _BUILT and record.node is not None]
@@ -128,7 +135,10 @@ def _read(
     try:
         cluster_settings(desk, cluster)
         pve = desk.cluster(cluster)
-        state = pve.snapshot({record.vmid for record in built}, also=stray, images=False)
+        if pictures is not None:
+            state = pictures.of(cluster)
+        else:
+            state = pve.snapshot({record.vmid for record in built}, also=stray, images=False)
         freshness = _freshness(desk, state, built)
         locked = tuple(_stale_locks(pve, state, built))
     except CloudpemdaError as error:

@@ -26,11 +26,15 @@ def _change(office: Office, vmid: int, **keys: str) -> None:
 
 
 def _rested(office: Office, *example: str) -> None:
-    """Built, and a first quiet night behind it."""
+    """Built, and a first quiet night behind it, which has asked nothing twice of a VM."""
     office.built(*example)
     office.lab.post("/advance", {"seconds": _DAY})
+    before = len(office.requests())
     quiet = office.run("nightly")
     assert (quiet.code, quiet.codes) == (0, [])
+    asked = [one["path"] for one in office.requests()[before:] if "/qemu/" in one["path"]]
+    assert asked
+    assert len(asked) == len(set(asked))
 
 
 def _root(office: Office, method: str, path: str, **form: str) -> Any:
