@@ -37,8 +37,8 @@ layers: .venv/ready
 # From their own directory, where ansible.cfg names roles and modules.
 playbooks: .venv/ready
 	$(BIN)/yamllint --strict playbooks .yamllint .ansible-lint
-	cd playbooks && for book in *.yml; do \
-	  ../$(BIN)/ansible-playbook --syntax-check --inventory localhost, $$book || exit 1; done
+	cd playbooks && for site in ../inventories/*/ansible; do for book in *.yml; do \
+	  ../$(BIN)/ansible-playbook --syntax-check --inventory $$site $$book || exit 1; done; done
 	cd playbooks && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/ansible-lint --offline -c ../.ansible-lint
 
 check: test lint types layers playbooks

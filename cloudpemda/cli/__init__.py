@@ -30,7 +30,7 @@ _COMMANDS = {
     "leases": ("retire", "leases", "Who has VMs until when, and what is due."),
     "ledger": ("ledger", "ledger", "Sealed copies of the ledger, restoring one, its soundness."),
     "nightly": ("night", "nightly", "Judge every VM's recovery points by age; exit 0 or 7."),
-    "nodes": ("nodes", "nodes", "What each node carries; emptying one for maintenance."),
+    "nodes": ("servers", "nodes", "What nodes carry, emptying one; their servers and playbooks."),
     "orphans": ("retire", "orphans", "What purged VMs left on nodes that were off."),
     "pause": ("pausing", "pause", "Let nothing change a cluster while people work on it."),
     "plan": ("provision", "plan", "Show what apply would make, where, and why there."),

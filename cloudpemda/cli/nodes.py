@@ -58,7 +58,7 @@ def drain(frame: "Frame", *, node: str, reason: str, preview: bool, leave_foreig
     frame.finish(found, lambda out: _drained(out, frame, found), found.faults, found.code)
 
 
-@nodes.command("return")
+@nodes.command("return", short_help="Take CLUSTER/NODE back into use.")
 @click.argument("node", metavar="CLUSTER/NODE")
 @click.pass_obj
 def return_(frame: "Frame", node: str) -> None:

@@ -70,4 +70,11 @@ TEXTS = {
     "column.path": Text(en="path", id="jalur"),
     "column.served": Text(en="served", id="dilayani"),
     "column.of": Text(en="of", id="dari"),
+    "column.group": Text(en="group", id="grup"),
+    "column.hosts": Text(en="hosts", id="host"),
+    "column.host": Text(en="host", id="host"),
+    "column.playbook": Text(en="playbook", id="playbook"),
+    "column.task": Text(en="task", id="tugas"),
+    "column.changed": Text(en="changed", id="diubah"),
+    "column.failed": Text(en="failed", id="gagal"),
 }

@@ -1,0 +1,25 @@
+"""The servers below the clusters: what an inventory says of them, and Ansible, which makes it so.
+
+A site directory may hold `ansible/`, an ordinary Ansible inventory in one shape: `hosts.yaml` with
+one group per cluster of site.yaml, variables beside the hosts, in `group_vars/` and `host_vars/`.
+The room reads it strictly as data (`inventory`): what is missing or wrong is told with file and
+line before any server is touched. It lets ansible-runner play our own playbooks on it (`runner`).
+Of the playbooks' roles it knows the variables that they declare (`roles`), nothing else.
+
+What holds: a template in an inventory is the operators' own and goes to Ansible as it is; nothing
+that an agency or a server said is ever put where Ansible looks for templates. What a run leaves
+(its artefacts hold what hosts answered) is removed when it has been read. ansible-runner and
+ansible-core are optional: without them the inventory is still checked.
+"""
+
+from cloudpemda.configure.inventory import Host, Inventory, check_inventory, load_inventory
+from cloudpemda.configure.roles import PLAYBOOKS, playbooks
+
+__all__ = [
+    "PLAYBOOKS",
+    "Host",
+    "Inventory",
+    "check_inventory",
+    "load_inventory",
+    "playbooks",
+]

@@ -1,0 +1,298 @@
+"""An inventory read as data: every server with its variables, and all that is wrong with it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from cloudpemda.configure.roles import role_of, role_variables
+from cloudpemda.configure.variables import NEEDED, HostsFile, Variables
+from cloudpemda.document import DocumentPath, Source, examine, load
+from cloudpemda.document.source import in_order
+from cloudpemda.errors import Fault, InvalidInput
+from cloudpemda.site import Site
+
+BACKUP_SERVERS = "backup_servers"
+"""The group of the servers that keep backups: they are in no cluster."""
+
+_VAULT = b"$ANSIBLE_VAULT;"
+
+
+class _VariablesFile(Variables):
+    """A file in group_vars or host_vars."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Variables said at one place."""
+
+    source: Source
+    at: DocumentPath
+    values: Mapping[str, object]
+
+    def fault(self, code: str, name: str | None = None, /, **values: str) -> Fault:
+        at = self.at if name is None else (*self.at, name)
+        return self.source.fault(code, at, at_key=False, **values)
+
+
+@dataclass(frozen=True)
+class Host:
+    """One server; `said` from the farthest place to the nearest, which counts."""
+
+    name: str
+    group: str
+    said: tuple[_Said, ...] = field(repr=False)
+
+    def get(self, name: str) -> object:
+        found = self.where(name)
+        return found.values[name] if found else None
+
+    def where(self, name: str) -> _Said | None:
+        """The place that counts for a variable."""
+        return next((one for one in reversed(self.said) if name in one.values), None)
+
+    def text(self, name: str) -> str:
+        found = self.get(name)
+        return found if isinstance(found, str) else ""
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self.get(name)
+        return tuple(found) if isinstance(found, tuple) else ()
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """`hosts` by group; groups are the site's clusters (with `_` for `-`) and `backup_servers`."""
+
+    directory: Path
+    hosts: Mapping[str, tuple[Host, ...]]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(host.name for several in self.hosts.values() for host in several)
+
+
+def group_of(cluster: str) -> str:
+    """The group of a cluster: Ansible takes no `-` in a group's name."""
+    return cluster.replace("-", "_")
+
+
+def load_inventory(site: Site) -> Inventory:
+    """The site's inventory. Raises InvalidInput with every fault of its files."""
+    inventory, faults = check_inventory(site)
+    if inventory is None or faults:
+        raise InvalidInput(faults)
+    return inventory
+
+
+def check_inventory(site: Site) -> tuple[Inventory | None, tuple[Fault, ...]]:
+    """Everything that is missing or wrong in `ansible/`, by file and place."""
+    directory = site.directory / "ansible"
+    file = directory / "hosts.yaml"
+    if not file.is_file():
+        return None, (Fault("configure.no-inventory", {"file": str(file)}),)
+    faults: list[Fault] = []
+    source = load(file)
+    examined = examine(replace(source, data=_ours(source, source.data, (), faults)), HostsFile)
+    faults.extend(examined.faults)
+    files = _files(directory, faults)
+    if examined.model is None:
+        return None, in_order(faults)
+    hosts = _hosts(source, files)
+    inventory = Inventory(directory, MappingProxyType(hosts))
+    faults += _groups(site, source, inventory, files)
+    for cluster in site.info.clusters:
+        several = hosts.get(group_of(cluster), ())
+        faults += [fault for host in several for fault in _missing(directory, host)]
+        faults += _judged(site, cluster, several)
+    return inventory, in_order(dict.fromkeys(faults))
+
+
+def _files(directory: Path, faults: list[Fault]) -> Mapping[tuple[str, str], Source]:
+    """(`group_vars` or `host_vars`, name) → file; files that a vault keeps are left to Ansible."""
+    found = {}
+    for kind in ("group_vars", "host_vars"):
+        for file in sorted((directory / kind).glob("*.y*ml")):
+            if file.read_bytes().startswith(_VAULT):
+                continue
+            source = load(file)
+            data = _variables(source, source.data, (), faults)
+            faults.extend(examine(replace(source, data=data), _VariablesFile).faults)
+            found[kind, file.stem] = source
+    return found
+
+
+def _ours(source: Source, data: object, at: DocumentPath, faults: list[Fault]) -> object:
+    """hosts.yaml with the variables that this room judges alone."""
+    if not isinstance(data, dict):
+        return data
+    deep = len(at)
+    if (deep == 5 and at[3] == "hosts") or (at and at[-1] == "vars" and deep in (2, 4)):
+        return _variables(source, data, at, faults)
+    return {key: _ours(source, value, (*at, key), faults) for key, value in data.items()}
+
+
+def _variables(source: Source, data: object, at: DocumentPath, faults: list[Fault]) -> object:
+    """Without what belongs to Ansible or to a role, which must declare it."""
+    if not isinstance(data, dict):
+        return {} if data is None and source.readable else data
+    kept = {}
+    for name, value in data.items():
+        role = None if name in Variables.model_fields else role_of(str(name))
+        if role is not None:
+            if name not in role_variables()[role]:
+                known = ", ".join(sorted(role_variables()[role]))
+                faults.append(
+                    source.fault(
+                        "configure.unknown-variable",
+                        (*at, name),
+                        at_key=True,
+                        key=name,
+                        known=known,
+                    )
+                )
+        elif name in Variables.model_fields or not str(name).startswith("ansible_"):
+            kept[name] = value
+    return kept
+
+
+def _hosts(source: Source, files: Mapping[tuple[str, str], Source]) -> dict[str, tuple[Host, ...]]:
+    """Each server with the places that speak of it, as Ansible weighs them."""
+    found: dict[str, tuple[Host, ...]] = {}
+    children = source.get("all", "children")
+    for group, said in children.items() if isinstance(children, dict) else ():
+        several = []
+        listed = said.get("hosts") if isinstance(said, dict) else None
+        for name in listed if isinstance(listed, dict) else ():
+            places = [
+                _said(source, ("all", "vars")),
+                _said(files.get(("group_vars", "all")), ()),
+                _said(source, ("all", "children", group, "vars")),
+                _said(files.get(("group_vars", group)), ()),
+                _said(source, ("all", "children", group, "hosts", name)),
+                _said(files.get(("host_vars", name)), ()),
+            ]
+            several.append(Host(name, group, tuple(one for one in places if one is not None)))
+        found[group] = tuple(several)
+    return found
+
+
+def _said(source: Source | None, at: DocumentPath) -> _Said | None:
+    values = source.get(*at) if source is not None else None
+    if source is None or not isinstance(values, dict):
+        return None
+    return _Said(source, at, {key: value for key, value in values.items() if value is not None})
+
+
+def _groups(
+    site: Site, source: Source, inventory: Inventory, files: Mapping[tuple[str, str], Source]
+) -> Iterator[Fault]:
+    """A group per cluster and none that nobody plays; files of nobody."""
+    wanted = {group_of(name): name for name in site.info.clusters}
+    children: DocumentPath = ("all", "children")
+    for group, cluster in wanted.items():
+        if not inventory.hosts.get(group):
+            yield source.fault("configure.no-group", children, group=group, cluster=cluster)
+    for group in inventory.hosts:
+        if group not in wanted and group != BACKUP_SERVERS:
+            known = ", ".join((*wanted, BACKUP_SERVERS))
+            at = (*children, group)
+            yield source.fault("configure.group", at, at_key=True, group=group, known=known)
+    for (kind, name), file in files.items():
+        known_names = {"all", *inventory.hosts} if kind == "group_vars" else inventory.names
+        if name not in known_names:
+            yield file.fault("configure.file-of-nobody", (), name=name)
+
+
+def _missing(directory: Path, host: Host) -> Iterator[Fault]:
+    """What has no default that could be right, at the place where it would be said."""
+    own = next((one for one in host.said if host.name in one.at), None)
+    for name in NEEDED:
+        if host.where(name) is not None:
+            continue
+        values = {"name": name, "host": host.name}
+        if own is not None and name.startswith(("node_", "ansible_")):
+            yield own.fault("configure.missing", **values)
+        else:
+            yield Fault("configure.missing", values, str(directory / _home(name, host)))
+
+
+def _home(name: str, host: Host) -> str:
+    if name.startswith(("node_", "ansible_")):
+        return "hosts.yaml"
+    return "group_vars/all.yaml" if name.startswith("site_") else f"group_vars/{host.group}.yaml"
+
+
+def _judged(site: Site, cluster: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    """What single values cannot say: that they fit each other and the site."""
+    for host in hosts:
+        yield from _of_host(site, host)
+    for name in ("ansible_host", "node_address", "node_rings"):
+        seen: Counter[str] = Counter()
+        for host in hosts:
+            own = host.texts(name) or ((host.text(name),) if host.text(name) else ())
+            for value in own:
+                seen[value] += 1
+                where = host.where(name)
+                if seen[value] == 2 and where is not None:
+                    yield where.fault("configure.taken", name, value=value, host=host.name)
+    counts = {len(host.texts("node_rings")) for host in hosts} - {0}
+    if len(counts) > 1:
+        where = hosts[0].where("node_rings")
+        if where is not None:
+            yield where.fault("configure.rings-differ", "node_rings", cluster=cluster)
+    yield from _endpoints(site, cluster, hosts)
+
+
+def _of_host(site: Site, host: Host) -> Iterator[Fault]:
+    zone, at_zone = host.text("site_zone"), host.where("site_zone")
+    if at_zone is not None and zone and zone != site.info.site.zone:
+        values = {"zone": zone, "site": site.info.site.zone}
+        yield at_zone.fault("configure.zone", "site_zone", **values)
+    address, at_gateway = host.text("node_address"), host.where("site_gateway")
+    if at_gateway is not None and _sound(address):
+        gateway, network = host.text("site_gateway"), IPv4Interface(address).network
+        if gateway and _is_address(gateway) and IPv4Address(gateway) not in network:
+            values = {"gateway": gateway, "network": str(network), "host": host.name}
+            yield at_gateway.fault("configure.gateway", "site_gateway", **values)
+    links = host.get("node_links")
+    own = {
+        str(IPv4Interface(str(link.get("address"))).ip)
+        for link in (links if isinstance(links, tuple) else ())
+        if isinstance(link, dict) and _sound(str(link.get("address")))
+    } | ({str(IPv4Interface(address).ip)} if _sound(address) else set())
+    at_rings = host.where("node_rings")
+    for ring in host.texts("node_rings"):
+        if at_rings is not None and own and _is_address(ring) and ring not in own:
+            yield at_rings.fault("configure.ring", "node_rings", ring=ring, host=host.name)
+
+
+def _endpoints(site: Site, cluster: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    """Every endpoint of site.yaml is one of the cluster's servers."""
+    endpoints = site.info.clusters[cluster].endpoints
+    if isinstance(endpoints, str) or not hosts:
+        return
+    known = {host.name for host in hosts} | {host.text("ansible_host") for host in hosts}
+    known |= {host.text("node_address").partition("/")[0] for host in hosts}
+    for url in endpoints:
+        name = urlsplit(url).hostname or ""
+        if name not in known and name.partition(".")[0] not in known:
+            values = {"endpoint": url, "cluster": cluster, "group": group_of(cluster)}
+            yield Fault("configure.endpoint", values, str(site.directory / "site.yaml"))
+
+
+def _sound(text: str) -> bool:
+    try:
+        return "/" in text and bool(IPv4Interface(text))
+    except ValueError:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(IPv4Address(text))
+    except ValueError:
+        return False

@@ -1,0 +1,189 @@
+"""Texts of the servers' inventory, and of playing playbooks on it."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "configure.no-inventory": Text(
+        en="the site has no inventory of its servers: {file} is not there",
+        id="situs belum punya inventaris server: {file} tidak ada",
+        next_en="Write it as docs/nodes.md shows; inventories/purwakarta/ansible is an example.",
+        next_id="Tulislah seperti pada docs/nodes.md; contohnya inventories/purwakarta/ansible.",
+    ),
+    "configure.unknown-variable": Text(
+        en="no role and no inventory knows the variable `{key}` (known: {known})",
+        id="variabel `{key}` tidak dikenal peran maupun inventaris (yang dikenal: {known})",
+        next_en="Correct its name; each role's README.md lists what it reads.",
+        next_id="Perbaiki namanya; README.md tiap peran memuat variabel yang dibacanya.",
+    ),
+    "configure.missing": Text(
+        en="`{name}` is not set for {host}",
+        id="`{name}` belum diisi untuk {host}",
+        next_en="Set it there; docs/nodes.md says what it is, with an example.",
+        next_id="Isilah di sana; artinya dan contohnya ada di docs/nodes.md.",
+    ),
+    "configure.no-group": Text(
+        en="cluster {cluster} of site.yaml has no servers: no group `{group}` has hosts",
+        id="klaster {cluster} di site.yaml belum punya server: grup `{group}` tidak berisi host",
+        next_en="Add the group with its hosts below all.children.",
+        next_id="Tambahkan grup itu beserta host-nya di bawah all.children.",
+    ),
+    "configure.group": Text(
+        en="the group `{group}` is no cluster of site.yaml (groups that are played: {known})",
+        id="grup `{group}` bukan klaster di site.yaml (grup yang dijalankan: {known})",
+        next_en="Name groups as the clusters, with _ for -.",
+        next_id="Namai grup sama dengan klaster, dengan _ sebagai pengganti -.",
+    ),
+    "configure.file-of-nobody": Text(
+        en="no group and no host is called `{name}`: nobody reads this file",
+        id="tidak ada grup maupun host bernama `{name}`: berkas ini tidak dibaca siapa pun",
+        next_en="Name it after a group or a host of hosts.yaml, or remove it.",
+        next_id="Samakan namanya dengan grup atau host di hosts.yaml, atau hapus.",
+    ),
+    "configure.interface": Text(
+        en="`{value}` is no address with its prefix",
+        id="`{value}` bukan alamat beserta prefiksnya",
+        next_en="Write it as 10.20.1.11/24.",
+        next_id="Tulislah seperti 10.20.1.11/24.",
+    ),
+    "configure.admin-network": Text(
+        en="`{value}` is no network that administrators come from",
+        id="`{value}` bukan jaringan asal para pengelola",
+        next_en="Write it as 10.20.9.0/24; a network of half the world is refused.",
+        next_id="Tulislah seperti 10.20.9.0/24; jaringan yang terlalu luas ditolak.",
+    ),
+    "configure.disk": Text(
+        en="`{value}` does not name a disk by its identity",
+        id="`{value}` tidak menyebut disk menurut identitasnya",
+        next_en="Take it from `ls -l /dev/disk/by-id` on that server: /dev/sdb may be another disk "
+        "after the next start.",
+        next_id="Ambil dari `ls -l /dev/disk/by-id` di server itu: /dev/sdb bisa menjadi disk lain "
+        "setelah server dinyalakan ulang.",
+    ),
+    "configure.card": Text(
+        en="`{value}` is no name of a network card",
+        id="`{value}` bukan nama kartu jaringan",
+        next_en="Take it from `ip -br link` on that server, with .VLAN where it is tagged.",
+        next_id="Ambil dari `ip -br link` di server itu, dengan .VLAN bila bertanda.",
+    ),
+    "configure.server": Text(
+        en="`{value}` is no name or address of a server",
+        id="`{value}` bukan nama atau alamat server",
+        next_en="Write a DNS name or an address.",
+        next_id="Tulislah nama DNS atau alamat.",
+    ),
+    "configure.twice": Text(
+        en="`{name}` lists something twice",
+        id="`{name}` memuat sesuatu dua kali",
+        next_en="Name each once.",
+        next_id="Sebutkan masing-masing satu kali.",
+    ),
+    "configure.taken": Text(
+        en="{value} of {host} is another server's already",
+        id="{value} milik {host} sudah dipakai server lain",
+        next_en="Give every server an address of its own.",
+        next_id="Beri tiap server alamatnya sendiri.",
+    ),
+    "configure.rings-differ": Text(
+        en="the servers of {cluster} do not have the same number of links for corosync",
+        id="jumlah jalur corosync pada server-server {cluster} tidak sama",
+        next_en="Give each as many addresses in node_rings, in the order of the links.",
+        next_id="Beri masing-masing alamat yang sama banyak di node_rings, menurut urutan jalur.",
+    ),
+    "configure.ring": Text(
+        en="{ring} is no address that {host} has on a link or on its bridge",
+        id="{ring} bukan alamat {host} pada jalur mana pun atau bridge-nya",
+        next_en="Take node_rings from the addresses of node_links.",
+        next_id="Ambil node_rings dari alamat-alamat di node_links.",
+    ),
+    "configure.gateway": Text(
+        en="the gateway {gateway} is not in {network}, where {host} is",
+        id="gateway {gateway} tidak berada di {network}, jaringan {host}",
+        next_en="Correct site_gateway (per cluster in group_vars) or node_address.",
+        next_id="Perbaiki site_gateway (per klaster di group_vars) atau node_address.",
+    ),
+    "configure.zone": Text(
+        en="site_zone is {zone}, but the site is in {site}",
+        id="site_zone berisi {zone}, sedangkan situs berada di {site}",
+        next_en="Say the same in both files.",
+        next_id="Samakan keduanya.",
+    ),
+    "configure.endpoint": Text(
+        en="{endpoint} is no server of cluster {cluster} in the inventory (group `{group}`)",
+        id="{endpoint} bukan server klaster {cluster} di inventaris (grup `{group}`)",
+        next_en="Correct the endpoint, or the host's name or ansible_host.",
+        next_id="Perbaiki endpoint itu, atau nama maupun ansible_host server.",
+    ),
+    "configure.no-runner": Text(
+        en="ansible-runner and ansible-core are not installed",
+        id="ansible-runner dan ansible-core belum terpasang",
+        next_en="Install them: pip install 'cloudpemda[nodes]'",
+        next_id="Pasanglah: pip install 'cloudpemda[nodes]'",
+    ),
+    "configure.no-playbook": Text(
+        en="there is no playbook {name} (there are: {known})",
+        id="tidak ada playbook {name} (yang ada: {known})",
+        next_en="Name one of them, or none for all.",
+        next_id="Sebutkan salah satunya, atau kosongkan untuk semua.",
+    ),
+    "configure.no-host": Text(
+        en="the inventory has no host and no group {name} (it has: {known})",
+        id="inventaris tidak punya host atau grup {name} (yang ada: {known})",
+        next_en="Name hosts or groups of ansible/hosts.yaml, comma between them.",
+        next_id="Sebutkan host atau grup dari ansible/hosts.yaml, dipisah koma.",
+    ),
+    "configure.tag": Text(
+        en="`{tag}` is no tag",
+        id="`{tag}` bukan tag",
+        next_en="Tags are words of letters, digits, - and _; each role's README.md lists its own.",
+        next_id="Tag terdiri dari huruf, angka, - dan _; README.md tiap peran memuat daftarnya.",
+    ),
+    "configure.unreachable": Text(
+        en="{host} could not be reached over ssh ({group}, {playbook})",
+        id="{host} tidak terjangkau lewat ssh ({group}, {playbook})",
+        next_en="Try `ssh root@ADDRESS` from here: address, key and host key must be right.",
+        next_id="Coba `ssh root@ALAMAT` dari sini: alamat, kunci dan kunci host harus benar.",
+    ),
+    "configure.failed": Text(
+        en="{host}: `{task}` failed ({group}, {playbook}): {message}",
+        id="{host}: `{task}` gagal ({group}, {playbook}): {message}",
+        next_en="Correct what it says and run the same command again; what is done stays done.",
+        next_id="Perbaiki yang disebutkan lalu ulangi perintahnya; yang sudah selesai tetap.",
+    ),
+    "configure.stopped": Text(
+        en="{playbook} was stopped on {group} before its end",
+        id="{playbook} dihentikan pada {group} sebelum selesai",
+        next_en="Run the same command again: it goes on from what it finds.",
+        next_id="Ulangi perintah yang sama: ia melanjutkan dari keadaan yang ditemukan.",
+    ),
+    "configure.not-played": Text(
+        en="{playbook} could not be played on {group}: {message}",
+        id="{playbook} tidak dapat dijalankan pada {group}: {message}",
+        next_en="No server was touched. See to what Ansible says.",
+        next_id="Tidak ada server yang disentuh. Periksa pesan Ansible itu.",
+    ),
+    "configure.left": Text(
+        en="not begun any more: {playbooks}",
+        id="tidak dimulai lagi: {playbooks}",
+        next_en="Run the same command again once the cause above is gone.",
+        next_id="Ulangi perintah yang sama setelah sebab di atas teratasi.",
+    ),
+    "configure.which": Text(
+        en="name the playbooks to play (there are: {known})",
+        id="sebutkan playbook yang dijalankan (yang ada: {known})",
+        next_en="Begin with `--check`: it tells what would change and changes nothing.",
+        next_id="Mulailah dengan `--check`: memberitahu yang akan berubah tanpa mengubah apa pun.",
+    ),
+    "show.inventory-sound": Text(
+        en="{count} servers; nothing is missing or wrong in ansible/",
+        id="{count} server; tidak ada yang kurang atau salah di ansible/",
+    ),
+    "show.unreachable": Text(en="unreachable", id="tak terjangkau"),
+    "show.rehearsed": Text(
+        en="a rehearsal: nothing was changed",
+        id="gladi: tidak ada yang diubah",
+    ),
+    "show.nothing-changed": Text(
+        en="everything is as it shall be: nothing was changed",
+        id="semua sudah sebagaimana mestinya: tidak ada yang diubah",
+    ),
+}

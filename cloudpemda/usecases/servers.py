@@ -1,0 +1,170 @@
+"""The servers below the clusters: their inventory checked, playbooks played on them.
+
+Operators play them, and nobody while the site is paused. What a run did is in the audit, by host;
+what hosts answered beyond that is shown to who ran it and kept nowhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cloudpemda.configure import PLAYBOOKS, Inventory, check_inventory, load_inventory, playbooks
+from cloudpemda.configure.runner import HostResult, Play, Run, Told, play
+from cloudpemda.errors import ExitCode, Fault, UsageError, worst
+from cloudpemda.site import Site
+from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.pause import halting, require_running
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An inventory that was looked at: its servers by group, and what is wrong with it."""
+
+    hosts: Mapping[str, tuple[str, ...]]
+    faults: tuple[Fault, ...]
+
+    @property
+    def code(self) -> ExitCode:
+        return ExitCode.INVALID if self.faults else ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What runs of playbooks did, in the order in which they were played."""
+
+    runs: tuple[Run, ...]
+    left: tuple[str, ...]  # playbooks that were not begun any more
+    rehearsal: bool
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        found = [fault for run in self.runs for fault in _told(run)]
+        if self.left:
+            found.append(Fault("configure.left", {"playbooks": ", ".join(self.left)}))
+        return tuple(found)
+
+    @property
+    def code(self) -> ExitCode:
+        codes = [ExitCode.INCOMPLETE] if self.left else []
+        for run in self.runs:
+            if run.stopped or any(host.failed for host in run.hosts):
+                codes.append(ExitCode.INCOMPLETE)
+            if any(host.unreachable for host in run.hosts):
+                codes.append(ExitCode.UNREACHABLE)
+        return worst(codes)
+
+
+def check(site: Site) -> Checked:
+    """Look at the site's inventory, at no server."""
+    inventory, faults = check_inventory(site)
+    hosts = inventory.hosts if inventory is not None else {}
+    named = {group: tuple(host.name for host in several) for group, several in hosts.items()}
+    return Checked(MappingProxyType(named), faults)
+
+
+def reach(desk: Desk, tell: Told, halted: Callable[[], bool]) -> Configured:
+    """Look at every server of every cluster over ssh: `preflight`, which changes nothing. For
+    operators. Raises InvalidInput for the inventory, Refused `configure.no-runner`."""
+    desk.act("operator")
+    inventory = load_inventory(desk.site)
+    return _all(desk, _Wish(inventory, ("preflight",), (), (), rehearsal=True), tell, halted)
+
+
+def configure(
+    desk: Desk,
+    wanted: Sequence[str],
+    limit: Sequence[str],
+    tags: Sequence[str],
+    tell: Told,
+    halted: Callable[[], bool],
+    *,
+    rehearsal: bool,
+) -> Configured:
+    """Play playbooks in the order that bare servers need, cluster by cluster; `rehearsal` changes
+    nothing (Ansible's check mode). For operators.
+
+    What fails on a cluster stops what follows there. Raises UsageError for a playbook, host or tag
+    that does not exist, InvalidInput for the inventory, Refused `pause.on`, `configure.no-runner`.
+    """
+    actor = desk.act("operator")
+    inventory = load_inventory(desk.site)
+    there = available()
+    for name in wanted:
+        if name not in there:
+            raise UsageError("configure.no-playbook", name=name, known=", ".join(there))
+    known = {*inventory.hosts, *inventory.names}
+    for name in limit:
+        if name not in known:
+            raise UsageError("configure.no-host", name=name, known=", ".join(sorted(known)))
+    for tag in tags:
+        if not tag.replace("-", "").replace("_", "").isalnum():
+            raise UsageError("configure.tag", tag=tag)
+    if not rehearsal:
+        require_running(desk)
+    order = tuple(name for name in there if name in wanted)
+    wish = _Wish(inventory, order, tuple(limit), tuple(tags), rehearsal)
+    done = _all(desk, wish, tell, halting(desk, halted))
+    if not rehearsal:
+        for run in done.runs:
+            desk.ledger.audit.note(
+                actor, "nodes.configure", None, f"{run.group}/{run.playbook}",
+                hosts=", ".join(f"{host.name}: {_in_words(host)}" for host in run.hosts),
+                limit=", ".join(limit) or "-", tags=", ".join(tags) or "-",
+                changed=", ".join(sorted({task for host in run.hosts for task in host.changed}))
+                or "-",
+            )  # fmt: skip
+    return done
+
+
+def available() -> tuple[str, ...]:
+    """The playbooks there are, in the order in which bare servers need them."""
+    return tuple(name for name in PLAYBOOKS if (playbooks() / f"{name}.yml").is_file())
+
+
+@dataclass(frozen=True)
+class _Wish:
+    inventory: Inventory
+    order: tuple[str, ...]
+    limit: tuple[str, ...]
+    tags: tuple[str, ...]
+    rehearsal: bool
+
+
+def _all(desk: Desk, wish: _Wish, tell: Told, halted: Callable[[], bool]) -> Configured:
+    """Cluster by cluster; what does not end well on one keeps back what would follow there."""
+    runs: list[Run] = []
+    left: list[str] = []
+    limit = set(wish.limit)
+    for group, several in wish.inventory.hosts.items():
+        hosts = tuple(host.name for host in several if not limit or limit & {host.name, group})
+        sound = True
+        for name in wish.order if hosts else ():
+            if not sound or halted():
+                left.append(f"{group}/{name}")
+                continue
+            one = Play(wish.inventory, name, group, hosts, wish.tags, wish.rehearsal)
+            runs.append(play(one, desk.site.path("var/run"), tell, halted))
+            sound = runs[-1].sound
+    return Configured(tuple(runs), tuple(left), wish.rehearsal)
+
+
+def _told(run: Run) -> list[Fault]:
+    where = {"playbook": run.playbook, "group": run.group}
+    found = []
+    for host in run.hosts:
+        if host.unreachable:
+            found.append(Fault("configure.unreachable", {"host": host.name, **where}))
+        for task, message in host.failures:
+            values = {"host": host.name, "task": task, "message": message, **where}
+            found.append(Fault("configure.failed", values))
+    if run.stopped:
+        found.append(Fault("configure.stopped", where))
+    elif not run.sound and not found:
+        found.append(Fault("configure.not-played", {**where, "message": run.said}))
+    return found
+
+
+def _in_words(host: HostResult) -> str:
+    if host.unreachable:
+        return "unreachable"
+    return "failed" if host.failed else f"{len(host.changed)} changed"

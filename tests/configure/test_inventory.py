@@ -1,0 +1,147 @@
+"""An inventory of servers: the example is sound, and every gap and slip is told at its place."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cloudpemda.configure import check_inventory, load_inventory
+from cloudpemda.configure.variables import NEEDED
+from cloudpemda.errors import Fault, InvalidInput
+from cloudpemda.site import Site, load_site
+
+PURWAKARTA = Path(__file__).parents[2] / "inventories" / "purwakarta"
+
+
+@pytest.fixture(scope="module")
+def purwakarta() -> Site:
+    return load_site(PURWAKARTA)
+
+
+@pytest.fixture
+def site(purwakarta: Site, tmp_path: Path) -> Site:
+    """The example's inventory, to be spoiled."""
+    shutil.copytree(PURWAKARTA / "ansible", tmp_path / "ansible")
+    return replace(purwakarta, directory=tmp_path)
+
+
+def hosts_of(site: Site) -> dict[str, Any]:
+    text = (site.directory / "ansible/hosts.yaml").read_text()
+    return dict(yaml.load(text, Loader=yaml.CSafeLoader))
+
+
+def write_hosts(site: Site, said: object) -> None:
+    (site.directory / "ansible/hosts.yaml").write_text(yaml.safe_dump(said))
+
+
+def faults(site: Site) -> list[Fault]:
+    return list(check_inventory(site)[1])
+
+
+def test_the_example_has_ten_servers_three_at_the_recovery_centre_and_is_sound(site: Site) -> None:
+    inventory = load_inventory(site)
+    count = {group: len(hosts) for group, hosts in inventory.hosts.items()}
+    assert count == {"dc": 10, "drc": 3, "backup_servers": 2}
+
+
+def test_a_reader_sets_at_most_fifteen_variables() -> None:
+    assert len(NEEDED) <= 15
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_each_needed_variable_that_is_missing_is_named_where_it_belongs(
+    site: Site, name: str
+) -> None:
+    for file in (site.directory / "ansible").rglob("*.yaml"):
+        said = yaml.safe_load(file.read_text())
+        said.pop(name, None)
+        for group in said.get("all", {}).get("children", {}).values():
+            group["hosts"].get("pve3", {}).pop(name, None)
+        file.write_text(yaml.safe_dump(said))
+    told = [one for one in faults(site) if one.code == "configure.missing"]
+    assert told, "nothing was told"
+    assert all(one.values["name"] == name and one.file for one in told)
+    if name.startswith(("node_", "ansible_")):
+        (only,) = told
+        line = (site.directory / "ansible/hosts.yaml").read_text().splitlines()[only.line - 2]  # type: ignore[operator]
+        assert only.values["host"] == "pve3"
+        assert line.strip() == "pve3:"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("node_address", "10.20.1.0/24", "configure.interface"),
+        ("node_address", "10.20.1.13", "configure.interface"),
+        ("node_pool_disks", ["/dev/sdb"], "configure.disk"),
+        ("node_ports", ["eno1; reboot"], "configure.card"),
+        ("node_ports", ["eno1", "eno1"], "configure.twice"),
+        ("node_rings", ["10.20.2.13"], "document.too-few"),
+        ("node_rings", ["10.20.2.13", "10.99.0.1"], "configure.ring"),
+        ("node_rings", ["10.20.2.11", "10.20.3.13"], "configure.taken"),
+        ("ansible_host", "pve3 -oProxyCommand=id", "configure.server"),
+        ("site_zone", "Asia/Makassar", "configure.zone"),
+        ("site_gateway", "10.21.1.1", "configure.gateway"),
+        ("site_admin_networks", ["0.0.0.0/0"], "configure.admin-network"),
+        ("pve_major", 7, "document.choice"),
+        ("node_ringz", ["10.20.2.13"], "configure.unknown-variable"),
+        ("base_journal_sise", "1G", "configure.unknown-variable"),
+    ],
+)  # fmt: skip
+def test_each_slip_is_told_at_the_value_it_is_in(
+    site: Site, name: str, value: object, code: str
+) -> None:
+    said = hosts_of(site)
+    said["all"]["children"]["dc"]["hosts"]["pve3"][name] = value
+    write_hosts(site, said)
+    found = [one for one in faults(site) if one.code == code]
+    assert found, faults(site)
+    assert str(found[0].file).endswith("hosts.yaml")
+    lines = (site.directory / "ansible/hosts.yaml").read_text().splitlines()
+    first = next(at for at, line in enumerate(lines, 1) if line.strip() == "pve3:")
+    last = next(at for at, line in enumerate(lines, 1) if line.strip() == "pve4:")
+    if code != "configure.taken":  # told at the second of the two
+        assert first <= (found[0].line or 0) <= last
+
+
+def test_a_role_s_own_variables_and_ansible_s_are_let_through(site: Site) -> None:
+    said = hosts_of(site)
+    host = said["all"]["children"]["dc"]["hosts"]["pve3"]
+    host |= {"base_journal_size": "1G", "ansible_user": "root"}
+    write_hosts(site, said)
+    assert not faults(site)
+
+
+def test_groups_are_the_site_s_clusters(site: Site) -> None:
+    said = hosts_of(site)
+    said["all"]["children"]["dcc"] = said["all"]["children"].pop("dc")
+    write_hosts(site, said)
+    codes = {one.code for one in faults(site)}
+    assert {"configure.no-group", "configure.group", "configure.file-of-nobody"} <= codes
+
+
+def test_an_endpoint_of_no_server_is_told(site: Site) -> None:
+    said = hosts_of(site)
+    del said["all"]["children"]["drc"]["hosts"]["drc3"]
+    write_hosts(site, said)
+    (only,) = faults(site)
+    assert only.code == "configure.endpoint"
+    assert only.values["endpoint"] == "https://drc3.example.go.id:8006"
+
+
+def test_files_that_a_vault_keeps_are_left_to_ansible(site: Site) -> None:
+    (site.directory / "ansible/group_vars/dc_vault.yaml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
+    assert not faults(site)
+
+
+def test_hostile_files_are_faults_and_nothing_else(site: Site) -> None:
+    (site.directory / "ansible/hosts.yaml").write_text("all: !!python/object:os.system {}\n")
+    with pytest.raises(InvalidInput):
+        load_inventory(site)
+    (site.directory / "ansible/hosts.yaml").write_text("all: [1, 2]\n")
+    assert faults(site)
+    (site.directory / "ansible/hosts.yaml").unlink()
+    assert [one.code for one in faults(site)] == ["configure.no-inventory"]
