@@ -48,6 +48,7 @@ from cloudpemda.ledger.identity import Identity, settle
 from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
 from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
+from cloudpemda.ledger.nights import NightBook, PhaseRecord, PhaseResult
 from cloudpemda.ledger.notices import Notice, NoticeBook
 from cloudpemda.ledger.orphans import Orphan, OrphanBook
 from cloudpemda.ledger.overages import OverageBook, Overgrown
@@ -115,6 +116,7 @@ __all__ = [
     "LeavingVolume",
     "Ledger",
     "NicRecord",
+    "NightBook",
     "Notice",
     "NoticeBook",
     "Orphan",
@@ -125,6 +127,8 @@ __all__ = [
     "Paper",
     "Pause",
     "PauseBook",
+    "PhaseRecord",
+    "PhaseResult",
     "Pools",
     "Proposal",
     "ProposalState",
@@ -185,6 +189,7 @@ class Ledger:
         self.asides = AsideBook(database, self.audit)
         self.retirements = Retirements(database, self.audit)
         self.transfers = Transfers(database, self.audit)
+        self.nights = NightBook(database)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)
         self.copies = CopyBook(database, self.audit)

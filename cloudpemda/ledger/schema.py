@@ -420,6 +420,17 @@ stops = Table(
     Column("since", Moment, nullable=False),
 )
 
+night_phases = Table(
+    "night_phases",
+    metadata,
+    Column("night", Text, primary_key=True),  # the day in whose morning it ends
+    Column("phase", Text, primary_key=True),
+    Column("began_at", Moment, nullable=False),
+    Column("ended_at", Moment),  # none: it runs, or was killed
+    Column("result", Text),  # done, findings, failed
+    Column("detail", Text),
+)
+
 audit = Table(
     "audit",
     metadata,

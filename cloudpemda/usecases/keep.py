@@ -98,6 +98,21 @@ def backup(
     return Copy(target, header, removed)
 
 
+def nights_copy(desk: Desk, earlier: str | None) -> str | None:
+    """The file of the night's copy; None where site.yaml asks for none. One that an `earlier` call
+    of the same night made is proved to be whole rather than made once more.
+
+    Raises as `backup`, and InvalidInput for a copy that is damaged.
+    """
+    settings = desk.site.info.ledger_backup
+    if settings is None:
+        return None
+    if earlier is not None and Path(earlier).is_file():
+        desk.ledger.backups.read(Path(earlier), _key(desk, settings))
+        return earlier
+    return str(backup(desk, lambda *_: None).file)
+
+
 def restore(desk: Desk, file: Path, tell: Tell, *, agreed: bool) -> tuple[Restored, Verified]:
     """Put a copy in the place of the ledger, then compare it with the clusters.
 

@@ -1,44 +1,62 @@
-"""Nightly: read everything, judge by age, report each breach by OPD, tell the monitors.
+"""Nightly: do what time has made due, judge everything by age, tell each breach by OPD.
 
 On the clusters it does what time has made due: workloads whose lease and grace are over are
 stopped, those whose quarantine is over are purged, and what those left behind is cleaned. Of the
 ledger it changes with that only what time itself ends, holds and requests that nobody decided, what
 a rule of the site approves without a person, the charges of VMs that run smaller since a change,
 and of those that were grown by hand; and it keeps the limits that it sees in the site's files, and
-what it has announced. Its last step is a sealed copy of the ledger, where site.yaml asks for
-copies.
+what it has announced. Before it tells what it found it makes a sealed copy of the ledger, where
+site.yaml asks for copies.
 """
 
 import fcntl
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
-from cloudpemda.ledger import SYSTEM, Drain, InstanceState, RequestState
-from cloudpemda.notify.textfile import Gauge, write
-from cloudpemda.report.standing import Finding, Guard, InstanceView
-from cloudpemda.rules.quota import amount
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable
+from cloudpemda.ledger import SYSTEM, Drain, PhaseRecord, PhaseResult
+from cloudpemda.notify.textfile import write
+from cloudpemda.report.standing import Finding
 from cloudpemda.units import Instant
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.drift import Drift, drift_of_site
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
-from cloudpemda.usecases.keep import backup
+from cloudpemda.usecases.keep import nights_copy
 from cloudpemda.usecases.leases import LeasesRun, run_due
-from cloudpemda.usecases.overage import overages
-from cloudpemda.usecases.pause import pause_fault
+from cloudpemda.usecases.night import findings as find
+from cloudpemda.usecases.night.metrics import gauges
 from cloudpemda.usecases.pictures import Pictures
-from cloudpemda.usecases.pools import users_left
 from cloudpemda.usecases.quota import note_limits
-from cloudpemda.usecases.restore import unfinished as unfinished_restores
 from cloudpemda.usecases.settling import settle
-from cloudpemda.usecases.snapshots import overdue
 from cloudpemda.usecases.survey import Survey, survey
-from cloudpemda.usecases.vm_copies import overdue as overdue_copies
 
-_OF_BOTH = frozenset({"survey.unread", "survey.not-judged"})
+
+class Phase(StrEnum):
+    """The phases of a night, in their order."""
+
+    RULES = "rules"  # what time ends and rules decide
+    LEASES = "leases"  # what is due is stopped, purged and cleaned
+    DRIFT = "drift"
+    JUDGE = "judge"  # every cluster is read, every recovery point judged by its age
+    LEDGER = "ledger"  # limits, what was begun and not ended, the audit log
+    ORPHANS = "orphans"
+    JOURNALS = "journals"
+    CAPACITY = "capacity"
+    COPY = "copy"
+    METRICS = "metrics"
+
+
+COSTLY = frozenset({Phase.LEASES})
+"""Done phases that the call which goes on with a killed night does not repeat."""
+
+_NOTHING_DUE = LeasesRun((), (), (), 0, (), ExitCode.DONE)
 
 
 @dataclass(frozen=True)
@@ -55,41 +73,38 @@ class Night:
     copy: str | None  # the file of the night's copy of the ledger
     drains: tuple[Drain, ...]  # nodes that are kept empty
     leases: LeasesRun  # what was stopped, purged and cleaned
+    night: str  # its name: the day in whose morning it ends
+    phases: tuple[PhaseRecord, ...]
+    resumed: bool  # an earlier call of the same night was killed
+    again: bool  # something was left half done: call it again
 
     @property
     def code(self) -> ExitCode:
+        if self.again:
+            return ExitCode.INCOMPLETE
         return ExitCode.FINDINGS if self.findings else ExitCode.DONE
 
 
 def nightly(desk: Desk) -> Night:
     """The night. Raises Refused `nightly.running` while another one is at it, or by role for a
-    person who is no operator; the timer's login is `system`."""
+    person who is no operator; the timer's login is `system`. Whatever a phase runs into is a
+    finding; a bug is raised once everything else is done and told."""
     desk.act_or_system("operator")
     with _alone(desk.site.path("var/locks")):
-        note_limits(desk, SYSTEM)
-        expired = expire(desk)
-        by_rule = decide_all_by_rule(desk)
-        settle(desk, SYSTEM)
-        due = run_due(desk, SYSTEM, lambda *_: None, lambda: False)
-        pictures = Pictures(desk)  # from here on no cluster is written to
-        # before quota is read: it charges growth by hand
-        drifted = drift_of_site(desk, SYSTEM, pictures)
-        found = survey(desk, everywhere=True, pictures=pictures)
-        copy, failed = _copy(desk)
-        findings = (*_findings(desk, found, drifted, pictures), *due.findings, *failed)
-        write(desk.site.path(desk.site.info.textfile), _gauges(found, findings))
-        return Night(
-            at=found.at,
-            survey=found,
-            expired=expired,
-            expiring=expiring(desk),
-            announced=announce(desk),
-            by_rule=by_rule,
-            findings=findings,
-            copy=copy,
-            drains=desk.ledger.drains.list(),
-            leases=due,
-        )
+        work = _Work(desk, name_of_night(desk))
+        for phase, do in _PHASES.items():
+            work.do(phase, do)
+        night = work.outcome()
+        desk.ledger.nights.prune()
+        if work.bug is not None:
+            raise work.bug
+        return night
+
+
+def name_of_night(desk: Desk) -> str:
+    """From noon to noon in the site's zone, by the day in whose morning it ends."""
+    local = desk.clock.now().astimezone(desk.site.zone)
+    return (local.replace(tzinfo=None) + timedelta(hours=12)).date().isoformat()
 
 
 @contextmanager
@@ -104,91 +119,149 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _copy(desk: Desk) -> tuple[str | None, tuple[Finding, ...]]:
-    """The night's copy of the ledger; what hinders it hinders nothing else."""
-    if desk.site.info.ledger_backup is None:
-        return None, ()
-    try:
-        return str(backup(desk, lambda *_: None).file), ()
-    except CloudpemdaError as error:
-        faults = (Fault("nightly.no-copy"), *error.faults)
-        return None, tuple(Finding(None, fault) for fault in faults)
+@dataclass
+class _Work:
+    """A night while it goes on: what its phases have found so far."""
 
+    desk: Desk
+    name: str
+    expired: tuple[str, ...] = ()
+    by_rule: tuple[ByRule, ...] = ()
+    leases: LeasesRun = _NOTHING_DUE
+    drift: Drift | None = None
+    survey: Survey | None = None
+    copy: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    again: bool = False
+    bug: Exception | None = None
+    before: Mapping[str, PhaseRecord] = field(init=False)
+    pictures: Pictures = field(init=False)  # taken once nothing is written to a cluster any more
 
-def _findings(desk: Desk, found: Survey, drifted: Drift, pictures: Pictures) -> Iterator[Finding]:
-    yield from found.findings
-    yield from _drifted(found, drifted)
-    for judgement in found.judgements:
-        if judgement.breach:
-            yield Finding(judgement.opd, judgement.fault)
-    for each in found.instances:
-        yield from _instance_findings(each)
-    yield from overages(desk, found.quota, found.unread, pictures)
-    for request in desk.ledger.requests.list():
-        if request.state in (RequestState.STUCK, RequestState.APPLYING):
-            code = f"nightly.request-{request.state.value}"
-            yield Finding(request.opd, Fault(code, {"key": request.key}))
-        if request.changing:
-            yield Finding(request.opd, Fault("nightly.request-changing", {"key": request.key}))
-    for broken in desk.ledger.audit.verify():
-        yield Finding(None, broken.fault)
-    for fault in pause_fault(desk):
-        yield Finding(None, fault)
-    yield from overdue(desk)
-    yield from users_left(desk)
-    yield from overdue_copies(desk)
-    yield from unfinished_restores(desk)
-    if desk.ledger.found.pending:
-        yield Finding(None, Fault("ledger.unreconciled"))
+    def __post_init__(self) -> None:
+        self.pictures = Pictures(self.desk)
+        self.before = self.desk.ledger.nights.phases(self.name)
 
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier call of this night never came to its end."""
+        last = self.before.get(list(_PHASES)[-1])
+        return bool(self.before) and (last is None or last.ended_at is None)
 
-def _drifted(found: Survey, drifted: Drift) -> Iterator[Finding]:
-    """What the survey has not told: it judges the same VMs, but not what they use unasked."""
-    for one in drifted.findings:
-        if one.fault.code not in _OF_BOTH and one not in found.findings:
-            yield one
-    for grown in drifted.instances:
-        if grown.overage:
-            listed = [f"{name} {amount(name, more)}" for name, more in grown.overage.items()]
-            values = {"vm": grown.key, "more": ", ".join(listed)}
-            yield Finding(grown.opd, Fault("nightly.overgrown-vm", values))
+    def do(self, phase: Phase, work: "_Do") -> None:
+        """One phase, journalled; whatever it raises is a finding."""
+        earlier = self.before.get(phase)
+        if self.resumed and phase in COSTLY and earlier and earlier.result is PhaseResult.DONE:
+            return
+        nights = self.desk.ledger.nights
+        nights.enter(self.name, phase)
+        result = PhaseResult.DONE
+        try:
+            found = tuple(work(self))
+        except CloudpemdaError as error:
+            whole = Fault("nightly.phase-failed", MappingProxyType({"phase": phase.value}))
+            found = tuple(Finding(None, fault) for fault in (whole, *error.faults))
+            result = PhaseResult.FAILED
+            self.again = self.again or error.exit_code is ExitCode.INCOMPLETE
+        except Exception as error:  # noqa: BLE001 - a bug in one phase must not silence the others
+            values = {"phase": phase.value, "kind": type(error).__name__}
+            found = (Finding(None, Fault("nightly.phase-bug", MappingProxyType(values))),)
+            result = PhaseResult.FAILED
+            self.bug = self.bug or error
+        self.findings.extend(found)
+        if found and result is PhaseResult.DONE:
+            result = PhaseResult.FINDINGS
+        nights.leave(self.name, phase, result, self.copy if phase is Phase.COPY else None)
 
+    @property
+    def seen(self) -> Survey:
+        """What was judged; where that failed everything is unknown."""
+        if self.survey is None:
+            self.survey = survey(self.desk, offline=True)
+        return self.survey
 
-def _instance_findings(one: InstanceView) -> Iterator[Finding]:
-    meant = one.stopped is not None and one.running == "stopped"
-    if one.stopped is not None and one.running == "running":
-        yield Finding(one.opd, Fault("nightly.vm-runs", {"vm": one.key, "by": one.stopped.person}))
-    if one.state is InstanceState.ACTIVE and one.running in ("absent", "stopped") and not meant:
-        yield Finding(one.opd, Fault(f"nightly.vm-{one.running}", {"vm": one.key}))
-    if one.state is InstanceState.ACTIVE and one.running == "unknown":
-        yield Finding(one.opd, Fault("nightly.vm-unknown", {"vm": one.key}))
-    if one.state is InstanceState.ACTIVE and one.differences:
-        listed = ", ".join(one.differences)
-        yield Finding(one.opd, Fault("nightly.vm-differs", {"vm": one.key, "differences": listed}))
+    @property
+    def phases(self) -> tuple[PhaseRecord, ...]:
+        """The phases as far as they stand in the ledger, in their order."""
+        known = self.desk.ledger.nights.phases(self.name)
+        return tuple(known[phase] for phase in _PHASES if phase in known)
 
-
-def _gauges(found: Survey, findings: tuple[Finding, ...]) -> Iterator[Gauge]:
-    yield Gauge("cloudpemda_night_timestamp_seconds", "When the night ended", found.at.timestamp())
-    yield Gauge("cloudpemda_night_findings", "Findings of the last night", len(findings))
-    yield Gauge("cloudpemda_night_unread", "Clusters not read whole", len(found.unread))
-    for one in found.instances:
-        labels = {"vm": one.key, "opd": one.opd, "cluster": one.cluster}
-        yield Gauge(
-            "cloudpemda_vm_as_promised",
-            "1 where the VM is protected as its class promises, 0 where not or unknown",
-            float(one.as_promised and one.state is InstanceState.ACTIVE),
-            labels,
+    def outcome(self) -> Night:
+        return Night(
+            at=self.seen.at,
+            survey=self.seen,
+            expired=self.expired,
+            expiring=expiring(self.desk),
+            announced=announce(self.desk),
+            by_rule=self.by_rule,
+            findings=tuple(self.findings),
+            copy=self.copy,
+            drains=self.desk.ledger.drains.list(),
+            leases=self.leases,
+            night=self.name,
+            phases=self.phases,
+            resumed=self.resumed,
+            again=self.again,
         )
-        for kind, cover in (("replication", one.replication), ("backup", one.backup)):
-            if cover.guard is not Guard.NONE and cover.age is not None:
-                yield Gauge(
-                    "cloudpemda_recovery_point_age_seconds",
-                    "Age of the newest usable recovery point",
-                    cover.age,
-                    {**labels, "kind": kind},
-                )
-    for line in found.quota:
-        labels = {"opd": line.opd, "dimension": line.dimension}
-        yield Gauge("cloudpemda_quota_used", "Committed and held, sizes in MiB", line.used, labels)
-        if line.limit is not None:
-            yield Gauge("cloudpemda_quota_limit", "Limit, sizes in MiB", line.limit, labels)
+
+
+# -- the phases ------------------------------------------------------------------------------
+def _rules(work: _Work) -> Iterable[Finding]:
+    note_limits(work.desk, SYSTEM)
+    work.expired = expire(work.desk)
+    work.by_rule = decide_all_by_rule(work.desk)
+    settle(work.desk, SYSTEM)
+    return ()
+
+
+def _leases(work: _Work) -> Iterable[Finding]:
+    work.leases = run_due(work.desk, SYSTEM, lambda *_: None, lambda: False)
+    work.again = work.again or work.leases.code is ExitCode.INCOMPLETE
+    return work.leases.findings
+
+
+def _drift(work: _Work) -> Iterable[Finding]:
+    """Before the judgement: what it charges for growth by hand shall stand in the quota."""
+    work.drift = drift_of_site(work.desk, SYSTEM, work.pictures)
+    return ()  # told beside what the judgement tells of the same VMs
+
+
+def _judge(work: _Work) -> Iterable[Finding]:
+    work.survey = survey(work.desk, everywhere=True, pictures=work.pictures)
+    yield from find.judged(work.survey)
+    if work.drift is not None:
+        yield from find.drifted(work.survey, work.drift)
+
+
+def _copy(work: _Work) -> Iterable[Finding]:
+    earlier = work.before.get(Phase.COPY)
+    try:
+        work.copy = nights_copy(work.desk, earlier.detail if earlier else None)
+    except CloudpemdaError as error:
+        for fault in (Fault("nightly.no-copy"), *error.faults):
+            yield Finding(None, fault)
+
+
+def _metrics(work: _Work) -> Iterable[Finding]:
+    desk = work.desk
+    file = desk.site.path(desk.site.info.textfile)
+    try:
+        write(file, gauges(work.seen, work.findings, work.phases))
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise Unreachable("nightly.not-written", file=str(file), cause=cause) from error
+    return ()
+
+
+_Do = Callable[[_Work], Iterable[Finding]]
+_PHASES: Mapping[Phase, _Do] = {
+    Phase.RULES: _rules,
+    Phase.LEASES: _leases,
+    Phase.DRIFT: _drift,
+    Phase.JUDGE: _judge,
+    Phase.LEDGER: lambda work: find.of_the_ledger(work.desk, work.seen, work.pictures),
+    Phase.ORPHANS: lambda work: find.orphans_left(work.desk, work.findings),
+    Phase.JOURNALS: lambda work: find.journals_left(work.desk),
+    Phase.CAPACITY: lambda work: find.capacity(work.desk, work.seen.unread, work.pictures),
+    Phase.COPY: _copy,
+    Phase.METRICS: _metrics,
+}

@@ -71,6 +71,12 @@ def test_trying_is_not_copying(office: Office) -> None:
     }
     assert behind
     assert behind <= late
+    homeless = {
+        one["fault"]["values"]["vm"]
+        for one in night.data["findings"]
+        if one["fault"]["code"] == "nightly.exposed-no-node"
+    }
+    assert behind <= homeless, "and if their own node dies too, nobody has their disks"
 
 
 def test_the_moment_of_a_copy_is_that_of_the_last_one_that_succeeded() -> None:

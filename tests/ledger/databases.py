@@ -96,6 +96,7 @@ def back_to_9(base: Path) -> None:
                     "restores",
                     "copies",
                     "adoptions",
+                    "night_phases",
                 )
             ),
             "ALTER TABLE instances DROP COLUMN slots",

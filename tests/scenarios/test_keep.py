@@ -199,6 +199,8 @@ def test_the_night_makes_a_copy_and_says_when_it_cannot(kept: Office) -> None:
     night = kept.run("nightly")
     assert night.code == 0
     assert Path(night.data["copy"]).exists()
+    assert kept.run("nightly").data["copy"] == night.data["copy"], "not made twice in one night"
+    assert len(list(Path(night.data["copy"]).parent.iterdir())) == 1
     (kept.directory / KEY).unlink()
     night = kept.run("nightly")
     assert night.code == 7

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.scenarios.conftest import Answer, Office
+from cloudpemda.wiring import open_desk
+from tests.scenarios.conftest import OPERATOR, Answer, Office
 
 _DAY = 26 * 3600  # a night with its backups lies within
 _BKAD = ("simkeu.yaml", "bkad/simkeu")
@@ -295,6 +296,32 @@ def test_a_vm_with_our_tag_that_no_ledger_knows_is_owned_by_nobody(office: Offic
     assert _finding(night, "survey.nobody")["fault"]["values"]["vmid"] == 99998
     assert office.run("status").codes == ["survey.nobody"]
     assert office.run("status", "--opd", "bkad").codes == []
+
+
+# -- how it goes on ---------------------------------------------------------------------------
+def test_a_night_that_was_killed_is_gone_on_with_and_a_phase_that_fails_stops_none(
+    office: Office, rewrite: Any
+) -> None:
+    rewrite("site.yaml", lambda file: file.update(textfile="opd"))  # a directory
+    failed = office.run("nightly")
+    assert (failed.code, failed.codes) == (7, ["nightly.phase-failed", "nightly.not-written"])
+    assert failed.document["faults"][0]["values"]["phase"] == "metrics"
+    results = {one["phase"]: one["result"] for one in failed.data["phases"]}
+    assert {name for name, result in results.items() if result != "done"} == {"metrics"}
+    rewrite("site.yaml", lambda file: file.update(textfile="var/cloudpemda.prom"))
+    again = office.run("nightly")
+    assert (again.code, again.data["resumed"]) == (0, False)
+
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        desk.ledger.nights.enter(again.data["night"], "capacity")
+        desk.ledger.nights.enter(again.data["night"], "metrics")
+        leases = desk.ledger.nights.phases(again.data["night"])["leases"]
+    resumed = office.run("nightly")
+    assert (resumed.code, resumed.data["resumed"]) == (0, True)
+    assert all(one["result"] == "done" for one in resumed.data["phases"])
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        assert desk.ledger.nights.phases(again.data["night"])["leases"] == leases
+    assert office.run("nightly").data["resumed"] is False
 
 
 # -- what protects ---------------------------------------------------------------------------

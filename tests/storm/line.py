@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -21,11 +20,7 @@ class Answer:
 
     code: int
     data: Any
-    faults: tuple[Mapping[str, Any], ...]
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return tuple(fault["code"] for fault in self.faults)
+    codes: tuple[str, ...]
 
 
 @dataclass
@@ -42,13 +37,12 @@ class Line(History):
             except SystemExit as ended:
                 code = int(ended.code or 0)
         said = json.loads(out.getvalue())
-        answer = Answer(code, said["data"], tuple(said["faults"]))
-        codes = answer.codes
+        codes = tuple(fault["code"] for fault in said["faults"])
         self._say(f"$ {login}: {' '.join(words)} → {code} {' '.join(codes)}\n{told.getvalue()}")
         assert code not in {1, 2}, f"{login}: {' '.join(words)} ended with {code}"
         if code in {4, 5}:
             self.tally[f"refused: {codes[0]}"] += 1
-        return answer
+        return Answer(code, said["data"], codes)
 
     def _begun_deed(self, login: str, *words: str, dies_at: int | None = None) -> BaseProcess:
         self._say(f"$ {login}: {' '.join(words)}, dies at {dies_at}")

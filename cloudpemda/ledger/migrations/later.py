@@ -208,4 +208,16 @@ def _v23(connection: Connection) -> None:
     run(connection, _V23)
 
 
-STEPS = (_v11, _v12, _v13, _v14, _v15, _v16, _v17, _v18, _v19, _v20, _v21, _v22, _v23)
+_V24 = (
+    """CREATE TABLE night_phases (
+        night TEXT NOT NULL, phase TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT,
+        result TEXT, detail TEXT, PRIMARY KEY (night, phase))""",
+)
+
+
+def _v24(connection: Connection) -> None:
+    """How far each night came."""
+    run(connection, _V24)
+
+
+STEPS = (_v11, _v12, _v13, _v14, _v15, _v16, _v17, _v18, _v19, _v20, _v21, _v22, _v23, _v24)

@@ -1,0 +1,154 @@
+"""Texts of the night."""
+
+from cloudpemda.messages import Text
+
+TEXTS = {
+    "nightly.running": Text(
+        en="another night is running on this site",
+        id="proses malam lain sedang berjalan di situs ini",
+        next_en="Wait for it to end.",
+        next_id="Tunggu sampai selesai.",
+    ),
+    "nightly.overage": Text(
+        en="{opd} stands {short} above its limit of {dimension}: {used} of {limit}",
+        id="{opd} melebihi batas {dimension} sebesar {short}: {used} dari {limit}",
+        next_en="Nothing is taken away, and nothing may grow there. Have {opd} give back, or hand "
+        "in a QuotaRequest with its letter.",
+        next_id="Tidak ada yang diambil dan tidak boleh bertambah. Minta {opd} mengembalikan, atau "
+        "mengajukan QuotaRequest dengan suratnya.",
+    ),
+    "nightly.overgrown": Text(
+        en="on the clusters {opd} uses {used} of {dimension}, {short} above its limit of {limit}, "
+        "and the ledger charges less",
+        id="di klaster {opd} memakai {dimension} {used}, {short} di atas batas {limit}, sedangkan "
+        "yang dibebankan di buku besar lebih kecil",
+        next_en="`cloudpemda quota verify {opd}` names each VM that differs, with the cause.",
+        next_id="`cloudpemda quota verify {opd}` menyebut tiap VM yang berbeda beserta sebabnya.",
+    ),
+    "nightly.overgrown-vm": Text(
+        en="{vm} was grown by hand: its OPD is charged for {more} that nobody approved",
+        id="{vm} diperbesar dengan tangan: OPD-nya dibebani {more} yang tidak pernah disetujui",
+        next_en="`cloudpemda drift {vm}` tells what differs and who puts it right.",
+        next_id="`cloudpemda drift {vm}` menyebut bedanya dan siapa yang memulihkannya.",
+    ),
+    "nightly.request-stuck": Text(
+        en="{key} is stuck: a person is needed",
+        id="{key} macet: perlu tindakan petugas",
+        next_en="`cloudpemda apply {key}` shows the commands again.",
+        next_id="`cloudpemda apply {key}` menampilkan perintahnya lagi.",
+    ),
+    "nightly.request-applying": Text(
+        en="{key} was begun and is not finished",
+        id="{key} sudah dimulai tetapi belum selesai",
+        next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
+        next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
+    ),
+    "nightly.request-changing": Text(
+        en="the change to {key} was begun and is not finished",
+        id="perubahan {key} sudah dimulai tetapi belum selesai",
+        next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
+        next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
+    ),
+    "nightly.vm-absent": Text(
+        en="{vm} is not on its cluster any more",
+        id="{vm} tidak ada lagi di klasternya",
+        next_en="Find out who removed it; `cloudpemda plan` says what apply would do.",
+        next_id="Cari tahu siapa yang menghapus; `cloudpemda plan` menunjukkan tindakan apply.",
+    ),
+    "nightly.vm-stopped": Text(
+        en="{vm} is not running",
+        id="{vm} tidak berjalan",
+        next_en="Ask its OPD whether that is meant; `cloudpemda apply` starts it.",
+        next_id="Tanyakan kepada OPD apakah disengaja; `cloudpemda apply` menyalakannya.",
+    ),
+    "nightly.vm-unknown": Text(
+        en="{vm} could not be read",
+        id="{vm} tidak dapat dibaca",
+        next_en="See to its node; nothing is released or made again because of it.",
+        next_id="Periksa nodenya; tidak ada yang dilepas atau dibuat ulang karenanya.",
+    ),
+    "nightly.vm-differs": Text(
+        en="{vm} differs from what was approved: {differences}",
+        id="{vm} berbeda dari yang disetujui: {differences}",
+        next_en="`cloudpemda plan` shows the difference, `cloudpemda apply` puts it right.",
+        next_id="`cloudpemda plan` menampilkan bedanya, `cloudpemda apply` membetulkannya.",
+    ),
+    "nightly.phase-failed": Text(
+        en="the night's phase {phase} could not be done; the others were",
+        id="tahap malam {phase} tidak dapat dijalankan; tahap lainnya tetap dijalankan",
+        next_en="The cause follows. Once it is removed, `cloudpemda nightly` does it again.",
+        next_id="Sebabnya disebut berikut ini. Setelah diatasi, `cloudpemda nightly` "
+        "mengulanginya.",
+    ),
+    "nightly.phase-bug": Text(
+        en="the night's phase {phase} ended in an error of the program ({kind}); the others were "
+        "done",
+        id="tahap malam {phase} berakhir karena kesalahan program ({kind}); tahap lainnya tetap "
+        "dijalankan",
+        next_en="Hand the traceback on stderr to whoever maintains the program.",
+        next_id="Serahkan traceback di stderr kepada pengelola program.",
+    ),
+    "nightly.not-written": Text(
+        en="{file} could not be written: {cause}",
+        id="{file} tidak dapat ditulis: {cause}",
+        next_en="Make room there, and see that its directory belongs to the account of the night.",
+        next_id="Sediakan ruang di sana, dan pastikan direktorinya milik akun proses malam.",
+    ),
+    "nightly.saga-left": Text(
+        en="{key}: the {kind} that began at {since} is not finished, and nobody is at work on it",
+        id="{key}: pekerjaan {kind} yang dimulai {since} belum selesai, dan tidak ada yang "
+        "mengerjakannya",
+        next_en="`{command}` goes on with it.",
+        next_id="`{command}` melanjutkannya.",
+    ),
+    "nightly.orphan": Text(
+        en="{volume} on {cluster}/{node} is left behind by {vm}, which is gone since {since}; it "
+        "stays charged",
+        id="{volume} di {cluster}/{node} tertinggal dari {vm} yang sudah tidak ada sejak {since}; "
+        "tetap dibebankan",
+        next_en="`cloudpemda orphans clean` removes it, or says what is in the way.",
+        next_id="`cloudpemda orphans clean` menghapusnya, atau menyebut halangannya.",
+    ),
+    "nightly.n-plus-one": Text(
+        en="if {node} of {cluster} dies, not all of its {vms} HA VMs fit on the other nodes",
+        id="bila {node} di {cluster} mati, {vms} VM HA-nya tidak semua muat di node lain",
+        next_en="Add memory or a node, or have an OPD give back; `cloudpemda nodes list` shows "
+        "what each node has promised.",
+        next_id="Tambah memori atau node, atau minta OPD mengembalikan; `cloudpemda nodes list` "
+        "menunjukkan yang dijanjikan tiap node.",
+    ),
+    "nightly.n-plus-one-undecided": Text(
+        en="whether the {vms} HA VMs of {node} in {cluster} would fit elsewhere if it died could "
+        "not be decided in time: it is too full to tell",
+        id="apakah {vms} VM HA di {node} pada {cluster} muat di node lain bila node itu mati tidak "
+        "dapat dipastikan: klaster terlalu penuh",
+        next_en="Count it as no: add memory or a node, or have an OPD give back.",
+        next_id="Anggap tidak muat: tambah memori atau node, atau minta OPD mengembalikan.",
+    ),
+    "nightly.exposed-apart": Text(
+        en="{vm} would find no home if its node died: every other node that it could use has "
+        "another member of its keep-apart group",
+        id="{vm} tidak punya tempat bila node-nya mati: setiap node lain yang dapat dipakainya "
+        "berisi anggota lain dari kelompok keepApart-nya",
+        next_en="Bring the nodes of {cluster} back that are away, or add one.",
+        next_id="Hidupkan kembali node {cluster} yang tidak aktif, atau tambah node.",
+    ),
+    "nightly.exposed-local-disk": Text(
+        en="{vm} would find no home if its node died: one of its disks is not replicated",
+        id="{vm} tidak punya tempat bila node-nya mati: salah satu disk-nya tidak direplikasi",
+        next_en="`cloudpemda drift {vm}` says what differs; a class with HA needs every disk "
+        "replicated or on shared storage.",
+        next_id="`cloudpemda drift {vm}` menyebut bedanya; kelas dengan HA memerlukan semua disk "
+        "direplikasi atau di storage bersama.",
+    ),
+    "nightly.exposed-no-node": Text(
+        en="{vm} would find no home if its node died: no other node of {cluster} is online that "
+        "could start it",
+        id="{vm} tidak punya tempat bila node-nya mati: tidak ada node lain di {cluster} yang "
+        "aktif dan dapat menjalankannya",
+        next_en="Bring its replication targets back: `cloudpemda nodes list` shows which node is "
+        "away.",
+        next_id="Hidupkan kembali node tujuan replikasinya: `cloudpemda nodes list` menunjukkan "
+        "node yang tidak aktif.",
+    ),
+}
