@@ -81,6 +81,9 @@ class Control:
     def state(self) -> dict[str, Any]:
         return dict(self.call("GET", "/state"))
 
+    def running_tasks(self, cluster: str = "dc") -> int:
+        return int(self.call("GET", "/status")["clusters"][cluster]["running_tasks"])
+
     def vms(self, cluster: str = "dc") -> dict[int, dict[str, Any]]:
         return {int(vmid): vm for vmid, vm in self.state()[cluster]["vms"].items()}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord
+from cloudpemda.ledger import InstanceRecord, RequestRecord
 from cloudpemda.units import MiB
 from cloudpemda.usecases.desk import Desk
 from tests.storm.history import RUN_SECONDS, TEMPORARY, WRITES
@@ -30,6 +30,7 @@ HANDS = (
 """What others do to a VM of ours."""
 _TASKS = ("qmcreate", "resize", "qmstart", "qmstop", "qmshutdown", "qmdestroy", "qmigrate",
           "qmsnapshot", "qmdelsnapshot", "qmrollback", "imgdel")  # fmt: skip
+_WAITS = 60  # of ten seconds
 _LOCKS = ("backup", "snapshot", "migrate")
 
 
@@ -176,8 +177,7 @@ class Hands(Line):
             case "protect":
                 put(set={"protection": "1"})
             case "delete":
-                self.lost.add(one.uid)
-                self.control.outside("delete-vm", one.vmid)
+                self._delete(one)
             case _:
                 self._asked_of_pve(one.vmid, vm["node"], what)
         self.control.advance(15)
@@ -200,12 +200,21 @@ class Hands(Line):
                     if len(left) < len(backup.vmids) and left:
                         pve.update_backup_job(backup.id, left, {})
 
+    def _delete(self, one: InstanceRecord) -> None:
+        """PVE keeps a hand waiting for as long as a task works on the VM, one of a run that was
+        killed, too."""
+        for _ in range(_WAITS):
+            if not self.control.running_tasks():
+                break
+            self.control.advance(10)
+        self.lost.add(one.uid)
+        self.control.outside("delete-vm", one.vmid)
+
     def _take_a_vmid(self, one: InstanceRecord) -> None:
         """Somebody deletes a VM of ours, and makes another under its VMID."""
         self._say(f"! a stranger takes {one.key} {one.vmid}")
         self.hurt = True
-        self.lost.add(one.uid)
-        self.control.outside("delete-vm", one.vmid)
+        self._delete(one)
         said = f"cloudpemda uid=0123456789abcdef role=primary instance={one.key}"
         self.control.outside("create-vm", one.vmid, config={"description": said})
         self.strangers[one.vmid] = self.control.vms()[one.vmid]["config"]
@@ -237,19 +246,7 @@ class Hands(Line):
         nodes = self.control.state()["dc"]["nodes"]
         return str(self.dice.choice(sorted(name for name, one in nodes.items() if one["online"])))
 
-    # -- what a person mends ---------------------------------------------------------------
-    def _mend(self) -> None:
-        """Locks of nobody are removed, protection and growth by hand are taken back."""
-        for one in self._instances():
-            if one.state is InstanceState.STUCK:
-                self._human(one)
-            if not self._stands(one):
-                continue
-            vm = self.control.vms()[one.vmid]
-            drop = [key for key in ("lock", "protection") if key in vm["config"]]
-            if drop:
-                self.control.outside("change-vm", one.vmid, delete=drop)
-
+    # -- looking ---------------------------------------------------------------------------
     def _stands(self, one: InstanceRecord) -> bool:
         vm = self.control.vms().get(one.vmid)
         return vm is not None and f"uid={one.uid} " in f"{vm['config'].get('description', '')} "

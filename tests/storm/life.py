@@ -11,14 +11,13 @@ from cloudpemda.errors import CloudpemdaError
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
 from cloudpemda.usecases.plan import plan
 from cloudpemda.wiring import forget_ledger
-from tests.storm.hands import HANDS, Hands
-from tests.storm.history import ASKING, DECIDING, SSH_KEY
+from tests.storm.hands import HANDS
+from tests.storm.history import ASKING, SSH_KEY
+from tests.storm.mending import LEAVING, Mending
 from tests.storm.office import ZONE
 from tests.storm.witness import Witness
 
-LETTER = ("--letter", "800/12/2026", "--letter-date", "2026-11-01")
 FOR_GOOD = "2027-12-31"
-ROUNDS = 12  # of putting right, until nothing is left to do
 GRACE = QUARANTINE = 8  # hours
 REST = 36  # hours of a VMID; an address rests as long
 SETTINGS = f"""
@@ -41,11 +40,9 @@ def write_site(plain: str) -> str:
 
 
 @dataclass
-class Life(Hands):
+class Life(Mending):
     """A site with its lab, one seed, and the tally of all histories."""
 
-    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    drained: set[str] = field(default_factory=set)
     made: int = 0
     witness: Witness = field(init=False)
 
@@ -168,21 +165,6 @@ class Life(Hands):
         now = datetime.fromtimestamp(self.control.now(), ZONE)
         return str(now.date() + timedelta(days=later))
 
-    def _asked(self, document: dict[str, Any], *words: str) -> bool:
-        """Handed in and approved."""
-        opd, name = document["metadata"]["opd"], document["metadata"]["name"]
-        file = self.site / f"{opd}-{name}.yaml"
-        file.write_text(json.dumps(document))
-        key = f"{opd}/{name}"
-        if self._call(ASKING[opd][0], "request", "submit", *words, str(file)).code:
-            return False
-        decider = DECIDING[document["spec"]["serviceClass"]]
-        if self._call(decider, "request", "approve", key).code:
-            self._call(ASKING[opd][0], "request", "withdraw", key)
-            return False
-        self.documents[key] = document
-        return True
-
     # -- changing --------------------------------------------------------------------------
     def _change(self) -> None:
         record = self._some(lambda one: one.state is RequestState.ACTIVE and not one.changing)
@@ -245,12 +227,12 @@ class Life(Hands):
             self.tally["retire"] += self._perform(*words, *now) == 0
 
     def _restore(self) -> None:
-        record = self._some(lambda one: one.state in _LEAVING)
+        record = self._some(lambda one: one.state in LEAVING)
         if record is not None:
             self.tally["restore"] += self._perform("request", "restore", record.key) == 0
 
     def _purge(self) -> None:
-        record = self._some(lambda one: one.state in _LEAVING)
+        record = self._some(lambda one: one.state in LEAVING)
         if record is None:
             record = self._some(lambda one: one.state is RequestState.ACTIVE)
             if record is None:
@@ -271,9 +253,9 @@ class Life(Hands):
         self._perform(*by, login="rudi")
         after = self._states()
         for key, state in before.items():
-            if state is RequestState.ACTIVE and after[key] in _LEAVING:
+            if state is RequestState.ACTIVE and after[key] in LEAVING:
                 self.tally["a lease ended"] += 1
-            if state in _LEAVING and after[key] is RequestState.ENDED:
+            if state in LEAVING and after[key] is RequestState.ENDED:
                 self.tally["a quarantine ended"] += 1
 
     def _states(self) -> Mapping[str, RequestState]:
@@ -292,10 +274,6 @@ class Life(Hands):
         if self._perform(*self._adopting(opd, vmid), login="hendra") == 0:
             self.tally["adopt"] += 1
         self.adopted[vmid] = opd
-
-    def _adopting(self, opd: str, vmid: int) -> tuple[str, ...]:
-        name = ("--name", f"lama{vmid}", "--vmid", str(vmid), "--yes")
-        return ("adopt", "--cluster", "dc", "--opd", opd, *LETTER, *name)
 
     def _drain(self) -> None:
         """A node is emptied; or taken back."""
@@ -343,133 +321,13 @@ class Life(Hands):
         if found:
             self._take_a_vmid(self.dice.choice(found))
 
-    # -- putting right ---------------------------------------------------------------------
-    def _put_right(self) -> None:
-        """What people do when all is over: they say every command again until nothing is left."""
-        for node in sorted(self.drained):
-            self._call("rudi", "nodes", "return", f"dc/{node}")
-        for _ in range(ROUNDS):
-            before = self._standing()
-            self._mend()
-            self._again()
-            self.control.advance(60)
-            if self._standing() == before and self._all_settled():
-                return
-        raise AssertionError(f"not settled after {ROUNDS} rounds: {before}")
-
-    def _again(self) -> None:
-        for vmid, opd in self.adopted.items():
-            if self._carries_none(vmid) or self._left("adopt"):
-                self._call("hendra", *self._adopting(opd, vmid))
-        for record in self._records():
-            self._go_on_leaving(record)
-            self._let_go(record)
-        self._ask_for_what_grew()
-        building = [one.key for one in self._records() if one.state in _BUILDING]
-        codes = self._call("rudi", "apply", *building).codes if building else ()
-        if "apply.undo-begun" in codes:
-            for key in building:
-                self._call("rudi", "apply", "--undo", key)
-        self._give_up()
-        for one in self._restartable():
-            self._call("rudi", "vm", "restart", one.key, "--hard", "--yes")
-        for key in self._running_on():
-            self._call("rudi", "vm", "stop", key, "--reason", "uji")
-        if self.reader.ledger.orphans.list():
-            self._call("rudi", "orphans", "clean")
-        for key, name in self._lost_states():
-            self._call("rudi", "vm", "snapshot", "delete", key, name)
-        self._call("timer", "nightly")
-
-    def _give_up(self) -> None:
-        """Take back what cannot be made any more: a stranger has the VMID of one of its VMs."""
-        for record in self._records():
-            taken = any(one.vmid in self.strangers for one in self._instances(record.key))
-            if taken and record.state in _HALF and not record.changing:
-                self._call("rudi", "apply", "--undo", record.key)
-
-    def _go_on_leaving(self, record: RequestRecord) -> None:
-        """What was begun of its end, or of its way back, is said again."""
-        if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
-            self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
-        half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
-        if record.state in _LEAVING and half and not self._gone_by_hand(record):
-            codes = self._call("rudi", "request", "restore", record.key).codes
-            if "retire.purged-in-part" in codes:
-                self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
-        elif record.state is RequestState.RETIRING:
-            self._call("rudi", "request", "retire", record.key, "--reason", "selesai")
-
-    def _ask_for_what_grew(self) -> None:
-        """A disk that somebody has grown stays so: the OPD asks for it."""
-        for record in self._records():
-            grown = any(one.key in self.disks for one in self._instances(record.key))
-            if grown and record.state is RequestState.ACTIVE and not record.changing:
-                document = self.documents[record.key]
-                document["spec"]["vms"][0]["disks"][0]["size"] = "20 GiB"
-                self._asked(document)
-
-    def _let_go(self, record: RequestRecord) -> None:
-        """Purge what another hand has removed, and what a purge had begun with."""
-        confirm = ("request", "purge", record.key, "--confirm", record.key)
-        if self._gone_by_hand(record):
-            self._call("rudi", *confirm, "--gone")
-        elif self._left("purge", record.number):
-            self._call("rudi", *confirm, "--now", "--reason", "selesai")
-
-    def _restartable(self) -> list[InstanceRecord]:
-        vms = self.control.vms()
-        return [
-            one
-            for one in self._instances()
-            if one.state is InstanceState.ACTIVE
-            and one.vmid in vms
-            and (vms[one.vmid]["pending"] or vms[one.vmid].get("pending_delete"))
-            and vms[one.vmid]["status"] == "running"
-        ]
-
-    def _running_on(self) -> list[str]:
-        """VMs that shall not run and do: somebody said so while their node was off."""
-        vms, stops = self.control.vms(), self.reader.ledger.stops.by_uid()
-        return [
-            one.key
-            for one in self._instances()
-            if one.uid in stops and one.vmid in vms and vms[one.vmid]["status"] == "running"
-        ]
-
-    def _lost_states(self) -> list[tuple[str, str]]:
-        """Snapshots that the ledger charges and PVE has not: their making was cut off."""
-        vms, live = self.control.vms(), {one.uid: one for one in self._instances()}
-        return [
-            (live[row.uid].key, row.name)
-            for row in self.reader.ledger.snapshots.list()
-            if row.uid in live
-            and live[row.uid].vmid in vms
-            and row.name not in vms[live[row.uid].vmid]["snapshots"]
-        ]
-
-    def _standing(self) -> object:
-        """What may still move: states, orphans, what waits for a restart."""
-        ledger = self.reader.ledger
-        states = {one.key: (one.state, one.changing) for one in ledger.requests.list()}
-        members = {one.uid: one.state for one in ledger.instances.list()}
-        waiting = [(one["pending"], one["status"]) for one in self.control.vms().values()]
-        return states, members, len(ledger.orphans.list()), waiting
-
-    def _all_settled(self) -> bool:
-        keys = [one.key for one in self._records() if one.state is RequestState.ACTIVE]
-        found = plan(self.reader, keys) if keys else None
-        return found is None or (
-            not found.errors and all(one.plan.settled for one in found.planned)
-        )
-
     # -- the end ---------------------------------------------------------------------------
     def _judge(self) -> None:
         """What the ledger, the clusters and the program's own recounts say of each other."""
         self.witness.look(self.strangers, self.grown, self.lost)
         records = self._records()
         for record in records:
-            assert record.state in {RequestState.ACTIVE, *_LEAVING, *_OVER}, record
+            assert record.state in {RequestState.ACTIVE, *LEAVING, *_OVER}, record
             assert not record.changing, f"{record.key} is being changed"
             self.tally[f"ended: {record.state.value}"] += 1
         self.witness.judge(records, self.strangers)
@@ -499,13 +357,8 @@ class Life(Hands):
         return self.dice.choice(found) if found else None
 
 
-_HALF = frozenset({RequestState.APPLYING, RequestState.STUCK})
-_LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
 _OF_HANDS = frozenset(
     {"quota.verify-copies", "quota.verify-disk", "quota.verify-resized", "quota.verify-snapshot"}
-)
-_BUILDING = frozenset(
-    {RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK, RequestState.ACTIVE}
 )
 _OVER = frozenset(
     {

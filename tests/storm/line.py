@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -20,7 +21,11 @@ class Answer:
 
     code: int
     data: Any
-    codes: tuple[str, ...]
+    faults: tuple[Mapping[str, Any], ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(fault["code"] for fault in self.faults)
 
 
 @dataclass
@@ -37,12 +42,13 @@ class Line(History):
             except SystemExit as ended:
                 code = int(ended.code or 0)
         said = json.loads(out.getvalue())
-        codes = tuple(fault["code"] for fault in said["faults"])
+        answer = Answer(code, said["data"], tuple(said["faults"]))
+        codes = answer.codes
         self._say(f"$ {login}: {' '.join(words)} → {code} {' '.join(codes)}\n{told.getvalue()}")
         assert code not in {1, 2}, f"{login}: {' '.join(words)} ended with {code}"
         if code in {4, 5}:
             self.tally[f"refused: {codes[0]}"] += 1
-        return Answer(code, said["data"], codes)
+        return answer
 
     def _begun_deed(self, login: str, *words: str, dies_at: int | None = None) -> BaseProcess:
         self._say(f"$ {login}: {' '.join(words)}, dies at {dies_at}")
