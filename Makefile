@@ -36,10 +36,12 @@ layers: .venv/ready
 
 # From their own directory, where ansible.cfg names roles and modules.
 playbooks: .venv/ready
-	$(BIN)/yamllint --strict playbooks .yamllint .ansible-lint
+	$(BIN)/yamllint --strict playbooks inventories/*/ansible .yamllint .ansible-lint
 	cd playbooks && for site in ../inventories/*/ansible; do for book in *.yml; do \
 	  ../$(BIN)/ansible-playbook --syntax-check --inventory $$site $$book || exit 1; done; done
 	cd playbooks && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/ansible-lint --offline -c ../.ansible-lint
+	@if command -v vagrant >/dev/null; then vagrant validate; \
+	else echo "vagrant is not installed: the Vagrantfile was not validated"; fi
 
 check: test lint types layers playbooks
 

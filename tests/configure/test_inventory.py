@@ -1,5 +1,6 @@
 """An inventory of servers: the example is sound, and every gap and slip is told at its place."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -145,3 +146,29 @@ def test_hostile_files_are_faults_and_nothing_else(site: Site) -> None:
     assert faults(site)
     (site.directory / "ansible/hosts.yaml").unlink()
     assert [one.code for one in faults(site)] == ["configure.no-inventory"]
+
+
+@pytest.mark.parametrize("name", ["purwakarta", "vagrant"])
+def test_the_sites_that_ship_have_sound_inventories(name: str) -> None:
+    assert check_inventory(load_site(PURWAKARTA.parent / name))[1] == ()
+
+
+def test_the_vagrantfile_and_its_inventory_name_the_same_machines() -> None:
+    """… and put corosync on networks of its own."""
+    text = (PURWAKARTA.parents[1] / "Vagrantfile").read_text()
+    machines = dict(re.findall(r"'(\w+)' => (\d+)", text))
+    networks = dict(re.findall(r"(\w+): '([\d.]+)'", text))
+    inventory = load_inventory(load_site(PURWAKARTA.parent / "vagrant"))
+    said = {
+        host.name: (host.text("ansible_host"), host.texts("node_rings"))
+        for hosts in inventory.hosts.values()
+        for host in hosts
+    }
+    rings = {
+        name: tuple(f"{networks[ring]}.{last}" for ring in ("ring0", "ring1"))
+        for name, last in machines.items()
+    }
+    assert said == {
+        name: (f"{networks['service']}.{last}", () if name == "pbs1" else rings[name])
+        for name, last in machines.items()
+    }
