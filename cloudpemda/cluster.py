@@ -216,6 +216,7 @@ class Backup:
     taken_at: Instant
     size: int  # bytes
     verified: bool | None = None  # PBS verification; None: not verified yet or no PBS
+    verified_at: Instant | None = None  # when that verification began
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +296,28 @@ class ClusterState:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerJob:
+    """A job of a backup server that has a schedule: it pulls copies, or verifies what is there."""
+
+    id: str
+    store: str
+    namespace: str
+    schedule: str  # empty: it runs only when somebody starts it
+    remote: str  # of a sync job: the name of the other server there; empty: this one itself
+    remote_store: str
+    ended_at: Instant | None  # of its last run; None: never
+    state: str  # how that ended: OK, or why not; empty: never
+
+
+@dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old what protects a cluster's VMs is. A node or storage not read stands in `unread`."""
+    """How old what protects a cluster's VMs is. What could not be read stands in `unread`."""
 
     replication: Mapping[str, ReplicationRun]  # by job id
     backups: Mapping[int, tuple[Backup, ...]]  # by VMID, newest first
-    unread: tuple[str, ...] = ()  # "node/pve2", "storage/pbs-dc"
+    unread: tuple[str, ...] = ()  # "node/pve2", "storage/pbs-dc", "server/pbs-drc"
+    away: Mapping[int, tuple[Backup, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """What lies at the recovery centre's backup server, by VMID, newest first."""
 
 
 def age(now: Instant, then: Instant) -> Seconds:

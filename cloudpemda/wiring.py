@@ -16,8 +16,9 @@ from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.ledger import open_ledger
 from cloudpemda.ledger.store import locate
 from cloudpemda.messages import harmless
-from cloudpemda.proxmox import Pve, Trust, connect
+from cloudpemda.proxmox import BackupServer, Pve, Trust, connect, connect_backup_server
 from cloudpemda.site import Site, load_site
+from cloudpemda.site.models import Tls
 from cloudpemda.site.modes import require_own_hands
 from cloudpemda.site.scaffold import name_of, write_site
 from cloudpemda.units import Instant
@@ -34,6 +35,7 @@ class LabEndpoints(TypedDict):
 
     control: dict[str, str]  # url, token
     clusters: dict[str, dict[str, dict[str, str]]]  # cluster → "nodes" → node → URL
+    backup_servers: dict[str, dict[str, dict[str, str]]]  # server → "nodes" → server → URL
 
 
 def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = False) -> Desk:
@@ -63,6 +65,7 @@ def open_desk(directory: Path, *, asserted: str | None = None, debug: bool = Fal
         login=login,
         person=person,
         connect=lambda name: open_cluster(site, name, clock),
+        connect_backup_server=lambda name: open_backup_server(site, name, clock),
         assumed=assumed,
     )
 
@@ -96,13 +99,28 @@ def open_cluster(site: Site, name: str, clock: Clock) -> Pve:
         endpoints = tuple(clusters[name]["nodes"].values())
     else:
         endpoints = settings.endpoints
-    trust = Trust(
-        ca=site.path(settings.tls.ca) if settings.tls.ca else None,
-        fingerprint=settings.tls.fingerprint,
-    )
-    return connect(
-        name, endpoints, settings.token.id, site.secret(settings.token.secret), trust, clock
-    )
+    secret = site.secret(settings.token.secret)
+    return connect(name, endpoints, settings.token.id, secret, _trust(site, settings.tls), clock)
+
+
+def open_backup_server(site: Site, name: str, clock: Clock) -> BackupServer:
+    """The client of one backup server; sends nothing yet. Raises Unreachable
+    `lab.without-server` for one that the lab which runs has not."""
+    settings = site.info.backup_servers[name]
+    endpoint = settings.endpoint
+    if endpoint == "lab":
+        servers = _lab_endpoints(site).get("backup_servers", {})
+        if name not in servers:
+            known = ", ".join(servers) or "-"
+            raise Unreachable("lab.without-server", server=name, known=known)
+        endpoint = servers[name]["nodes"][name]
+    secret = site.secret(settings.token.secret)
+    trust = _trust(site, settings.tls)
+    return connect_backup_server(name, endpoint, settings.token.id, secret, trust, clock)
+
+
+def _trust(site: Site, tls: Tls) -> Trust:
+    return Trust(ca=site.path(tls.ca) if tls.ca else None, fingerprint=tls.fingerprint)
 
 
 def acting_login(site: Site, asserted: str | None) -> tuple[str, bool]:

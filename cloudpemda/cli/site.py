@@ -55,7 +55,13 @@ def doctor(frame: "Frame", offline: bool) -> None:
     from cloudpemda.cli.tables import doctor_page
     from cloudpemda.site import load_site
     from cloudpemda.usecases.doctor import diagnose, diagnose_files
-    from cloudpemda.wiring import checking_moment, configure_log, open_cluster, site_clock
+    from cloudpemda.wiring import (
+        checking_moment,
+        configure_log,
+        open_backup_server,
+        open_cluster,
+        site_clock,
+    )
 
     configure_log(debug=frame.debug)
     site = load_site(frame.directory)
@@ -64,7 +70,12 @@ def doctor(frame: "Frame", offline: bool) -> None:
         report = diagnose_files(site, checking_moment(site))
     else:
         clock = site_clock(site)
-        report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
+        report = diagnose(
+            site,
+            lambda name: open_cluster(site, name, clock),
+            lambda name: open_backup_server(site, name, clock),
+            clock,
+        )
     frame.finish(report, lambda out: doctor_page(out, frame, report), (), report.exit_code)
 
 

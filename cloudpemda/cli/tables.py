@@ -50,7 +50,19 @@ _COLOURS = {
 
 
 _WHOLE = frozenset(
-    {"VM", "request", "number", "node", "address", "replica", "backup", "VMID", "from", "until"}
+    {
+        "VM",
+        "request",
+        "number",
+        "node",
+        "address",
+        "replica",
+        "backup",
+        "DRC",
+        "VMID",
+        "from",
+        "until",
+    }
     | {"seq", "when", "what", "rev", "OPD", "dimension"}
 )
 """Columns that lose their meaning when they are wrapped or cut."""
@@ -382,7 +394,7 @@ def status(out: Console, frame: "Frame", found: "Status | Survey", zone: "ZoneIn
 
 
 def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> None:
-    shown = table(frame, "VM", "state", "node", "address", "HA", "replica", "backup")
+    shown = table(frame, "VM", "state", "node", "address", "HA", "replica", "backup", "DRC")
     for one in found:
         addresses = [*one.addresses, *one.public_addresses]
         where = one.node or f"{one.cluster}?"
@@ -397,6 +409,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             _cover(one.ha),
             _cover(one.replication),
             _cover(one.backup),
+            _cover(one.away),
         )
     keep_words(out, shown)
     print_or(out, shown, frame.say("show.no-instances"))
@@ -428,6 +441,7 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "ha": _evidence(one.ha),
         "replica": _evidence(one.replication),
         "backup": _evidence(one.backup),
+        "drc": _evidence(one.away),
         "apart": one.apart.value if one.apart is not None else "-",
         "restart": ", ".join(one.restart) or "-",
         "differs": harmless("; ".join(one.differences)) or "-",

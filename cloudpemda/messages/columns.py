@@ -44,6 +44,7 @@ TEXTS = {
     "column.ha": Text(en="HA", id="HA"),
     "column.replica": Text(en="replica", id="replika"),
     "column.backup": Text(en="backup", id="cadangan"),
+    "column.drc": Text(en="DRC", id="DRC"),
     "column.opd": Text(en="OPD", id="OPD"),
     "column.dimension": Text(en="dimension", id="dimensi"),
     "column.committed": Text(en="committed", id="terpasang"),

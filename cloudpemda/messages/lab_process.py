@@ -17,6 +17,14 @@ TEXTS = {
         next_id="site.yaml dan lab.yaml harus menyebut klaster yang sama; lalu jalankan ulang lab: "
         "`cloudpemda lab stop`, `cloudpemda lab start`.",
     ),
+    "lab.without-server": Text(
+        en="the lab that runs has no backup server {server} (it has {known})",
+        id="lab yang berjalan tidak punya server backup {server} (yang ada: {known})",
+        next_en="backupServers in site.yaml and lab.yaml must have the same names; then restart "
+        "the lab: `cloudpemda lab stop`, `cloudpemda lab start`.",
+        next_id="Nama backupServers di site.yaml dan lab.yaml harus sama; lalu jalankan ulang lab: "
+        "`cloudpemda lab stop`, `cloudpemda lab start`.",
+    ),
     "lab.start-failed": Text(
         en="the lab did not come up in {directory}: {log}",
         id="lab tidak dapat dijalankan di {directory}: {log}",

@@ -4,10 +4,22 @@ from cloudpemda.messages import Text
 
 _LOOK_REPLICATION = "Look at the replication of the VM on its node; `cloudpemda status` shows it."
 _LIHAT_REPLIKASI = "Periksa replikasi VM itu di node-nya; lihat `cloudpemda status`."
-_LOOK_BACKUP = "Look at the backup job of its class and the free space of the backup storage."
-_LIHAT_BACKUP = "Periksa job backup kelasnya dan sisa ruang storage backup."
-_LOOK_READ = "Make the node or storage readable again; `cloudpemda doctor` tells what is missing."
-_LIHAT_BACA = "Pulihkan akses ke node atau storage itu; `cloudpemda doctor` menunjukkan masalahnya."
+_LOOK_AWAY = (
+    "`cloudpemda status` shows whether the backup, the copy at the recovery centre or "
+    "its verification is missing; look at that job, and at the free space there."
+)
+_LIHAT_DRC = (
+    "`cloudpemda status` menunjukkan yang kurang: backup, salinan di DRC, atau "
+    "verifikasinya; periksa job itu dan sisa ruangnya."
+)
+_LOOK_READ = (
+    "Make the node, storage or backup server readable again; `cloudpemda doctor` tells what is "
+    "missing."
+)
+_LIHAT_BACA = (
+    "Pulihkan akses ke node, storage, atau server backup itu; `cloudpemda doctor` menunjukkan "
+    "masalahnya."
+)
 _LOOK_CLOCK = "Set the clocks of the nodes and of this machine right (chrony)."
 _LIHAT_JAM = "Betulkan jam node-node dan mesin ini (chrony)."
 
@@ -25,8 +37,8 @@ TEXTS = {
         id="{vm}: masih baru; salinan pertama terhadap hilangnya node ditunggu dalam {rpo}",
     ),
     "recovery.site-pending": Text(
-        en="{vm}: new; its first backup is due within {rpo}",
-        id="{vm}: masih baru; backup pertamanya ditunggu dalam {rpo}",
+        en="{vm}: new; its first copy against the loss of the site is due within {rpo}",
+        id="{vm}: masih baru; salinan pertama terhadap hilangnya pusat data ditunggu dalam {rpo}",
     ),
     "recovery.node-late": Text(
         en="{vm}: losing its node now would cost {age} of work, {rpo} is allowed ({source})",
@@ -36,10 +48,11 @@ TEXTS = {
         next_id=_LIHAT_REPLIKASI,
     ),
     "recovery.site-late": Text(
-        en="{vm}: its last backup is {age} old, {rpo} is allowed ({source})",
-        id="{vm}: backup terakhirnya berumur {age}; batasnya {rpo} ({source})",
-        next_en=_LOOK_BACKUP,
-        next_id=_LIHAT_BACKUP,
+        en="{vm}: losing the site now would cost {age} of work, {rpo} is allowed ({source})",
+        id="{vm}: bila pusat data hilang sekarang, data {age} terakhir hilang; batasnya {rpo}"
+        " ({source})",
+        next_en=_LOOK_AWAY,
+        next_id=_LIHAT_DRC,
     ),
     "recovery.node-never": Text(
         en="{vm}: losing its node would lose it: copies that its class promises are missing",
@@ -48,10 +61,12 @@ TEXTS = {
         next_id=_LIHAT_REPLIKASI,
     ),
     "recovery.site-never": Text(
-        en="{vm}: there is no backup of it, its class promises one every {rpo}",
-        id="{vm}: belum pernah ada backup, padahal kelasnya menjanjikan satu tiap {rpo}",
-        next_en=_LOOK_BACKUP,
-        next_id=_LIHAT_BACKUP,
+        en="{vm}: losing the site would lose it: there is no copy that would be left, and at most "
+        "{rpo} of work may be lost",
+        id="{vm}: bila pusat data hilang, VM ini hilang: tidak ada salinan yang tersisa, padahal "
+        "paling banyak data {rpo} boleh hilang",
+        next_en=_LOOK_AWAY,
+        next_id=_LIHAT_DRC,
     ),
     "recovery.node-unknown": Text(
         en="{vm}: how old its copies against the loss of its node are could not be read",
@@ -60,8 +75,8 @@ TEXTS = {
         next_id=_LIHAT_BACA,
     ),
     "recovery.site-unknown": Text(
-        en="{vm}: how old its backups are could not be read",
-        id="{vm}: umur backup-nya tidak dapat dibaca",
+        en="{vm}: how old its copies against the loss of the site are could not be read",
+        id="{vm}: umur salinan terhadap hilangnya pusat data tidak dapat dibaca",
         next_en=_LOOK_READ,
         next_id=_LIHAT_BACA,
     ),
@@ -72,8 +87,10 @@ TEXTS = {
         next_id=_LIHAT_JAM,
     ),
     "recovery.site-clock-skew": Text(
-        en="{vm}: its backup is dated in the future ({source}): clocks disagree",
-        id="{vm}: backup-nya bertanggal di masa depan ({source}): jam tidak cocok",
+        en="{vm}: its copy against the loss of the site is dated in the future ({source}): clocks "
+        "disagree",
+        id="{vm}: salinannya terhadap hilangnya pusat data bertanggal di masa depan ({source}): "
+        "jam tidak cocok",
         next_en=_LOOK_CLOCK,
         next_id=_LIHAT_JAM,
     ),

@@ -335,7 +335,8 @@ TEXTS = {
     ),
     "show.doctor-sound": Text(en="everything is as it shall be", id="semuanya sesuai"),
     "show.doctor-commands": Text(
-        en="As root on a node of {cluster}, this grants what is missing:",
-        id="Sebagai root pada node {cluster}, perintah ini memberi yang kurang:",
+        en="As root on {cluster} (of a cluster: on any node), this grants what is missing:",
+        id="Sebagai root pada {cluster} (pada klaster: di node mana pun), perintah ini memberi "
+        "yang kurang:",
     ),
 }

@@ -47,4 +47,24 @@ TEXTS = {
         next_id="VM tidak dapat dicadangkan atau diubah. Di node {node}, setelah memeriksa apa "
         "yang terputus: qm unlock {vmid}",
     ),
+    "survey.server-unread": Text(
+        en="backup server {server} could not be read: what lies at the recovery centre is unknown",
+        id="server backup {server} tidak dapat dibaca: isi pusat pemulihan (DRC) tidak diketahui",
+        next_en="The next message says why; `cloudpemda doctor` looks at the server by itself.",
+        next_id="Pesan berikut menyebut sebabnya; `cloudpemda doctor` memeriksa server itu.",
+    ),
+    "survey.storage-unread": Text(
+        en="the backups on {storage} of cluster {cluster} could not be listed: how old they are is "
+        "unknown",
+        id="cadangan di {storage} pada klaster {cluster} tidak dapat dibaca: umurnya "
+        "tidak diketahui",
+        next_en="`cloudpemda doctor` tells what is wrong with the storage.",
+        next_id="`cloudpemda doctor` menunjukkan masalah penyimpanan itu.",
+    ),
+    "survey.clock-skew": Text(
+        en="the clock of {where} is {seconds} s off: ages of its copies cannot be trusted",
+        id="jam {where} menyimpang {seconds} dtk: umur salinannya tidak dapat dipercaya",
+        next_en="Set it right (`chronyc tracking` there), and check the clock of this machine.",
+        next_id="Betulkan (`chronyc tracking` di sana), dan periksa jam mesin ini.",
+    ),
 }

@@ -1,4 +1,5 @@
-"""The only door to Proxmox VE: typed calls, one picture of a cluster, task waiting, errors.
+"""The only door to Proxmox VE and its backup servers: typed calls, one picture of a cluster, task
+waiting, errors.
 
 Why a door: the library underneath (proxmoxer) times out after five seconds, neither retries nor
 fails over, takes any path and hands back whatever JSON came. Here every call is a method with
@@ -20,6 +21,7 @@ What always holds:
 What it refuses to know: requests, quota, plans, journals; what a VM is for; when to undo.
 """
 
+from cloudpemda.proxmox.backup_server import BackupServer, connect_backup_server
 from cloudpemda.proxmox.client import Pve, connect
 from cloudpemda.proxmox.errors import (
     AnswerLost,
@@ -54,6 +56,7 @@ from cloudpemda.proxmox.transport import Exchange, Trust
 __all__ = [
     "AnswerLost",
     "AuthFailed",
+    "BackupServer",
     "BadAnswer",
     "Busy",
     "Changed",
@@ -83,6 +86,7 @@ __all__ = [
     "Upid",
     "WrongParameter",
     "connect",
+    "connect_backup_server",
     "upid_node",
     "upid_works_on",
 ]

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from types import MappingProxyType
 
 from cloudpemda.cluster import (
@@ -16,6 +17,7 @@ from cloudpemda.cluster import (
     NodeStatus,
     ReplicationJob,
     ReplicationRun,
+    ServerJob,
     Storage,
     Vm,
     VmConfig,
@@ -29,6 +31,10 @@ _MIB = 1024 * 1024
 _DISK_SLOT = re.compile(r"(?:scsi|virtio|sata|ide)\d{1,2}|efidisk0|tpmstate0")
 _NIC_SLOT = re.compile(r"net\d{1,2}")
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
+_GUEST = re.compile(r"[1-9][0-9]{2,8}")
+_PBS_UPID = re.compile(
+    r"UPID:[^:\s]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8,16}:([0-9A-Fa-f]{8}):.*"
+)
 _DISK_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)")
 _SIZE_BYTES = MappingProxyType({"": 1, "K": 1024, "M": _MIB, "G": 1024 * _MIB, "T": _MIB * _MIB})
 
@@ -320,10 +326,7 @@ def backup(row: Row, storage_id: str) -> Backup | None:
     taken = moment(row, "ctime")
     if taken is None:
         raise row.wrong("ctime")
-    verified: bool | None = None
-    for key, value in row.items():
-        if key == "verification" and isinstance(value, dict):
-            verified = {"ok": True, "failed": False}.get(str(value.get("state")))
+    verified, verified_at = _verification(row)
     return Backup(
         storage=storage_id,
         volume=row.text("volid"),
@@ -331,6 +334,52 @@ def backup(row: Row, storage_id: str) -> Backup | None:
         taken_at=taken,
         size=row.integer("size", 0),
         verified=verified,
+        verified_at=verified_at,
+    )
+
+
+def backup_snapshot(row: Row, server: str) -> Backup | None:
+    """A snapshot of a backup server as the backup of a VM; None for what is none of a VM, and for
+    one without a size: it has no manifest yet, so that nothing could be restored from it."""
+    number = row.text("backup-id")
+    if row.text("backup-type") != "vm" or not _GUEST.fullmatch(number) or "size" not in row:
+        return None
+    taken = moment(row, "backup-time")
+    if taken is None:
+        raise row.wrong("backup-time")
+    verified, verified_at = _verification(row)
+    return Backup(
+        storage=server,
+        volume=f"{server}:vm/{number}/{taken.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        vmid=int(number),
+        taken_at=taken,
+        size=row.integer("size"),
+        verified=verified,
+        verified_at=verified_at,
+    )
+
+
+def _verification(row: Row) -> tuple[bool | None, Instant | None]:
+    """What the last verification said, and when it began: that stands in its task's id alone."""
+    for key, value in row.items():
+        if key == "verification" and isinstance(value, dict):
+            state = {"ok": True, "failed": False}.get(str(value.get("state")))
+            began = _PBS_UPID.fullmatch(str(value.get("upid", "")))
+            return state, instant(int(began[1], 16)) if state is not None and began else None
+    return None, None
+
+
+def server_job(row: Row) -> ServerJob:
+    """A sync or verification job of a backup server, with how it last ended."""
+    return ServerJob(
+        id=row.text("id"),
+        store=row.text("store"),
+        namespace=row.text("ns", ""),
+        schedule=row.text("schedule", ""),
+        remote=row.text("remote", ""),
+        remote_store=row.text("remote-store", ""),
+        ended_at=moment(row, "last-run-endtime"),
+        state=row.text("last-run-state", ""),
     )
 
 

@@ -1,4 +1,5 @@
-"""HTTPS to one cluster: endpoints in turn, trust, deadlines, retries, redaction, our own log.
+"""HTTPS to one cluster or backup server: endpoints in turn, trust, deadlines, retries, redaction,
+our own log.
 
 proxmoxer's HTTPS backend makes the sessions (token header, accepted types); its resource objects
 are left aside, since they log form data and take any attribute as a path.
@@ -35,6 +36,7 @@ from cloudpemda.proxmox.errors import (
 from cloudpemda.proxmox.paths import fill
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+Service = Literal["PVE", "PBS"]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 35.0  # PVE itself gives a proxied call 30 s: its own answer must come first
@@ -119,14 +121,16 @@ class Transport:
         secret: str,
         trust: Trust,
         clock: Clock,
+        service: Service = "PVE",
     ) -> None:
         if not endpoints:
             raise ValueError(f"cluster {cluster} has no endpoint")
         self.cluster = cluster
+        self._service = service
         self._secret = secret
         self._clock = clock
         self._endpoints = tuple(
-            (url.rstrip("/"), _session(url, token_id, secret, trust)) for url in endpoints
+            (url.rstrip("/"), _session(url, token_id, secret, trust, service)) for url in endpoints
         )
         self._first = 0  # the endpoint to begin with; a race costs one detour
 
@@ -300,8 +304,11 @@ class Transport:
             if call.write:
                 raise self._lost(call, "the answer is no JSON object with data")
             raise self.bad_answer(call.path, response.content[:400])
-        text = response.reason or ""
+        status, text = response.status_code, response.reason or ""
         errors: dict[str, str] = {}
+        if self._service == "PBS":  # says in plain text what PVE says in its reason phrase
+            text = bounded(response.text) or text
+            status = 500 if status == 400 else status  # and 400 of whatever it refuses
         if isinstance(body, dict):
             if isinstance(body.get("message"), str) and body["message"].strip():
                 text = body["message"]
@@ -311,7 +318,7 @@ class Transport:
                     for name, why in body["errors"].items()
                 }
         raise classify(
-            response.status_code,
+            status,
             self._redacted(text),
             errors,
             write=call.write,
@@ -333,7 +340,9 @@ class Transport:
         return text.replace(self._secret, "***") if self._secret else text
 
 
-def _session(url: str, token_id: str, secret: str, trust: Trust) -> requests.Session:
+def _session(
+    url: str, token_id: str, secret: str, trust: Trust, service: Service
+) -> requests.Session:
     """A proxmoxer session for one endpoint that can do nothing but verified HTTPS.
 
     Raises UsageError `pve.endpoint` for any other URL, InvalidInput `pve.ca` without the CA file.
@@ -354,6 +363,7 @@ def _session(url: str, token_id: str, secret: str, trust: Trust) -> requests.Ses
         token_value=secret,
         verify_ssl=verify,
         timeout=READ_SECONDS,
+        service=service,
     )
     session: requests.Session = backend.get_session()
     session.trust_env = False  # neither proxies nor .netrc of whoever runs this

@@ -1,7 +1,14 @@
 """How fresh is what protects an instance, and is that what its class promises? Pure arithmetic.
 
-Two losses are judged: of a node (the replicas; without replication the backups) and of the site
-(the backups). What holds:
+Two losses are judged: of a node (the replicas; without replication the backups) and of the site,
+by the class's way to the recovery centre:
+
+- `backup-sync`, or no method where the backup server is synced all the same: the newest backup that
+  lies at the recovery centre's server, by the time that it was taken at, not by when it came there.
+- `stretched`: the newest replica on the other side of the cluster, seen from where the VM runs.
+- neither, where the files name no such server: the backups, wherever their storage stands.
+
+What holds:
 
 - Judged by age, never by a job's status: a green job with an old recovery point is a breach, and a
   failing job with a young one is none yet.
@@ -14,6 +21,14 @@ Two losses are judged: of a node (the replicas; without replication the backups)
 The room knows no clock (`now` is handed in), no ledger, and asks nobody.
 """
 
-from cloudpemda.recovery.rpo import Facts, Judgement, Loss, Standing, judge
+from cloudpemda.recovery.rpo import (
+    Facts,
+    Judgement,
+    Loss,
+    Standing,
+    judge,
+    judge_backup,
+    newest_good,
+)
 
-__all__ = ["Facts", "Judgement", "Loss", "Standing", "judge"]
+__all__ = ["Facts", "Judgement", "Loss", "Standing", "judge", "judge_backup", "newest_good"]

@@ -38,6 +38,8 @@ class Facts:
     node: str | None  # where it is now; None: could not be read
     made_at: Instant
     backup_storage: str | None  # where its backups go; None: its cluster has no such place
+    recovery_server: str | None = None  # the backup server at the recovery centre, if one pulls
+    recovery_nodes: frozenset[str] = frozenset()  # nodes of its own cluster that stand there
 
 
 @dataclass(frozen=True)
@@ -102,31 +104,88 @@ def judge(
     `tolerance` is by how many seconds clocks may disagree: a recovery point that is less far in the
     future has the age 0, any other is reported as clock skew.
     """
-    backups = _backups(facts, freshness, tolerance)
-    replicas = backups
+    on_node = _backups(facts, freshness, tolerance)
     if service_class.replication is not None:
-        replicas = _replicas(facts, freshness, service_class.replication.targets, tolerance)
+        on_node = _replicas(facts, freshness, service_class.replication.targets, tolerance)
+    away = _away(facts, freshness, service_class, tolerance)
     rpo = service_class.rpo
     return (
-        _judged(facts, Loss.NODE, rpo.node, replicas, now=now, tolerance=tolerance),
-        _judged(facts, Loss.SITE, rpo.site, backups, now=now, tolerance=tolerance),
+        _judged(facts, Loss.NODE, rpo.node, on_node, now=now, tolerance=tolerance),
+        _judged(facts, Loss.SITE, rpo.site, away, now=now, tolerance=tolerance),
+    )
+
+
+def judge_backup(
+    facts: Facts,
+    freshness: Freshness,
+    now: Instant,
+    service_class: ServiceClass,
+    tolerance: Seconds,
+) -> Judgement:
+    """The backup as its own storage has it, against what may be lost with the site: what the
+    recovery centre gets cannot be younger."""
+    backups = _backups(facts, freshness, tolerance)
+    return _judged(facts, Loss.SITE, service_class.rpo.site, backups, now=now, tolerance=tolerance)
+
+
+def _away(
+    facts: Facts, freshness: Freshness, service_class: ServiceClass, tolerance: Seconds
+) -> _Copies:
+    """What is left when the site is lost, by the class's method.
+
+    Where the files name no way to a recovery centre and the class promises none, nobody knows
+    where the backup storage stands: its backups count.
+    """
+    method = service_class.drc.method if service_class.drc is not None else None
+    if method == "stretched":
+        return _across(facts, freshness, tolerance)
+    if facts.recovery_server is not None:
+        read = f"server/{facts.recovery_server}" not in freshness.unread
+        return _newest(facts, freshness.away.get(facts.vmid, ()), tolerance, read=read)
+    if method is not None:
+        return _Copies((), read=True, enough=False)  # promised, and nothing copies it
+    return _backups(facts, freshness, tolerance)
+
+
+def _across(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
+    """The replicas on the other side of a stretched cluster; people choose the newest."""
+    here = facts.node in facts.recovery_nodes
+    runs = [
+        run
+        for run in freshness.replication.values()
+        if run.vmid == facts.vmid and (run.target in facts.recovery_nodes) != here
+    ]
+    newest = max(_synced(facts, runs, tolerance), key=lambda copy: copy.made_at, default=None)
+    return _Copies(
+        found=() if newest is None else (newest,),
+        read=_readable(facts, freshness),
+        enough=newest is not None,
+        failures=max((run.failures for run in runs), default=0),
     )
 
 
 def _replicas(facts: Facts, freshness: Freshness, targets: int, tolerance: Seconds) -> _Copies:
     """HA may choose any target, so that the oldest replica decides, and each must be there."""
     runs = [run for run in freshness.replication.values() if run.vmid == facts.vmid]
-    synced = [
+    synced = _synced(facts, runs, tolerance)
+    return _Copies(
+        found=tuple(sorted(synced, key=lambda copy: copy.made_at)),
+        read=_readable(facts, freshness),
+        enough=len({_target(runs, copy) for copy in synced}) >= targets,
+        failures=max((run.failures for run in runs), default=0),
+    )
+
+
+def _synced(facts: Facts, runs: Sequence[ReplicationRun], tolerance: Seconds) -> list[_Copy]:
+    return [
         _Copy(run.last_sync, run.id)
         for run in runs
         if run.last_sync is not None and _is_of(facts, run.last_sync, tolerance)
     ]
-    return _Copies(
-        found=tuple(sorted(synced, key=lambda copy: copy.made_at)),
-        read=facts.node is not None and f"node/{facts.node}" not in freshness.unread,
-        enough=len({_target(runs, copy) for copy in synced}) >= targets,
-        failures=max((run.failures for run in runs), default=0),
-    )
+
+
+def _readable(facts: Facts, freshness: Freshness) -> bool:
+    return facts.node is not None and f"node/{facts.node}" not in freshness.unread
 
 
 def _target(runs: Sequence[ReplicationRun], copy: _Copy) -> str:
@@ -134,17 +193,27 @@ def _target(runs: Sequence[ReplicationRun], copy: _Copy) -> str:
 
 
 def _backups(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
-    usable = [
-        backup
-        for backup in freshness.backups.get(facts.vmid, ())
-        if backup.verified is not False and _is_of(facts, backup.taken_at, tolerance)
-    ]
-    newest: Backup | None = max(usable, key=lambda backup: backup.taken_at, default=None)
+    read = f"storage/{facts.backup_storage}" not in freshness.unread
+    return _newest(facts, freshness.backups.get(facts.vmid, ()), tolerance, read=read)
+
+
+def _newest(facts: Facts, backups: Sequence[Backup], tolerance: Seconds, *, read: bool) -> _Copies:
+    newest = newest_good(facts, backups, tolerance)
     return _Copies(
         found=() if newest is None else (_Copy(newest.taken_at, newest.volume),),
-        read=f"storage/{facts.backup_storage}" not in freshness.unread,
+        read=read,
         enough=newest is not None,
     )
+
+
+def newest_good(facts: Facts, backups: Sequence[Backup], tolerance: Seconds) -> Backup | None:
+    """The newest backup that is of this instance and did not fail its verification."""
+    usable = (
+        backup
+        for backup in backups
+        if backup.verified is not False and _is_of(facts, backup.taken_at, tolerance)
+    )
+    return max(usable, key=lambda backup: backup.taken_at, default=None)
 
 
 def _is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:

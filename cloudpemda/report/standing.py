@@ -1,7 +1,7 @@
 """How each instance stands: what was promised, what was read back, how old its copies are."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cloudpemda.cluster import ClusterState, Vm, VmStatus
@@ -32,7 +32,7 @@ class Cover:
 
     guard: Guard
     age: int | None = None  # seconds since the recovery point
-    source: str | None = None  # replication job, backup volume, HA state
+    source: str | None = None  # replication job, backup, HA state
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class InstanceView:
     ha: Cover
     replication: Cover
     backup: Cover
+    away: Cover  # what is left when the site is lost
     apart: Apartness | None  # what keeps it from its keep-apart group; None: it has none
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
     restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
@@ -63,7 +64,7 @@ class InstanceView:
     @property
     def as_promised(self) -> bool:
         bad = {Guard.LATE, Guard.NEVER, Guard.WRONG, Guard.UNKNOWN, Guard.CLOCK_SKEW}
-        covers = (self.ha, self.replication, self.backup)
+        covers = (self.ha, self.replication, self.backup, self.away)
         return not self.differences and not any(cover.guard in bad for cover in covers)
 
 
@@ -88,6 +89,7 @@ class Reading:
     judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
     findings: tuple[Finding, ...]
     unread: bool  # something of it could not be read
+    backups: Mapping[str, Judgement] = field(default_factory=dict)  # by instance key
     strays: tuple[Finding, ...] = ()  # VMs that call themselves ours and are not, or are copies
 
 
@@ -123,8 +125,9 @@ def view(
             Aspect.BACKUP,
             planned,
             aspects,
-            judged[1:],
+            [reading.backups[record.key]] if record.key in reading.backups else (),
         ),
+        _away(service_class, judged[1:]),
     )
     if building:
         covers = tuple(one if one.guard is Guard.NONE else Cover(Guard.PENDING) for one in covers)
@@ -146,6 +149,7 @@ def view(
         ha=covers[0],
         replication=covers[1],
         backup=covers[2],
+        away=covers[3],
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         restart=() if live is None else _restart(live),
@@ -223,3 +227,12 @@ def _copies(
     if one.standing is Standing.NOT_PROMISED:  # made, but no recovery point is promised
         return Cover(Guard.OK if one.last is not None else Guard.PENDING, one.attained, one.source)
     return Cover(_GUARDS[one.standing], one.attained, one.source)
+
+
+def _away(service_class: ServiceClass | None, judged: Sequence[Judgement]) -> Cover:
+    """What is left when the site is lost, against what the class promises for that."""
+    if service_class is not None and service_class.rpo.site is None:
+        return Cover(Guard.NONE)
+    if not judged:
+        return Cover(Guard.UNKNOWN)
+    return Cover(_GUARDS[judged[0].standing], judged[0].attained, judged[0].source)

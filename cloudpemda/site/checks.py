@@ -14,6 +14,7 @@ from cloudpemda.document import DocumentPath, Source
 from cloudpemda.document.fields import Strict
 from cloudpemda.errors import Fault
 from cloudpemda.site.approvals import ApprovalRule, AutomaticRule, Delegation, QuotaRule
+from cloudpemda.site.away import of_classes, of_servers
 from cloudpemda.site.models import (
     Catalogue,
     Network,
@@ -66,12 +67,14 @@ def compare(files: Files) -> Iterator[Fault]:
         return
     source, site = files.site.source, files.site.model
     yield from _clusters(source, site)
+    yield from of_servers(source, site)
     yield from _approvals(source, site, files)
     yield from _pve_users(source, site, files)
     yield from _quotas(files, source, site)
     yield from _networks(source, site, files)
     if files.catalogue.model is not None:
         yield from _catalogue(files.catalogue.source, files.catalogue.model, site)
+        yield from of_classes(files.catalogue.source, files.catalogue.model, site)
 
 
 # -- OPDs ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -74,6 +74,18 @@ def _endpoints(value: object) -> object:
     for url in value:
         if not isinstance(url, str) or not _is_endpoint(url):
             raise PydanticCustomError("site.endpoints", "", {"value": str(url)})
+    return value
+
+
+def _endpoint(value: object) -> object:
+    if value != "lab" and not (isinstance(value, str) and _is_endpoint(value)):
+        raise PydanticCustomError("site.endpoint", "", {"value": str(value)})
+    return value
+
+
+def _drc_method(value: object) -> object:
+    if value not in get_args(_DrcMethod):
+        raise PydanticCustomError("site.drc-method", "", {"value": str(value)})
     return value
 
 
@@ -146,6 +158,26 @@ Endpoints = Annotated[
             ]
         }
     ),
+]
+Endpoint = Annotated[
+    str,
+    BeforeValidator(_endpoint),
+    WithJsonSchema(
+        {"anyOf": [{"const": "lab"}, {"type": "string", "format": "uri", "pattern": "^https://"}]}
+    ),
+]
+"""One server, e.g. `https://pbs1.example.go.id:8007`; or `lab`."""
+Datastore = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}", "site.datastore")]
+Namespace = Annotated[
+    str, _matching(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*(?:/(?!$)|$)){0,8}", "site.namespace")
+]
+"""A namespace of a backup server's datastore; empty is its root."""
+NodeName = Annotated[str, _matching(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "site.node")]
+_DrcMethod = Literal["backup-sync", "stretched"]
+DrcMethod = Annotated[
+    _DrcMethod,
+    BeforeValidator(_drc_method),
+    WithJsonSchema({"type": "string", "enum": list(get_args(_DrcMethod))}),
 ]
 Thresholds = Annotated[
     tuple[int, ...],

@@ -31,12 +31,17 @@ from cloudpemda.site.fields import (
     AddressRange,
     Bridge,
     Cidr,
+    Datastore,
+    DrcMethod,
+    Endpoint,
     Endpoints,
     Fingerprint,
     ImportVolume,
     Lan,
     LedgerUrl,
     Login,
+    Namespace,
+    NodeName,
     PoolId,
     PveLogin,
     Realm,
@@ -105,7 +110,20 @@ class ClusterSettings(Strict):
         Mapping[Name, StorageId], Field(min_length=1)
     ]  # storage class → PVE storage id
     backup: StorageId | None = None  # PVE storage id that backup jobs write to
+    backup_server: Name | None = None  # the one behind it; absent: the one of that storage's name
+    drc_nodes: tuple[NodeName, ...] = ()  # of a stretched cluster: its nodes at the other site
     limits: Limits = Limits()
+
+
+class BackupServerSettings(Strict):
+    """A Proxmox Backup Server, and where on it a site's backups lie."""
+
+    endpoint: Endpoint
+    tls: Tls = Tls()
+    token: Token
+    datastore: Datastore
+    namespace: Namespace = ""
+    synced_to: Name | None = None  # the server at the recovery centre that pulls from it
 
 
 class Network(Strict):
@@ -237,6 +255,7 @@ class SiteFile(Strict):
     ledger_backup: LedgerBackup | None = None  # None: no copies are made
     audit: AuditSettings = AuditSettings()
     clusters: Annotated[Mapping[Name, ClusterSettings], Field(min_length=1)]
+    backup_servers: Mapping[Name, BackupServerSettings] = Field(default_factory=dict)
     networks: Mapping[Name, Network]
     public_addresses: PublicAddresses | None = None
     firewall: FirewallSettings = FirewallSettings()
@@ -251,6 +270,18 @@ class SiteFile(Strict):
     def storage_classes(self) -> tuple[str, ...]:
         """Every storage class that some cluster has, by name."""
         return tuple(sorted({name for one in self.clusters.values() for name in one.storages}))
+
+    def backup_server_of(self, cluster: str) -> str | None:
+        """The server behind a cluster's backup storage; None where none is named. Raises KeyError
+        for a cluster that is not there."""
+        settings = self.clusters[cluster]
+        name = settings.backup_server or settings.backup
+        return name if name in self.backup_servers else None
+
+    def recovery_server_of(self, cluster: str) -> str | None:
+        """The server at the recovery centre to which a cluster's backups are copied, if any."""
+        server = self.backup_server_of(cluster)
+        return None if server is None else self.backup_servers[server].synced_to
 
 
 # -- opd/<code>.yaml -------------------------------------------------------------------------
@@ -344,7 +375,10 @@ class BackupPolicy(Strict):
 
 
 class Drc(Strict):
-    method: Literal["backup-sync", "stretched"]
+    """How copies come to the recovery centre: a backup server there pulls the backups, or pvesr
+    replicates to nodes of the same cluster that stand there."""
+
+    method: DrcMethod
 
 
 class Rpo(Strict):

@@ -7,7 +7,7 @@ from typing import Self
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Refused, UsageError
 from cloudpemda.ledger import SYSTEM, Actor, Ledger
-from cloudpemda.proxmox import Pve
+from cloudpemda.proxmox import BackupServer, Pve
 from cloudpemda.rules.quota import scope_of
 from cloudpemda.site import Site
 from cloudpemda.site.models import Person, Role
@@ -40,14 +40,22 @@ class Desk:
     login: str
     person: Person | None  # None: nobody in people.yaml has this login
     connect: Callable[[str], Pve]
+    connect_backup_server: Callable[[str], BackupServer]
     assumed: bool = False  # nobody was named: who acts was chosen by `wiring`
     _clusters: dict[str, Pve] = field(default_factory=dict)
+    _servers: dict[str, BackupServer] = field(default_factory=dict)
 
     def cluster(self, name: str) -> Pve:
         """The client of a cluster, made when it is first asked for."""
         if name not in self._clusters:
             self._clusters[name] = self.connect(name)
         return self._clusters[name]
+
+    def backup_server(self, name: str) -> BackupServer:
+        """The client of a backup server, made when it is first asked for."""
+        if name not in self._servers:
+            self._servers[name] = self.connect_backup_server(name)
+        return self._servers[name]
 
     @property
     def production(self) -> tuple[str, ...]:

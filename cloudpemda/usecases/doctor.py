@@ -8,11 +8,13 @@ from types import MappingProxyType
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import ClusterState, NodeStatus, Storage
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
-from cloudpemda.proxmox import AuthFailed, Pve, PveError, rights
+from cloudpemda.proxmox import AuthFailed, BackupServer, Pve, PveError, rights
 from cloudpemda.rules.manning import gaps_of
 from cloudpemda.site import Site
 from cloudpemda.site.models import ClusterSettings, Image
 from cloudpemda.units import Instant
+from cloudpemda.usecases.doctor_server import commands as server_commands
+from cloudpemda.usecases.doctor_server import visit
 
 SKEW_SECONDS = 5  # beyond it corosync, PBS tickets and the age of backups cannot be trusted
 OLDEST = (8, 4)
@@ -29,7 +31,7 @@ class Finding:
     """One thing that was looked at; `code` and `values` name its text in `messages`."""
 
     level: Level
-    cluster: str | None  # None: of the site's own files
+    cluster: str | None  # or the backup server; None: of the site's own files
     code: str
     values: Mapping[str, object]
     exit_code: ExitCode  # what it means for the process: DONE unless it failed
@@ -45,8 +47,8 @@ class Report:
 
     findings: tuple[Finding, ...]
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Cluster → `pveum` commands that grant what is missing; clusters with everything are not in.
-    """
+    """Cluster or backup server → commands that grant what is missing; those with everything are
+    not in."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -59,21 +61,52 @@ def diagnose_files(site: Site, now: Instant) -> Report:
     return Report(tuple(_stages(site, now)))
 
 
-def diagnose(site: Site, connect: Callable[[str], Pve], clock: Clock) -> Report:
-    """Look at the site's files and at every cluster. What a cluster does not answer is a finding
-    too."""
+def diagnose(
+    site: Site,
+    connect: Callable[[str], Pve],
+    connect_server: Callable[[str], BackupServer],
+    clock: Clock,
+) -> Report:
+    """Look at the site's files, at every cluster and every backup server. What one of them does not
+    answer is a finding too."""
     findings: list[Finding] = list(diagnose_files(site, clock.now()).findings)
     commands: dict[str, tuple[str, ...]] = {}
     for name in site.info.clusters:
-        visit = _Visit(site, name, clock)
+        at = _Visit(site, name, clock)
         try:
-            visit.look(connect(name))
+            at.look(connect(name))
         except CloudpemdaError as error:
-            visit.failed(error)
-        findings += visit.findings
-        if visit.commands:
-            commands[name] = visit.commands
+            at.failed(error)
+        findings += at.findings
+        if at.commands:
+            commands[name] = at.commands
+    for name in site.info.backup_servers:
+        found, granting = _server(site, name, connect_server, clock)
+        findings += found
+        commands |= granting
     return Report(tuple(findings), MappingProxyType(commands))
+
+
+def _server(
+    site: Site, name: str, connect: Callable[[str], BackupServer], clock: Clock
+) -> tuple[list[Finding], Mapping[str, tuple[str, ...]]]:
+    """What a backup server showed, and what root may run there."""
+    findings: list[Finding] = []
+    denied = False
+    try:
+        for seen in visit(site, name, connect(name), clock):
+            level = Level(seen.level)
+            means = seen.exit_code if level is Level.FAIL else ExitCode.DONE
+            values = MappingProxyType({"cluster": name, **seen.values})
+            findings.append(Finding(level, name, seen.code, values, means))
+            denied |= level is Level.FAIL and "reason" in seen.values and means is ExitCode.FINDINGS
+    except CloudpemdaError as error:  # its secret or CA file, or a lab that is not there
+        denied = True
+        for fault in error.faults:
+            where = {} if fault.file is None else {"file": fault.file}
+            values = MappingProxyType({"cluster": name, **fault.values, **where})
+            findings.append(Finding(Level.FAIL, name, fault.code, values, error.exit_code))
+    return findings, {name: server_commands(site, name)} if denied else {}
 
 
 def _stages(site: Site, now: Instant) -> Iterator[Finding]:

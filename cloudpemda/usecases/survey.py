@@ -10,18 +10,16 @@ from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, Stop
 from cloudpemda.plan.diff import HALF_MADE, examine
 from cloudpemda.plan.model import Plan, bounded
 from cloudpemda.proxmox import NotFound, Pve, upid_works_on
-from cloudpemda.recovery import Facts, Judgement, judge
+from cloudpemda.recovery import Facts, Judgement, judge, judge_backup
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding, InstanceView, Reading, view
-from cloudpemda.units import Instant, Seconds
+from cloudpemda.units import Instant
+from cloudpemda.usecases.away import TOLERANCE, Away, skews
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
-
-TOLERANCE = Seconds(60)
-"""By how much the clocks of site and nodes may disagree before an age is not believed."""
 
 _BUILT = frozenset(
     {InstanceState.CREATING, InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK}
@@ -71,8 +69,8 @@ def survey(
     `unknown` and stands in `findings`; it never raises for it. `offline` asks no cluster: all
     that they would say is unknown, and that is no finding. What `pictures` has is not read again.
 
-    The clusters that instances are on are read; `everywhere`, all of the site: a copy of a VM may
-    stand where none of ours shall be.
+    The clusters that instances are on are read; `everywhere`, all of the site, and every clock: a
+    copy of a VM may stand where none of ours shall be.
     """
     now = desk.clock.now()
     requests = {record.number: record for record in desk.ledger.requests.list(opd=opd)}
@@ -84,9 +82,13 @@ def survey(
     judgements: list[Judgement] = []
     findings: list[Finding] = []
     unread: list[str] = []
+    away, nodes = Away(desk), dict[str, tuple[str, ...]]()
     for cluster in sorted(clusters):
         own = tuple(record for record in records if record.cluster == cluster)
-        reading = _UNASKED if offline else _read(desk, cluster, own, requests, now, pictures)
+        reading = _UNASKED
+        if not offline:
+            reading = _read(desk, cluster, own, requests, now, away, pictures)
+        nodes[cluster] = _answering(reading.state)
         findings.extend(one for one in reading.strays if opd in (None, one.opd))
         findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
@@ -95,6 +97,8 @@ def survey(
             _view(desk, record, requests[record.number], reading, stops.get(record.uid))
             for record in own
         )
+    findings.extend(away.findings)
+    findings.extend(skews(desk, nodes) if everywhere and not offline else ())
     shown = [one for one in sorted(desk.site.opds) if opd in (None, one)]
     return Survey(
         at=now,
@@ -116,15 +120,20 @@ def _view(
     return view(record, request.key, name, known, reading, stopped)
 
 
+def _answering(state: ClusterState | None) -> tuple[str, ...]:
+    return tuple(sorted(one.name for one in state.nodes.values() if one.answers)) if state else ()
+
+
 def _read(
     desk: Desk,
     cluster: str,
     records: Collection[InstanceRecord],
     requests: Mapping[str, RequestRecord],
     now: Instant,
+    away: Away,
     pictures: Pictures | None,
 ) -> Reading:
-    """One cluster: its state with our configurations, the age of our copies."""
+    """One cluster: its state with our configurations, the age of our copies, here and away."""
     built = [record for record in records if record.state in _BUILT and record.node is not None]
     known = desk.ledger.instances.list(copies=True)
     ours = owned(cluster, known)
@@ -140,18 +149,22 @@ def _read(
         else:
             state = pve.snapshot({record.vmid for record in built}, also=stray, images=False)
         freshness = _freshness(desk, state, built)
+        freshness = away.added(freshness, cluster) if built else freshness
         locked = tuple(_stale_locks(pve, state, built))
     except CloudpemdaError as error:
         whole = Fault("survey.unread", {"cluster": cluster, "instances": len(built)})
         faults = (whole, *error.faults)
         return Reading(None, {}, {}, tuple(Finding(None, one) for one in faults), unread=True)
     plans, findings, unread = _plans(desk, cluster, built, requests, state)
-    judged = {
-        record.key: judgements
-        for record in built
-        if record.state in _LIVING
-        and (judgements := _judge(desk, record, requests[record.number], state, freshness, now))
-    }
+    judged, backups = dict[str, Sequence[Judgement]](), dict[str, Judgement]()
+    for record in built:
+        name = requests[record.number].spec.service_class
+        known_class = desk.site.catalogue.service_classes.get(name)
+        if record.state not in _LIVING or known_class is None:
+            continue  # nobody knows what a class promises that is no more
+        facts = _facts(desk, record, state, now)
+        judged[record.key] = judge(facts, freshness, now, known_class, TOLERANCE)
+        backups[record.key] = judge_backup(facts, freshness, now, known_class, TOLERANCE)
     # what another apply has named since the first look is not a stranger
     known = (*known, *desk.ledger.instances.list(copies=True))
     strays = tuple(strangers(state, known))
@@ -159,9 +172,10 @@ def _read(
         state,
         plans,
         judged,
-        (*oddities(state, built), *locked, *findings),
+        (*oddities(state, built), *locked, *_unread(cluster, freshness), *findings),
         unread=unread or bool(freshness.unread),
         strays=strays,
+        backups=backups,
     )
 
 
@@ -170,11 +184,21 @@ def _freshness(desk: Desk, state: ClusterState, records: Collection[InstanceReco
     answers and has the backup storage."""
     backup = desk.site.info.clusters[state.name].backup
     sources = {state.vms[record.vmid].node for record in records if record.vmid in state.vms}
-    answering = sorted(node.name for node in state.nodes.values() if node.answers)
+    answering = _answering(state)
     through = [node for node in answering if backup and (node, backup) in state.storage_at]
     return desk.cluster(state.name).freshness(
         sources, [backup] if backup and records else [], through or answering
     )
+
+
+def _unread(cluster: str, freshness: Freshness) -> Iterator[Finding]:
+    """Storages whose backups nobody could list; a node is told by what it hides, a server once."""
+    for what in freshness.unread:
+        kind, _, name = what.partition("/")
+        if kind == "storage":
+            yield Finding(
+                None, Fault("survey.storage-unread", {"cluster": cluster, "storage": name})
+            )
 
 
 def _stale_locks(
@@ -242,25 +266,16 @@ def _told(errors: Collection[tuple[RequestRecord, CloudpemdaError]]) -> Iterator
             yield Finding(request.opd, fault)
 
 
-def _judge(
-    desk: Desk,
-    record: InstanceRecord,
-    request: RequestRecord,
-    state: ClusterState,
-    freshness: Freshness,
-    now: Instant,
-) -> tuple[Judgement, ...]:
-    """The judgements of one instance; none where nobody knows what its class promises."""
-    service_class = desk.site.catalogue.service_classes.get(request.spec.service_class)
-    if service_class is None:
-        return ()
+def _facts(desk: Desk, record: InstanceRecord, state: ClusterState, now: Instant) -> Facts:
     live = state.vms.get(record.vmid)
-    facts = Facts(
+    info = desk.site.info
+    return Facts(
         key=record.key,
         opd=record.opd,
         vmid=record.vmid,
         node=live.node if live is not None else None,
         made_at=record.active_since or now,
-        backup_storage=desk.site.info.clusters[record.cluster].backup,
+        backup_storage=info.clusters[record.cluster].backup,
+        recovery_server=info.recovery_server_of(record.cluster),
+        recovery_nodes=frozenset(info.clusters[record.cluster].drc_nodes),
     )
-    return judge(facts, freshness, now, service_class, TOLERANCE)

@@ -13,7 +13,7 @@ import yaml
 from cloudpemda.clock import Clock
 from cloudpemda.site import Site, load_site
 from cloudpemda.usecases.doctor import Report, diagnose
-from cloudpemda.wiring import open_cluster, site_clock
+from cloudpemda.wiring import open_backup_server, open_cluster, site_clock
 from tests.labs import RunningLab, running_lab
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,12 @@ class Practice:
 
     def report(self) -> Report:
         site, clock = self.site, self.clock
-        return diagnose(site, lambda name: open_cluster(site, name, clock), clock)
+        return diagnose(
+            site,
+            lambda name: open_cluster(site, name, clock),
+            lambda name: open_backup_server(site, name, clock),
+            clock,
+        )
 
     def change(self, file: str, change: Change) -> None:
         """Edit one file of the site as data."""

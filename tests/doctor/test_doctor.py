@@ -61,6 +61,12 @@ def test_the_labs_own_site_is_healthy(practice: Practice) -> None:
         "doctor.storage",
         "doctor.version",
     }
+    servers = {
+        name: {code for cluster, code in codes(report, Level.OK) if cluster == name}
+        for name in ("pbs-dc", "pbs-drc")
+    }
+    common = {"doctor.server", "doctor.clock", "doctor.datastore", "doctor.verify"}
+    assert servers == {"pbs-dc": common, "pbs-drc": {*common, "doctor.sync"}}
 
 
 def test_looking_changes_nothing(practice9: Practice) -> None:
@@ -89,7 +95,7 @@ def test_the_flavour_of_ha_is_told(practice: Practice) -> None:
 def test_what_the_site_says_and_the_cluster_lacks_is_found(practice9: Practice) -> None:
     def site(content: dict[str, Any]) -> None:
         content["clusters"]["dc"]["storages"] = {"ssd": "nvme-zfs", "hdd": "nfs"}
-        content["clusters"]["dc"]["backup"] = "local-zfs"
+        content["clusters"]["dc"] |= {"backup": "local-zfs", "backupServer": "pbs-dc"}
         content["networks"]["dinkes-app"]["bridge"] = "vmbr9"
 
     def catalogue(content: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from cloudpemda.proxmox import Pve, Trust, connect
 from cloudpemda.site import Site, load_site
 from cloudpemda.usecases.doctor import Level, diagnose
 from cloudpemda.usecases.draft_site import Origin, draft
-from cloudpemda.wiring import open_cluster
+from cloudpemda.wiring import open_backup_server, open_cluster
 from tests.doctor.conftest import Practice
 from tests.doctor.test_doctor import as_root
 
@@ -60,7 +60,12 @@ def test_a_draft_loads_and_doctor_finds_it_healthy(practice: Practice, tmp_path:
     secret.touch(mode=0o600)
     secret.write_text((practice.lab.directory / "dc.token").read_text())
     clock = practice.clock
-    report = diagnose(site, lambda name: open_cluster(site, name, clock), clock)
+    report = diagnose(
+        site,
+        lambda name: open_cluster(site, name, clock),
+        lambda name: open_backup_server(site, name, clock),
+        clock,
+    )
     wrong = {found.code for found in report.findings if found.level is not Level.OK}
     assert wrong == {"doctor.quota-unfilled"}, "of its people it knows the operator alone"
 

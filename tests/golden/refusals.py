@@ -24,7 +24,8 @@ TOLD_ONE_BY_ONE = frozenset(
         "desk.assumed", "doctor.backup", "doctor.bridges", "doctor.clock", "doctor.endpoint",
         "doctor.firewall", "doctor.firewall-managed", "doctor.firewall-off",
         "doctor.ha-flavour", "doctor.image", "doctor.quorum", "doctor.rights", "doctor.stages",
-        "doctor.storage", "doctor.version", "inbox.counted", "inbox.taken", "inbox.waiting",
+        "doctor.datastore", "doctor.server", "doctor.storage", "doctor.sync", "doctor.verify",
+        "doctor.version", "inbox.counted", "inbox.taken", "inbox.waiting",
         "lab.advanced", "lab.reset-ask", "lab.runs-already", "lab.started", "lab.stopped",
         "lab.was-not-running",
         "lab.was-reset", "record.written", "recovery.node-not-promised", "recovery.node-ok",
@@ -38,6 +39,12 @@ TOLD_ONE_BY_ONE = frozenset(
 )  # fmt: skip
 
 EXAMPLES: Mapping[str, object] = {
+    "server": "pbs-drc",
+    "datastore": "main",
+    "namespace": "opd/dinkes",
+    "free": "80 GiB",
+    "schedule": "mon..sun 02:00",
+    "disks": "scsi1 (nfs): replication",
     "after": 20480, "age": "31 h", "allowed": "normal, dev", "approval": "executive",
     "argument": "dinkes/simrs", "asked": "dc2", "before": 40960, "best": "12 GiB",
     "bridge": "vmbr0", "byte": "0xff", "call": "GET /nodes", "cause": "No space left on device",

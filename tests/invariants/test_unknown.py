@@ -105,7 +105,7 @@ def test_an_unread_backup_storage_is_no_good_news(office: Office) -> None:
     night = office.run("nightly")
     office.lab.post("/faults", {"faults": []})
     assert night.code == 7
-    assert "recovery.site-unknown" in night.codes
+    assert "survey.storage-unread" in night.codes
     assert set(gauges(office).values()) == {0.0}
 
 

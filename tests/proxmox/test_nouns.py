@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudpemda.cluster import Disk, Nic, NodeStatus, VmStatus
+from cloudpemda.cluster import Backup, Disk, Nic, NodeStatus, VmStatus
 from cloudpemda.proxmox import nouns
 from cloudpemda.proxmox.errors import BadAnswer
 from cloudpemda.proxmox.rows import Row, rows
-from cloudpemda.units import MiB
+from cloudpemda.units import MiB, instant
 from tests.proxmox.reference import recordings
 
 
@@ -265,3 +265,22 @@ def test_everything_two_real_clusters_said_can_be_read() -> None:
         "/cluster/ha/status/current",
         *(path for path in readers if path.startswith("/")),
     }
+
+
+def test_a_snapshot_of_a_backup_server_is_a_backup_once_it_is_whole() -> None:
+    fields = {"backup-type": "vm", "backup-id": "10001", "backup-time": 1763600400}
+    upid = "UPID:pbs:0000C9D2:00AD8D2B:00000000:691E7310:verificationjob:main\\x3av:root@pam:"
+    seen = nouns.backup_snapshot(
+        _row(**fields, size=7, verification={"state": "ok", "upid": upid}), "pbs-drc"
+    )
+    assert seen == Backup(
+        "pbs-drc", "pbs-drc:vm/10001/2025-11-20T01:00:00Z", 10001, instant(1763600400), 7,
+        verified=True, verified_at=instant(0x691E7310),
+    )  # fmt: skip
+    odd = {"state": "failed", "upid": "UPID:x"}
+    bad = nouns.backup_snapshot(_row(**fields, size=7, verification=odd), "pbs-drc")
+    assert bad is not None
+    assert (bad.verified, bad.verified_at) == (False, None)
+    assert nouns.backup_snapshot(_row(**fields), "pbs-drc") is None  # on its way: no manifest
+    for other in ({"backup-type": "ct"}, {"backup-id": "host-1"}, {"backup-id": "9" * 5000}):
+        assert nouns.backup_snapshot(_row(**fields | other, size=7), "pbs-drc") is None

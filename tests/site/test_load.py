@@ -282,6 +282,17 @@ ONE_FAULT: dict[str, tuple[Change, str, str | None]] = {
                     "people[1].login"),
     "role at no OPD": (("people.yaml", "opd: bkad", "opd: bkat"), "site.unknown-opd",
                        "people[2].roles[0].opd"),
+    "replicated to another cluster": (("catalogue.yaml", "{method: backup-sync}",
+                                       "{method: pvesr}"), "site.drc-method",
+                                      "serviceClasses.critical.drc.method"),
+    "stretched over nothing": (("catalogue.yaml", "{method: backup-sync}", "{method: stretched}"),
+                               "site.drc-no-nodes", "serviceClasses.critical.drc.method"),
+    "synced to nobody": (("site.yaml", "syncedTo: pbs-drc", "syncedTo: pbs-xyz"),
+                         "site.unknown-backup-server", "backupServers.pbs-dc.syncedTo"),
+    "synced to itself": (("site.yaml", "syncedTo: pbs-drc", "syncedTo: pbs-dc"),
+                         "site.synced-to-itself", "backupServers.pbs-dc.syncedTo"),
+    "server of nobody": (("site.yaml", "backup: pbs-dc", "backup: pbs-dc\n    backupServer: x"),
+                         "site.unknown-backup-server", "clusters.dc.backupServer"),
 }  # fmt: skip
 
 
@@ -315,6 +326,13 @@ def test_backups_that_are_promised_need_a_storage(directory: Path) -> None:
         ("site.no-backup-storage", f"serviceClasses.{name}.backup")
         for name in ("critical", "normal", "basic")
     }
+
+
+def test_copies_elsewhere_that_are_promised_need_a_server_that_pulls(directory: Path) -> None:
+    edit(directory / "site.yaml", "    syncedTo: pbs-drc\n", "")
+    (fault,) = faults_of(directory)
+    assert (fault.code, fault.path) == ("site.drc-no-sync", "serviceClasses.critical.drc.method")
+    assert fault.file == str(directory / "catalogue.yaml")
 
 
 def test_a_recovery_network_may_have_the_addresses_of_the_one_it_stands_in_for(
