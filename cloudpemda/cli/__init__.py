@@ -35,6 +35,7 @@ _COMMANDS = {
     "pause": ("pausing", "pause", "Let nothing change a cluster while people work on it."),
     "plan": ("provision", "plan", "Show what apply would make, where, and why there."),
     "pools": ("pools", "pools", "The OPDs' pools in PVE, and who may look at them."),
+    "protect": ("protect", "protect", "What protects the VMs: HA, replication, backups."),
     "quota": ("quota", "quota", "What each OPD may have, holds and uses."),
     "request": ("request", "request", "The life of a request: check, submit, approve, deny …"),
     "resume": ("pausing", "resume", "End the pause."),

@@ -406,10 +406,10 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             Text(state, style="" if one.state == "active" else "yellow"),
             f"{where}/{one.vmid}",
             "\n".join(addresses) or "-",
-            _cover(one.ha),
-            _cover(one.replication),
-            _cover(one.backup),
-            _cover(one.away),
+            cover(one.ha),
+            cover(one.replication),
+            cover(one.backup),
+            cover(one.away),
         )
     keep_words(out, shown)
     print_or(out, shown, frame.say("show.no-instances"))
@@ -438,10 +438,10 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "state": f"{one.state.value}, {one.running}",
         "node": one.node or "-",
         "address": ", ".join((*one.addresses, *one.public_addresses)) or "-",
-        "ha": _evidence(one.ha),
-        "replica": _evidence(one.replication),
-        "backup": _evidence(one.backup),
-        "drc": _evidence(one.away),
+        "ha": evidence(one.ha),
+        "replica": evidence(one.replication),
+        "backup": evidence(one.backup),
+        "drc": evidence(one.away),
         "apart": one.apart.value if one.apart is not None else "-",
         "restart": ", ".join(one.restart) or "-",
         "differs": harmless("; ".join(one.differences)) or "-",
@@ -519,14 +519,16 @@ def print_or(out: Console, shown: Table, nothing: str) -> None:
     out.print(shown if shown.row_count else nothing)
 
 
-def _cover(cover: Cover) -> Text:
-    age = "" if cover.age is None else f" {show_duration(cover.age)}"
-    word = "-" if cover.guard is Guard.NONE else cover.guard.value
-    return Text(word + age, style=_COLOURS[cover.guard])
+def cover(one: Cover) -> Text:
+    """A guard and the age of its copy."""
+    age = "" if one.age is None else f" {show_duration(one.age)}"
+    word = "-" if one.guard is Guard.NONE else one.guard.value
+    return Text(word + age, style=_COLOURS[one.guard])
 
 
-def _evidence(cover: Cover) -> Text:
-    return _cover(cover) + Text(f"  {cover.source}" if cover.source else "", style="dim")
+def evidence(one: Cover) -> Text:
+    """The same, with what it is read from."""
+    return cover(one) + Text(f"  {harmless(one.source)}" if one.source else "", style="dim")
 
 
 def shown_amount(dimension: str, value: int) -> str:

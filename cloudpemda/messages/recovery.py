@@ -2,14 +2,16 @@
 
 from cloudpemda.messages import Text
 
-_LOOK_REPLICATION = "Look at the replication of the VM on its node; `cloudpemda status` shows it."
-_LIHAT_REPLIKASI = "Periksa replikasi VM itu di node-nya; lihat `cloudpemda status`."
+_LOOK_REPLICATION = (
+    "Look at the replication of the VM on its node; `cloudpemda protect status {vm}` shows it."
+)
+_LIHAT_REPLIKASI = "Periksa replikasi VM itu di node-nya; lihat `cloudpemda protect status {vm}`."
 _LOOK_AWAY = (
-    "`cloudpemda status` shows whether the backup, the copy at the recovery centre or "
+    "`cloudpemda protect status {vm}` shows whether the backup, the copy at the recovery centre or "
     "its verification is missing; look at that job, and at the free space there."
 )
 _LIHAT_DRC = (
-    "`cloudpemda status` menunjukkan yang kurang: backup, salinan di DRC, atau "
+    "`cloudpemda protect status {vm}` menunjukkan yang kurang: backup, salinan di DRC, atau "
     "verifikasinya; periksa job itu dan sisa ruangnya."
 )
 _LOOK_READ = (

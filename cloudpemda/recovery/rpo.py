@@ -55,6 +55,8 @@ class Judgement:
     last: Instant | None  # when it was made
     source: str | None  # evidence: replication job id or backup volume
     failures: int = 0  # of the replication since it last succeeded
+    verified: bool | None = None  # whether that backup was found whole; None: nobody has looked yet
+    verified_at: Instant | None = None
 
     @property
     def breach(self) -> bool:
@@ -80,6 +82,8 @@ class Judgement:
 class _Copy:
     made_at: Instant
     source: str
+    verified: bool | None = None
+    verified_at: Instant | None = None
 
 
 @dataclass(frozen=True)
@@ -200,10 +204,14 @@ def _backups(facts: Facts, freshness: Freshness, tolerance: Seconds) -> _Copies:
 def _newest(facts: Facts, backups: Sequence[Backup], tolerance: Seconds, *, read: bool) -> _Copies:
     newest = newest_good(facts, backups, tolerance)
     return _Copies(
-        found=() if newest is None else (_Copy(newest.taken_at, newest.volume),),
+        found=() if newest is None else (_as_copy(newest),),
         read=read,
         enough=newest is not None,
     )
+
+
+def _as_copy(backup: Backup) -> _Copy:
+    return _Copy(backup.taken_at, backup.volume, backup.verified, backup.verified_at)
 
 
 def newest_good(facts: Facts, backups: Sequence[Backup], tolerance: Seconds) -> Backup | None:
@@ -256,4 +264,6 @@ def _judged(
         last=evidence.made_at if evidence is not None else None,
         source=evidence.source if evidence is not None else None,
         failures=copies.failures,
+        verified=evidence.verified if evidence is not None else None,
+        verified_at=evidence.verified_at if evidence is not None else None,
     )

@@ -1,10 +1,10 @@
 """How each instance stands: what was promised, what was read back, how old its copies are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloudpemda.cluster import ClusterState, Vm, VmStatus
+from cloudpemda.cluster import ClusterState, Disk, Storage, Vm, VmStatus
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceRecord, InstanceState, Stop
 from cloudpemda.plan.ha import Apartness, apartness, sid
@@ -56,6 +56,7 @@ class InstanceView:
     backup: Cover
     away: Cover  # what is left when the site is lost
     apart: Apartness | None  # what keeps it from its keep-apart group; None: it has none
+    unprotected_disks: tuple[str, ...]  # "scsi1 (nfs): replication", though the class promises it
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
     restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
     error: str | None
@@ -65,7 +66,9 @@ class InstanceView:
     def as_promised(self) -> bool:
         bad = {Guard.LATE, Guard.NEVER, Guard.WRONG, Guard.UNKNOWN, Guard.CLOCK_SKEW}
         covers = (self.ha, self.replication, self.backup, self.away)
-        return not self.differences and not any(cover.guard in bad for cover in covers)
+        if self.differences or self.unprotected_disks:
+            return False
+        return not any(cover.guard in bad for cover in covers)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def view(
         replication=covers[1],
         backup=covers[2],
         away=covers[3],
+        unprotected_disks=unprotected(live, planned, service_class, reading.state),
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         restart=() if live is None else _restart(live),
@@ -236,3 +240,37 @@ def _away(service_class: ServiceClass | None, judged: Sequence[Judgement]) -> Co
     if not judged:
         return Cover(Guard.UNKNOWN)
     return Cover(_GUARDS[judged[0].standing], judged[0].attained, judged[0].source)
+
+
+def unprotected(
+    live: Vm | None,
+    planned: PlannedVm | None,
+    service_class: ServiceClass | None,
+    state: ClusterState | None,
+) -> tuple[str, ...]:
+    """The disks that no replication or backup covers, whatever the jobs say: the storage cannot be
+    replicated, or the disk is left out. What the request says `protect: false` of is left alone.
+
+    Only what its configuration tells is judged: where that could not be read, all is unknown.
+    """
+    if live is None or live.config is None or service_class is None or state is None:
+        return ()
+    spared = {
+        disk.slot
+        for disk in (planned.desired.disks if planned is not None else ())
+        if not disk.backup and not disk.replicate
+    }
+    return tuple(
+        f"{disk.slot} ({disk.storage}): {lack}"
+        for disk in live.config.disks
+        if disk.slot not in spared
+        for lack in _lacks(disk, state.storage_at.get((live.node, disk.storage)), service_class)
+    )
+
+
+def _lacks(disk: Disk, storage: Storage | None, service_class: ServiceClass) -> Iterator[str]:
+    fit = disk.replicate and (storage is None or storage.replicable)
+    if service_class.replication is not None and not fit:
+        yield "replication"
+    if service_class.backup is not None and not disk.backup:
+        yield "backup"

@@ -12,6 +12,7 @@ LOOKS = (
     ("plan", "dinkes/simrs"),
     ("status",),
     ("drift",),
+    ("protect", "status"),
     ("doctor",),
     ("vm", "list"),
     ("vm", "copy", "list"),

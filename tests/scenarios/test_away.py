@@ -75,6 +75,18 @@ def test_the_copy_at_the_recovery_centre_decides(office: Office) -> None:
     assert {one["standing"] for one in good.values()} == {"ok"}
     assert all(one["source"].startswith("pbs-drc:vm/") for one in good.values())
 
+    shown = office.run("protect", "status")
+    assert (shown.code, shown.codes) == (0, [])
+    assert all(one["green"] and one["site_loss"]["verified"] for one in shown.data["vms"])
+    assert [(one["opd"], one["vms"], one["green"]) for one in shown.data["opds"]] == [
+        ("dinkes", 3, 3)
+    ]
+    page = office.text("protect", "status", "dinkes/simrs/db-1", lang="id").out
+    assert "pbs-drc:vm/" in page
+    assert "baik, 2026-11-2" in page
+    assert office.run("protect", "status", "dinkes/simrs", actor="nina").codes == ["desk.scope"]
+    assert office.run("protect", "status", "dinkes/none").codes == ["ledger.no-instance"]
+
     # the server there is silent: unknown, and the backups here are still known
     _power(office, "pbs-drc", "down")
     try:
@@ -97,6 +109,8 @@ def test_the_copy_at_the_recovery_centre_decides(office: Office) -> None:
     assert all(one["attained"] > 2 * DAY for one in _at_site_loss(night).values())
     covers = [(one["backup"]["guard"], one["away"]["guard"]) for one in status.data["instances"]]
     assert set(covers) == {("ok", "late")}
+    shown = office.run("protect", "status", "--opd", "dinkes")
+    assert (shown.code, set(shown.codes)) == (7, {"recovery.site-late"})
     assert not office.run("nightly").data["survey"]["unread"]
 
 

@@ -44,8 +44,10 @@ READS = frozenset(
     {
         "audit export", "audit log", "audit reanchor", "audit rotate-key", "audit verify",
         "doctor", "drift", "init", "ip list", "leases", "ledger backup", "ledger keygen",
-        "ledger restore", "ledger verify", "nodes list", "nodes return", "orphans list", "pause",
-        "plan", "quota grants", "quota requests", "quota show", "quota verify", "request approve",
+        "ledger restore", "ledger verify", "nodes check", "nodes configure", "nodes list",
+        "nodes return", "orphans list", "pause",
+        "plan", "protect status", "quota grants", "quota requests", "quota show",
+        "quota verify", "request approve",
         "request check", "request deny", "request inbox", "request list", "request show",
         "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
         "vm copy list", "vm disks", "vm list", "vm show", "vm snapshot list",

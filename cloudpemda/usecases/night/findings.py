@@ -150,6 +150,9 @@ def _instance_findings(one: InstanceView) -> Iterator[Finding]:
         yield Finding(one.opd, Fault(f"nightly.vm-{one.running}", {"vm": one.key}))
     if one.state is InstanceState.ACTIVE and one.running == "unknown":
         yield Finding(one.opd, Fault("nightly.vm-unknown", {"vm": one.key}))
+    if one.state is InstanceState.ACTIVE and one.unprotected_disks:
+        disks = ", ".join(one.unprotected_disks)
+        yield Finding(one.opd, Fault("protect.disks", {"vm": one.key, "disks": disks}))
     if one.state is InstanceState.ACTIVE and one.differences:
         listed = ", ".join(one.differences)
         yield Finding(one.opd, Fault("nightly.vm-differs", {"vm": one.key, "differences": listed}))

@@ -1,0 +1,165 @@
+"""How each VM is protected, and how that stands against its class: per VM and per OPD."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cloudpemda.errors import Fault
+from cloudpemda.ledger import InstanceState
+from cloudpemda.plan.model import Aspect
+from cloudpemda.recovery import Judgement, Loss, Standing
+from cloudpemda.report.standing import Cover, Guard, InstanceView
+from cloudpemda.site.models import ServiceClass
+from cloudpemda.units import Instant, Seconds
+
+_LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK})
+_ASPECTS = (Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP)
+
+
+@dataclass(frozen=True)
+class LossView:
+    """What one kind of loss would cost now, against what it may cost."""
+
+    standing: Standing
+    promised: Seconds | None  # RPO
+    attained: Seconds | None  # age of what would be left; None: nothing, or it is not known
+    left_from: Instant | None  # when that was taken
+    source: str | None
+    verified: bool | None
+    verified_at: Instant | None
+
+
+@dataclass(frozen=True)
+class Protection:
+    """One VM: what protects it really, and what its loss would cost."""
+
+    key: str
+    opd: str
+    service_class: str
+    node: str | None
+    ha: Cover
+    replication: Cover
+    backup: Cover
+    away: Cover  # the copy that is left when the site is lost
+    node_loss: LossView | None  # None: its class is no more, or nothing of it could be read
+    site_loss: LossView | None
+    rto: Seconds | None  # promised; only a drill can show what is attained
+    unprotected_disks: tuple[str, ...]
+    differences: tuple[str, ...]  # of its protection from what its class asks for
+    green: bool
+    pending: bool  # not green yet, and no breach: it is new
+
+
+@dataclass(frozen=True)
+class OpdProtection:
+    """All of one OPD."""
+
+    opd: str
+    vms: int
+    green: int
+    pending: int
+    node_attained: Seconds | None  # the oldest of its VMs'; None: of none, or of one unknown
+    site_attained: Seconds | None
+
+
+def protection(
+    view: InstanceView, judged: Collection[Judgement], service_class: ServiceClass | None
+) -> Protection:
+    """What is known of one VM, put side by side. Without its class nothing of it is green."""
+    losses = {one.loss: _loss(one) for one in judged}
+    differences = tuple(
+        one for one in view.differences if any(one.startswith(f"{kind}:") for kind in _ASPECTS)
+    )
+    breach = any(one.breach for one in judged) or not view.as_promised
+    covers = (view.ha, view.replication, view.backup, view.away)
+    waits = any(one.guard is Guard.PENDING for one in covers)
+    return Protection(
+        key=view.key,
+        opd=view.opd,
+        service_class=view.service_class,
+        node=view.node,
+        ha=view.ha,
+        replication=view.replication,
+        backup=view.backup,
+        away=view.away,
+        node_loss=losses.get(Loss.NODE),
+        site_loss=losses.get(Loss.SITE),
+        rto=service_class.rto if service_class is not None else None,
+        unprotected_disks=view.unprotected_disks,
+        differences=differences,
+        green=service_class is not None and not breach and not waits,
+        pending=service_class is not None and not breach and waits,
+    )
+
+
+def _loss(one: Judgement) -> LossView:
+    return LossView(
+        standing=one.standing,
+        promised=one.rpo,
+        attained=one.attained,
+        left_from=one.last,
+        source=one.source,
+        verified=one.verified,
+        verified_at=one.verified_at,
+    )
+
+
+def protections(
+    views: Iterable[InstanceView],
+    judgements: Iterable[Judgement],
+    classes: Mapping[str, ServiceClass],
+) -> tuple[Protection, ...]:
+    """Of every VM that lives, by key."""
+    judged: dict[str, list[Judgement]] = {}
+    for one in judgements:
+        judged.setdefault(one.key, []).append(one)
+    living = (view for view in views if view.state in _LIVING)
+    return tuple(
+        protection(view, judged.get(view.key, ()), classes.get(view.service_class))
+        for view in sorted(living, key=lambda view: view.key)
+    )
+
+
+def by_opd(found: Iterable[Protection]) -> tuple[OpdProtection, ...]:
+    """One line per OPD that has VMs."""
+    own: dict[str, list[Protection]] = {}
+    for one in found:
+        own.setdefault(one.opd, []).append(one)
+    return tuple(
+        OpdProtection(
+            opd=opd,
+            vms=len(some),
+            green=sum(one.green for one in some),
+            pending=sum(one.pending for one in some),
+            node_attained=_oldest(one.node_loss for one in some),
+            site_attained=_oldest(one.site_loss for one in some),
+        )
+        for opd, some in sorted(own.items())
+    )
+
+
+def _oldest(losses: Iterable[LossView | None]) -> Seconds | None:
+    """The age that all of them keep; None where one of those that promise something has none."""
+    ages: list[Seconds] = []
+    for one in losses:
+        if one is not None and one.standing is Standing.NOT_PROMISED:
+            continue
+        if one is None or one.attained is None:
+            return None
+        ages.append(one.attained)
+    return max(ages, default=None)
+
+
+def faults(one: Protection, judged: Collection[Judgement]) -> Iterator[Fault]:
+    """Why a VM is not green, with what to do."""
+    for judgement in judged:
+        if judgement.breach:
+            yield judgement.fault
+    if one.ha.guard in (Guard.WRONG, Guard.UNKNOWN):
+        values = {"vm": one.key, "state": one.ha.source or "-"}
+        yield Fault(f"protect.ha-{one.ha.guard}", values)
+    if one.differences:
+        listed = "; ".join(one.differences)
+        yield Fault("protect.differs", {"vm": one.key, "differences": listed})
+    if one.unprotected_disks:
+        listed = ", ".join(one.unprotected_disks)
+        yield Fault("protect.disks", {"vm": one.key, "disks": listed})
