@@ -30,15 +30,20 @@ def render(template: str, values: Mapping[str, object]) -> str:
     return _environment().get_template(template).render(values)
 
 
+def render_html(template: str, values: Mapping[str, object]) -> str:
+    """The same for a page: every value is escaped."""
+    return _environment(html=True).get_template(template).render(values)
+
+
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def _environment(*, html: bool = False) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(template_directory()),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # YAML and plain text; HTML will need an environment of its own
+        autoescape=html,  # not for YAML and plain text
     )
     environment.filters["yaml"] = _yaml
     return environment

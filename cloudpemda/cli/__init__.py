@@ -37,6 +37,7 @@ _COMMANDS = {
     "pools": ("pools", "pools", "The OPDs' pools in PVE, and who may look at them."),
     "protect": ("protect", "protect", "What protects the VMs: HA, replication, backups."),
     "quota": ("quota", "quota", "What each OPD may have, holds and uses."),
+    "report": ("report", "report", "Reports of the nights."),
     "request": ("request", "request", "The life of a request: check, submit, approve, deny …"),
     "resume": ("pausing", "resume", "End the pause."),
     "schema": ("site", "schema", "Print the JSON Schema of requests or site files."),

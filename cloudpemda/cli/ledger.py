@@ -106,3 +106,24 @@ def verify(frame: "Frame") -> None:
             out.print(frame.say("show.ledger-sound", schema=found.schema, **values))
 
     frame.finish(found, text, found.faults, found.code)
+
+
+@ledger.command(short_help="Write the files of a sealed copy of a site into DIRECTORY.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file of the key that copies are sealed with.",
+)
+@click.pass_obj
+def unpack(frame: "Frame", file: Path, directory: Path, key: Path) -> None:
+    """Write the files of a sealed copy of a site (*.site) into DIRECTORY; needs no site."""
+    from cloudpemda.usecases.site_copy import unpack as use_case
+
+    copy = use_case(file, key, directory)
+    values = {"count": len(copy.files), "site": copy.site, "at": copy.at}
+    said = frame.say("show.site-unpacked", directory=directory, **values)
+    data = {"site": copy.site, "at": copy.at, "files": sorted(copy.files)}
+    frame.finish(data, lambda out: out.print(said, soft_wrap=True))

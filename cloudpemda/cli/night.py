@@ -41,6 +41,8 @@ def nightly(frame: "Frame", units: Path | None) -> None:
         drain_lines(out, frame, night.drains, zone)
         leases_done(out, frame, night.leases)
         page(out, frame, night)
+        if night.report is not None:
+            out.print(frame.say("show.night-report", file=night.report), soft_wrap=True)
 
     frame.finish(night, shown, _by_opd(night), night.code)
 

@@ -38,6 +38,7 @@ from cloudpemda.ledger.asides import Aside, AsideBook, LeavingVolume, Why
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.changes import Changes
+from cloudpemda.ledger.conditions import Condition, ConditionBook, Tally
 from cloudpemda.ledger.copies import CopyBook, CopyRecord, Ground
 from cloudpemda.ledger.decisions import Ballot, DayLimit, Decision, DecisionBook
 from cloudpemda.ledger.drains import Drain, DrainBook
@@ -89,6 +90,8 @@ __all__ = [
     "Backups",
     "Ballot",
     "Changes",
+    "Condition",
+    "ConditionBook",
     "CopyBook",
     "CopyRecord",
     "DayLimit",
@@ -158,6 +161,7 @@ __all__ = [
     "Submission",
     "Taken",
     "Takeover",
+    "Tally",
     "Transferred",
     "Transfers",
     "Wanted",
@@ -189,6 +193,7 @@ class Ledger:
         self.asides = AsideBook(database, self.audit)
         self.retirements = Retirements(database, self.audit)
         self.transfers = Transfers(database, self.audit)
+        self.conditions = ConditionBook(database)
         self.nights = NightBook(database)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)

@@ -431,6 +431,16 @@ night_phases = Table(
     Column("detail", Text),
 )
 
+conditions = Table(
+    "conditions",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("opd", Text, primary_key=True),  # empty: the site's
+    Column("about", Text, primary_key=True),  # JSON
+    Column("since", Moment, nullable=False),
+    Column("told", Text, nullable=False),  # JSON: the values of its text
+)
+
 audit = Table(
     "audit",
     metadata,

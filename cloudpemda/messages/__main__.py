@@ -1,4 +1,8 @@
-"""`python -m cloudpemda.messages > docs/messages.md` writes the reference of all codes."""
+"""`python -m cloudpemda.messages > docs/messages.md` writes the reference of all codes.
+
+`python -m cloudpemda.messages temuan > docs/id/malam-temuan.md` writes what nights can find, for
+operators: meaning and remedy.
+"""
 
 import sys
 
@@ -23,9 +27,31 @@ def reference() -> str:
     return "\n".join(rows) + "\n"
 
 
+_OF_NIGHTS = ("nightly.", "recovery.", "survey.", "drift.", "reconcile.", "orphans.", "protect.")
+_NO_FINDING = ("recovery.node-ok", "recovery.site-ok", "nightly.running")
+
+
+def findings_guide() -> str:
+    """The codes that a night can find, with the Indonesian texts, as a Markdown table."""
+    rows = [
+        "# Temuan malam: arti dan tindakan",
+        "",
+        "Dibuat dengan `python -m cloudpemda.messages temuan > docs/id/malam-temuan.md`; sebuah",
+        "pengujian memastikan tidak ada yang tertinggal. Temuan lain, misalnya dari `plan` atau",
+        "`audit`, ada di [messages.md](../messages.md). `{vm}` dan sejenisnya diisi namanya.",
+        "",
+        "| temuan | artinya | tindakan |",
+        "|---|---|---|",
+    ]
+    for code, text in sorted(texts().items()):
+        if code.startswith(_OF_NIGHTS) and code not in _NO_FINDING and text.next_id:
+            rows.append(f"| `{code}` | {_cell(text.id)} | {_cell(text.next_id)} |")
+    return "\n".join(rows) + "\n"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", "<br>")
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(findings_guide() if sys.argv[1:] == ["temuan"] else reference())

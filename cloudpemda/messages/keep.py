@@ -126,6 +126,53 @@ TEXTS = {
         next_en="Add --yes: the present one is kept first, as a dated copy beside the others.",
         next_id="Tambahkan --yes: yang sekarang disimpan dahulu sebagai cadangan bertanggal.",
     ),
+    "backup.not-site": Text(
+        en="{file} is a copy of a ledger, not of a site's files",
+        id="{file} adalah cadangan buku besar, bukan berkas situs",
+        next_en="Name the file with the same date that ends in .site; a ledger is put back by "
+        "`cloudpemda ledger restore`.",
+        next_id="Sebut berkas bertanggal sama yang berakhiran .site; buku besar dipulihkan dengan "
+        "`cloudpemda ledger restore`.",
+    ),
+    "backup.not-empty": Text(
+        en="{directory} is not empty",
+        id="{directory} tidak kosong",
+        next_en="Name a directory that is empty or not there yet: nothing is written over.",
+        next_id="Sebut direktori yang kosong atau belum ada: tidak ada yang ditimpa.",
+    ),
+    "backup.drc-away": Text(
+        en="{directory} is not there",
+        id="{directory} tidak ada",
+        next_en="Mount what the recovery centre exports there, or correct `ledgerBackup.drc` in "
+        "site.yaml.",
+        next_id="Pasang (mount) ekspor dari pusat pemulihan di sana, atau betulkan "
+        "`ledgerBackup.drc` di site.yaml.",
+    ),
+    "backup.drc-not-mounted": Text(
+        en="{directory} lies on the same file system as the site: nothing of the recovery centre "
+        "is mounted there",
+        id="{directory} berada di sistem berkas yang sama dengan situs: tidak ada yang terpasang "
+        "dari pusat pemulihan",
+        next_en="Mount it. Where it is right so (replicated by other means): `mounted: false` "
+        "under `ledgerBackup.drc`.",
+        next_id="Pasang (mount) dahulu. Bila memang begitu (disalin dengan cara lain): `mounted: "
+        "false` di bawah `ledgerBackup.drc`.",
+    ),
+    "nightly.no-drc-copy": Text(
+        en="the night brought no copy of the ledger and the site's files to the recovery centre",
+        id="malam ini tidak ada cadangan buku besar dan berkas situs yang sampai ke pusat "
+        "pemulihan",
+        next_en="See to the cause below; `cloudpemda nightly` tries again.",
+        next_id="Atasi sebab berikut; `cloudpemda nightly` mencoba lagi.",
+    ),
+    "show.site-unpacked": Text(
+        en="{count} files of the site {site}, as of {at}, are in {directory}. Secrets were not in "
+        "the copy: put the key of the copies and new tokens into secrets/, then restore the ledger "
+        "of the same date: `cloudpemda ledger restore`.",
+        id="{count} berkas situs {site} per {at} ada di {directory}. Rahasia tidak ikut dalam "
+        "cadangan: letakkan kunci cadangan dan token baru di secrets/, lalu pulihkan buku besar "
+        "bertanggal sama: `cloudpemda ledger restore`.",
+    ),
     "nightly.no-copy": Text(
         en="the night made no copy of the ledger",
         id="tidak ada cadangan buku besar malam ini",

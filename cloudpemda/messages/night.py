@@ -151,4 +151,66 @@ TEXTS = {
         next_id="Hidupkan kembali node tujuan replikasinya: `cloudpemda nodes list` menunjukkan "
         "node yang tidak aktif.",
     ),
+    "report.none": Text(
+        en="there is no report of the night {night} in {directory}",
+        id="tidak ada laporan malam {night} di {directory}",
+        next_en="`cloudpemda nightly` writes one; a night is named after the day in whose morning "
+        "it ends.",
+        next_id="`cloudpemda nightly` membuatnya; malam dinamai menurut hari saat malam itu "
+        "berakhir di pagi hari.",
+    ),
+    "report.date": Text(
+        en="{text} is no date",
+        id="{text} bukan tanggal",
+        next_en="Write it as 2026-11-22.",
+        next_id="Tulis seperti 2026-11-22.",
+    ),
+    "report.unreadable": Text(
+        en="{file} cannot be read as a report",
+        id="{file} tidak dapat dibaca sebagai laporan",
+        next_en="Ask for another date, or look at the file: nothing but the night writes it.",
+        next_id="Minta tanggal lain, atau periksa berkasnya: hanya proses malam yang menulisnya.",
+    ),
+    "show.night-report": Text(en="report: {file}", id="laporan: {file}"),
+    "night.title": Text(
+        en="The night of {night} at {site}", id="Laporan malam {night}, situs {site}"
+    ),
+    "night.summary": Text(
+        en="{at}: {vms} VMs, {promised} of them protected as promised; {findings} findings.",
+        id="{at}: {vms} VM, {promised} di antaranya terlindungi sesuai janji; {findings} temuan.",
+    ),
+    "night.retired": Text(
+        en="stopped, their time was over: {keys}", id="dihentikan karena masanya habis: {keys}"
+    ),
+    "night.purged": Text(
+        en="purged after their quarantine: {keys}", id="dimusnahkan setelah karantina: {keys}"
+    ),
+    "night.expired": Text(en="expired: {keys}", id="kedaluwarsa: {keys}"),
+    "night.cleaned": Text(
+        en="{count} volumes that were left behind are cleaned",
+        id="{count} volume yang tertinggal telah dibersihkan",
+    ),
+    "night.since": Text(en="since {at}", id="sejak {at}"),
+    "night.site": Text(en="Site", id="Situs"),
+    "night.over": Text(en="Over since the night before", id="Selesai sejak malam sebelumnya"),
+    "night.vms": Text(en="VMs", id="VM"),
+    "night.columns": Text(
+        en="VM|class|node|state|HA|replication|backup",
+        id="VM|kelas|node|keadaan|HA|replikasi|cadangan",
+    ),
+    "night.phases": Text(en="Phases of the night", id="Tahap malam"),
+    "night.phase-rules": Text(en="rules and expiry", id="aturan dan kedaluwarsa"),
+    "night.phase-leases": Text(en="leases", id="masa pakai"),
+    "night.phase-drift": Text(en="drift", id="penyimpangan"),
+    "night.phase-judge": Text(en="judgement by age", id="penilaian menurut umur"),
+    "night.phase-ledger": Text(en="ledger", id="buku besar"),
+    "night.phase-orphans": Text(en="volumes left behind", id="volume tertinggal"),
+    "night.phase-journals": Text(en="work left behind", id="pekerjaan tertinggal"),
+    "night.phase-capacity": Text(en="capacity and N+1", id="kapasitas dan N+1"),
+    "night.phase-copy": Text(en="copy of the ledger", id="cadangan buku besar"),
+    "night.phase-drc-copy": Text(
+        en="copy at the recovery centre", id="cadangan di pusat pemulihan"
+    ),
+    "night.phase-report": Text(en="report", id="laporan"),
+    "night.phase-metrics": Text(en="metrics", id="metrik"),
 }

@@ -200,12 +200,29 @@ class Retirement(Strict):
     vmid_rest: Duration = 30 * 86400  # type: ignore[assignment]  # before a VMID is given again
 
 
+class DrcCopies(Strict):
+    """Where the night puts sealed copies of the ledger and of the site's files, at another place:
+    a directory of a file system that the recovery centre exports."""
+
+    directory: Line
+    keep: Annotated[int, Field(ge=1, le=1000)] = 30  # nights
+    mounted: bool = True  # it must be a file system of its own: a mount point alone takes files too
+
+
 class LedgerBackup(Strict):
     """Sealed copies of the ledger, made every night and by `ledger backup`."""
 
     key: Line = "secrets/ledger.key"  # the name of a file, never the key
     directory: Line = "var/backups"
     keep: Annotated[int, Field(ge=1, le=1000)] = 14  # dated copies in the directory
+    drc: DrcCopies | None = None
+
+
+class Reports(Strict):
+    """Where the nights' reports are kept, by date."""
+
+    directory: Line = "var/reports"
+    keep: Annotated[int, Field(ge=1, le=10000)] = 400  # nights
 
 
 class AuditSettings(Strict):
@@ -260,6 +277,7 @@ class SiteFile(Strict):
     public_addresses: PublicAddresses | None = None
     firewall: FirewallSettings = FirewallSettings()
     textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
+    reports: Reports = Reports()
     defaults: Defaults
     approvals: Approvals = Approvals()
     vms: VmVerbs = VmVerbs()

@@ -88,13 +88,13 @@ def backup(
     """
     desk.act_or_system("operator")
     settings = _settings(desk)
-    key = _key(desk, settings)
+    key = copy_key(desk, settings)
     folder = directory or _folder(desk, settings)
-    target = file or _dated(folder, desk.site.info.site.name, desk.clock.now())
+    target = file or dated(folder, desk.site.info.site.name, desk.clock.now())
     header = desk.ledger.backups.write(
         target, key, site=desk.site.info.site.name, program=__version__, tell=tell
     )
-    removed = () if file else _prune(folder, desk.site.info.site.name, settings.keep)
+    removed = () if file else prune(folder, desk.site.info.site.name, settings.keep)
     return Copy(target, header, removed)
 
 
@@ -108,7 +108,7 @@ def nights_copy(desk: Desk, earlier: str | None) -> str | None:
     if settings is None:
         return None
     if earlier is not None and Path(earlier).is_file():
-        desk.ledger.backups.read(Path(earlier), _key(desk, settings))
+        desk.ledger.backups.read(Path(earlier), copy_key(desk, settings))
         return earlier
     return str(backup(desk, lambda *_: None).file)
 
@@ -122,7 +122,7 @@ def restore(desk: Desk, file: Path, tell: Tell, *, agreed: bool) -> tuple[Restor
     """
     actor = desk.act("operator")
     settings = _settings(desk)
-    key = _key(desk, settings)
+    key = copy_key(desk, settings)
     present = desk.ledger.audit.log(limit=1)
     if present and not agreed:
         desk.ledger.backups.read(file, key)  # rather say now that it is worth nothing
@@ -135,7 +135,7 @@ def restore(desk: Desk, file: Path, tell: Tell, *, agreed: bool) -> tuple[Restor
         site=desk.site.info.site.name,
         program=__version__,
         identity=desk.site.info.site.identity,
-        keep=_dated(_folder(desk, settings), name, desk.clock.now()),
+        keep=dated(_folder(desk, settings), name, desk.clock.now()),
         actor=actor,
         tell=tell,
     )
@@ -171,7 +171,8 @@ def _settings(desk: Desk) -> LedgerBackup:
     return settings
 
 
-def _key(desk: Desk, settings: LedgerBackup) -> bytes:
+def copy_key(desk: Desk, settings: LedgerBackup) -> bytes:
+    """What copies are sealed with. Raises InvalidInput `backup.no-key`, `backup.key`."""
     if not desk.site.path(settings.key).exists():
         raise InvalidInput([Fault("backup.no-key", file=str(desk.site.path(settings.key)))])
     return sealed.key_of(desk.site.secret(settings.key), str(desk.site.path(settings.key)))
@@ -187,16 +188,16 @@ def _folder(desk: Desk, settings: LedgerBackup) -> Path:
     return folder
 
 
-def _dated(folder: Path, name: str, moment: Instant) -> Path:
+def dated(folder: Path, name: str, moment: Instant) -> Path:
     """A name that is free, even for two copies within one second."""
     stamp = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     names = chain([f"{name}-{stamp}.ledger"], (f"{name}-{stamp}-{n}.ledger" for n in count(2)))
     return next(folder / one for one in names if not (folder / one).exists())
 
 
-def _prune(folder: Path, site: str, keep: int) -> tuple[Path, ...]:
+def prune(folder: Path, site: str, keep: int, ending: str = ".ledger") -> tuple[Path, ...]:
     """Remove the oldest of the dated copies; files with other names are nobody's to remove."""
-    dated = re.compile(rf"{re.escape(site)}-(\d{{8}}T\d{{6}}Z)(?:-(\d+))?\.ledger")
+    dated = re.compile(rf"{re.escape(site)}-(\d{{8}}T\d{{6}}Z)(?:-(\d+))?{re.escape(ending)}")
     found = [(match, file) for file in folder.iterdir() if (match := dated.fullmatch(file.name))]
     found.sort(key=lambda one: (one[0][1], int(one[0][2] or 1)))
     removed = tuple(file for _, file in found[:-keep])

@@ -5,8 +5,8 @@ stopped, those whose quarantine is over are purged, and what those left behind i
 ledger it changes with that only what time itself ends, holds and requests that nobody decided, what
 a rule of the site approves without a person, the charges of VMs that run smaller since a change,
 and of those that were grown by hand; and it keeps the limits that it sees in the site's files, and
-what it has announced. Before it tells what it found it makes a sealed copy of the ledger, where
-site.yaml asks for copies.
+what it has announced. Before it tells what it found it makes a sealed copy of the ledger, and
+one of ledger and site at the recovery centre, where site.yaml asks for them.
 """
 
 import fcntl
@@ -20,8 +20,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable
-from cloudpemda.ledger import SYSTEM, Drain, PhaseRecord, PhaseResult
+from cloudpemda.ledger import SYSTEM, Condition, Drain, PhaseRecord, PhaseResult
 from cloudpemda.notify.textfile import write
+from cloudpemda.recovery import Standing
 from cloudpemda.report.standing import Finding
 from cloudpemda.units import Instant
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
@@ -32,9 +33,11 @@ from cloudpemda.usecases.keep import nights_copy
 from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.night import findings as find
 from cloudpemda.usecases.night.metrics import gauges
+from cloudpemda.usecases.night.reporting import keep_report, report_of
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.settling import settle
+from cloudpemda.usecases.site_copy import to_drc
 from cloudpemda.usecases.survey import Survey, survey
 
 
@@ -50,11 +53,15 @@ class Phase(StrEnum):
     JOURNALS = "journals"
     CAPACITY = "capacity"
     COPY = "copy"
+    DRC_COPY = "drc-copy"
+    REPORT = "report"
     METRICS = "metrics"
 
 
 COSTLY = frozenset({Phase.LEASES})
 """Done phases that the call which goes on with a killed night does not repeat."""
+
+_UNSURE = frozenset({Standing.UNKNOWN, Standing.CLOCK_SKEW})
 
 _NOTHING_DUE = LeasesRun((), (), (), 0, (), ExitCode.DONE)
 
@@ -71,6 +78,8 @@ class Night:
     by_rule: tuple[ByRule, ...]  # what the site's automatic rules decided, or left to people
     findings: tuple[Finding, ...]
     copy: str | None  # the file of the night's copy of the ledger
+    drc_copy: str | None  # that of the copy at the recovery centre
+    report: str | None  # the page
     drains: tuple[Drain, ...]  # nodes that are kept empty
     leases: LeasesRun  # what was stopped, purged and cleaned
     night: str  # its name: the day in whose morning it ends
@@ -130,7 +139,9 @@ class _Work:
     leases: LeasesRun = _NOTHING_DUE
     drift: Drift | None = None
     survey: Survey | None = None
-    copy: str | None = None
+    announced: tuple[Expiring, ...] = ()
+    files: dict[Phase, str] = field(default_factory=dict)
+    failed: set[Phase] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     again: bool = False
     bug: Exception | None = None
@@ -154,23 +165,23 @@ class _Work:
             return
         nights = self.desk.ledger.nights
         nights.enter(self.name, phase)
-        result = PhaseResult.DONE
         try:
             found = tuple(work(self))
         except CloudpemdaError as error:
             whole = Fault("nightly.phase-failed", MappingProxyType({"phase": phase.value}))
             found = tuple(Finding(None, fault) for fault in (whole, *error.faults))
-            result = PhaseResult.FAILED
+            self.failed.add(phase)
             self.again = self.again or error.exit_code is ExitCode.INCOMPLETE
         except Exception as error:  # noqa: BLE001 - a bug in one phase must not silence the others
             values = {"phase": phase.value, "kind": type(error).__name__}
             found = (Finding(None, Fault("nightly.phase-bug", MappingProxyType(values))),)
-            result = PhaseResult.FAILED
+            self.failed.add(phase)
             self.bug = self.bug or error
         self.findings.extend(found)
-        if found and result is PhaseResult.DONE:
-            result = PhaseResult.FINDINGS
-        nights.leave(self.name, phase, result, self.copy if phase is Phase.COPY else None)
+        result = PhaseResult.FINDINGS if found else PhaseResult.DONE
+        if phase in self.failed:
+            result = PhaseResult.FAILED
+        nights.leave(self.name, phase, result, self.files.get(phase))
 
     @property
     def seen(self) -> Survey:
@@ -191,10 +202,12 @@ class _Work:
             survey=self.seen,
             expired=self.expired,
             expiring=expiring(self.desk),
-            announced=announce(self.desk),
+            announced=self.announced,
             by_rule=self.by_rule,
             findings=tuple(self.findings),
-            copy=self.copy,
+            copy=self.files.get(Phase.COPY),
+            drc_copy=self.files.get(Phase.DRC_COPY),
+            report=self.files.get(Phase.REPORT),
             drains=self.desk.ledger.drains.list(),
             leases=self.leases,
             night=self.name,
@@ -232,13 +245,45 @@ def _judge(work: _Work) -> Iterable[Finding]:
         yield from find.drifted(work.survey, work.drift)
 
 
-def _copy(work: _Work) -> Iterable[Finding]:
-    earlier = work.before.get(Phase.COPY)
-    try:
-        work.copy = nights_copy(work.desk, earlier.detail if earlier else None)
-    except CloudpemdaError as error:
-        for fault in (Fault("nightly.no-copy"), *error.faults):
-            yield Finding(None, fault)
+def _ledger(work: _Work) -> Iterable[Finding]:
+    work.announced = announce(work.desk)
+    return find.of_the_ledger(work.desk, work.seen, work.pictures)
+
+
+def _kept(
+    phase: Phase, missing: str, make: Callable[[Desk, str | None], str | None]
+) -> Callable[[_Work], Iterable[Finding]]:
+    """A phase that makes a copy; what an earlier call of the same night made is looked at again."""
+
+    def do(work: _Work) -> Iterable[Finding]:
+        earlier = work.before.get(phase)
+        try:
+            made = make(work.desk, earlier.detail if earlier else None)
+        except CloudpemdaError as error:
+            for fault in (Fault(missing), *error.faults):
+                yield Finding(None, fault)
+        else:
+            work.files |= {phase: made} if made is not None else {}
+
+    return do
+
+
+def _report(work: _Work) -> Iterable[Finding]:
+    tally = work.desk.ledger.conditions.night(
+        [(one.opd, one.fault) for one in work.findings], work.seen.at, _may_end(work)
+    )
+    night = work.outcome()
+    told = report_of(work.desk, night.findings, night, tally)
+    work.files[Phase.REPORT] = str(keep_report(work.desk, told))
+    return ()
+
+
+def _may_end(work: _Work) -> Callable[[Condition], bool]:
+    """Whether a condition that was not found is over: not where somebody could not look."""
+    blind = bool(work.seen.unread or work.seen.offline or work.failed)
+    unsure = {one.key for one in work.seen.instances if one.running == "unknown"}
+    unsure |= {one.key for one in work.seen.judgements if one.standing in _UNSURE}
+    return lambda one: not blind and one.values.get("vm") not in unsure
 
 
 def _metrics(work: _Work) -> Iterable[Finding]:
@@ -258,10 +303,12 @@ _PHASES: Mapping[Phase, _Do] = {
     Phase.LEASES: _leases,
     Phase.DRIFT: _drift,
     Phase.JUDGE: _judge,
-    Phase.LEDGER: lambda work: find.of_the_ledger(work.desk, work.seen, work.pictures),
+    Phase.LEDGER: _ledger,
     Phase.ORPHANS: lambda work: find.orphans_left(work.desk, work.findings),
     Phase.JOURNALS: lambda work: find.journals_left(work.desk),
     Phase.CAPACITY: lambda work: find.capacity(work.desk, work.seen.unread, work.pictures),
-    Phase.COPY: _copy,
+    Phase.COPY: _kept(Phase.COPY, "nightly.no-copy", nights_copy),
+    Phase.DRC_COPY: _kept(Phase.DRC_COPY, "nightly.no-drc-copy", to_drc),
+    Phase.REPORT: _report,
     Phase.METRICS: _metrics,
 }

@@ -97,6 +97,7 @@ def back_to_9(base: Path) -> None:
                     "copies",
                     "adoptions",
                     "night_phases",
+                    "conditions",
                 )
             ),
             "ALTER TABLE instances DROP COLUMN slots",

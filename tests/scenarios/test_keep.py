@@ -195,6 +195,41 @@ def test_a_cluster_that_was_not_read_lets_nothing_be_promised(kept: Office) -> N
     assert kept.run("apply").code == 0
 
 
+def test_the_night_brings_ledger_and_site_to_the_recovery_centre(
+    kept: Office, tmp_path: Path
+) -> None:
+    document = yaml.safe_load((kept.directory / "site.yaml").read_text())
+    away = tmp_path / "drc"
+    document["ledgerBackup"]["drc"] = {"directory": str(away), "keep": 1, "mounted": False}
+    (kept.directory / "site.yaml").write_text(yaml.safe_dump(document))
+    night = kept.run("nightly")
+    assert (night.code, night.codes) == (7, ["nightly.no-drc-copy", "backup.drc-away"])
+    away.mkdir()
+    night = kept.run("nightly")
+    assert (night.code, kept.run("nightly").data["drc_copy"]) == (0, night.data["drc_copy"])
+    ledger, site = sorted(away.iterdir())
+    assert (ledger.suffix, site.suffix) == (".ledger", ".site")
+    assert kept.run("ledger", "restore", str(ledger), "--yes").code == 0
+
+    key, home = str(kept.directory / KEY), tmp_path / "home"
+    assert kept.run("ledger", "unpack", str(site), str(home), "--key", key).code == 0
+    for name in ("site.yaml", "opd/dinkes.yaml"):
+        assert (home / name).read_bytes() == (kept.directory / name).read_bytes()
+    assert (home / "var/audit.head").is_file()
+    assert not (home / "secrets").exists()
+    for wrong, code in ((ledger, "backup.not-site"), (site, "backup.not-empty")):
+        assert kept.run("ledger", "unpack", str(wrong), str(home), "--key", key).codes == [code]
+    assert kept.run("nightly").code == 0  # the ledger that came back knew of no copy
+    (site,) = away.glob("*.site")
+    site.write_bytes(site.read_bytes()[:-1] + b"x")
+    night = kept.run("nightly")
+    assert (night.code, night.codes) == (7, ["nightly.no-drc-copy", "backup.damaged"])
+    document["ledgerBackup"]["drc"]["mounted"] = True
+    document["ledgerBackup"]["drc"]["directory"] = "var"
+    (kept.directory / "site.yaml").write_text(yaml.safe_dump(document))
+    assert "backup.drc-not-mounted" in kept.run("nightly").codes
+
+
 def test_the_night_makes_a_copy_and_says_when_it_cannot(kept: Office) -> None:
     night = kept.run("nightly")
     assert night.code == 0

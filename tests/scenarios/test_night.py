@@ -297,6 +297,22 @@ def test_a_vm_with_our_tag_that_no_ledger_knows_is_owned_by_nobody(office: Offic
     assert office.run("status").codes == ["survey.nobody"]
     assert office.run("status", "--opd", "bkad").codes == []
 
+    # the report keeps it by date, with since when, and says once that it is over
+    told = office.run("report", "night", "--date", night.data["night"])
+    (kept,) = told.data["findings"]
+    assert (told.code, kept["code"], kept["since"]) == (0, "survey.nobody", night.data["at"])
+    page = office.text("report", "night", "--format", "html", lang="id")
+    assert "survey.nobody" in page.out
+    assert "<script" not in page.out
+    assert office.run("report", "night", actor="siti").data["findings"] == []
+    assert office.run("report", "night", "--date", "2020-01-01").codes == ["report.none"]
+    _outside(office, "delete-vm", 99998)
+    assert office.run("nightly").code == 0
+    over = office.run("report", "night").data
+    assert ([one["code"] for one in over["over"]], over["findings"]) == (["survey.nobody"], [])
+    assert office.run("nightly").code == 0
+    assert office.run("report", "night").data["over"] == []
+
 
 # -- how it goes on ---------------------------------------------------------------------------
 def test_a_night_that_was_killed_is_gone_on_with_and_a_phase_that_fails_stops_none(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudpemda.messages import Text, explain, texts
-from cloudpemda.messages.__main__ import reference
+from cloudpemda.messages.__main__ import findings_guide, reference
 
 ROOT = Path(__file__).parents[2]
 # Calls whose first argument is a message code.
@@ -74,3 +74,10 @@ def test_a_value_is_never_read_as_a_template() -> None:
 def test_the_reference_lists_every_code() -> None:
     """docs/messages.md is made by `python -m cloudpemda.messages > docs/messages.md`."""
     assert (ROOT / "docs" / "messages.md").read_text() == reference()
+
+
+def test_the_guide_of_the_night_has_every_finding_with_its_remedy() -> None:
+    """docs/id/malam-temuan.md: `python -m cloudpemda.messages temuan > docs/id/malam-temuan.md`."""
+    assert (ROOT / "docs" / "id" / "malam-temuan.md").read_text() == findings_guide()
+    ours = [code for code in texts() if code.startswith("nightly.") and code != "nightly.running"]
+    assert [code for code in ours if f"`{code}`" not in findings_guide()] == []

@@ -220,4 +220,16 @@ def _v24(connection: Connection) -> None:
     run(connection, _V24)
 
 
-STEPS = (_v11, _v12, _v13, _v14, _v15, _v16, _v17, _v18, _v19, _v20, _v21, _v22, _v23, _v24)
+_V25 = (
+    """CREATE TABLE conditions (
+        code TEXT NOT NULL, opd TEXT NOT NULL, about TEXT NOT NULL, since TEXT NOT NULL,
+        told TEXT NOT NULL, PRIMARY KEY (code, opd, about))""",
+)
+
+
+def _v25(connection: Connection) -> None:
+    """Since when each finding of the nights is so."""
+    run(connection, _V25)
+
+
+STEPS = (_v11, _v12, _v13, _v14, _v15, _v16, _v17, _v18, _v19, _v20, _v21, _v22, _v23, _v24, _v25)
