@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Write the systemd service and timer into this directory instead, and stop.",
 )
+@click.option(
+    "--alert-rules",
+    is_flag=True,
+    help="Print the alert rules for Prometheus instead, and stop.",
+)
 @click.pass_obj
-def nightly(frame: "Frame", units: Path | None) -> None:
+def nightly(frame: "Frame", units: Path | None, alert_rules: bool) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
     from cloudpemda.cli.chain import expiring_lines, rule_lines
     from cloudpemda.cli.nodes import drain_lines
@@ -29,6 +34,11 @@ def nightly(frame: "Frame", units: Path | None) -> None:
     from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
 
+    if alert_rules:
+        from cloudpemda.render import template_directory
+
+        rules = (template_directory() / "monitoring" / "cloudpemda.rules.yml").read_text()
+        frame.finish({"rules": rules}, lambda _: click.echo(rules, nl=False))
     if units is not None:
         write_units(frame, "nightly", units)
     with frame.desk() as desk:

@@ -78,6 +78,20 @@ class NightBook:
         with self._store.read() as connection:
             return {row.phase: _record(row) for row in connection.execute(query)}
 
+    def whole_until(self, phase: str) -> Instant | None:
+        """When the last night in which no phase has failed came to this phase."""
+        failed = select(night_phases.c.night).where(
+            night_phases.c.result == PhaseResult.FAILED.value
+        )
+        query = (
+            select(night_phases.c.began_at)
+            .where(night_phases.c.phase == phase, night_phases.c.night.not_in(failed))
+            .order_by(night_phases.c.began_at.desc())
+            .limit(1)
+        )
+        with self._store.read() as connection:
+            return connection.scalar(query)
+
     def prune(self) -> None:
         """Forget the oldest nights beyond `KEPT_NIGHTS`."""
         nights = select(night_phases.c.night).distinct().order_by(night_phases.c.night.desc())

@@ -290,7 +290,8 @@ def _metrics(work: _Work) -> Iterable[Finding]:
     desk = work.desk
     file = desk.site.path(desk.site.info.textfile)
     try:
-        write(file, gauges(work.seen, work.findings, work.phases))
+        whole = desk.ledger.nights.whole_until(Phase.METRICS)
+        write(file, gauges(work.seen, work.findings, work.phases, whole))
     except OSError as error:
         cause = os.strerror(error.errno or 0)
         raise Unreachable("nightly.not-written", file=str(file), cause=cause) from error
