@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("refusals.md")
 
 _LANGS: tuple[Lang, ...] = ("id", "en")
 
-TOLD = ("change.", "column.", "reply.", "show.")
+TOLD = ("change.", "column.", "night.", "reply.", "show.")
 """Families of texts that tell and refuse nothing: titles, differences, what a command found."""
 
 TOLD_ONE_BY_ONE = frozenset(
