@@ -3,6 +3,22 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "doctor.site-loss-open": Text(
+        en="the classes {names} promise an RPO for the loss of the site, and nothing says what "
+        "would be left of cluster {cluster}: its backups count, wherever they lie",
+        id="kelas {names} menjanjikan RPO untuk kehilangan situs, tetapi tidak disebut apa yang "
+        "tersisa dari klaster {cluster}: cadangannya dihitung, di mana pun letaknya",
+        next_en="Describe the backup servers in backupServers of site.yaml, with syncedTo: the "
+        "one at the recovery centre.",
+        next_id="Jelaskan server backup pada backupServers di site.yaml, dengan syncedTo: server "
+        "di DRC.",
+    ),
+    "doctor.drc-nodes": Text(
+        en="drcNodes names {nodes}, which the cluster {cluster} has not",
+        id="drcNodes menyebut {nodes}, yang tidak ada di klaster {cluster}",
+        next_en="Name nodes of this cluster in site.yaml: PVE replicates to no other cluster.",
+        next_id="Sebutkan node klaster ini di site.yaml: PVE tidak mereplikasi ke klaster lain.",
+    ),
     "doctor.server": Text(
         en="backup server {endpoint} answers (PBS {version})",
         id="server backup {endpoint} menjawab (PBS {version})",

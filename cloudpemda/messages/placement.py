@@ -33,6 +33,10 @@ TEXTS = {
         next_en="Wait until the maintenance is over.",
         next_id="Tunggu sampai pemeliharaan selesai.",
     ),
+    "placement.other-site": Text(
+        en="{count} stand at the recovery centre ({nodes})",
+        id="{count} berada di pusat pemulihan ({nodes})",
+    ),
     "placement.excluded": Text(
         en="{count} excluded by the operator ({nodes})",
         id="{count} dikecualikan oleh operator ({nodes})",

@@ -48,6 +48,8 @@ class VmDemand:
     replicas: int = 0  # how many other nodes hold a replica
     apart: str | None = None  # keep-apart group
     existing: Residence | None = None
+    away: frozenset[str] = frozenset()  # nodes at the other site: no new VM lives on one of them
+    stretched: bool = False  # at least one replica lies at the other site, seen from its node
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class Reason(StrEnum):
     OFFLINE = "offline"
     MAINTENANCE = "maintenance"
     EXCLUDED = "excluded"
+    OTHER_SITE = "other-site"
     STORAGE = "storage"
     IMAGE = "image"
     APART = "apart"

@@ -244,6 +244,8 @@ class _Search:
         blocked = self._room.blocked(node)
         if blocked is not None:
             return Rejection(node, blocked)
+        if node in demand.away:
+            return Rejection(node, Reason.OTHER_SITE)
         lack = self._room.lacks(demand, node)
         if lack is not None and lack.reason in (Reason.STORAGE, Reason.IMAGE):
             return lack
@@ -287,7 +289,9 @@ class _Search:
             and self._room.can_replicate(demand, t)
             and self._room.short_disk(t, replicas) is None
         )
-        yield from combinations([rank[-1] for rank in ranked], count)
+        for targets in combinations([rank[-1] for rank in ranked], count):
+            if not demand.stretched or _crosses(demand, node, (*besides, *targets)):
+                yield targets
 
     def _try(
         self, demand: VmDemand, node: str, targets: tuple[str, ...], candidates: int
@@ -369,3 +373,8 @@ class _Search:
             return Score(0.0, 0.0, candidates)
         memory, cpu = self._shares(node, 0, 0)
         return Score(round(memory, 4), round(cpu, 4), candidates)
+
+
+def _crosses(demand: VmDemand, node: str, targets: Sequence[str]) -> bool:
+    """Whether a replica lies at the site where the VM does not live."""
+    return any((target in demand.away) != (node in demand.away) for target in targets)

@@ -130,6 +130,8 @@ def demands_of(
     """
     service_class = setting.service_class(spec.service_class)
     replicas = service_class.replication.targets if service_class.replication else 0
+    drc = service_class.drc
+    stretched = drc is not None and drc.method == "stretched"
     return tuple(
         VmDemand(
             key=(key := instance_key(spec, member)),
@@ -144,6 +146,8 @@ def demands_of(
             replicas=replicas,
             apart=apart_group(spec, vm),
             existing=residences.get(key),
+            away=frozenset(setting.settings.drc_nodes),
+            stretched=stretched,
         )
         for vm in spec.vms
         for member in vm.members

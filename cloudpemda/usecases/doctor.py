@@ -57,8 +57,9 @@ class Report:
 
 
 def diagnose_files(site: Site, now: Instant) -> Report:
-    """Look at the site's files alone: whether its policy can be followed by its people."""
-    return Report(tuple(_stages(site, now)))
+    """Look at the site's files alone: whether its policy can be followed by its people, and whether
+    anybody could say what the loss of the site would leave."""
+    return Report((*_stages(site, now), *_open_losses(site)))
 
 
 def diagnose(
@@ -85,6 +86,17 @@ def diagnose(
         findings += found
         commands |= granting
     return Report(tuple(findings), MappingProxyType(commands))
+
+
+def _open_losses(site: Site) -> Iterator[Finding]:
+    """Classes that promise something for the loss of the site, and no file says what is then left:
+    their backups count, wherever they lie."""
+    classes = site.catalogue.service_classes
+    promised = [name for name, one in classes.items() if one.rpo.site and one.drc is None]
+    for name, cluster in site.info.clusters.items():
+        if cluster.role == "production" and site.info.recovery_server_of(name) is None and promised:
+            values = MappingProxyType({"cluster": name, "names": ", ".join(promised)})
+            yield Finding(Level.WARN, name, "doctor.site-loss-open", values, ExitCode.DONE)
 
 
 def _server(
@@ -237,6 +249,9 @@ class _Visit:
         else:
             self._note(Level.FAIL, "doctor.no-quorum")
         self._note(Level.OK, "doctor.ha-flavour", flavour=state.ha_flavour.value)
+        strange = sorted(set(self._settings.drc_nodes) - set(state.nodes))
+        if strange:
+            self._note(Level.FAIL, "doctor.drc-nodes", nodes=", ".join(strange))
         for node in state.nodes.values():
             if node.status is not NodeStatus.ONLINE:
                 self._note(Level.WARN, "doctor.node-away", node=node.name, status=node.status.value)

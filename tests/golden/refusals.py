@@ -35,6 +35,7 @@ TOLD_ONE_BY_ONE = frozenset(
         # Reasons counted under `placement.no-node` and its like, which say what to do.
         "placement.cpu", "placement.disk", "placement.excluded", "placement.exposed-apart",
         "placement.exposed-local-disk", "placement.exposed-no-node", "placement.memory",
+        "placement.other-site",
     }
 )  # fmt: skip
 
