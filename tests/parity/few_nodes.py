@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.ha import crm, lrm
 from cloudpemda.lab.ha.rules import of_group
 from cloudpemda.lab.ha.values import (
@@ -38,11 +39,12 @@ class Machine:
 
 
 class FewNodes:
-    """Plays one scenario; `told` is what happened to the services, in order."""
+    """Plays one scenario; `told` is what happened at which second, in order: to the services, by
+    their name, and to nodes and daemons, by `node`, `crm` and `lrm`."""
 
-    def __init__(self, scenario: Mapping[str, Any]) -> None:
-        self.scenario, self.time, self.ha = scenario, 0.0, Ha()
-        self.told: list[Told] = []
+    def __init__(self, scenario: Mapping[str, Any], release: str) -> None:
+        self.scenario, self.time, self.ha, self.version = scenario, 0.0, Ha(), release
+        self.told: list[tuple[int, Told]] = []
         hardware = scenario["hardware_status"]
         self.machines = {
             name: Machine(one["power"] == "on", one["network"] == "on")
@@ -53,6 +55,7 @@ class FewNodes:
         self.groups = {sid: one.get("group") for sid, one in scenario["service_config"].items()}
         self.loads = scenario.get("static_service_stats", {})
         self.dynamic = scenario.get("dynamic_service_stats", {})
+        self.skipped = Counter[str]()  # rounds that a kind of daemon will sleep through
         self.tried = Counter[tuple[str, str]]()
         known = scenario["manager_status"]
         self.ha.nodes |= known.get("node_status", {})
@@ -61,6 +64,9 @@ class FewNodes:
             self.ha.services[sid] = Service(one["state"], one["node"], self.ha.ticket(), target)
 
     # -- what the daemons see and do ---------------------------------------------------------------
+
+    def release(self) -> str:
+        return self.version
 
     def now(self) -> float:
         return self.time
@@ -77,7 +83,8 @@ class FewNodes:
         return self.config
 
     def rules(self) -> list[Rule]:
-        found = [_rule(lines) for lines in _sections(self.scenario.get("rules_config", ""))]
+        rules = _sections(self.scenario.get("rules_config", ""))
+        found = [_rule(lines) for lines in rules if lines.get("disable", "0") == "0"]
         for lines in _sections(self.scenario.get("groups", "")):
             name, options = lines["group"], lines
             sids = [sid for sid, group in self.groups.items() if group == name]
@@ -121,7 +128,7 @@ class FewNodes:
                 done("failed")
                 return
             self.on[node].add(sid)
-            self.told.append((sid, "started on", node))
+            self._tell(sid, "started on", node)
         elif job.action in ("request_stop", "stopped"):
             if stops:
                 done("failed")
@@ -153,13 +160,19 @@ class FewNodes:
         told = {key: str(value) for key, value in values.items()}
         if what == "ha-service":
             place = (told["node"], told.get("target", ""))
-            self.told.append((told["sid"], told["before"], told["after"], *place))
+            self._tell(told["sid"], told["before"], told["after"], *place)
         elif what == "ha-recover":
-            self.told.append((told["sid"], "recovered to", told["node"]))
+            self._tell(told["sid"], "recovered to", told["node"])
+        elif what in ("ha-node", "ha-crm", "ha-lrm"):
+            kind = what.removeprefix("ha-")
+            self._tell(kind, told["node"], told["before"], told["after"])
+
+    def _tell(self, *what: str) -> None:
+        self.told.append((int(self.time), what))
 
     # -- time and power ----------------------------------------------------------------------------
 
-    def play(self) -> list[Told]:
+    def play(self) -> list[tuple[int, Told]]:
         batches, due = list(self.scenario["cmdlist"]), float(ROUND)
         end = due + AFTER_LAST
         while self.time <= end:
@@ -168,10 +181,14 @@ class FewNodes:
                 for command in batch:
                     self._command(command.split())
                 delay = max((int(c.split()[1]) for c in batch if c.startswith("delay")), default=0)
-                due, end = due + max(BATCH_EVERY, delay + DELAY_MORE), self.time + AFTER_LAST + 20
+                due, end = (
+                    self.time + max(BATCH_EVERY, delay + DELAY_MORE),
+                    self.time + AFTER_LAST + 20,
+                )
             begun = self.time
             for name in sorted(self.machines):
                 self._turn(name)
+            self.skipped -= Counter(crm=1, lrm=1)  # those that are left
             self.time = max(self.time, begun + ROUND)
         return self.told
 
@@ -179,7 +196,7 @@ class FewNodes:
         """The round of a node's daemons; then watchdogs are looked at."""
         machine, begun = self.machines[name], self.time
         if name in self.ha.crms:
-            if not crm.round_of(self, name):
+            if self.skipped["crm"] <= 0 and not crm.round_of(self, name):
                 del self.ha.crms[name]
                 again = machine.leaving == "reboot"
                 if machine.leaving in ("reboot", "shutdown"):
@@ -188,7 +205,7 @@ class FewNodes:
                     self._power(name, on=True)
             self.time = begun + 1
         if name in self.ha.lrms:
-            if not lrm.round_of(self, name):
+            if self.skipped["lrm"] <= 0 and not lrm.round_of(self, name):
                 del self.ha.lrms[name]
                 if machine.leaving == "restart":
                     machine.leaving = ""
@@ -232,6 +249,8 @@ class FewNodes:
                 self.ha.commands.append(f"{rest[0]} {subject}")
             case "service":
                 self._service(subject, *rest)
+            case "skip-round":
+                self.skipped[subject] = int(rest[0]) if rest else 1
             case _:
                 assert kind in ("delay", "pve-manager-version"), words
 
@@ -243,6 +262,8 @@ class FewNodes:
         if verb == "add":
             state = arguments[1] if len(arguments) > 1 else "started"
             self.config[sid] = _resource(sid, {"node": arguments[0], "state": state})
+            if arguments[2:] == ("1",):
+                self.on[arguments[0]].add(sid)  # it runs already
         elif verb == "delete":
             del self.config[sid]
         elif verb in ("started", "stopped", "disabled", "ignored", "enabled"):
@@ -251,7 +272,11 @@ class FewNodes:
             stats = self.loads if "static" in verb else self.dynamic
             pairs = zip(arguments[::2], arguments[1::2], strict=True)
             stats[sid] = stats.get(sid, {}) | {key: float(value) for key, value in pairs}
-        else:
+        elif verb == "manual-migrate":  # past HA
+            self.on[self.config[sid].node].discard(sid)
+            self.on[arguments[0]].add(sid)
+            self.take_over(sid, arguments[0])
+        elif verb not in ("lock", "unlock"):  # these keep no daemon from anything
             self.ha.commands.append(f"{verb} {sid} {arguments[0]}")
 
 
@@ -274,7 +299,7 @@ def _failures(sid: str, node: str) -> tuple[int, int, int]:
     start, move, stop, _, only = (int(digit) for digit in digits[1:6].ljust(5, "0"))
     if kind != "fa":
         return 0, 0, 0
-    return (start, move, stop) if only in (0, int(node[-1])) else (0, 0, stop)
+    return (start, move, stop) if only in (0, int(node[-1])) else (0, 0, 0)
 
 
 def _sections(text: str) -> list[dict[str, str]]:
@@ -290,12 +315,12 @@ def _sections(text: str) -> list[dict[str, str]]:
 
 
 def _nodes(text: str) -> dict[str, int]:
-    parts = [part.partition(":") for part in text.split(",")]
+    parts = [part.partition(":") for part in split_list(text)]
     return {name: int(priority or 0) for name, _, priority in parts}
 
 
 def _rule(lines: Mapping[str, str]) -> Rule:
-    resources = frozenset(lines["resources"].split(","))
+    resources = frozenset(split_list(lines["resources"]))
     if "node-affinity" in lines:
         strict = lines.get("strict") == "1"
         return NodeAffinity(lines["node-affinity"], resources, _nodes(lines["nodes"]), strict)

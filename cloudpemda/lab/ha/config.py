@@ -5,6 +5,8 @@ from functools import partial
 from cloudpemda.lab.errors import failed, found, refuse_if
 from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.ha.manager import ask
+from cloudpemda.lab.ha.rules import of_group, plan_of
+from cloudpemda.lab.ha.values import NodeAffinity, ResourceAffinity, Rule
 from cloudpemda.lab.routes import Row, route
 from cloudpemda.lab.sections import File
 from cloudpemda.lab.state import Cluster, Section
@@ -103,8 +105,26 @@ def _move_resource(verb: str, call: Call) -> object:
     resource = call.cluster.ha_resources.get(sid)
     if resource is None or resource.options.get("state") == "ignored":
         raise failed(f"resource '{sid}' is not HA managed")
-    ask(call.world, f"{verb} {sid} {call['node']}")
-    return None if call.cluster.release == "8" else {"sid": sid, "requested-node": call["node"]}
+    told = {} if call.cluster.release == "8" else _motion(call.cluster, sid, call["node"])
+    if "blocking-resources" not in told:
+        ask(call.world, f"{verb} {sid} {call['node']}")
+    return told or None
+
+
+def _motion(cluster: Cluster, sid: str, node: str) -> Row:
+    """What else moves with a resource, or keeps it from moving there (9)."""
+    plan, services = plan_of(rules_of(cluster), sorted(cluster.nodes)), cluster.ha.services
+    kept = [other for other in sorted(plan.apart.get(sid, ())) if other in services]
+    blocking = [
+        {"sid": other, "cause": "resource-affinity"}
+        for other in kept
+        if node in (services[other].node, services[other].target)
+    ]
+    kin = [other for other in sorted(plan.together.get(sid, ())) if other in services]
+    told: Row = {"sid": sid, "requested-node": node}
+    if blocking:
+        return told | {"blocking-resources": blocking}
+    return told | ({"comigrated-resources": kin} if kin else {})
 
 
 for VERB in ("migrate", "relocate"):
@@ -215,3 +235,30 @@ RULES = File(
     check=_check_rule, visible=_rule_wanted, listed=_rule_faults_shown,
     show=lambda call, rule: {"order": [*call.cluster.ha_rules].index(rule.name) + 1},
 ).serve()  # fmt: skip
+
+
+def rules_of(cluster: Cluster) -> list[Rule]:
+    """What is to be obeyed: rules, and groups, which say the same."""
+    found = [_rule_of(rule) for rule in cluster.ha_rules.values() if active(rule)]
+    for group in cluster.ha_groups.values():
+        resources = cluster.ha_resources.items()
+        sids = [sid for sid, one in resources if one.options.get("group") == group.name]
+        strict = group.options.get("restricted") == "1"
+        if sids:
+            found.append(of_group(group.name, sids, _priorities(group), strict))
+    return found
+
+
+def _priorities(section: Section) -> dict[str, int]:
+    """Nodes of `pve1:2,pve2` by priority."""
+    parts = (part.partition(":") for part in split_list(section.options.get("nodes", "")))
+    return {name: int(priority or 0) for name, _, priority in parts}
+
+
+def _rule_of(section: Section) -> Rule:
+    resources = frozenset(members(section))
+    if section.type == "node-affinity":
+        strict = section.options.get("strict") == "1"
+        return NodeAffinity(section.name, resources, _priorities(section), strict)
+    positive = section.options.get("affinity") == "positive"
+    return ResourceAffinity(section.name, resources, positive)

@@ -63,7 +63,7 @@ def _next_state(site: Surroundings, node: str, me: Crm) -> str:
         renew(site, f"{node}/crm")
         if wanted or site.ha.services:
             me.idle_rounds = 0
-        elif me.idle_rounds >= MASTER_IDLE_ROUNDS:
+        elif me.idle_rounds >= MASTER_IDLE_ROUNDS[site.release()]:
             release(site, MASTER_LOCK, node)
             return "wait_for_quorum"
         else:
@@ -133,24 +133,34 @@ class Master:
         return self.site.now() - self.site.ha.last_online.get(node, 0.0) >= FENCE_DELAY
 
     def _fence(self) -> bool:
-        """Whether services of fenced nodes may be recovered now."""
-        ha = self.site.ha
-        waiting = {one.node for one in ha.services.values() if one.state == "fence"}
-        fenced = set[str]()
-        for node in sorted(waiting | {n for n, state in ha.nodes.items() if state == "fence"}):
-            if ha.nodes.get(node) != "fence":
-                self._set_node(node, "fence")
-                self.site.note("ha-fence", node=node)
-            if take(self.site, agent_lock(node), self.node):
-                release(self.site, agent_lock(node), self.node)
-                self._set_node(node, "unknown")
-                self.site.note("ha-fenced", node=node)
-                fenced.add(node)
+        """Whether services of fenced nodes may be recovered now, or a node is free of its fence."""
+        ha, fenced, goes_on = self.site.ha, dict[str, bool](), False
         for sid in sorted(ha.services):
             service = ha.services[sid]
-            if service.state == "fence" and service.node in fenced:
+            if service.state != "fence":
+                continue
+            if service.node not in fenced:
+                fenced[service.node] = self._fenced(service.node)
+            if fenced[service.node]:
                 self._become(sid, service, "recovery")
-        return bool(fenced)
+                goes_on = True
+        left = [node for node, state in sorted(ha.nodes.items()) if state == "fence"]
+        freed = [node for node in left if node not in fenced and self._fenced(node)]
+        return goes_on or bool(freed)
+
+    def _fenced(self, node: str) -> bool:
+        """Whether a node's lock could be taken: then nothing of it runs any more.
+
+        The lock is not given back: the node may take it once it is too old.
+        """
+        if self.site.ha.nodes.get(node) != "fence":
+            self._set_node(node, "fence")
+            self.site.note("ha-fence", node=node)
+        if not take(self.site, agent_lock(node), self.node):
+            return False
+        self._set_node(node, "unknown")
+        self.site.note("ha-fenced", node=node)
+        return True
 
     # -- services ----------------------------------------------------------------------------------
 
@@ -322,6 +332,8 @@ class Master:
         if verb == "stop":
             service.command = [verb, argument]
             return
+        if service.node == argument and ha.nodes.get(argument) == "online":
+            return  # it is there, whoever of its companions is not
         here = [sid for sid in self.plan.apart.get(subject, ()) if self._is_on(sid, argument)]
         if ha.nodes.get(argument) != "online" or here:
             self.site.note("ha-move-refused", sid=subject, to=argument, apart=sorted(here))

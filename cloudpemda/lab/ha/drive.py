@@ -11,19 +11,15 @@ from functools import partial
 from cloudpemda.lab.clock import Rounds
 from cloudpemda.lab.errors import Refused, failed
 from cloudpemda.lab.faults import set_node
-from cloudpemda.lab.formats import split_list
 from cloudpemda.lab.ha import crm, lrm
-from cloudpemda.lab.ha.config import active, members, vmid_of
-from cloudpemda.lab.ha.rules import of_group
+from cloudpemda.lab.ha.config import rules_of, vmid_of
 from cloudpemda.lab.ha.values import (
     ROUND,
     Ha,
     Job,
     Load,
-    NodeAffinity,
     Outcome,
     Resource,
-    ResourceAffinity,
     Rule,
 )
 from cloudpemda.lab.params import Params
@@ -130,6 +126,9 @@ class Stage(Rounds):
 
     # -- what the daemons see ----------------------------------------------------------------------
 
+    def release(self) -> str:
+        return self.world.cluster.release
+
     def now(self) -> float:
         return self.world.now()
 
@@ -159,15 +158,7 @@ class Stage(Rounds):
         return Resource(section.name, node, state, failback=not stays, **numbers)
 
     def rules(self) -> list[Rule]:
-        cluster = self.world.cluster
-        found = [rule_of(rule) for rule in cluster.ha_rules.values() if active(rule)]
-        for group in cluster.ha_groups.values():
-            resources = cluster.ha_resources.items()
-            sids = [sid for sid, one in resources if one.options.get("group") == group.name]
-            strict = group.options.get("restricted") == "1"
-            if sids:
-                found.append(of_group(group.name, sids, priorities(group), strict))
-        return found
+        return rules_of(self.world.cluster)
 
     def _setting(self, key: str, name: str, default: str) -> str:
         text = self.world.cluster.options.get(key, "")
@@ -276,18 +267,3 @@ class Stage(Rounds):
 
     def note(self, what: str, **values: object) -> None:
         self.world.note(what, **values)
-
-
-def priorities(section: Section) -> dict[str, int]:
-    """Nodes of `pve1:2,pve2` by priority."""
-    parts = (part.partition(":") for part in split_list(section.options.get("nodes", "")))
-    return {name: int(priority or 0) for name, _, priority in parts}
-
-
-def rule_of(section: Section) -> Rule:
-    resources = frozenset(members(section))
-    if section.type == "node-affinity":
-        strict = section.options.get("strict") == "1"
-        return NodeAffinity(section.name, resources, priorities(section), strict)
-    positive = section.options.get("affinity") == "positive"
-    return ResourceAffinity(section.name, resources, positive)

@@ -44,7 +44,13 @@ def services_of(site: Surroundings, node: str) -> dict[str, Service]:
 
 
 def _active(site: Surroundings, node: str) -> bool:
-    return any(one.state not in NOT_ACTIVE for one in services_of(site, node).values())
+    """Whether there is something to protect here; since 9 what is on its way here is too."""
+    coming = site.release() != "8"
+    return any(
+        one.state not in NOT_ACTIVE
+        for one in site.ha.services.values()
+        if one.node == node or (coming and one.target == node)
+    )
 
 
 def _locked(site: Surroundings, node: str) -> bool:
@@ -58,7 +64,7 @@ def _next_state(site: Surroundings, node: str, me: Lrm) -> str:
     fenced = any(one.state == "fence" for one in services_of(site, node).values())
     active = _active(site, node)
     if me.state in ("wait_for_agent_lock", "lost_agent_lock"):
-        wants = active and not fenced and not me.stopping
+        wants = (active or me.state == "lost_agent_lock") and not fenced and not me.stopping
         return "active" if wants and _locked(site, node) else me.state
     busy = active or bool(me.jobs or me.busy)
     resting = me.state == me.mode == "maintenance"
@@ -69,7 +75,7 @@ def _next_state(site: Surroundings, node: str, me: Lrm) -> str:
         return "lost_agent_lock"
     if me.mode == "maintenance" or (me.state == "maintenance" and busy):
         return "maintenance"
-    me.idle_rounds = 0 if busy else me.idle_rounds + 1
+    me.idle_rounds = 0 if busy or services_of(site, node) else me.idle_rounds + 1
     if me.idle_rounds <= LOCAL_IDLE_ROUNDS:
         return "active"
     _give_up(site, node)

@@ -12,7 +12,7 @@ from typing import Literal
 from cloudpemda.lab.ha.values import Load, NodeAffinity, Resource, Service
 
 Preference = Literal["stay", "best", "another"]
-LOADED = ("started", "request_stop", "fence", "freeze", "error")
+LOADED = ("started", "request_stop", "fence", "freeze", "error", "recovery")
 MOVING = ("migrate", "relocate", "request_start_balance")
 # What counts against a node, and how much: the mean and the peak over all nodes, of CPU and memory.
 WEIGHTS = (1.0, 2.0, 5.0, 10.0)
@@ -58,13 +58,15 @@ def choose(
     allowed, first = by_affinity(plan.nodes.get(sid), ground.online)
     if not first:
         return None
-    if preference == "stay" and not resource.failback and current in allowed:
+    kin = plan.together.get(sid, ())  # who is on its way counts where it goes
+    companions = Counter(node for other in kin for node in _places(other, ground)[-1:])
+    avoided = {node for other in plan.apart.get(sid, ()) for node in _places(other, ground)}
+    may_stay = current in allowed and (current in companions or current not in avoided)
+    if preference == "stay" and not resource.failback and may_stay:
         return current
     if preference == "another":
         first -= set(service.failed_nodes)
-    first -= {node for other in plan.apart.get(sid, ()) for node in _places(other, ground)}
-    kin = plan.together.get(sid, ())  # who is on its way counts where it goes
-    companions = Counter(node for other in kin for node in _places(other, ground)[-1:])
+    first -= avoided
     held = sorted((node for node in companions if node in first), key=lambda n: (-companions[n], n))
     if held:
         first = {held[0]}

@@ -13,7 +13,7 @@ ROUND = 10.0  # seconds between two rounds of a daemon
 FENCE_DELAY = 60.0  # a node must be gone this long before it is fenced
 LOCK_SECONDS = 120.0  # a lock that is not renewed this long may be taken by another
 WATCHDOG_SECONDS = 60.0  # a node that does not renew what its watchdog guards is reset
-MASTER_IDLE_ROUNDS = 90  # without any service, until the master steps down
+MASTER_IDLE_ROUNDS = {"8": 89, "9": 90}  # without any service, until the master steps down
 LOCAL_IDLE_ROUNDS = 60  # without a service on its node, until a local manager gives its lock back
 
 MASTER_LOCK = "ha_manager_lock"
@@ -226,6 +226,7 @@ class Surroundings(Protocol):
     @property
     def ha(self) -> Ha: ...
 
+    def release(self) -> str: ...  # 8 or 9
     def now(self) -> float: ...
     def nodes(self) -> Mapping[str, bool]:
         """All nodes, and whether each is in the quorate part of the cluster."""
