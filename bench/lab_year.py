@@ -12,20 +12,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import json
 import resource
 import time
 from typing import Any
 
 from cloudpemda.lab import access
+from cloudpemda.lab.faults import Timed, understood
 from cloudpemda.lab.layout import Layout, build
-from cloudpemda.lab.server import Frontend
+from cloudpemda.lab.server import Frontend, Reply
 from cloudpemda.lab.site import Lab
 
 DAY = 86400.0
 KEEP = "keep-daily=7,keep-weekly=4"
 
 
-def described(seed: int) -> Layout:
+def described(seed: int, version: str = "9.2") -> Layout:
     zfs = {"type": "zfspool", "size": "8 TiB", "content": ("images", "rootdir")}
     return Layout.model_validate(
         {
@@ -35,6 +37,7 @@ def described(seed: int) -> Layout:
             "rates": {"replication": "200 MiB", "backup": "200 MiB", "change": "1 GiB"},
             "clusters": {
                 "dc": {
+                    "version": version,
                     "nodes": {name: {} for name in ("pve1", "pve2", "pve3")},
                     "storages": {
                         "local-zfs": zfs,
@@ -51,14 +54,19 @@ def described(seed: int) -> Layout:
 class Cluster:
     """A cluster that is asked without a network between."""
 
-    def __init__(self, seed: int) -> None:
-        layout = described(seed)
+    def __init__(self, seed: int, version: str = "9.2") -> None:
+        layout = described(seed, version)
         self.lab = Lab(layout)
         cluster = build("dc", layout.clusters["dc"], 0, self.lab.clock.now(), "secret-of-root")
         self.world = self.lab.add(cluster)
         self.frontend = Frontend(self.world)
 
     def ask(self, method: str, path: str, **values: Any) -> Any:
+        reply = self.reply(method, path, **values)
+        assert reply.status == 200, f"{method} {path}: {reply.reason}"
+        return reply.body["data"] if reply.body else None
+
+    def reply(self, method: str, path: str, **values: Any) -> Reply:
         keys, now = self.world.cluster.access, self.lab.clock.now()
         headers = {
             "cookie": f"PVEAuthCookie={access.make_ticket(keys, 'root@pam', now)}",
@@ -66,9 +74,19 @@ class Cluster:
         }
         values = {name.replace("_", "-"): str(value) for name, value in values.items()}
         reply = asyncio.run(self.frontend.answer("pve1", method, path, values, headers))
-        assert reply.status == 200, f"{method} {path}: {reply.reason}"
         self.world.stir()
-        return reply.body["data"] if reply.body else None
+        return reply
+
+    def strike(self, do: str, **values: object) -> None:
+        """What a timed fault does, now."""
+        (fault,) = understood([{"at": 0, "do": do, **values}])
+        assert isinstance(fault, Timed)
+        fault.strike(self.world)
+        self.world.stir()
+
+    def told(self, *kinds: str) -> list[dict[str, Any]]:
+        events = map(json.loads, self.lab.events.lines())
+        return [event for event in events if event["what"] in kinds]
 
     def people(self, count: int) -> None:
         for number in range(count):

@@ -23,6 +23,7 @@ from cloudpemda.lab.clock import Clock, Event
 from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
 from cloudpemda.lab.ha.manager import ask
+from cloudpemda.lab.layout import upgrade
 from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
@@ -226,8 +227,19 @@ class OutsideChange(Timed):
         world.note("outside", action=self.action, vmid=self.vmid)
 
 
+class Upgrade(Timed):
+    """The last node of a cluster has been upgraded to another version, all of them are up."""
+
+    do: Literal["upgrade"]
+    version: Literal["9.2"] = "9.2"
+
+    def strike(self, world: World) -> None:
+        upgrade(world.cluster, self.version)
+        world.note("outside", action="upgrade", version=self.version)
+
+
 Fault = Annotated[
-    OnRequest | Power | FullStorage | ClockSkew | Corrupt | TaskCrash | OutsideChange,
+    OnRequest | Power | FullStorage | ClockSkew | Corrupt | TaskCrash | OutsideChange | Upgrade,
     Field(discriminator="do"),
 ]
 SCRIPT = TypeAdapter(list[Fault])

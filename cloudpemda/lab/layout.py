@@ -269,6 +269,16 @@ def grant_program(cluster: state.Cluster, secret: str) -> None:
         cluster.access.acl.append(state.Acl("/", kind, who, TOKEN_ROLE))
 
 
+def upgrade(cluster: state.Cluster, version: str) -> None:
+    """Bring all nodes to another version. What its roles name and it has no more, they lose."""
+    if cluster.backups is not None:
+        raise LabError("lab.no-such-cluster", cluster=cluster.name)
+    cluster.version = VERSIONS[version]
+    known, roles = access.all_privileges(cluster.release), cluster.access.roles
+    for name, privileges in roles.items():
+        roles[name] = [one for one in privileges if one in known]
+
+
 def recorded(version: str, now: float, root_password: str) -> state.Cluster:
     """The state that PVE's recordings start from: three nodes and a directory storage."""
     cluster = state.restore_cluster(json.loads(_shipped("recorded.json")))

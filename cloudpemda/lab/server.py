@@ -81,9 +81,14 @@ class Frontend:
     """Answers for one cluster through any of its nodes."""
 
     def __init__(self, world: World, handlers: Mapping[str, Handler] = HANDLERS) -> None:
-        self.world, self.release, self.handlers = world, world.cluster.release, handlers
+        self.world, self.handlers = world, handlers
+        self._learn()
+
+    def _learn(self) -> None:
+        """What the cluster's release declares."""
+        self.release = self.world.cluster.release
         served()  # all are declared by now
-        known = set(handlers)
+        known = set(self.handlers)
         declared = load(self.release).items()
         self.table = {name: found for name, found in declared if name in known or found.index}
         self.router = Router(self.table)
@@ -96,6 +101,8 @@ class Frontend:
 
         What is wrong with a body (`values`) is said to those alone who may speak.
         """
+        if self.release != self.world.cluster.release:  # it was upgraded
+            self._learn()
         user, matched = "", self.router.match(method, path)
         try:
             user = self._who(method, matched, headers)

@@ -34,20 +34,23 @@ Told = tuple[str, ...]
 class Machine:
     power: bool
     network: bool
+    pve: str  # its version
     readable: bool = True
     leaving: str = ""  # restart, reboot or shutdown, once asked for
 
 
 class FewNodes:
     """Plays one scenario; `told` is what happened at which second, in order: to the services, by
-    their name, and to nodes and daemons, by `node`, `crm` and `lrm`."""
+    their name, and to nodes and daemons, by `node`, `crm` and `lrm`; and to `groups`."""
 
     def __init__(self, scenario: Mapping[str, Any], release: str) -> None:
         self.scenario, self.time, self.ha, self.version = scenario, 0.0, Ha(), release
         self.told: list[tuple[int, Told]] = []
         hardware = scenario["hardware_status"]
         self.machines = {
-            name: Machine(one["power"] == "on", one["network"] == "on")
+            name: Machine(
+                one["power"] == "on", one["network"] == "on", one.get("pve-manager-version", "9")
+            )
             for name, one in hardware.items()
         }
         self.on: dict[str, set[str]] = {name: set() for name in hardware}  # what runs where
@@ -56,6 +59,7 @@ class FewNodes:
         self.loads = scenario.get("static_service_stats", {})
         self.dynamic = scenario.get("dynamic_service_stats", {})
         self.skipped = Counter[str]()  # rounds that a kind of daemon will sleep through
+        self.kept: list[Rule] = []  # that were groups
         self.tried = Counter[tuple[str, str]]()
         known = scenario["manager_status"]
         self.ha.nodes |= known.get("node_status", {})
@@ -84,7 +88,7 @@ class FewNodes:
 
     def rules(self) -> list[Rule]:
         rules = _sections(self.scenario.get("rules_config", ""))
-        found = [_rule(lines) for lines in rules if lines.get("disable", "0") == "0"]
+        found = self.kept + [_rule(one) for one in rules if one.get("disable", "0") == "0"]
         for lines in _sections(self.scenario.get("groups", "")):
             name, options = lines["group"], lines
             sids = [sid for sid, group in self.groups.items() if group == name]
@@ -95,6 +99,18 @@ class FewNodes:
                 if sid in self.config:
                     self.config[sid] = replace(self.config[sid], failback=False)
         return found
+
+    def has_groups(self) -> bool:
+        return self.version != "8" and bool(self.scenario.get("groups"))
+
+    def is_nine(self, node: str) -> bool:
+        number, _, candidate = self.machines[node].pve.partition("~")
+        numbers = [int(part) for part in number.replace("-", ".").split(".")]
+        return numbers > [9, 0, 0] or (numbers == [9, 0, 0] and int(candidate or 99) >= 16)
+
+    def migrate_groups(self) -> None:
+        self.kept = self.rules()  # they are obeyed on, as rules now
+        self.scenario = {**self.scenario, "groups": "", "rules_config": ""}
 
     def policy(self) -> str:
         return str(self._setting("ha", "shutdown_policy", "conditional"))
@@ -163,6 +179,8 @@ class FewNodes:
             self._tell(told["sid"], told["before"], told["after"], *place)
         elif what == "ha-recover":
             self._tell(told["sid"], "recovered to", told["node"])
+        elif what == "ha-groups-migrated":
+            self._tell("groups", "migrated")
         elif what in ("ha-node", "ha-crm", "ha-lrm"):
             kind = what.removeprefix("ha-")
             self._tell(kind, told["node"], told["before"], told["after"])
@@ -249,10 +267,12 @@ class FewNodes:
                 self.ha.commands.append(f"{rest[0]} {subject}")
             case "service":
                 self._service(subject, *rest)
+            case "pve-manager-version":
+                self.machines[subject].pve = rest[-1]
             case "skip-round":
                 self.skipped[subject] = int(rest[0]) if rest else 1
             case _:
-                assert kind in ("delay", "pve-manager-version"), words
+                assert kind == "delay", words
 
     def _leave(self, name: str, why: str) -> None:
         self.machines[name].leaving = why

@@ -31,7 +31,7 @@ RECOVERY = re.compile(r"recover service '(\S+)' .* node '(\S+?)'(?: again)?")
 START = re.compile(r"service status (\S+) started")
 NODE = re.compile(r"node '(\S+)': state changed from '(\w+)' => '(\w+)'")
 DAEMON = re.compile(r"status change (?!startup)(\w+) => (\w+)")
-NO_SERVICE = ("node", "crm", "lrm")
+NO_SERVICE = ("node", "crm", "lrm", "groups")
 
 pytestmark = pytest.mark.skipif(
     REFERENCE is None, reason="CLOUDPEMDA_PVE_REFERENCE does not name the scenarios"
@@ -60,6 +60,8 @@ def _expected(scenario: Mapping[str, Any]) -> Iterator[tuple[int, Told]]:
             yield second, (found[1], "started on", node)
         elif found := NODE.fullmatch(text):
             yield second, ("node", *found.groups())
+        elif text == "ha groups migration successful":
+            yield second, ("groups", "migrated")
         elif found := DAEMON.fullmatch(text):
             yield second, (daemon, node, *found.groups())
 

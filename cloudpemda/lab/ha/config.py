@@ -13,6 +13,7 @@ from cloudpemda.lab.state import Cluster, Section
 from cloudpemda.lab.world import Call
 
 MIGRATED = "ha groups have been migrated to rules"
+NOT_YET = "ha groups have not been migrated to rules yet"
 
 
 def full_sid(text: str) -> str:
@@ -42,6 +43,11 @@ def forget(cluster: Cluster, sid: str) -> None:
             del cluster.ha_rules[rule.name]
 
 
+def _migrated(cluster: Cluster) -> bool:
+    """9 has no groups, but those of an upgraded cluster, until its HA manager has turned them."""
+    return cluster.release != "8" and not cluster.ha_groups
+
+
 def _resource_made(name: str, kind: str, options: dict[str, str]) -> Section:
     if options.get("state") == "enabled":
         options["state"] = "started"
@@ -58,8 +64,7 @@ def _resource_gate(call: Call, verb: str) -> None:
         kind = full_sid(call["sid"]).partition(":")[0]
         refuse_if(call.get("type", kind) != kind, "types does not match")
     if "group" in call:
-        migrated = call.cluster.release != "8"
-        refuse_if(migrated, f"invalid parameter 'group': {MIGRATED}")
+        refuse_if(_migrated(call.cluster), f"invalid parameter 'group': {MIGRATED}")
         unknown = verb == "update" and call["group"] not in call.cluster.ha_groups
         refuse_if(unknown, f"HA group '{call['group']}' does not exist")
 
@@ -133,7 +138,7 @@ for VERB in ("migrate", "relocate"):
 
 def _group_gate(call: Call, verb: str) -> None:
     groups = "groups" if verb == "index" else "group"
-    refuse_if(call.cluster.release != "8", f"cannot {verb} {groups}: {MIGRATED}")
+    refuse_if(_migrated(call.cluster), f"cannot {verb} {groups}: {MIGRATED}")
 
 
 def _check_group(call: Call, group: Section, verb: str) -> None:
@@ -218,6 +223,11 @@ def _check_rule(call: Call, rule: Section, verb: str) -> None:
     call.cluster.ha_used = True
 
 
+def _rule_gate(call: Call, verb: str) -> None:
+    waits = bool(call.cluster.ha_groups) and verb not in ("index", "read")
+    refuse_if(waits, f"{RULES.failure(verb)}{NOT_YET}")
+
+
 def _rule_faults_shown(call: Call, rule: Section) -> Row:
     faults = rule_faults(call.cluster, rule)
     return {"errors": {"resources": faults}} if faults else {}
@@ -232,7 +242,7 @@ RULES = File(
     sections=lambda cluster: cluster.ha_rules,
     taken="HA rule '{}' already defined", missing="no such ha rule '{}'",
     prefix="{} ha rule failed: ", update_prefix="update HA rules failed: ",
-    check=_check_rule, visible=_rule_wanted, listed=_rule_faults_shown,
+    gate=_rule_gate, check=_check_rule, visible=_rule_wanted, listed=_rule_faults_shown,
     show=lambda call, rule: {"order": [*call.cluster.ha_rules].index(rule.name) + 1},
 ).serve()  # fmt: skip
 
@@ -247,6 +257,26 @@ def rules_of(cluster: Cluster) -> list[Rule]:
         if sids:
             found.append(of_group(group.name, sids, _priorities(group), strict))
     return found
+
+
+def to_rules(cluster: Cluster) -> None:
+    """Turn groups into rules `ha-group-NAME`, and what they say of failback into the resources'."""
+    managed = cluster.ha_resources.values()
+    for group in cluster.ha_groups.values():
+        members = [one for one in managed if one.options.get("group") == group.name]
+        for one in members:
+            del one.options["group"]
+            if group.options.get("nofailback") == "1":
+                one.options["failback"] = "0"
+        options = {"nodes": group.options["nodes"], "resources": ",".join(m.name for m in members)}
+        options |= {"strict": "1"} if group.options.get("restricted") == "1" else {}
+        options |= {key: text for key, text in group.options.items() if key == "comment"}
+        if members:  # a rule without resources there cannot be
+            name = f"ha-group-{group.name}"
+            cluster.ha_rules[name] = Section(name, "node-affinity", options)
+    for one in managed:
+        one.options.pop("group", None)  # of a group that was not there
+    cluster.ha_groups.clear()
 
 
 def _priorities(section: Section) -> dict[str, int]:

@@ -12,6 +12,8 @@ from cloudpemda.lab.ha.placement import Ground, Preference, choose
 from cloudpemda.lab.ha.rules import plan_of
 from cloudpemda.lab.ha.values import (
     FENCE_DELAY,
+    GROUPS_AGAIN,
+    GROUPS_FIRST,
     MASTER_IDLE_ROUNDS,
     MASTER_LOCK,
     Crm,
@@ -48,7 +50,7 @@ def _become(site: Surroundings, node: str, me: Crm, state: str) -> None:
     site.note("ha-crm", node=node, before=me.state, after=state)
     me.state, me.idle_rounds = state, 0
     if state == "master":
-        site.ha.master = node
+        site.ha.master, site.ha.groups_in = node, GROUPS_FIRST
         site.ha.last_online = dict.fromkeys(site.ha.nodes, site.now())
     elif state == "wait_for_quorum":
         site.ha.watchdogs.pop(f"{node}/crm", None)
@@ -88,6 +90,8 @@ class Master:
             return
         self.resources = self.site.resources()
         self._add_and_remove()
+        if self.site.has_groups():
+            self._migrate_groups()
         self.plan = plan_of(self.site.rules(), sorted(ha.nodes))
         commands, ha.commands = ha.commands, []
         for command in commands:
@@ -161,6 +165,32 @@ class Master:
         self._set_node(node, "unknown")
         self.site.note("ha-fenced", node=node)
         return True
+
+    def _migrate_groups(self) -> None:
+        """Turn groups into rules once all is in order, which is looked at every minute."""
+        ha, before = self.site.ha, self.site.ha.groups_stay
+        ha.groups_in -= 1
+        if ha.groups_in > 0:
+            return
+        faults = filter(None, map(self._against_migration, sorted(ha.nodes)))
+        ha.groups_in, ha.groups_stay = GROUPS_AGAIN, next(faults, "")
+        if not ha.groups_stay:
+            self.site.migrate_groups()
+            self.site.note("ha-groups-migrated")
+            self.resources = self.site.resources()
+        elif ha.groups_stay != before:
+            self.site.note("ha-groups-stay", reason=ha.groups_stay)
+
+    def _against_migration(self, node: str) -> str:
+        report = self.site.ha.reports.get(node)
+        if not self._online(node):
+            return f"node '{node}' is not online"
+        if report is None or report.state not in ("active", "wait_for_agent_lock"):
+            return f"lrm '{node}' is not in state 'active' or 'wait_for_agent_lock'"
+        if report.mode != "active":
+            return f"lrm '{node}' is not in mode 'active'"
+        needed = f"node '{node}' needs at least pve-manager version '9.0.0~16'"
+        return "" if self.site.is_nine(node) else needed
 
     # -- services ----------------------------------------------------------------------------------
 

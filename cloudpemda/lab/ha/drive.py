@@ -12,7 +12,7 @@ from cloudpemda.lab.clock import Rounds
 from cloudpemda.lab.errors import Refused, failed
 from cloudpemda.lab.faults import set_node
 from cloudpemda.lab.ha import crm, lrm
-from cloudpemda.lab.ha.config import rules_of, vmid_of
+from cloudpemda.lab.ha.config import rules_of, to_rules, vmid_of
 from cloudpemda.lab.ha.values import (
     ROUND,
     Ha,
@@ -159,6 +159,15 @@ class Stage(Rounds):
 
     def rules(self) -> list[Rule]:
         return rules_of(self.world.cluster)
+
+    def has_groups(self) -> bool:
+        return self.release() != "8" and bool(self.world.cluster.ha_groups)
+
+    def is_nine(self, node: str) -> bool:
+        return self.release() != "8"  # a cluster of the lab is upgraded as a whole
+
+    def migrate_groups(self) -> None:
+        to_rules(self.world.cluster)
 
     def _setting(self, key: str, name: str, default: str) -> str:
         text = self.world.cluster.options.get(key, "")

@@ -14,6 +14,7 @@ FENCE_DELAY = 60.0  # a node must be gone this long before it is fenced
 LOCK_SECONDS = 120.0  # a lock that is not renewed this long may be taken by another
 WATCHDOG_SECONDS = 60.0  # a node that does not renew what its watchdog guards is reset
 MASTER_IDLE_ROUNDS = {"8": 89, "9": 90}  # without any service, until the master steps down
+GROUPS_FIRST, GROUPS_AGAIN = 3, 6  # rounds of a master, until it tries to turn groups into rules
 LOCAL_IDLE_ROUNDS = 60  # without a service on its node, until a local manager gives its lock back
 
 MASTER_LOCK = "ha_manager_lock"
@@ -153,6 +154,8 @@ class Ha:
     crms: dict[str, Crm] = field(default_factory=dict)  # of nodes that are up
     lrms: dict[str, Lrm] = field(default_factory=dict)
     tickets: int = 0
+    groups_in: int = 0  # rounds until the master next tries to turn groups into rules
+    groups_stay: str = ""  # what kept it from doing so the last time
 
     def ticket(self) -> int:
         self.tickets += 1
@@ -182,7 +185,7 @@ class Ha:
         ]  # fmt: skip
         modes = [(name, report.mode) for name, report in self.reports.items()]
         crms = [(name, one.state, one.idle_rounds) for name, one in self.crms.items()]
-        asked = (list(self.commands), list(self.maintenance))
+        asked = (list(self.commands), list(self.maintenance), self.groups_in)
         return deepcopy((self.nodes, told, lrms, modes, crms, asked))
 
     def _pending(self, results: Mapping[int, Outcome]) -> list[int]:
@@ -236,6 +239,13 @@ class Surroundings(Protocol):
 
     def resources(self) -> Mapping[str, Resource]: ...
     def rules(self) -> list[Rule]: ...
+    def has_groups(self) -> bool:
+        """Whether there are groups that 9 turns into rules."""
+
+    def is_nine(self, node: str) -> bool:
+        """Whether a node's PVE is new enough for groups to go."""
+
+    def migrate_groups(self) -> None: ...
     def policy(self) -> str:
         """What a node's shutdown means: freeze, failover, migrate, conditional."""
 
