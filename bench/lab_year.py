@@ -54,12 +54,14 @@ def described(seed: int, version: str = "9.2") -> Layout:
 class Cluster:
     """A cluster that is asked without a network between."""
 
-    def __init__(self, seed: int, version: str = "9.2") -> None:
-        layout = described(seed, version)
+    def __init__(
+        self, seed: int, version: str = "9.2", *, layout: Layout | None = None, name: str = "dc"
+    ) -> None:
+        layout = layout or described(seed, version)
         self.lab = Lab(layout)
-        cluster = build("dc", layout.clusters["dc"], 0, self.lab.clock.now(), "secret-of-root")
+        cluster = build(name, layout.clusters[name], 0, self.lab.clock.now(), "secret-of-root")
         self.world = self.lab.add(cluster)
-        self.frontend = Frontend(self.world)
+        self.frontend, self.here = Frontend(self.world), min(cluster.nodes)  # is asked
 
     def ask(self, method: str, path: str, **values: Any) -> Any:
         reply = self.reply(method, path, **values)
@@ -73,7 +75,7 @@ class Cluster:
             "csrfpreventiontoken": access.make_csrf(keys, "root@pam", now),
         }
         values = {name.replace("_", "-"): str(value) for name, value in values.items()}
-        reply = asyncio.run(self.frontend.answer("pve1", method, path, values, headers))
+        reply = asyncio.run(self.frontend.answer(self.here, method, path, values, headers))
         self.world.stir()
         return reply
 

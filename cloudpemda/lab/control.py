@@ -34,7 +34,7 @@ class Control:
             "GET /holds": lambda _: lab.faults.holds(),
             "POST /faults": lambda body: lab.faults.arm(body["faults"]),
             "POST /release": self._release,
-            "POST /node": lambda body: self._strike(f"node-{body.pop('action')}", body),
+            "POST /node": lambda body: self._strike(_act(str(body.pop("action"))), body),
             "POST /outside": lambda body: self._strike("outside-change", body),
             "POST /reset": lambda _: lab.reset(),
         }
@@ -109,3 +109,8 @@ class Control:
             "now": lab.clock.now(), "rate": rate, "requests": len(lab.requests),
             "clusters": clusters,
         }  # fmt: skip
+
+
+def _act(action: str) -> str:
+    """The fault that does what is asked of a node."""
+    return action if action.startswith("partition") else f"node-{action}"

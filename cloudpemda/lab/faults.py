@@ -24,12 +24,13 @@ from cloudpemda.lab.errors import LabError, Refused, first_wrong
 from cloudpemda.lab.guests import add_container
 from cloudpemda.lab.ha.manager import ask
 from cloudpemda.lab.layout import upgrade
+from cloudpemda.lab.nodes import cut_off, join_again, node_of, set_node
 from cloudpemda.lab.pbs import vault
 from cloudpemda.lab.qemu import machine
 from cloudpemda.lab.qemu.lifecycle import remove
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply
-from cloudpemda.lab.state import Capacity, Node, Vm
+from cloudpemda.lab.state import Capacity, Vm
 from cloudpemda.lab.world import World
 
 LOST = Reply(0, "", None)  # an answer that never arrives
@@ -134,6 +135,16 @@ class Power(Timed):
             set_node(world, self.node, online=do == "up")
 
 
+class Partition(Timed):
+    """A node is cut off from everybody, or can be reached again; what runs on it goes on."""
+
+    do: Literal["partition", "partition-end"]
+    node: str
+
+    def strike(self, world: World) -> None:
+        (cut_off if self.do == "partition" else join_again)(world, self.node)
+
+
 class FullStorage(Timed):
     do: Literal["storage-full"]
     storage: str
@@ -211,7 +222,7 @@ class OutsideChange(Timed):
             raise LabError("lab.no-such-vm", vmid=self.vmid)
         elif self.action == "move-vm":  # its configuration alone, as `mv` in /etc/pve/nodes does
             vm = vms[self.vmid]
-            vm.node, vm.status, vm.pid = node_of(world, self.node or vm.node).name, "stopped", 0
+            machine.take(world, vm, node_of(world, self.node or vm.node).name)
         elif self.action == "delete-vm":
             vm = vms[self.vmid]  # with all its disks, those of no configuration too
             for volume in [one for one in world.cluster.volumes if one.vmid == vm.vmid]:
@@ -239,7 +250,15 @@ class Upgrade(Timed):
 
 
 Fault = Annotated[
-    OnRequest | Power | FullStorage | ClockSkew | Corrupt | TaskCrash | OutsideChange | Upgrade,
+    OnRequest
+    | Power
+    | Partition
+    | FullStorage
+    | ClockSkew
+    | Corrupt
+    | TaskCrash
+    | OutsideChange
+    | Upgrade,
     Field(discriminator="do"),
 ]
 SCRIPT = TypeAdapter(list[Fault])
@@ -331,36 +350,3 @@ class Faults:
 
     def holds(self) -> list[Row]:
         return [told for told, _ in self._held.values()]
-
-
-def node_of(world: World, name: str) -> Node:
-    if name not in world.cluster.nodes:
-        raise LabError("lab.no-such-node", node=name)
-    return world.cluster.nodes[name]
-
-
-def set_node(world: World, name: str, *, online: bool) -> None:
-    """A node loses power, or comes back. Its workers vanish and its guests are off."""
-    node = node_of(world, name)
-    node.hung, node.leaving = False, ""
-    if node.online == online:
-        return
-    node.online = online
-    for other in world.neighbours.values() if world.cluster.backups is not None else ():
-        lost = other.cluster.lost_servers
-        lost[:] = [one for one in lost if one != node.address] + [node.address] * (not online)
-    world.note("node-up" if online else "node-down", node=name)
-    guests = [vm for vm in world.cluster.guests.values() if vm.node == name]
-    if online:
-        node.booted = world.now()
-        for vm in guests:
-            managed = f"vm:{vm.vmid}" in world.cluster.ha_resources
-            starts = vm.config.get("onboot") == "1" and not vm.template
-            if starts and not managed and not vm.config.get("lock"):
-                machine.run(world, vm)
-        return
-    world.tasks.vanish_on(name)
-    for vm in guests:
-        if vm.status != "stopped":
-            vm.status, vm.started, vm.pid = "stopped", 0.0, 0
-            world.note("vm-lost", vmid=vm.vmid, node=name)

@@ -26,6 +26,8 @@ class Node:
     memory: int = 24 * GIB
     online: bool = True
     leaving: str = ""  # reboot or shutdown, once it was asked to in good order
+    cut: str = ""  # its network is gone, and it is not `online`: `up` while it runs on, or `down`
+    strays: list[int] = field(default_factory=list)  # VMs that run here, and are another node's
     hung: bool = False  # takes connections, and answers none
     booted: float = 0.0
     clock_skew: float = 0.0

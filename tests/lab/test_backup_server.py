@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from cloudpemda.lab import access
-from cloudpemda.lab.faults import set_node, understood
+from cloudpemda.lab.faults import understood
 from cloudpemda.lab.layout import Layout
+from cloudpemda.lab.nodes import set_node
 from cloudpemda.lab.pbs.server import PbsFrontend
 from cloudpemda.lab.server import Frontend, Reply
 from cloudpemda.lab.site import KeptLab

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.lab_year import DAY, Cluster
-from cloudpemda.lab.faults import set_node
+from cloudpemda.lab.nodes import set_node
 from cloudpemda.lab.qemu import machine
 
 HOUR = 3600.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.lab_year import Cluster
-from cloudpemda.lab.faults import set_node
+from cloudpemda.lab.nodes import set_node
 from tests.lab.conftest import Client
 from tests.labs import Control
 

@@ -11,7 +11,7 @@ import pytest
 
 from cloudpemda.lab import access, layout
 from cloudpemda.lab.clock import Clock
-from cloudpemda.lab.faults import set_node
+from cloudpemda.lab.nodes import set_node
 from cloudpemda.lab.server import Frontend, Reply
 from cloudpemda.lab.world import World
 

@@ -10,7 +10,6 @@ from functools import partial
 
 from cloudpemda.lab.clock import Rounds
 from cloudpemda.lab.errors import Refused, failed
-from cloudpemda.lab.faults import set_node
 from cloudpemda.lab.ha import crm, lrm
 from cloudpemda.lab.ha.config import rules_of, to_rules, vmid_of
 from cloudpemda.lab.ha.values import (
@@ -22,6 +21,7 @@ from cloudpemda.lab.ha.values import (
     Resource,
     Rule,
 )
+from cloudpemda.lab.nodes import runs, set_node
 from cloudpemda.lab.params import Params
 from cloudpemda.lab.qemu import machine, migrate
 from cloudpemda.lab.qemu.config import cpus_of, memory_of, properties
@@ -94,9 +94,9 @@ class Stage(Rounds):
 
     def _follow_power(self) -> None:
         for name, node in self.world.cluster.nodes.items():
-            if node.online and name not in self.ha.crms:
+            if runs(node) and name not in self.ha.crms:
                 self.ha.boot(name)
-            elif not node.online and name in self.ha.crms:
+            elif not runs(node) and name in self.ha.crms:
                 self.ha.power_off(name)
             if node.leaving and name in self.ha.lrms:
                 lrm.ask_to_end(self, name, node.leaving)

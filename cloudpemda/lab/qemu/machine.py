@@ -49,6 +49,9 @@ def run(world: World, vm: Vm) -> None:
     _begin_process(world, vm)
     write_cloudinit(vm)
     world.note("vm-started", vmid=vm.vmid, node=vm.node)
+    for node in world.cluster.nodes.values():
+        if vm.vmid in node.strays:
+            world.note("double-run", vmid=vm.vmid, nodes=sorted({node.name, vm.node}))
 
 
 def _begin_process(world: World, vm: Vm) -> None:
@@ -116,6 +119,18 @@ def steal(world: World, vm: Vm, target: str) -> None:
     for key, volid in local_drives(world, vm):
         copy = storages.find(world.cluster, volid, target)
         held[key] = copy.holds if copy else None
-    vm.node = target
+    take(world, vm, target)
     facts = {"vmid": vm.vmid, "source": source, "target": target}
     world.note("vm-recovered", **facts, recovery_points=held)
+
+
+def take(world: World, vm: Vm, target: str) -> None:
+    """Its configuration goes to another node; its process, if it has one, stays where it is."""
+    nodes = world.cluster.nodes
+    if vm.status != "stopped" and target != vm.node:
+        nodes[vm.node].strays.append(vm.vmid)
+        vm.status, vm.started, vm.pid = "stopped", 0.0, 0
+    vm.node = target
+    if vm.vmid in nodes[target].strays:
+        nodes[target].strays.remove(vm.vmid)
+        _begin_process(world, vm)
