@@ -39,7 +39,7 @@ class Hands(Line):
     """Commands that are disturbed, and hands that know nothing of cloudpemda."""
 
     adopted: dict[int, str] = field(default_factory=dict)  # VMID → OPD
-    grown: set[str] = field(default_factory=set)  # instances that somebody has made larger
+    grown: set[str] = field(default_factory=set)  # uids of VMs that somebody has made larger
     disks: set[str] = field(default_factory=set)  # those of them whose first disk is 20 GiB now
     lost: set[str] = field(default_factory=set)  # uids of VMs that somebody has deleted
     reader: Desk = field(init=False)  # for whoever looks
@@ -161,9 +161,9 @@ class Hands(Line):
             self.control.outside("change-vm", one.vmid, **more)
 
         if what in {"grow", "grow a disk"}:
-            self.grown.add(one.key)
+            self.grown.add(one.uid)
         if what == "grow a disk":
-            self.disks.add(one.key)
+            self.disks.add(one.uid)
         match what:
             case "grow":
                 cores = str(int(vm["config"].get("cores", 1)) + 1)

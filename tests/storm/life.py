@@ -5,7 +5,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
+
+import yaml
 
 from cloudpemda.errors import CloudpemdaError
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
@@ -13,7 +16,7 @@ from cloudpemda.usecases.plan import plan
 from cloudpemda.wiring import forget_ledger
 from tests.storm.hands import HANDS
 from tests.storm.history import ASKING, SSH_KEY
-from tests.storm.mending import LEAVING, Mending
+from tests.storm.mending import LEAVING, LETTER, Mending
 from tests.storm.office import ZONE
 from tests.storm.witness import Witness
 
@@ -39,6 +42,23 @@ def write_site(plain: str) -> str:
     return (before + head + SETTINGS + tail).replace("addressRest: 7d", f"addressRest: {REST}h")
 
 
+def prepare(site: Path) -> None:
+    """Short times, one cluster, and networks that every OPD may use: workloads change hands."""
+    file = site / "site.yaml"
+    file.write_text(write_site(file.read_text()))
+    for opd in ASKING:
+        own = site / "opd" / f"{opd}.yaml"
+        said = yaml.safe_load(own.read_text())
+        networks = {*said["allow"]["networks"], *(f"{other}-app" for other in ASKING)}
+        said["allow"]["networks"] = sorted(networks)
+        own.write_text(json.dumps(said))
+
+
+def requester(opd: str) -> dict[str, str]:
+    _, nip, name, _ = ASKING[opd]
+    return {"name": name, "nip": nip, "position": "Kasubag TI", "email": "ti@example.go.id"}
+
+
 @dataclass
 class Life(Mending):
     """A site with its lab, one seed, and the tally of all histories."""
@@ -60,6 +80,9 @@ class Life(Mending):
         "snapshot": 2,
         "by hand": 5,
         "stranger": 1,
+        "transfer": 2,
+        "go back to a backup": 1,
+        "copy": 2,
         "drift": 1,
         "night": 1,
         "clean": 1,
@@ -110,6 +133,9 @@ class Life(Mending):
             "snapshot": self._snapshot,
             "by hand": self._touch,
             "stranger": self._stranger,
+            "transfer": self._transfer,
+            "go back to a backup": self._go_back,
+            "copy": self._copy,
             "drift": lambda: self._call("rudi", "drift"),
             "night": lambda: self._call("timer", "nightly"),
             "clean": lambda: self._perform("orphans", "clean"),
@@ -127,7 +153,7 @@ class Life(Mending):
             self.tally["new"] += self._perform("apply", f"{opd}/app{self.made}") == 0
 
     def _document(self, opd: str, name: str) -> dict[str, Any]:
-        _, nip, person, classes = ASKING[opd]
+        classes = ASKING[opd][3]
         return {
             "apiVersion": "cloudpemda/v1",
             "kind": "VMRequest",
@@ -135,12 +161,7 @@ class Life(Mending):
                 "name": name,
                 "opd": opd,
                 "letter": {"number": "500/1/2026", "date": "2026-11-20"},
-                "requester": {
-                    "name": person,
-                    "nip": nip,
-                    "position": "Kasubag TI",
-                    "email": "ti@example.go.id",
-                },
+                "requester": requester(opd),
             },
             "spec": {
                 "purpose": "Badai uji",
@@ -274,6 +295,43 @@ class Life(Mending):
         if self._perform(*self._adopting(opd, vmid), login="hendra") == 0:
             self.tally["adopt"] += 1
         self.adopted[vmid] = opd
+
+    def _transfer(self) -> None:
+        record = self._some(lambda one: one.state is RequestState.ACTIVE)
+        if record is None:
+            return
+        opd = self.dice.choice(sorted({*ASKING} - {record.opd}))
+        words = ("request", "transfer", record.key, opd, *LETTER, "--reason", "lebur", "--yes")
+        self.tally["transfer"] += self._perform(*words, login="hendra") == 0
+        now = self.reader.ledger.requests.get(record.number)
+        if record.key in self.documents:  # whatever the command has said
+            document = self.documents.pop(record.key)
+            document["metadata"] |= {"opd": now.opd, "requester": requester(now.opd)}
+            self.documents[now.key] = document
+
+    def _go_back(self) -> None:
+        """A VM becomes what a backup of it holds."""
+        one = self._instance(InstanceState.ACTIVE)
+        if one is not None:
+            self._wait_for_a_backup()
+            words = ("vm", "restore", one.key, "--from", "latest", "--reason", "rusak", "--yes")
+            self.tally["go back to a backup"] += self._perform(*words) == 0
+
+    def _copy(self) -> None:
+        one = self._instance(InstanceState.ACTIVE)
+        if one is None:
+            return
+        name = self.dice.choice(("cek", "lagi"))
+        if self.dice.random() < 0.3:
+            words: tuple[str, ...] = ("vm", "copy", "delete", one.key, name, "--yes")
+        else:
+            self._wait_for_a_backup()
+            words = ("vm", "restore", one.key, "--as-copy", name, "--reason", "uji")
+        self.tally[f"copy: {words[1]}"] += self._perform(*words) == 0
+
+    def _wait_for_a_backup(self) -> None:
+        if self.dice.random() < 0.7:
+            self.control.advance(26 * 3600)
 
     def _drain(self) -> None:
         """A node is emptied; or taken back."""

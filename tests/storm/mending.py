@@ -84,7 +84,7 @@ class Mending(Hands):
             self._call("rudi", "orphans", "clean")
         for key, name in self._lost_states():
             self._call("rudi", "vm", "snapshot", "delete", key, name)
-        self._call("timer", "nightly")
+        self._do_what_the_night_asks(self._call("timer", "nightly"))
 
     def _give_up(self) -> None:
         """Take back what cannot be made any more: a stranger has the VMID of one of its VMs."""
@@ -108,7 +108,7 @@ class Mending(Hands):
     def _ask_for_what_grew(self) -> None:
         """A disk that somebody has grown stays so: the OPD asks for it."""
         for record in self._records():
-            grown = any(one.key in self.disks for one in self._instances(record.key))
+            grown = any(one.uid in self.disks for one in self._instances(record.key))
             if grown and record.state is RequestState.ACTIVE and not record.changing:
                 document = self.documents[record.key]
                 document["spec"]["vms"][0]["disks"][0]["size"] = "20 GiB"
@@ -157,9 +157,10 @@ class Mending(Hands):
         """What may still move: states, orphans, what waits for a restart."""
         ledger = self.reader.ledger
         states = {one.key: (one.state, one.changing) for one in ledger.requests.list()}
-        members = {one.uid: one.state for one in ledger.instances.list()}
+        members = {one.uid: one.state for one in ledger.instances.list(copies=True)}
         waiting = [(one["pending"], one["status"]) for one in self.control.vms().values()]
-        return states, members, len(ledger.orphans.list()), waiting
+        begun = [(one.kind, one.number) for one in ledger.journal.unfinished()]
+        return states, members, len(ledger.orphans.list()), waiting, begun
 
     def _all_settled(self) -> bool:
         keys = [one.key for one in self._records() if one.state is RequestState.ACTIVE]
@@ -167,6 +168,17 @@ class Mending(Hands):
         return found is None or (
             not found.errors and all(one.plan.settled for one in found.planned)
         )
+
+    def _do_what_the_night_asks(self, told: Answer) -> None:
+        """Go on with a restore, or give it up where that does not help; remove half a copy."""
+        for fault in told.faults:
+            said = fault["values"]
+            match fault["code"]:
+                case "nightly.restore-unfinished":
+                    if self._call("rudi", "vm", "restore", said["vm"]).code:
+                        self._call("rudi", "vm", "restore", said["vm"], "--give-up")
+                case "nightly.copy-unfinished" | "nightly.copy-old":
+                    self._call("rudi", "vm", "copy", "delete", said["vm"], said["name"], "--yes")
 
     def _run_what_is_shown(self, told: Answer) -> None:
         """The commands for a VM whose making was cut off."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import labs
-from tests.storm.life import Life, write_site
+from tests.storm.life import Life, prepare
 from tests.storm.test_storm import described, make_site
 
 HISTORIES = os.environ.get("CLOUDPEMDA_LIFE", "")
@@ -50,8 +50,7 @@ def storm(place: Path, first: int, histories: int) -> str:
         sites: list[tuple[Path, labs.RunningLab]] = []
         for version in ("9.2", "8.4"):
             site = make_site(place / f"site-{version}")
-            file = site / "site.yaml"
-            file.write_text(write_site(file.read_text()))
+            prepare(site)
             lab = stack.enter_context(labs.running_lab(site / "var" / "lab", described(version)))
             sites.append((site, lab))
         for seed in range(first, first + histories):

@@ -54,7 +54,7 @@ class Witness:
         for uid in self.gone:
             self._gone_whole(dc, self.known[uid], given | set(strangers), orphans)
         for one in instances:
-            if one.key not in grown:
+            if one.uid not in grown:
                 self._charged(dc, one, charges.get(one.key, {}))
 
     def _rested(self, instances: Sequence[InstanceRecord]) -> None:
@@ -144,7 +144,8 @@ class Witness:
                 left = one.state in {InstanceState.PLANNED, InstanceState.FAILED}
                 assert left, f"{one.key} is {one.state}"
                 assert vm is None or one.vmid in strangers, f"{one.key} is {one.state}, and stands"
-        known = {one.vmid for one in instances} | set(strangers)
+        with_copies = ledger.instances.list(copies=True)
+        known = {one.vmid for one in with_copies} | set(strangers)
         for vmid, vm in dc["vms"].items():
             text = vm["config"].get("description", "")
             assert int(vmid) in known or "uid=" not in text, f"{vmid} is nobody's: {text}"
