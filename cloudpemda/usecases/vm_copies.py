@@ -122,14 +122,14 @@ def copy(
         outcome = make_copy(_copying(desk, made, archived), tools)
         _say(desk, actor, "vm.copied", made, journal, outcome.error)
         if outcome.ending is Ending.DONE:
+            journal.close(SagaEvent.FINISH)  # first: killed here, the night tells of the copy
             desk.ledger.instances.active(made.instance.uid, actor=actor)
-            journal.close(SagaEvent.FINISH)
             return Copied(_view(desk, _fresh(desk, made)), warnings, ExitCode.DONE)
         causes = () if outcome.error is None else outcome.error.faults
         exits = [ExitCode.INCOMPLETE] if outcome.error is None else [outcome.error.exit_code]
         if outcome.ending is Ending.UNDONE:
-            desk.ledger.instances.release(made.instance.uid, actor=actor)
             journal.close(SagaEvent.UNDO)
+            desk.ledger.instances.release(made.instance.uid, actor=actor)
             told = Fault("vm.copy-undone", {"vm": key, "name": name})
             return Copied(None, (told, *causes), worst(exits))
     told = Fault("vm.copy-unfinished", {"vm": key, "name": name})
@@ -168,8 +168,9 @@ def drop(desk: Desk, key: str, name: str, progress: Progress, halted: Callable[[
                 told = Fault("vm.copy-stays", {"vm": key, "name": name})
                 code = ExitCode.INCOMPLETE if result.error is None else result.error.exit_code
                 return Copied(_view(desk, _fresh(desk, found)), (told, *causes), code)
-        desk.ledger.instances.release(record.uid, actor=actor)
         journal.close(SagaEvent.FINISH)
+    _give_up_making(desk, record)
+    desk.ledger.instances.release(record.uid, actor=actor)
     return Copied(None, (), ExitCode.DONE)
 
 
@@ -290,6 +291,19 @@ def _require_state(
         if not journal.resumed:
             journal.close(SagaEvent.UNDO)
         raise Refused("vm.no-copy", vm=vm, name=one.name)
+
+
+def _give_up_making(desk: Desk, gone: InstanceRecord) -> None:
+    """Its making, if that was cut off, is not gone on with; another's of the workload may be."""
+    for one in desk.ledger.copies.list():
+        record = one.instance
+        half = record.number == gone.number and record.state is InstanceState.CREATING
+        if half and record.uid != gone.uid:
+            return
+    for saga in desk.ledger.journal.unfinished():
+        if (saga.number, saga.kind) == (gone.number, _SAGA):
+            with desk.ledger.journal.open_saga(gone.number, _SAGA) as journal:
+                journal.close(SagaEvent.UNDO)
 
 
 def _fresh(desk: Desk, one: CopyRecord) -> CopyRecord:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import Office
+from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "bkad/simkeu"
 VM = f"{KEY}/app-1"
@@ -108,3 +109,34 @@ def test_one_that_fails_is_taken_back_and_one_in_whose_place_another_stands_is_l
     assert refused.codes == ["vm.copy-stays", "retire.foreign"]
     assert kept.writes_since(seen) == []
     assert vmid in kept.vms()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_one_whose_making_and_whose_removal_were_cut_off_is_removed_and_leaves_no_work(
+    kept: Office,
+) -> None:
+    before, there = _charged(kept), set(kept.vms())
+    _cut_off(kept, {"method": "POST", "path": "*/qemu"}, "vm", "restore", VM, "--as-copy", "cek")
+    assert "nightly.copy-unfinished" in kept.run("nightly").codes
+    _cut_off(kept, {"method": "DELETE", "path": "*/qemu/*"}, "vm", "copy", "delete", VM, "cek")
+    assert set(kept.vms()) == there
+    assert _charged(kept) != before
+    assert kept.run("vm", "copy", "delete", VM, "cek", "--yes").code == 0
+    assert _charged(kept) == before
+    left = kept.run("ledger", "verify")
+    assert left.code == 0, left.out
+
+
+def _cut_off(office: Office, on: dict[str, object], *words: str) -> None:
+    """The command dies when PVE has done what was asked, and has not answered yet."""
+    more = ("--yes",) if "delete" in words else WHY
+    fault = {"on": {**on, "nth": 1}, "do": "hold", "when": "after"}
+    office.lab.post("/faults", {"faults": [fault]})
+    running = start_command(office, *words, *more)
+    until_held(office, running)
+    running.kill()
+    running.communicate()
+    let_go(office)
+    office.lab.post("/faults", {"faults": []})
+    office.lab.post("/advance", {"seconds": 60})
