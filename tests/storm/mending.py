@@ -75,6 +75,7 @@ class Mending(Hands):
         if told is not None and "apply.undo-begun" in told.codes:
             for key in building:
                 self._run_what_is_shown(self._call("rudi", "apply", "--undo", key))
+        self._withdraw_what_is_over(told)
         self._give_up()
         for one in self._restartable():
             self._call("rudi", "vm", "restart", one.key, "--hard", "--yes")
@@ -168,6 +169,13 @@ class Mending(Hands):
         return found is None or (
             not found.errors and all(one.plan.settled for one in found.planned)
         )
+
+    def _withdraw_what_is_over(self, told: Answer | None) -> None:
+        """Nobody builds any more what was wanted until a day that has passed."""
+        for fault in told.faults if told is not None else ():
+            if fault["code"] == "plan.lease-ended":
+                key = fault["values"]["key"]
+                self._call(ASKING[key.partition("/")[0]][0], "request", "withdraw", key)
 
     def _do_what_the_night_asks(self, told: Answer) -> None:
         """Go on with a restore, or give it up where that does not help; remove half a copy."""
