@@ -36,7 +36,7 @@ _MEMORIES = ("1 GiB", "2 GiB", "3 GiB", "4 GiB")
 def write_site(plain: str) -> str:
     """The site with short times, and with the one cluster of the small lab."""
     before, _, after = plain.partition("  drc:")
-    rest = after[after.index("\n# Private networks") :]
+    rest = after[after.index("\n# Proxmox Backup Servers") :]
     head, _, tail = rest.partition("\nretirement:")
     tail = tail.partition("\n\n")[2]
     return (before + head + SETTINGS + tail).replace("addressRest: 7d", f"addressRest: {REST}h")

@@ -90,7 +90,7 @@ class Office:
         before, _, after = text.partition("  drc:")  # the small lab has one cluster
         rules = APPROVALS.replace("EXECUTIVES", str(self.executives))
         rules = rules.replace("REVIEWERS", str(self.reviewers))
-        rest = after[after.index("\n# Private networks") :]
+        rest = after[after.index("\n# Proxmox Backup Servers") :]
         (self.directory / "site.yaml").write_text(before + rest + rules)
 
     def write_people(self) -> None:
