@@ -88,7 +88,7 @@ class ApartRules:
         live = self._read(group)
         if live is None:
             self._pve.create_ha_rule(_rule(apart_name(group), resources, None))
-        elif live.resources != resources or not live.enabled:
+        elif live.resources != resources or not live.enabled or live.errors is not None:
             self._pve.update_ha_rule(_rule(apart_name(group), resources, live.digest))
 
     def _read(self, group: str) -> HaRule | None:

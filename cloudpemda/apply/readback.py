@@ -35,8 +35,11 @@ class Reading:
 class Readback:
     """Reads until all is as desired, or the deadline is over."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, aspects: Mapping[str, frozenset[Aspect]] | None = None) -> None:
+        """`aspects` are, by VM key, all that is looked at; of a VM that it does not name, and
+        where it is None, everything."""
         self._shop = shop
+        self._aspects = aspects or {}
         self._begun = shop.clock.now()
 
     def settle(self, vms: Sequence[DesiredVm]) -> Reading:
@@ -59,7 +62,13 @@ class Readback:
 
     def _until_started(self, vms: Sequence[DesiredVm]) -> None:
         """Wait, by one cheap request a round, while the HA manager takes the VMs over."""
-        awaited = {sid(vm.identity.vmid) for vm in vms if vm.protection.ha and vm.running}
+        awaited = {
+            sid(vm.identity.vmid)
+            for vm in vms
+            if vm.protection.ha
+            and vm.running
+            and Aspect.HA in self._aspects.get(vm.key, frozenset(Aspect))
+        }
         while awaited and not self._late():
             live = self._shop.pve.ha_resources()
             if all(name in live and live[name].state == _STARTED for name in awaited):
@@ -90,11 +99,13 @@ class Readback:
         aspects: dict[str, frozenset[Aspect]] = {}
         for planned in plan.vms:
             vm = planned.desired
-            found = (
+            every = (
                 *(one for one in planned.differences if one.key != _apart_key(vm)),
                 *_not_started(vm, state),
                 *self._not_apart(vm, among or vms, state),
             )
+            looked_at = self._aspects.get(vm.key, frozenset(Aspect))
+            found = tuple(one for one in every if one.aspect in looked_at)
             if found:
                 unmet[vm.key] = _not_as_desired(vm, found)
                 aspects[vm.key] = frozenset(one.aspect for one in found)

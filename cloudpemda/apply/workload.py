@@ -86,15 +86,19 @@ _ENDINGS: Mapping[Ending, VmEnding] = {
 
 
 def apply_workload(
-    desired: Sequence[DesiredVm], tools: Tools, only: Collection[str] | None = None
+    desired: Sequence[DesiredVm],
+    tools: Tools,
+    only: Collection[str] | None = None,
+    aspects: Mapping[str, frozenset[Aspect]] | None = None,
 ) -> ApplyResult:
     """Make every VM as desired, from wherever the journal stands; or `only` those of these keys,
-    with the others as what they stand beside.
+    with the others as what they stand beside. Of VMs that stand, `aspects` are by key all that is
+    put right and proved.
 
     Returns once each VM is active, taken back, stuck or unfinished, or `tools.halted` says so;
     a KeyboardInterrupt is such a halt. Raises only for bugs.
     """
-    return Run(desired, tools, only).forward()
+    return Run(desired, tools, only, aspects).forward()
 
 
 def undo_workload(desired: Sequence[DesiredVm], tools: Tools) -> ApplyResult:
@@ -106,9 +110,14 @@ class Run:
     """One call: the chains of a workload over one set of tools."""
 
     def __init__(
-        self, desired: Sequence[DesiredVm], tools: Tools, only: Collection[str] | None = None
+        self,
+        desired: Sequence[DesiredVm],
+        tools: Tools,
+        only: Collection[str] | None = None,
+        aspects: Mapping[str, frozenset[Aspect]] | None = None,
     ) -> None:
         self._interrupted = False
+        self._aspects = aspects
         self._tools = replace(tools, halted=lambda: self._interrupted or tools.halted())
         self._shop = Shop(self._tools, desired)
         mine = [vm for vm in desired if only is None or vm.key in only]
@@ -190,7 +199,7 @@ class Run:
         """In what the VMs that are kept are not as desired, by a first look. What could not be
         read, or only a person may put right, is left to the reading back, which says so."""
         kept = [maker.vm for maker in self._makers if maker.vm.key in self._kept]
-        return Readback(self._shop).read(kept).aspects if kept else {}
+        return Readback(self._shop, self._aspects).read(kept).aspects if kept else {}
 
     def _put_right(self, maker: VmMaker, aspects: frozenset[Aspect]) -> Outcome:
         chain = self._repair(maker, aspects)
@@ -216,7 +225,7 @@ class Run:
         """Read back what was made, put right what somebody else overwrote, then say which VMs
         are as desired; one that was made just now and is not is taken back."""
         try:
-            readback = Readback(self._shop).settle([one.vm for one in made])
+            readback = Readback(self._shop, self._aspects).settle([one.vm for one in made])
         except KeyboardInterrupt:
             self._interrupted = True
             return _unread(made, Incomplete("apply.halted"))

@@ -30,6 +30,7 @@ def nightly(frame: "Frame", units: Path | None, alert_rules: bool) -> None:
     """Judge every VM's recovery points by age; report breaches by OPD; exit 0 or 7."""
     from cloudpemda.cli.chain import expiring_lines, rule_lines
     from cloudpemda.cli.nodes import drain_lines
+    from cloudpemda.cli.protect import converged
     from cloudpemda.cli.retire import leases_done
     from cloudpemda.cli.units import write_units
     from cloudpemda.usecases.nightly import nightly as use_case
@@ -50,6 +51,8 @@ def nightly(frame: "Frame", units: Path | None, alert_rules: bool) -> None:
         rule_lines(out, frame, night.by_rule)
         drain_lines(out, frame, night.drains, zone)
         leases_done(out, frame, night.leases)
+        if night.converged is not None and night.converged.vms:
+            converged(out, frame, night.converged)
         page(out, frame, night)
         if night.report is not None:
             out.print(frame.say("show.night-report", file=night.report), soft_wrap=True)

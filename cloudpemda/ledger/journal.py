@@ -23,7 +23,10 @@ from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
 VM_RESTORE = "vm-restore"
-_WRITERS = frozenset({"apply", "change", "retire", "restore", "purge", "transfer", VM_RESTORE})
+CONVERGE = "converge"
+_WRITERS = frozenset(
+    {"apply", "change", "retire", "restore", "purge", "transfer", CONVERGE, VM_RESTORE}
+)
 COPYING = frozenset({"vm-copy", "vm-copy-removal"})
 _RIVALS = dict.fromkeys(_WRITERS, _WRITERS) | dict.fromkeys(COPYING, COPYING)
 """Kinds of sagas that write to the same VMs: of these, one process runs one at a time."""

@@ -168,6 +168,9 @@ class Aspect(StrEnum):
     BACKUP = "backup"
 
 
+PROTECTION = frozenset({Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP})
+
+
 @dataclass(frozen=True)
 class Difference:
     """One thing to do for one VM, with what was found (`live`) and what shall be (`desired`)."""

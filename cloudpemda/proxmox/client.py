@@ -4,22 +4,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import (
-    BackupJob,
     ClusterState,
     Freshness,
     HaFlavour,
     HaResource,
     HaRule,
-    ReplicationJob,
     Vm,
     VmConfig,
     VmStatus,
 )
 from cloudpemda.proxmox import nouns, picture
-from cloudpemda.proxmox.errors import NotFound, WrongParameter
-from cloudpemda.proxmox.guests import GuestCalls, Param
+from cloudpemda.proxmox.errors import WrongParameter
+from cloudpemda.proxmox.guests import Param
 from cloudpemda.proxmox.guests import form_of as _form
 from cloudpemda.proxmox.paths import Upid, parse_upid, upid_node
+from cloudpemda.proxmox.protection import ProtectionCalls, not_found, numbers
 from cloudpemda.proxmox.rows import row
 from cloudpemda.proxmox.transport import Exchange, Transport, Trust
 from cloudpemda.units import Instant, MiB, instant
@@ -41,7 +40,7 @@ def connect(
     return Pve(Transport(name, endpoints, token_id, secret, tls, clock), clock)
 
 
-class Pve(GuestCalls):
+class Pve(ProtectionCalls):
     """One cluster. Safe for many threads.
 
     Every method may raise PveError; `AnswerLost` only from writes. Parameters are sent as they
@@ -189,7 +188,7 @@ class Pve(GuestCalls):
 
     def move_to_pool(self, pool: str, vmids: Iterable[int]) -> None:
         """Put VMs into a pool, out of another one if need be. Raises Exists for a member."""
-        form: dict[str, Param] = {"poolid": pool, "vms": _numbers(vmids), "allow-move": True}
+        form: dict[str, Param] = {"poolid": pool, "vms": numbers(vmids), "allow-move": True}
         self._transport.write("PUT", "/pools", _form(form))
 
     # -- VMs -----------------------------------------------------------------------------------
@@ -401,61 +400,6 @@ class Pve(GuestCalls):
         folder = "groups" if rule.kind == "group" else "rules"
         self._transport.delete(f"/cluster/ha/{folder}/{{id}}", id=rule.name)
 
-    # -- replication ---------------------------------------------------------------------------
-    def replication_jobs(self) -> tuple[ReplicationJob, ...]:
-        return picture.read_replication_jobs(self._transport)
-
-    def create_replication(self, job: str, target: str, schedule: str) -> None:
-        """Replicate a VM's disks to another node; `job` is `VMID-N`. Raises Exists."""
-        form = {"id": job, "type": "local", "target": target, "schedule": schedule}
-        self._transport.write("POST", "/cluster/replication", form)
-
-    def update_replication(self, job: str, schedule: str) -> None:
-        """Enable a job and give it a schedule. Raises NotFound."""
-        form = {"schedule": schedule, "disable": "0"}
-        self._transport.write("PUT", "/cluster/replication/{id}", form, id=job)
-
-    def delete_replication(self, job: str, *, force: bool = False) -> None:
-        """Mark a job for removal: it goes, with its target volumes, after a run on the source.
-
-        `force` drops the job at once and leaves the volumes on the target.
-        """
-        self._transport.delete("/cluster/replication/{id}", {"force": "1"} if force else {}, id=job)
-
-    # -- backup --------------------------------------------------------------------------------
-    def backup_jobs(self) -> tuple[BackupJob, ...]:
-        return picture.read_backup_jobs(self._transport)
-
-    def create_backup_job(
-        self, job: str, vmids: Collection[int], config: Mapping[str, Param]
-    ) -> None:
-        """Create a job for these VMs. Raises Exists. An unknown storage is taken silently."""
-        form = _form(config) | {"id": job, "vmid": _numbers(vmids)}
-        self._transport.write("POST", "/cluster/backup", form)
-
-    def update_backup_job(
-        self,
-        job: str,
-        vmids: Collection[int],
-        config: Mapping[str, Param],
-        delete: Collection[str] = (),
-    ) -> None:
-        """Replace the list of VMs and the given settings, take the settings `delete` away.
-
-        PVE has no digest here: read it back.
-        """
-        form = _form(config) | {"vmid": _numbers(vmids)}
-        if delete:
-            form["delete"] = ",".join(sorted(delete))
-        self._transport.write("PUT", "/cluster/backup/{id}", form, id=job)
-
-    def delete_backup_job(self, job: str) -> None:
-        """Raises NotFound if there is none."""
-        try:
-            self._transport.delete("/cluster/backup/{id}", id=job)
-        except WrongParameter as error:
-            raise _not_found(error, "id") from None
-
     # -- tasks ---------------------------------------------------------------------------------
     def tasks(self) -> Mapping[Upid, str | None]:
         """The recent tasks of all nodes → their exit status; None while one runs.
@@ -483,7 +427,7 @@ class Pve(GuestCalls):
         try:
             answer = self._row(template, node=upid_node(upid), upid=upid)
         except WrongParameter as error:
-            raise _not_found(error, "upid") from None
+            raise not_found(error, "upid") from None
         if answer.text("status") == "running":
             return None
         return answer.text("exitstatus", "unexpected status")
@@ -495,14 +439,6 @@ class Pve(GuestCalls):
             self._transport, template, {"limit": "1000"}, node=upid_node(upid), upid=upid
         )
         return tuple(line.text("t", "")[:200] for line in found[-LOG_LINES:])
-
-
-def _numbers(vmids: Iterable[int]) -> str:
-    """A list of VMIDs. Raises ValueError for none: PVE would read it as something else."""
-    text = ",".join(map(str, sorted(set(vmids))))
-    if not text:
-        raise ValueError("an empty list of VMIDs")
-    return text
 
 
 def _nodes(rule: HaRule) -> str:
@@ -528,10 +464,3 @@ def _rule_form(rule: HaRule) -> dict[str, str]:
     if not rule.enabled:
         form["disable"] = "1"
     return form
-
-
-def _not_found(error: WrongParameter, parameter: str) -> Exception:
-    """PVE says `no such job` and `no such task` of the parameter that names it."""
-    if "no such" in error.errors.get(parameter, "").lower():
-        return NotFound("pve.not-found", **error.values)
-    return error

@@ -1,7 +1,8 @@
 """Nightly: do what time has made due, judge everything by age, tell each breach by OPD.
 
-On the clusters it does what time has made due: workloads whose lease and grace are over are
-stopped, those whose quarantine is over are purged, and what those left behind is cleaned. Of the
+On the clusters it makes good what has come to differ in the protection of what lives, and does
+what time has made due: workloads whose lease and grace are over are stopped, those whose
+quarantine is over are purged, and what those left behind is cleaned. Of the
 ledger it changes with that only what time itself ends, holds and requests that nobody decided, what
 a rule of the site approves without a person, the charges of VMs that run smaller since a change,
 and of those that were grown by hand; and it keeps the limits that it sees in the site's files, and
@@ -26,6 +27,7 @@ from cloudpemda.recovery import Standing
 from cloudpemda.report.standing import Finding
 from cloudpemda.units import Instant
 from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
+from cloudpemda.usecases.converge import Converged, converge
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.drift import Drift, drift_of_site
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
@@ -45,6 +47,7 @@ class Phase(StrEnum):
     """The phases of a night, in their order."""
 
     RULES = "rules"  # what time ends and rules decide
+    PROTECT = "protect"  # what has come to differ in the protection of VMs is made good
     LEASES = "leases"  # what is due is stopped, purged and cleaned
     DRIFT = "drift"
     JUDGE = "judge"  # every cluster is read, every recovery point judged by its age
@@ -82,6 +85,7 @@ class Night:
     report: str | None  # the page
     drains: tuple[Drain, ...]  # nodes that are kept empty
     leases: LeasesRun  # what was stopped, purged and cleaned
+    converged: Converged | None  # what of the protection was put right; None: that phase failed
     night: str  # its name: the day in whose morning it ends
     phases: tuple[PhaseRecord, ...]
     resumed: bool  # an earlier call of the same night was killed
@@ -137,6 +141,7 @@ class _Work:
     expired: tuple[str, ...] = ()
     by_rule: tuple[ByRule, ...] = ()
     leases: LeasesRun = _NOTHING_DUE
+    converged: Converged | None = None
     drift: Drift | None = None
     survey: Survey | None = None
     announced: tuple[Expiring, ...] = ()
@@ -146,7 +151,7 @@ class _Work:
     again: bool = False
     bug: Exception | None = None
     before: Mapping[str, PhaseRecord] = field(init=False)
-    pictures: Pictures = field(init=False)  # taken once nothing is written to a cluster any more
+    pictures: Pictures = field(init=False)  # taken anew once a cluster was written to
 
     def __post_init__(self) -> None:
         self.pictures = Pictures(self.desk)
@@ -210,6 +215,7 @@ class _Work:
             report=self.files.get(Phase.REPORT),
             drains=self.desk.ledger.drains.list(),
             leases=self.leases,
+            converged=self.converged,
             night=self.name,
             phases=self.phases,
             resumed=self.resumed,
@@ -226,9 +232,21 @@ def _rules(work: _Work) -> Iterable[Finding]:
     return ()
 
 
+def _protect(work: _Work) -> Iterable[Finding]:
+    """What could not be read or judged, the judgement says of the same clusters."""
+    done = converge(work.desk, SYSTEM, lambda *_: None, lambda: False, work.pictures)
+    work.converged = done
+    work.again = work.again or done.interrupted
+    if done.wrote:
+        work.pictures = Pictures(work.desk)
+    return done.own_findings
+
+
 def _leases(work: _Work) -> Iterable[Finding]:
     work.leases = run_due(work.desk, SYSTEM, lambda *_: None, lambda: False)
     work.again = work.again or work.leases.code is ExitCode.INCOMPLETE
+    if work.leases != _NOTHING_DUE:
+        work.pictures = Pictures(work.desk)  # from here on no cluster is written to
     return work.leases.findings
 
 
@@ -301,6 +319,7 @@ def _metrics(work: _Work) -> Iterable[Finding]:
 _Do = Callable[[_Work], Iterable[Finding]]
 _PHASES: Mapping[Phase, _Do] = {
     Phase.RULES: _rules,
+    Phase.PROTECT: _protect,
     Phase.LEASES: _leases,
     Phase.DRIFT: _drift,
     Phase.JUDGE: _judge,

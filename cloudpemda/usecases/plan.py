@@ -265,7 +265,7 @@ def draw_up(
     desired = desired_of(workload, state, instances, place)
     desired = tuple(vm for vm in desired if vm.key not in without)
     if grown_stay or workload.lived is not None:
-        desired = tuple(_as_grown(vm, state) for vm in desired)
+        desired = tuple(as_it_grew(vm, state) for vm in desired)
     state = with_firewall(workload.desk.cluster(workload.cluster), state, desired)
     scores = {vm.key: place.of(vm.key).score for vm in desired}
     # where it lived already nothing was chosen
@@ -283,7 +283,8 @@ def draw_up(
     return Planned(workload.record, desired, plan_, restart, retires)
 
 
-def _as_grown(vm: DesiredVm, state: ClusterState) -> DesiredVm:
+def as_it_grew(vm: DesiredVm, state: ClusterState) -> DesiredVm:
+    """The VM with the sizes of the disks that somebody has made larger than approved."""
     live = state.vms.get(vm.identity.vmid)
     if live is None or live.config is None or not carries(live.config, vm.identity):
         return vm
