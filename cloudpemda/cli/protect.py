@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudpemda.cli.protection import status
+from cloudpemda.units import show_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cloudpemda.cli.frame import Frame
     from cloudpemda.usecases.converge import Converged
+    from cloudpemda.usecases.window import Windows
 
 _COLOURS = {"done": "green", "due": "yellow", "failed": "red", "left": "yellow"}
 
@@ -39,6 +41,41 @@ def converge(frame: "Frame", keys: tuple[str, ...], *, plan: bool) -> None:
     with Live(frame) as live, frame.desk() as desk:
         found = converge_now(desk, keys, live.progress, live.halted, write=not plan)
     frame.finish(found, lambda out: converged(out, frame, found), found.faults, found.code)
+
+
+@protect.command(short_help="Whether backups and replications fit into the night.")
+@click.pass_obj
+def window(frame: "Frame") -> None:
+    """Whether backups and replications fit into the nightly window, per source node, by what they
+    took the last time; what would fit where they do not. Exit code 7 then."""
+    from cloudpemda.usecases.window import window_now
+
+    with frame.desk() as desk:
+        found = window_now(desk)
+    frame.finish(found, lambda out: _window(out, frame, found), found.faults, found.code)
+
+
+def _window(out: "Console", frame: "Frame", found: "Windows") -> None:
+    from cloudpemda.cli.tables import table
+
+    out.print(frame.say("show.window", opens=found.opens, closes=found.closes))
+    made = table(frame, "cluster", "node", "what", "jobs", "lasts", "state")
+    for one in found.loads:
+        load = one.load
+        state = frame.say("show.window-over" if load.spread else "show.window-fits")
+        if load.unknown:
+            state = frame.say("show.window-unknown", count=len(load.unknown))
+        made.add_row(
+            one.cluster,
+            load.node,
+            load.lane.value,
+            str(load.duties),
+            show_duration(load.seconds),
+            state,
+        )
+    out.print(made)
+    if found.outside:
+        out.print(frame.say("show.window-outside", vms=", ".join(found.outside)))
 
 
 def converged(out: "Console", frame: "Frame", found: "Converged") -> None:

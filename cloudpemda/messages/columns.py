@@ -55,6 +55,8 @@ TEXTS = {
     "column.when": Text(en="when", id="kapan"),
     "column.who": Text(en="who", id="siapa"),
     "column.role": Text(en="role", id="peran"),
+    "column.jobs": Text(en="jobs", id="job"),
+    "column.lasts": Text(en="lasts", id="lamanya"),
     "column.what": Text(en="what", id="apa"),
     "column.subject": Text(en="subject", id="perihal"),
     "column.details": Text(en="details", id="rincian"),

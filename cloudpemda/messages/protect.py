@@ -45,6 +45,42 @@ TEXTS = {
         next_id="Periksa Datacenter > Backup: job yang nonaktif atau dibatasi ke satu node; lalu "
         "`cloudpemda protect converge`.",
     ),
+    "window.full": Text(
+        en="{duties} {lane} jobs on {node} need {needs} one after another; the window has {window}",
+        id="{duties} job {lane} di {node} memerlukan {needs} berturut-turut; jendela malam hanya "
+        "{window}",
+        next_en="They fit if divided over {nodes} source nodes ({parts}): migrate VMs. Or make "
+        "the window {hours} hours long (`window` in site.yaml), or the class's interval longer.",
+        next_id="Cukup bila dibagi ke {nodes} node sumber ({parts}): pindahkan VM. Atau "
+        "jadikan jendela {hours} jam (`window` di site.yaml), atau perpanjang selang kelasnya.",
+    ),
+    "window.late": Text(
+        en="{duties} {lane} jobs on {node} end {needs} after the window opens; it has {window}",
+        id="{duties} job {lane} di {node} selesai {needs} setelah jendela dibuka; jendelanya "
+        "{window}",
+        next_en="They fit if they begin by {start}: set `at` in `backup` of the class in "
+        "catalogue.yaml, then `cloudpemda protect converge`.",
+        next_id="Cukup bila mulai paling lambat {start}: atur `at` pada `backup` kelasnya di "
+        "catalogue.yaml, lalu `cloudpemda protect converge`.",
+    ),
+    "window.too-long": Text(
+        en="a single {lane} job on {node} takes {longest}; the window has {window}",
+        id="satu job {lane} di {node} saja memerlukan {longest}; jendela malam hanya {window}",
+        next_en="No spread helps. Find out why it takes so long (network, storage, size), or make "
+        "the window longer (`window` in site.yaml).",
+        next_id="Pembagian tidak menolong. Cari sebab lamanya (jaringan, storage, ukuran), atau "
+        "perpanjang jendela (`window` di site.yaml).",
+    ),
+    "show.window": Text(
+        en="window {opens}-{closes}; durations as last measured",
+        id="jendela {opens}-{closes}; lama kerja menurut pengukuran terakhir",
+    ),
+    "show.window-fits": Text(en="fits", id="cukup"),
+    "show.window-over": Text(en="does not fit", id="tidak cukup"),
+    "show.window-unknown": Text(en="{count} not measured yet", id="{count} belum pernah diukur"),
+    "show.window-outside": Text(
+        en="backed up outside of the window: {vms}", id="dicadangkan di luar jendela: {vms}"
+    ),
     "show.converge-done": Text(en="put right", id="dibetulkan"),
     "show.converge-due": Text(en="would be put right", id="akan dibetulkan"),
     "show.converge-failed": Text(en="not put right", id="gagal dibetulkan"),

@@ -154,6 +154,12 @@ TEXTS = {
         next_en='Write hours and minutes in quotes: "01:00".',
         next_id='Tulis jam dan menit dalam tanda kutip: "01:00".',
     ),
+    "site.window-empty": Text(
+        en="the window begins and ends at {value}",
+        id="jendela malam mulai dan berakhir pada {value}",
+        next_en='Let `from` and `until` differ, as "20:00" and "06:00" do.',
+        next_id='Beri `from` dan `until` yang berbeda, misalnya "20:00" dan "06:00".',
+    ),
     "site.ledger-url": Text(
         en="{value} is no place for a ledger",
         id="{value} bukan tempat buku besar",

@@ -7,6 +7,7 @@ from cloudpemda.proxmox import picture
 from cloudpemda.proxmox.errors import NotFound, WrongParameter
 from cloudpemda.proxmox.guests import GuestCalls, Param
 from cloudpemda.proxmox.guests import form_of as _form
+from cloudpemda.units import Instant, instant
 
 
 class ProtectionCalls(GuestCalls):
@@ -66,6 +67,15 @@ class ProtectionCalls(GuestCalls):
             self._transport.delete("/cluster/backup/{id}", id=job)
         except WrongParameter as error:
             raise not_found(error, "id") from None
+
+    def backup_tasks(self, node: str, since: Instant) -> tuple[tuple[Instant, Instant], ...]:
+        """Begin and end of the backup tasks that this node has done well since then."""
+        query = {"typefilter": "vzdump", "since": str(int(since.timestamp())), "limit": "500"}
+        found = picture.read_rows(self._transport, "/nodes/{node}/tasks", query, node=node)
+        ended = (one for one in found if "endtime" in one and one.text("status", "") == "OK")
+        return tuple(
+            (instant(one.number("starttime")), instant(one.number("endtime"))) for one in ended
+        )
 
     def not_backed_up(self) -> frozenset[int]:
         """The guests that PVE finds in no backup job, as far as the token sees them."""

@@ -18,6 +18,9 @@ What holds:
   belongs to somebody who had its VMID before. A backup that failed its verification is none.
 - A new instance is `pending` until its RPO has passed once; then having no copy is a breach.
 
+`window` reckons, from what the last runs took, whether the night's work fits into its hours, per
+source node; what nobody has measured is unknown, and never fits.
+
 The room knows no clock (`now` is handed in), no ledger, and asks nobody.
 """
 

@@ -266,6 +266,20 @@ class PveUsers(Strict):
     )  # login → OPDs
 
 
+class NightWindow(Strict):
+    """When backups and replications have the nodes to themselves; it may pass midnight."""
+
+    from_: TimeOfDay = Field(default="20:00", alias="from")
+    until: TimeOfDay = "06:00"
+    bandwidth: Size | None = None  # of one source node, per second; None: not bounded
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.from_ == self.until:
+            raise PydanticCustomError("site.window-empty", "", {"value": self.until})
+        return self
+
+
 class SiteFile(Strict):
     site: SiteInfo
     ledger: LedgerUrl = "sqlite:///var/ledger.sqlite3"
@@ -283,6 +297,7 @@ class SiteFile(Strict):
     vms: VmVerbs = VmVerbs()
     pve_users: PveUsers = PveUsers()
     retirement: Retirement = Retirement()
+    window: NightWindow = NightWindow()
 
     @property
     def storage_classes(self) -> tuple[str, ...]:

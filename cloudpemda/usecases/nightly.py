@@ -41,6 +41,7 @@ from cloudpemda.usecases.quota import note_limits
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.site_copy import to_drc
 from cloudpemda.usecases.survey import Survey, survey
+from cloudpemda.usecases.window import window
 
 
 class Phase(StrEnum):
@@ -51,6 +52,7 @@ class Phase(StrEnum):
     LEASES = "leases"  # what is due is stopped, purged and cleaned
     DRIFT = "drift"
     JUDGE = "judge"  # every cluster is read, every recovery point judged by its age
+    WINDOW = "window"  # whether backups and replications fit into the night
     LEDGER = "ledger"  # limits, what was begun and not ended, the audit log
     ORPHANS = "orphans"
     JOURNALS = "journals"
@@ -323,6 +325,8 @@ _PHASES: Mapping[Phase, _Do] = {
     Phase.LEASES: _leases,
     Phase.DRIFT: _drift,
     Phase.JUDGE: _judge,
+    # what could not be read, the judgement says
+    Phase.WINDOW: lambda work: window(work.desk, work.pictures).own_findings,
     Phase.LEDGER: _ledger,
     Phase.ORPHANS: lambda work: find.orphans_left(work.desk, work.findings),
     Phase.JOURNALS: lambda work: find.journals_left(work.desk),

@@ -148,7 +148,7 @@ def _read(
             state = pictures.of(cluster)
         else:
             state = pve.snapshot({record.vmid for record in built}, also=stray, images=False)
-        freshness = _freshness(desk, state, built)
+        freshness = freshness_of(desk, state, built)
         freshness = away.added(freshness, cluster) if built else freshness
         locked = tuple(_stale_locks(pve, state, built))
     except CloudpemdaError as error:
@@ -179,7 +179,7 @@ def _read(
     )
 
 
-def _freshness(desk: Desk, state: ClusterState, records: Collection[InstanceRecord]) -> Freshness:
+def freshness_of(desk: Desk, state: ClusterState, records: Collection[InstanceRecord]) -> Freshness:
     """What protects these instances: asked of the nodes that they are on, and of any node that
     answers and has the backup storage."""
     backup = desk.site.info.clusters[state.name].backup

@@ -112,13 +112,17 @@ def _dump(document: object) -> str:
 
 
 @contextmanager
-def running_site(directory: Path, version: str = "9.2") -> Iterator[tuple[Path, RunningLab]]:
-    """The lab's site in `directory`, its clusters of that version, in virtual time."""
+def running_site(
+    directory: Path, version: str = "9.2", **durations: float
+) -> Iterator[tuple[Path, RunningLab]]:
+    """The lab's site in `directory`, its clusters of that version, in virtual time; tasks take
+    these lab seconds."""
     shutil.copytree(inventory("lab"), directory, ignore=shutil.ignore_patterns("var"))
     (directory / "var").mkdir(mode=0o700)
     layout = yaml.safe_load((directory / "lab.yaml").read_text())
     layout["clock"]["rate"] = "auto"
     layout["clock"]["start"] = "2026-11-20T01:00:00Z"
+    layout["durations"] |= durations
     for cluster in layout["clusters"].values():
         cluster["version"] = version
     (directory / "lab.yaml").write_text(yaml.safe_dump(layout))
