@@ -224,3 +224,52 @@ def test_what_is_placed_in_two_goes_breaks_no_rule_together(
     after = place(second, now, policy)
     if isinstance(after, Placement):
         assert broken([*first, *second], (*before.vms, *after.vms), state) is None
+
+
+@given(demands, states)
+@settings(max_examples=150, deadline=None)
+def test_a_member_whose_only_copy_lies_with_another_is_listed(
+    vms: list[VmDemand], state: ClusterState
+) -> None:
+    """After the loss of its node, HA would bring it to where it must not be, or nowhere."""
+    outcome = place(vms, state, POLICY)
+    if not isinstance(outcome, Placement):
+        return
+    listed = {one.key for one in outcome.n_plus_one.exposed}
+    homes = {(vm.apart, outcome.of(vm.key).node): vm.key for vm in vms if vm.apart}
+    for vm in vms:
+        if vm.ha and vm.apart and vm.replicas:
+            targets = outcome.of(vm.key).targets
+            if all((vm.apart, target) in homes for target in targets):
+                assert vm.key in listed
+
+
+@given(st.integers(3, 6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_where_a_node_is_left_over_no_copy_lies_with_another_member(
+    count: int, data: st.DataObject
+) -> None:
+    members = data.draw(st.integers(2, count - 1))
+    names = [f"pve{number}" for number in range(1, count + 1)]
+    sizes = data.draw(st.lists(st.integers(64, 256), min_size=count, max_size=count))
+    small = cluster("three-nodes-empty")
+    storage = replace(small.storage_at["pve1", "local-zfs"], total=gib(4000))
+    state = replace(
+        small,
+        nodes={
+            name: Node(name, NodeStatus.ONLINE, Cores(64), gib(size), MiB(0))
+            for name, size in zip(names, sizes, strict=True)
+        },
+        storages=tuple(replace(storage, node=name) for name in names),
+        images=dict.fromkeys(small.images, frozenset(names)),
+    )
+    vms = [
+        demand(f"vm-{n}", disks=(DiskDemand("local-zfs", gib(10)),), ha=True, replicas=1, apart="g")
+        for n in range(members)
+    ]
+    outcome = place(vms, state, POLICY)
+    assert isinstance(outcome, Placement)
+    homes = [one.node for one in outcome.vms]
+    assert len(set(homes)) == members
+    assert not {target for one in outcome.vms for target in one.targets} & set(homes)
+    assert outcome.n_plus_one.exposed == ()
