@@ -227,7 +227,7 @@ def test_what_is_placed_in_two_goes_breaks_no_rule_together(
 
 
 @given(demands, states)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_member_whose_only_copy_lies_with_another_is_listed(
     vms: list[VmDemand], state: ClusterState
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_member_whose_only_copy_lies_with_another_is_listed(
 
 
 @given(st.integers(3, 6), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_where_a_node_is_left_over_no_copy_lies_with_another_member(
     count: int, data: st.DataObject
 ) -> None:

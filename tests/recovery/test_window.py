@@ -1,6 +1,6 @@
 """Whether the night's work fits, and what would."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudpemda.recovery.window import (
@@ -82,6 +82,7 @@ def test_a_backup_took_until_the_next_of_its_task_began() -> None:
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=60), st.integers(1, 400))
+@settings(max_examples=50)
 def test_a_division_has_every_duty_once_and_each_part_fits(seconds: list[int], length: int) -> None:
     parts = divided(seconds, length)
     if parts is None:
@@ -97,6 +98,7 @@ def test_a_division_has_every_duty_once_and_each_part_fits(seconds: list[int], l
     st.lists(st.tuples(st.integers(0, 6 * HOUR), st.integers(1, 3 * HOUR)), max_size=12),
     st.integers(60, DAY),
 )
+@settings(max_examples=50)
 def test_what_fits_ends_in_the_window_and_what_does_not_is_helped(
     work: list[tuple[int, int]], length: int
 ) -> None:
