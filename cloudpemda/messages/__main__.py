@@ -27,7 +27,10 @@ def reference() -> str:
     return "\n".join(rows) + "\n"
 
 
-_OF_NIGHTS = ("nightly.", "recovery.", "survey.", "drift.", "reconcile.", "orphans.", "protect.")
+_OF_NIGHTS = (
+    "nightly.", "recovery.", "survey.", "drift.", "reconcile.", "orphans.", "protect.", "converge.",
+    "window.",
+)  # fmt: skip
 _NO_FINDING = ("recovery.node-ok", "recovery.site-ok", "nightly.running")
 
 

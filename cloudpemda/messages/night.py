@@ -201,6 +201,8 @@ TEXTS = {
     "night.phases": Text(en="Phases of the night", id="Tahap malam"),
     "night.phase-rules": Text(en="rules and expiry", id="aturan dan kedaluwarsa"),
     "night.phase-leases": Text(en="leases", id="masa pakai"),
+    "night.phase-protect": Text(en="protection put right", id="perlindungan dibetulkan"),
+    "night.phase-window": Text(en="nightly window", id="jendela malam"),
     "night.phase-drift": Text(en="drift", id="penyimpangan"),
     "night.phase-judge": Text(en="judgement by age", id="penilaian menurut umur"),
     "night.phase-ledger": Text(en="ledger", id="buku besar"),

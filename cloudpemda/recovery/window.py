@@ -138,8 +138,8 @@ def durations(
             for moment in moments
             if first <= moment <= last
         )
-        ends = [moment for moment, _ in inside[1:]] + [last]
-        for (moment, name), end in zip(inside, ends, strict=True):
+        ends = [*(moment for moment, _ in inside[1:]), last]
+        for (moment, name), end in zip(inside, ends, strict=False):  # of none there is an end, too
             if name not in found or found[name][0] < moment:
                 found[name] = (moment, end - moment)
     return {name: took for name, (_, took) in found.items()}

@@ -76,7 +76,7 @@ def test_a_run_is_no_shorter_than_its_bytes_need() -> None:
 
 
 def test_a_backup_took_until_the_next_of_its_task_began() -> None:
-    tasks = [(100, 400), (1000, 1600)]
+    tasks = [(100, 400), (500, 600), (1000, 1600)]
     begun = {"a": [100, 1000], "b": [250, 1400], "c": [300], "d": [700]}
     assert durations(tasks, begun) == {"a": 400, "b": 200, "c": 100}
 
