@@ -8,7 +8,7 @@ BIN := .venv/bin
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cloudpemda needs Python 3.11 or later")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  hatchling editables hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff \
+	  apprise hatchling editables hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff \
 	  types-PyYAML types-requests jsonschema types-jsonschema \
 	  ansible-core ansible-lint ansible-runner pytest-testinfra yamllint
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \

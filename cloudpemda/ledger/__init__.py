@@ -52,6 +52,7 @@ from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
 from cloudpemda.ledger.nights import NightBook, PhaseRecord, PhaseResult
 from cloudpemda.ledger.notices import Notice, NoticeBook
 from cloudpemda.ledger.orphans import Orphan, OrphanBook
+from cloudpemda.ledger.outbox import Letter, Outbox
 from cloudpemda.ledger.overages import OverageBook, Overgrown
 from cloudpemda.ledger.owner import Owner, this_process
 from cloudpemda.ledger.pause import Pause, PauseBook
@@ -118,12 +119,14 @@ __all__ = [
     "Kept",
     "LeavingVolume",
     "Ledger",
+    "Letter",
     "NicRecord",
     "NightBook",
     "Notice",
     "NoticeBook",
     "Orphan",
     "OrphanBook",
+    "Outbox",
     "OverageBook",
     "Overgrown",
     "Owner",
@@ -194,6 +197,7 @@ class Ledger:
         self.retirements = Retirements(database, self.audit)
         self.transfers = Transfers(database, self.audit)
         self.conditions = ConditionBook(database)
+        self.outbox = Outbox(database)
         self.nights = NightBook(database)
         self.notices = NoticeBook(database, self.audit)
         self.snapshots = SnapshotBook(database, self.audit)

@@ -441,6 +441,20 @@ conditions = Table(
     Column("told", Text, nullable=False),  # JSON: the values of its text
 )
 
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("event", Text, primary_key=True),  # begun, over
+    Column("code", Text, primary_key=True),
+    Column("opd", Text, primary_key=True),
+    Column("about", Text, primary_key=True),
+    Column("since", Moment, primary_key=True),
+    Column("told", Text, nullable=False),  # JSON: the values of its text
+    Column("tries", Integer, nullable=False),
+    Column("delivered_at", Moment),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -215,4 +215,44 @@ TEXTS = {
     ),
     "night.phase-report": Text(en="report", id="laporan"),
     "night.phase-metrics": Text(en="metrics", id="metrik"),
+    "night.phase-notices": Text(en="notices", id="pemberitahuan"),
+    "night.notice-title": Text(
+        en="{site}: {begun} new findings, {over} over",
+        id="{site}: {begun} temuan baru, {over} selesai",
+    ),
+    "night.notice-over": Text(
+        en="over (since {since}): {what}", id="selesai (sejak {since}): {what}"
+    ),
+    "notify.not-delivered": Text(
+        en="channel {channel}: {count} notices were not delivered (try {tries} of {most})",
+        id="kanal {channel}: {count} pemberitahuan tidak terkirim (percobaan {tries} dari {most})",
+        next_en="The next night tries again. Check the URLs in its file and whether this machine "
+        "reaches the server: `apprise -b test URL`.",
+        next_id="Malam berikutnya mencoba lagi. Periksa URL dalam berkasnya dan apakah mesin ini "
+        "dapat menjangkau servernya: `apprise -b test URL`.",
+    ),
+    "notify.given-up": Text(
+        en="channel {channel}: {count} notices were tried in {tries} nights and are not tried any "
+        "more",
+        id="kanal {channel}: {count} pemberitahuan sudah dicoba {tries} malam dan tidak dicoba "
+        "lagi",
+        next_en="What they say stands in `cloudpemda report night`. Mend the channel in site.yaml "
+        "(`notify`): new findings are sent all the same.",
+        next_id="Isinya ada di `cloudpemda report night`. Betulkan kanalnya di site.yaml "
+        "(`notify`): temuan baru tetap dikirim.",
+    ),
+    "notify.no-apprise": Text(
+        en="notices need apprise, which is not installed",
+        id="pemberitahuan memerlukan apprise, yang belum terpasang",
+        next_en="Install it: pip install 'cloudpemda[notices]'.",
+        next_id="Pasang: pip install 'cloudpemda[notices]'.",
+    ),
+    "notify.url": Text(
+        en="this line is no URL that apprise can send to, or the file has none",
+        id="baris ini bukan URL yang dikenal apprise, atau berkasnya kosong",
+        next_en="One URL per line, for instance mailtos://user:password@mail.example.go.id?to=…, "
+        "tgram://TOKEN/CHAT, json://host/path. It is not shown here because it holds secrets.",
+        next_id="Satu URL per baris, misalnya mailtos://user:sandi@mail.example.go.id?to=…, "
+        "tgram://TOKEN/CHAT, json://host/path. Tidak ditampilkan di sini karena memuat rahasia.",
+    ),
 }

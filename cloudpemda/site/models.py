@@ -218,6 +218,16 @@ class LedgerBackup(Strict):
     drc: DrcCopies | None = None
 
 
+class NotifyChannel(Strict):
+    """One way to people: the file (0600) of apprise's URLs, one per line, and what goes there."""
+
+    name: Name
+    urls: Line
+    min: Literal["finding", "breach"] = "breach"  # breach: what endangers VMs, data or the record
+    opds: tuple[Name, ...] = ()  # none: all, and the site's own
+    contacts: bool = False  # to each OPD's contacts, by these mail servers (mailto://, mailtos://)
+
+
 class Reports(Strict):
     """Where the nights' reports are kept, by date."""
 
@@ -292,6 +302,7 @@ class SiteFile(Strict):
     firewall: FirewallSettings = FirewallSettings()
     textfile: Line = "var/cloudpemda.prom"  # what the night writes for node exporter
     reports: Reports = Reports()
+    notify: tuple[NotifyChannel, ...] = ()
     defaults: Defaults
     approvals: Approvals = Approvals()
     vms: VmVerbs = VmVerbs()

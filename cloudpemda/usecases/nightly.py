@@ -35,6 +35,7 @@ from cloudpemda.usecases.keep import nights_copy
 from cloudpemda.usecases.leases import LeasesRun, run_due
 from cloudpemda.usecases.night import findings as find
 from cloudpemda.usecases.night.metrics import gauges
+from cloudpemda.usecases.night.notices import tell
 from cloudpemda.usecases.night.reporting import keep_report, report_of
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.quota import note_limits
@@ -61,6 +62,7 @@ class Phase(StrEnum):
     DRC_COPY = "drc-copy"
     REPORT = "report"
     METRICS = "metrics"
+    NOTICES = "notices"
 
 
 COSTLY = frozenset({Phase.LEASES})
@@ -335,4 +337,5 @@ _PHASES: Mapping[Phase, _Do] = {
     Phase.DRC_COPY: _kept(Phase.DRC_COPY, "nightly.no-drc-copy", to_drc),
     Phase.REPORT: _report,
     Phase.METRICS: _metrics,
+    Phase.NOTICES: lambda work: tell(work.desk),
 }

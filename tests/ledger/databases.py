@@ -98,6 +98,7 @@ def back_to_9(base: Path) -> None:
                     "adoptions",
                     "night_phases",
                     "conditions",
+                    "outbox",
                 )
             ),
             "ALTER TABLE instances DROP COLUMN slots",

@@ -330,7 +330,7 @@ def test_a_night_that_was_killed_is_gone_on_with_and_a_phase_that_fails_stops_no
 
     with open_desk(office.directory, asserted=OPERATOR) as desk:
         desk.ledger.nights.enter(again.data["night"], "capacity")
-        desk.ledger.nights.enter(again.data["night"], "metrics")
+        desk.ledger.nights.enter(again.data["night"], "notices")
         leases = desk.ledger.nights.phases(again.data["night"])["leases"]
     resumed = office.run("nightly")
     assert (resumed.code, resumed.data["resumed"]) == (0, True)

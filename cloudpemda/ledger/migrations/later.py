@@ -232,4 +232,34 @@ def _v25(connection: Connection) -> None:
     run(connection, _V25)
 
 
-STEPS = (_v11, _v12, _v13, _v14, _v15, _v16, _v17, _v18, _v19, _v20, _v21, _v22, _v23, _v24, _v25)
+_V26 = (
+    """CREATE TABLE outbox (
+        channel TEXT NOT NULL, event TEXT NOT NULL, code TEXT NOT NULL, opd TEXT NOT NULL,
+        about TEXT NOT NULL, since TEXT NOT NULL, told TEXT NOT NULL, tries INTEGER NOT NULL,
+        delivered_at TEXT, PRIMARY KEY (channel, event, code, opd, about, since))""",
+)
+
+
+def _v26(connection: Connection) -> None:
+    """What people are still to be told."""
+    run(connection, _V26)
+
+
+STEPS = (
+    _v11,
+    _v12,
+    _v13,
+    _v14,
+    _v15,
+    _v16,
+    _v17,
+    _v18,
+    _v19,
+    _v20,
+    _v21,
+    _v22,
+    _v23,
+    _v24,
+    _v25,
+    _v26,
+)
