@@ -153,18 +153,14 @@ def _read(
         locked = tuple(_stale_locks(pve, state, built))
     except CloudpemdaError as error:
         whole = Fault("survey.unread", {"cluster": cluster, "instances": len(built)})
-        faults = (whole, *error.faults)
-        return Reading(None, {}, {}, tuple(Finding(None, one) for one in faults), unread=True)
+        told = tuple(Finding(None, one) for one in (whole, *error.faults))
+        if cluster not in desk.site.info.clusters:
+            return Reading(None, {}, {}, told, unread=True)
+        blind = away.added(_nothing_read(desk, cluster), cluster)
+        judged, backups = _judged(desk, built, requests, None, blind, now)
+        return Reading(None, {}, judged, told, unread=True, backups=backups)
     plans, findings, unread = _plans(desk, cluster, built, requests, state)
-    judged, backups = dict[str, Sequence[Judgement]](), dict[str, Judgement]()
-    for record in built:
-        name = requests[record.number].spec.service_class
-        known_class = desk.site.catalogue.service_classes.get(name)
-        if record.state not in _LIVING or known_class is None:
-            continue  # nobody knows what a class promises that is no more
-        facts = _facts(desk, record, state, now)
-        judged[record.key] = judge(facts, freshness, now, known_class, TOLERANCE)
-        backups[record.key] = judge_backup(facts, freshness, now, known_class, TOLERANCE)
+    judged, backups = _judged(desk, built, requests, state, freshness, now)
     # what another apply has named since the first look is not a stranger
     known = (*known, *desk.ledger.instances.list(copies=True))
     strays = tuple(strangers(state, known))
@@ -189,6 +185,10 @@ def freshness_of(desk: Desk, state: ClusterState, records: Collection[InstanceRe
     return desk.cluster(state.name).freshness(
         sources, [backup] if backup and records else [], through or answering
     )
+
+
+def _nothing_read(desk: Desk, cluster: str) -> Freshness:
+    return Freshness({}, {}, (f"storage/{desk.site.info.clusters[cluster].backup}",))
 
 
 def _unread(cluster: str, freshness: Freshness) -> Iterator[Finding]:
@@ -266,8 +266,31 @@ def _told(errors: Collection[tuple[RequestRecord, CloudpemdaError]]) -> Iterator
             yield Finding(request.opd, fault)
 
 
-def _facts(desk: Desk, record: InstanceRecord, state: ClusterState, now: Instant) -> Facts:
-    live = state.vms.get(record.vmid)
+def _judged(
+    desk: Desk,
+    built: Collection[InstanceRecord],
+    requests: Mapping[str, RequestRecord],
+    state: ClusterState | None,
+    freshness: Freshness,
+    now: Instant,
+) -> tuple[Mapping[str, Sequence[Judgement]], Mapping[str, Judgement]]:
+    """By instance: node and site loss, and its backups where they are made. Of a cluster that could
+    not be read nobody knows its replicas; what lies at the recovery centre is judged all the same.
+    """
+    judged, backups = dict[str, Sequence[Judgement]](), dict[str, Judgement]()
+    for record in built:
+        name = requests[record.number].spec.service_class
+        known_class = desk.site.catalogue.service_classes.get(name)
+        if record.state not in _LIVING or known_class is None:
+            continue  # nobody knows what a class promises that is no more
+        facts = _facts(desk, record, state, now)
+        judged[record.key] = judge(facts, freshness, now, known_class, TOLERANCE)
+        backups[record.key] = judge_backup(facts, freshness, now, known_class, TOLERANCE)
+    return judged, backups
+
+
+def _facts(desk: Desk, record: InstanceRecord, state: ClusterState | None, now: Instant) -> Facts:
+    live = state.vms.get(record.vmid) if state is not None else None
     info = desk.site.info
     return Facts(
         key=record.key,

@@ -79,6 +79,8 @@ def test_a_cluster_that_is_gone_makes_every_gauge_zero_and_releases_nothing(
     assert night.code == 7
     assert "survey.unread" in night.codes
     assert "nightly.vm-absent" not in night.codes
+    judged = {(one["loss"], one["standing"]) for one in night.data["survey"]["judgements"]}
+    assert judged == {("node", "unknown"), ("site", "ok")}, "the recovery centre still answers"
     assert {one["running"] for one in night.data["survey"]["instances"]} == {"unknown"}
     assert set(gauges(office).values()) == {0.0}
     assert committed(office) == 3
