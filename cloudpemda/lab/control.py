@@ -26,7 +26,7 @@ class Control:
         self.calls: dict[str, Callable[[Row], object]] = {
             "GET /clock": lambda _: {"now": lab.clock.now()},
             "GET /requests": lambda body: lab.requests[int(str(body.get("since", 0))) :],
-            "GET /events": lambda body: lab.events.lines()[int(str(body.get("since", 0))) :],
+            "GET /events": lambda body: lab.events.lines(int(str(body.get("since", 0)))),
             "GET /state": lambda _: {n: dump(world.cluster) for n, world in lab.worlds.items()},
             "GET /status": lambda _: self._status(),
             "GET /coverage": lambda _: {release: unserved(release) for release in RELEASES},

@@ -146,7 +146,9 @@ class Partition(Timed):
 
 
 class FullStorage(Timed):
-    do: Literal["storage-full"]
+    """Somebody else's data takes all that is free, or leaves."""
+
+    do: Literal["storage-full", "storage-freed"]
     storage: str
     node: str = ""
 
@@ -156,7 +158,8 @@ class FullStorage(Timed):
         has = storages.capacity(world.cluster, storage, self.node)
         local = self.node and not storage.shared
         key = f"{self.storage}@{self.node}" if local else self.storage
-        world.cluster.capacities[key] = Capacity(total, has.foreign + avail)
+        foreign = has.foreign + avail if self.do == "storage-full" else 0
+        world.cluster.capacities[key] = Capacity(total, foreign)
 
 
 class ClockSkew(Timed):

@@ -73,6 +73,9 @@ def test_a_restore_that_fails_has_lost_the_disks(root: Client, control: Control)
     assert "out of space" in restored(root, archive, force=1)
     assert "scsi0" in root("GET", CONFIG)
     assert volumes(root, "local-zfs", vmid=10000) == []
+    control.arm({"at": 0, "do": "storage-freed", "storage": "local-zfs"})
+    control.advance(1)
+    assert restored(root, archive, force=1) == "OK"
 
 
 @pytest.mark.parametrize(
