@@ -36,7 +36,7 @@ def test_a_window_that_is_too_short_is_told_with_what_would_fit(
 
         path = directory / "site.yaml"
         narrow = 'window: {from: "00:58", until: "01:01"}'  # the backups begin at 01:00
-        path.write_text(re.sub(r"(?m)^window: .*$", narrow, path.read_text()))
+        path.write_text(re.sub(r"(?m)^# window: .*$", narrow, path.read_text()))
         answer = office.run("protect", "window")
         said = ["window.late" if homes.count(node) == 1 else "window.full" for node in backups]
         assert (answer.code, sorted(answer.codes)) == (7, sorted(said))
