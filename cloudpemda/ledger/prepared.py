@@ -1,20 +1,22 @@
 """Statements that are compiled once, for what is done while everybody else waits.
 
 To look a statement up, to bind its values and to wrap its rows costs SQLAlchemy more than a small
-statement costs the database. Here each is compiled once for a kind of database, and its text goes
-to the driver. Values are handed over as they are stored, and rows come back so: moments are texts
-(`schema.moment_text`).
+statement costs the database. Here each is compiled once for a kind of database, and the driver is
+asked past SQLAlchemy, which would write down anew what each answer's columns are. Values are handed
+over as they are stored, and rows come back so: moments are texts (`schema.moment_text`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
+T = TypeVar("T")
 Values = Mapping[str, object]
 Bound = tuple[object, ...] | dict[str, object]
 
@@ -27,42 +29,48 @@ class Prepared:
         self._made: dict[str, tuple[str, Callable[[Values], Bound]]] = {}
 
     def rows(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
-        """What it finds; what its rows are made of, the statement alone knows.
+        """What it finds; what its rows are made of, the statement alone knows."""
+        text, bind = self._for(connection.dialect)
+        bound = bind(values)
 
-        The driver is asked past SQLAlchemy, which would write down anew what its columns are.
-        """
-        dialect = connection.dialect
-        text, bind = self._for(dialect)
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(text, bind(values))
+        def ask(cursor: DBAPICursor) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(text, bound)
             return cursor.fetchall()
-        except dialect.loaded_dbapi.Error as error:
-            raise DBAPIError.instance(
-                text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
-            ) from error
-        finally:
-            cursor.close()
+
+        return _asked(connection, text, ask)
 
     def row(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """The first row of them; None for none."""
         return next(iter(self.rows(connection, values)), None)
 
-    def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
-        """Change something."""
-        text, bind = self._for(connection.dialect)
-        return connection.exec_driver_sql(text, bind(values))
-
-    def run_all(self, connection: Connection, several: Sequence[Values]) -> None:
+    def run(self, connection: Connection, *several: Values) -> None:
         """Change something for each of them, in order."""
         text, bind = self._for(connection.dialect)
-        connection.exec_driver_sql(text, [bind(values) for values in several])
+        bound: list[Any] = [bind(values) for values in several]  # all tuples, or all dicts
+        if len(bound) == 1:
+            _asked(connection, text, lambda cursor: cursor.execute(text, bound[0]))
+        else:
+            _asked(connection, text, lambda cursor: cursor.executemany(text, bound))
 
     def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Bound]]:
         made = self._made.get(dialect.name)
         if made is None:
             made = self._made[dialect.name] = _compiled(self._statement, dialect)
         return made
+
+
+def _asked(connection: Connection, text: str, ask: Callable[[DBAPICursor], T]) -> T:
+    """What the driver answers. Raises DBAPIError, as SQLAlchemy does."""
+    cursor = connection.connection.cursor()
+    try:
+        return ask(cursor)
+    except connection.dialect.loaded_dbapi.Error as error:
+        dialect = connection.dialect
+        raise DBAPIError.instance(
+            text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
 
 
 def _compiled(statement: Executable, dialect: Dialect) -> tuple[str, Callable[[Values], Bound]]:

@@ -89,7 +89,12 @@ def raw(table: Table) -> Select[tuple[object, ...]]:
 
 
 def key_of(table: Table, row: Raw) -> Key:
-    return tuple(row[column.name] for column in table.primary_key.columns)
+    return tuple([row[name] for name in _key_names(table)])
+
+
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key.columns)
 
 
 def read(connection: Connection, table: Table) -> Written:

@@ -39,6 +39,7 @@ from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.units import Instant
 
 _KEY = "row_key"
+_DETAILS = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 class Deed:
@@ -70,34 +71,28 @@ class Deed:
     def insert(self, table: Table, *rows: Raw) -> None:
         """Add rows of texts, whole numbers and moments to a table of `BOUND`."""
         written = [as_stored(row) for row in rows]
-        statement = _insert(table, tuple(rows[0]))
-        if len(written) == 1:
-            statement.run(self.connection, written[0])
-        else:
-            statement.run_all(self.connection, written)
-        for row in written:
-            self._bind(table, row)
+        _insert(table, tuple(rows[0])).run(self.connection, *written)
+        self._bind(table, written)
 
     def update(
         self, table: Table, where: ColumnElement[bool], **values: str | int | datetime | None
     ) -> None:
         """Change the rows of a table of `BOUND` that match."""
         change = update(table).where(where).values(**values).returning(*bound.stored(table))
-        for changed in self.connection.execute(change).all():
-            self._bind(table, bound.as_raw(changed))
+        self._bind(table, map(bound.as_raw, self.connection.execute(change).all()))
 
     def change(self, table: Table, key: str, **values: str | int | datetime | None) -> None:
         """Change the row with this key: `update` for a table that is known by one text, by a
         statement that is made once."""
-        query = _change(table, frozenset(values))
-        named = {**as_stored(values), _KEY: key}
-        for changed in query.run(self.connection, named).all():
-            self._bind(table, bound.as_raw(changed))
+        query, names = _change(table, tuple(values)), _names(table)
+        changed = query.rows(self.connection, {**as_stored(values), _KEY: key})
+        self._bind(table, [dict(zip(names, row, strict=True)) for row in changed])
 
-    def _bind(self, table: Table, row: Raw) -> None:
+    def _bind(self, table: Table, rows: Iterable[Raw]) -> None:
         if table not in BOUND:
             raise ValueError(f"no entry is bound to rows of {table.name}")
-        self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
+        for row in rows:
+            self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
 
     def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
         """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`.
@@ -116,7 +111,7 @@ class Deed:
             "action": action,
             "opd": opd,
             "subject": subject,
-            "details": json.dumps(details, sort_keys=True, ensure_ascii=False),
+            "details": _DETAILS(details),
             "previous": before.hash,
             "behalf": None if behalf is None else str(behalf),
             "bound": canonical(dict(self._labels())),
@@ -131,7 +126,7 @@ class Deed:
             **_place(opd, of_opd, hash_),
             signature=None if signer is None else signer.sign_entry(hash_),
         )
-        _INSERT_ENTRY.run(self.connection, {**content, **link._asdict()})
+        _insert(audit, _names(audit)).run(self.connection, {**content, **link._asdict()})
         self.links.append(link)
         self._written.clear()
 
@@ -200,13 +195,15 @@ def _insert(table: Table, names: tuple[str, ...]) -> Prepared:
     return Prepared(insert(table).values({name: bindparam(name) for name in names}))
 
 
-_INSERT_ENTRY = _insert(audit, tuple(audit.c.keys()))
+@cache
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(table.c.keys())
 
 
 @cache
-def _change(table: Table, names: frozenset[str]) -> Prepared:
+def _change(table: Table, names: tuple[str, ...]) -> Prepared:
     """Sets the columns of these names in the row of one key."""
     (key,) = table.primary_key.columns
     change = update(table).where(key == bindparam(_KEY))
-    change = change.values({name: bindparam(name) for name in sorted(names)})
+    change = change.values({name: bindparam(name) for name in names})
     return Prepared(change.returning(*bound.stored(table)))
