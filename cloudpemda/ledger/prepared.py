@@ -37,7 +37,7 @@ class Prepared:
             cursor.execute(text, bound)
             return cursor.fetchall()
 
-        return _asked(connection, text, ask)
+        return _driven(connection, text, ask)
 
     def row(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """The first row of them; None for none."""
@@ -48,9 +48,9 @@ class Prepared:
         text, bind = self._for(connection.dialect)
         bound: list[Any] = [bind(values) for values in several]  # all tuples, or all dicts
         if len(bound) == 1:
-            _asked(connection, text, lambda cursor: cursor.execute(text, bound[0]))
+            _driven(connection, text, lambda cursor: cursor.execute(text, bound[0]))
         else:
-            _asked(connection, text, lambda cursor: cursor.executemany(text, bound))
+            _driven(connection, text, lambda cursor: cursor.executemany(text, bound))
 
     def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Bound]]:
         made = self._made.get(dialect.name)
@@ -59,13 +59,20 @@ class Prepared:
         return made
 
 
-def _asked(connection: Connection, text: str, ask: Callable[[DBAPICursor], T]) -> T:
-    """What the driver answers. Raises DBAPIError, as SQLAlchemy does."""
-    cursor = connection.connection.cursor()
+def execute(connection: Connection, text: str) -> None:
+    """Say something to the database that has no answer."""
+    _driven(connection, text, lambda cursor: cursor.execute(text))
+
+
+def _driven(connection: Connection, text: str, ask: Callable[[DBAPICursor], T]) -> T:
+    """What the driver answers to a text. Raises DBAPIError, as SQLAlchemy does."""
+    dialect, driver = connection.dialect, connection.connection
+    cursor = driver.cursor()
     try:
         return ask(cursor)
-    except connection.dialect.loaded_dbapi.Error as error:
-        dialect = connection.dialect
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, driver, cursor):
+            connection.invalidate(error)
         raise DBAPIError.instance(
             text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
         ) from error

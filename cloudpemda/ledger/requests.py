@@ -7,7 +7,8 @@ Whatever ends an approval returns its hold in the same transaction.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, bindparam, select
@@ -245,8 +246,7 @@ class Requests:
         they decide alone. Raises Refused: `ledger.transition`, `ledger.revision-moved`, what
         `decisions.take` refuses, or `quota.exceeded` with a fault per dimension and OPD.
         """
-        self.expire_holds(self._store.clock.now())
-        with quota.refusals_kept(self._audit, actor), self._audit.deed(actor) as deed:
+        with quota.refusals_kept(self._audit, actor), self._deed(actor) as deed:
             about = docket(deed.connection, key)
             if decisions.concur(deed, about, offer_digest, ballot):
                 return ()
@@ -320,6 +320,16 @@ class Requests:
             void(deed, about)
             move(deed, about, RequestEvent.VOID, reason=reason)
 
+    @contextmanager
+    def _deed(self, actor: Actor) -> Iterator[Deed]:
+        """A deed at whose moment every hold that has run out was ended."""
+        while True:
+            with self._audit.deed(actor) as deed:
+                if _OVERDUE.row(deed.connection, {"now": moment_text(deed.now)}) is None:
+                    yield deed
+                    return
+            self.expire_holds(self._store.clock.now())
+
     def expire_holds(self, now: Instant) -> tuple[str, ...]:
         """End the approvals whose hold has run out at `now`; answers with their numbers."""
         return self._expire(_OVERDUE, {"now": moment_text(now)})
@@ -359,8 +369,7 @@ class Requests:
         `vm.restore-unfinished`, `ledger.revision-moved` where `spec_hash` is not the current
         revision's, or `ledger.offer-changed` after the approval was voided and its hold returned.
         """
-        self.expire_holds(self._store.clock.now())
-        with self._audit.deed(actor) as deed:
+        with self._deed(actor) as deed:
             about = itself(_row(deed.connection, key))
             restores.require_none(deed.connection, about.number)
             require_hash(deed.connection, about.number, about.revision, spec_hash)

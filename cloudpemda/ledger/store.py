@@ -21,7 +21,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from cloudpemda.clock import Clock, Entropy
 from cloudpemda.errors import Incomplete, Refused, Unreachable, UsageError
 from cloudpemda.ledger.databases import Database, Postgres, Sqlite
-from cloudpemda.ledger.turns import turn
+from cloudpemda.ledger.prepared import execute
+from cloudpemda.ledger.turns import Turns
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
@@ -62,7 +63,7 @@ class Store:
         # and is not fair. A server has a queue of its own.
         self._turn = threading.Lock()
         file = place.file
-        self._queue = None if file is None else file.with_name(f"{file.name}-queue")
+        self._turns = None if file is None else Turns(file.with_name(f"{file.name}-queue"))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -76,9 +77,9 @@ class Store:
     def _in_turn(self) -> Iterator[None]:
         """One's turn among the processes, or none where it cannot be had: SQLite asks again."""
         with ExitStack() as queued:
-            if self._queue is not None:
+            if self._turns is not None:
                 with suppress(OSError):
-                    queued.enter_context(turn(self._queue, BUSY_SECONDS))
+                    queued.enter_context(self._turns.turn(BUSY_SECONDS))
             yield
 
     @contextmanager
@@ -142,7 +143,7 @@ class Store:
         try:
             transaction = connection.begin()
             for statement in begin:
-                connection.exec_driver_sql(statement).close()
+                execute(connection, statement)
         except BaseException:
             connection.close()
             raise

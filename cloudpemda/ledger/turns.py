@@ -7,12 +7,17 @@ looks are spent on a turn that takes long, and none is lost between two that are
 could queue those who wait, but calling a sleeping process for every turn costs more than the turn
 itself, and its queue knows no deadline.
 
+Who comes back at once may go on (`Turns`): to hand over costs as much as a deed, for the next one
+has to be woken and to read anew what was changed. So who came back at once before leaves word in
+the file for how long to leave it the next turn, until its row of turns has taken long enough.
+
 What a process held that has died, the kernel gives back. The file orders those who wait, and
-protects nothing by itself.
+protects nothing by itself: word that is left there by nobody is over in a moment.
 """
 
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +26,17 @@ from cloudpemda.clock import SystemClock, stopwatch
 
 _CLOCK = SystemClock()  # a lock is waited for in the machine's own time
 _Pauses = tuple[tuple[float, float], ...]
-_OFTEN: _Pauses = ((0.005, 0.001), (0.001, 0.0003), (0.0, 0.0001))
+_OFTEN: _Pauses = ((0.005, 0.0005), (0.001, 0.0003), (0.0, 0.0001))
 _SELDOM: _Pauses = ((0.1, 0.0005), (0.02, 0.001), (0.0, 0.002))
 """Who has waited so long for a place looks again after so long (seconds)."""
+
+_AT_ONCE = 0.001
+"""Within so many seconds after a turn is at once."""
+
+_ROW = 0.012
+"""A row of turns hands over after so many seconds."""
+
+_WORD = struct.Struct("<qd")  # whose the next turn is, and until when
 
 
 @contextmanager
@@ -33,11 +46,38 @@ def turn(file: Path, seconds: float) -> Iterator[bool]:
 
     Raises OSError where they cannot be made. A file system without locks has no turns: False.
     """
-    handle = _opened(file)
-    try:
-        yield _came(handle, file, seconds)
-    finally:
-        os.close(handle)
+    with Turns(file).turn(seconds) as came:
+        yield came
+
+
+class Turns:
+    """The turns of one process, several in a row where it comes back at once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._begun = 0.0  # the row of turns
+        self._left = 0.0  # the last turn
+        self._until = 0.0  # the next turn is this one's
+
+    @contextmanager
+    def turn(self, seconds: float) -> Iterator[bool]:
+        """As `turn`."""
+        handle = _opened(self._file)
+        try:
+            back = stopwatch() - self._left < _AT_ONCE
+            came = _came(handle, self._file, seconds)
+            now = stopwatch()
+            if now > self._until:
+                self._begun = now
+            try:
+                yield came
+            finally:
+                self._left = stopwatch()
+                if came and back and self._left - self._begun < _ROW:
+                    self._until = self._left + _AT_ONCE
+                    os.pwrite(handle, _WORD.pack(os.getpid(), self._until), 0)
+        finally:
+            os.close(handle)
 
 
 def _came(handle: int, file: Path, seconds: float) -> bool:
@@ -69,7 +109,9 @@ def _awaited(handle: int, pauses: _Pauses, until: float) -> bool:
 
 
 def _taken(handle: int) -> bool | None:
-    """Whether it is ours now; None where somebody else has it."""
+    """Whether it is ours now; None where it is another's."""
+    if _is_promised(handle):
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -77,3 +119,12 @@ def _taken(handle: int) -> bool | None:
     except OSError:
         return False
     return True
+
+
+def _is_promised(handle: int) -> bool:
+    """Whether somebody else may come back first."""
+    word = os.pread(handle, _WORD.size, 0)
+    if len(word) < _WORD.size:
+        return False
+    whose, until = _WORD.unpack(word)
+    return bool(whose != os.getpid() and 0 < until - stopwatch() <= _AT_ONCE)
