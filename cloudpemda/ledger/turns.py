@@ -19,7 +19,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cloudpemda.clock import SystemClock, stopwatch
@@ -75,7 +75,8 @@ class Turns:
                 self._left = stopwatch()
                 if came and back and self._left - self._begun < _ROW:
                     self._until = self._left + _AT_ONCE
-                    os.pwrite(handle, _WORD.pack(os.getpid(), self._until), 0)
+                    with suppress(OSError):  # a full disk, say: what was done is done all the same
+                        os.pwrite(handle, _WORD.pack(os.getpid(), self._until), 0)
         finally:
             os.close(handle)
 
