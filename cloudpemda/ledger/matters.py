@@ -13,7 +13,14 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger import quota
 from cloudpemda.ledger.audit import NOTHING, Deed, Detail, Details
 from cloudpemda.ledger.prepared import Prepared
-from cloudpemda.ledger.schema import approvals, decisions, proposals, requests, revisions
+from cloudpemda.ledger.schema import (
+    approvals,
+    decisions,
+    moment_text,
+    proposals,
+    requests,
+    revisions,
+)
 from cloudpemda.ledger.states import (
     PROPOSAL,
     REQUEST,
@@ -24,6 +31,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.request.spec import WorkloadSpec, from_canonical_json
+from cloudpemda.units import Instant
 
 # Made once: a decision is taken under the write lock, and building costs more than executing.
 _PROPOSAL = select(proposals.c.revision, proposals.c.state).where(
@@ -32,6 +40,26 @@ _PROPOSAL = select(proposals.c.revision, proposals.c.state).where(
 _SPEC_HASH = select(revisions.c.spec_hash).where(
     revisions.c.number == bindparam("of"), revisions.c.revision == bindparam("revision")
 )
+
+_OVERDUE = (
+    select(approvals.c.number)
+    .join(requests, requests.c.number == approvals.c.number)
+    .outerjoin(proposals, proposals.c.number == approvals.c.number)
+    .where(
+        approvals.c.voided_at.is_(None),
+        approvals.c.hold_until <= bindparam("now", type_=approvals.c.hold_until.type),
+        (
+            (approvals.c.revision == requests.c.revision)
+            & (requests.c.state == RequestState.APPROVED.value)
+        )
+        | (
+            (approvals.c.revision == proposals.c.revision)
+            & (proposals.c.state == ProposalState.APPROVED.value)
+        ),
+    )
+)
+OVERDUE = Prepared(_OVERDUE.order_by(approvals.c.hold_until, approvals.c.number))
+"""Whose hold has run out at `now`, and was not ended yet."""
 
 _DOCKET = (
     select(
@@ -52,6 +80,7 @@ _DOCKET = (
             .label(name)
             for name, table in (("approvals_before", approvals), ("decisions_before", decisions))
         ),
+        _OVERDUE.correlate(None).exists().label("overdue"),
     )
     .outerjoin(proposals, proposals.c.number == requests.c.number)
     .outerjoin(
@@ -80,6 +109,7 @@ class Matter:
     spec_hash: str | None = None  # of that revision; this and what follows by `docket` alone
     approvals_before: int | None = None  # that it ever had
     decisions_before: int | None = None
+    overdue: bool = False  # whether holds, of whomever, have run out that were not ended
 
     @property
     def key(self) -> str:
@@ -122,19 +152,20 @@ def matter(connection: Connection, row: Row[tuple[object, ...]]) -> Matter:
     return replace(alone, revision=found.revision, proposal=ProposalState(found.state))
 
 
-def docket(connection: Connection, key: str) -> Matter:
-    """The same by key or number, with what a decision asks of it, in one look.
+def docket(connection: Connection, key: str, now: Instant) -> Matter:
+    """The same by key or number, with what a decision at `now` asks of it, in one look.
 
     Raises Refused `ledger.no-request`.
     """
     opd, slash, name = key.partition("/")
+    at = moment_text(now)
     if slash:
-        row = _DOCKET_BY_KEY.row(connection, {"opd": opd, "name": name})
+        row = _DOCKET_BY_KEY.row(connection, {"opd": opd, "name": name, "now": at})
     else:
-        row = _DOCKET_BY_NUMBER.row(connection, {"of": key})
+        row = _DOCKET_BY_NUMBER.row(connection, {"of": key, "now": at})
     if row is None:
         raise Refused("ledger.no-request", key=key)
-    number, opd, name, state, applied, proposed, proposal, spec_hash, approved, decided = row
+    number, opd, name, state, applied, proposed, proposal, spec_hash, approved, decided, over = row
     return Matter(
         number,
         opd,
@@ -146,6 +177,7 @@ def docket(connection: Connection, key: str) -> Matter:
         spec_hash,
         approvals_before=approved,
         decisions_before=decided,
+        overdue=bool(over),
     )
 
 

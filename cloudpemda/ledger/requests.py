@@ -19,6 +19,7 @@ from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.decisions import ALONE, Ballot
 from cloudpemda.ledger.grants import refuse_taken_name
 from cloudpemda.ledger.matters import (
+    OVERDUE,
     Matter,
     docket,
     itself,
@@ -246,8 +247,7 @@ class Requests:
         they decide alone. Raises Refused: `ledger.transition`, `ledger.revision-moved`, what
         `decisions.take` refuses, or `quota.exceeded` with a fault per dimension and OPD.
         """
-        with quota.refusals_kept(self._audit, actor), self._deed(actor) as deed:
-            about = docket(deed.connection, key)
+        with quota.refusals_kept(self._audit, actor), self._docket(key, actor) as (deed, about):
             if decisions.concur(deed, about, offer_digest, ballot):
                 return ()
             about.next(RequestEvent.APPROVE)
@@ -321,18 +321,22 @@ class Requests:
             move(deed, about, RequestEvent.VOID, reason=reason)
 
     @contextmanager
-    def _deed(self, actor: Actor) -> Iterator[Deed]:
-        """A deed at whose moment every hold that has run out was ended."""
+    def _docket(self, key: str, actor: Actor) -> Iterator[tuple[Deed, Matter]]:
+        """A deed with what it decides on, at whose moment every hold that has run out was ended.
+
+        Raises as `docket`.
+        """
         while True:
             with self._audit.deed(actor) as deed:
-                if _OVERDUE.row(deed.connection, {"now": moment_text(deed.now)}) is None:
-                    yield deed
+                about = docket(deed.connection, key, deed.now)
+                if not about.overdue:
+                    yield deed, about
                     return
             self.expire_holds(self._store.clock.now())
 
     def expire_holds(self, now: Instant) -> tuple[str, ...]:
         """End the approvals whose hold has run out at `now`; answers with their numbers."""
-        return self._expire(_OVERDUE, {"now": moment_text(now)})
+        return self._expire(OVERDUE, {"now": moment_text(now)})
 
     def expire_pending(self, since: Instant) -> tuple[str, ...]:
         """End what has waited for a decision since `since` or longer; answers with the numbers."""
@@ -369,7 +373,8 @@ class Requests:
         `vm.restore-unfinished`, `ledger.revision-moved` where `spec_hash` is not the current
         revision's, or `ledger.offer-changed` after the approval was voided and its hold returned.
         """
-        with self._deed(actor) as deed:
+        self.expire_holds(self._store.clock.now())
+        with self._audit.deed(actor) as deed:
             about = itself(_row(deed.connection, key))
             restores.require_none(deed.connection, about.number)
             require_hash(deed.connection, about.number, about.revision, spec_hash)
@@ -478,24 +483,6 @@ _WAITED = Prepared(
         | ((proposals.c.state == ProposalState.PENDING.value) & (proposals.c.updated_at <= _SINCE))
     )
     .order_by(requests.c.number)
-)
-_OVERDUE = Prepared(
-    select(approvals.c.number)
-    .join(requests, requests.c.number == approvals.c.number)
-    .outerjoin(proposals, proposals.c.number == approvals.c.number)
-    .where(
-        approvals.c.voided_at.is_(None),
-        approvals.c.hold_until <= bindparam("now", type_=approvals.c.hold_until.type),
-        (
-            (approvals.c.revision == requests.c.revision)
-            & (requests.c.state == RequestState.APPROVED.value)
-        )
-        | (
-            (approvals.c.revision == proposals.c.revision)
-            & (proposals.c.state == ProposalState.APPROVED.value)
-        ),
-    )
-    .order_by(approvals.c.hold_until, approvals.c.number)
 )
 
 

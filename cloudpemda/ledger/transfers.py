@@ -109,7 +109,7 @@ class Transfers:
             reason=None,
             updated_at=deed.now,
         )
-        counted = docket(connection, about.number)
+        counted = docket(connection, about.number, deed.now)
         fresh = replace(counted, revision=revision, applied=revision, proposal=None)
         note_decision(deed, fresh, become.offer_digest, become.ballot, moved)
         write_approval(deed, fresh, become.offer_digest, become.offer_json, deed.now)
