@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.vendor_api import guests
 
 DOCUMENTATION = r"""
 module: node_probe
@@ -87,16 +88,6 @@ def ports() -> list[dict[str, object]]:
         if port.isdigit() and int(port) in PORTS and "corosync" not in line:
             held.append({"port": int(port), "by": words[-1]})
     return held
-
-
-def guests() -> list[str]:
-    """Guests whose configuration lies on this node; a member of a cluster sees its own alone."""
-    node = Path("/etc/pve/local")
-    return sorted(
-        f"{kind}/{one.stem}"
-        for kind in ("qemu-server", "lxc")
-        for one in (node / kind).glob("*.conf")
-    )
 
 
 def disk(path: str, pool: str) -> dict[str, object]:

@@ -18,8 +18,8 @@ RINGS = (10, 20)
 PACKAGES = (
     "auditd", "ca-certificates", "chrony", "corosync", "dbus", "fail2ban", "gpg", "ifupdown2",
     "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables", "openssh-server",
-    "prometheus-node-exporter", "python3", "python3-apt", "smartmontools", "systemd-sysv",
-    "unattended-upgrades",
+    "prometheus-node-exporter", "python3", "python3-apt", "python3-venv", "smartmontools",
+    "systemd-sysv", "unattended-upgrades",
 )  # fmt: skip
 _TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
 _CAPABILITIES = (
@@ -78,6 +78,11 @@ class Bed:
         return self.place / "key"
 
     @property
+    def shared(self) -> Path:
+        """A directory that all hosts have at /var/lib/fake-pve."""
+        return self.place / "shared"
+
+    @property
     def ssh_config(self) -> Path:
         return self.place / "ssh_config"
 
@@ -86,6 +91,7 @@ class Bed:
 
     def start(self) -> None:
         tree = base_tree()
+        self.shared.mkdir()
         _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         self._network()
         for name in NAMES:
@@ -142,6 +148,7 @@ class Bed:
             subprocess.Popen(
                 ["systemd-nspawn", "-q", "-D", root, "-M", f"{self.tag}{name}", "--register=no",
                  "--keep-unit", f"--network-namespace-path=/run/netns/{self.tag}{name}",
+                 f"--bind={self.shared}:/var/lib/fake-pve",
                  f"--capability={_CAPABILITIES}", "--console=pipe", "-b"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},

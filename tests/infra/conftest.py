@@ -57,8 +57,11 @@ class Hosts:
 
     def play(
         self, playbook: str, *, check: bool = False, limit: str = "", tags: str = "",
-        per_host: Mapping[str, Mapping[str, object]] | None = None, **variables: object,
+        per_host: Mapping[str, Mapping[str, object]] | None = None, skip: str = "preflight",
+        groups: Mapping[str, list[str]] | None = None, **variables: object,
     ) -> Run:  # fmt: skip
+        """One playbook, without the checks before it unless `skip` is empty: they have their own
+        tests, and take longer than most roles."""
         self.runs += 1
         private = self.place / f"run{self.runs}"
         (private / "inventory").mkdir(parents=True)
@@ -76,9 +79,16 @@ class Hosts:
             **SITE,
             **variables,
         }
-        inventory = {"all": {"vars": common, "children": {"nodes": {"hosts": hosts}}}}
+        children: dict[str, object] = {"nodes": {"hosts": hosts}}
+        for group, names in (groups or {}).items():
+            children[group] = {"hosts": dict.fromkeys(names)}
+        inventory = {"all": {"vars": common, "children": children}}
         (private / "inventory" / "hosts.yaml").write_text(yaml.safe_dump(inventory))
-        flags = " ".join((["--check"] if check else []) + ([f"--tags {tags}"] if tags else []))
+        flags = " ".join(
+            (["--check"] if check else [])
+            + ([f"--tags {tags}"] if tags else [])
+            + ([f"--skip-tags {skip}"] if skip else [])
+        )
         done = ansible_runner.run(
             private_data_dir=str(private),
             project_dir=str(ROOT / "playbooks"),

@@ -18,6 +18,7 @@ def test_broken_preconditions_are_told_at_once_and_stop_all_before_any_change(ho
     try:
         done = hosts.play(
             "base.yml",
+            skip="",
             per_host={
                 "n1": {"preflight_clock_seconds": -1},
                 "n2": {"node_pool_disks": ["/dev/disk/by-id/none"], "pve_major": 9},
@@ -42,7 +43,7 @@ def test_links_are_checked(hosts: Hosts) -> None:
         "preflight_mtu": 9000,
         "preflight_peers": ["10.77.10.77"],
     }
-    done = hosts.play("preflight.yml", per_host={"n3": wrong})
+    done = hosts.play("preflight.yml", skip="", per_host={"n3": wrong})
     assert "10.77.99.3 does not answer packets" in done.failures["n1"]
     assert "10.77.20.2" not in done.failures["n1"]  # the rest of them answers on two links
     assert "10.77.10.3" not in done.failures["n1"]

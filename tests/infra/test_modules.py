@@ -4,14 +4,22 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import ansible.module_utils
 import pytest
+import yaml
+
+from cloudpemda.proxmox.rights import ROLE, role_privileges
 
 LIBRARY = Path(__file__).parents[2] / "playbooks" / "library"
 OFF = ["enterprise.proxmox.com"]
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, LIBRARY / f"{name}.py")
+# Where Ansible finds what modules share; its configuration says so when it runs.
+ansible.module_utils.__path__.append(str(LIBRARY.parent / "module_utils"))
+
+
+def _module(name: str, place: str = "library") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, LIBRARY.parent / place / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -81,3 +89,44 @@ def test_all_faults_of_a_node_are_told() -> None:
     assert "/dev/sdb holds ext4" in told[3]
     node["member"] = True  # its guests are where they belong
     assert len([*probe.contents(node, asked)]) == 1
+
+
+def test_what_is_there_is_compared_by_meaning() -> None:
+    api = _module("vendor_api", "module_utils")
+    there = {"content": "rootdir,images", "sparse": 1, "nodes": "n1,n2"}
+    assert api.different({"content": ["images", "rootdir"], "sparse": True}, there) == {}
+    assert api.different({"nodes": ["n1"], "disable": False}, there) == {"nodes": ["n1"]}
+    assert api.words({"a": True, "b": ["x", 1], "c": {"type": "secure"}}) == [
+        "--a", "1", "--b", "x,1", "--c", "type=secure"
+    ]  # fmt: skip
+
+
+def test_options_of_the_datacenter_are_merged_by_key_and_part() -> None:
+    api = _module("vendor_api", "module_utils")
+    there = {"keyboard": "en-us", "migration": {"type": "insecure", "network": "10.0.0.0/8"}}
+    assert api.merged({"migration": {"type": "secure"}}, there) == {
+        "migration": {"type": "secure", "network": "10.0.0.0/8"}
+    }
+    assert api.merged({"migration": {"network": "10.0.0.0/8"}}, there) == {}
+    assert (
+        api.merged({"ha": {"shutdown_policy": "migrate"}}, {"ha": "shutdown_policy=migrate"}) == {}
+    )
+    assert api.merged({"language": "en"}, there) == {"language": "en"}
+
+
+def test_a_member_is_one_that_sees_itself_in_a_quorum() -> None:
+    member = _module("pve_member")
+    assert member.seen([{"type": "node", "name": "n1", "online": 1}]) == ("", False, {"n1": True})
+    assert member.arguments("dc", "10.0.0.1", ["10.0.0.2", "10.1.0.2"]) == [
+        "pvecm", "add", "10.0.0.1", "--link0", "10.0.0.2,priority=20",
+        "--link1", "10.1.0.2,priority=10", "--use_ssh",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("major", [8, 9])
+def test_the_role_of_the_automation_has_what_the_doctor_asks_for(major: int) -> None:
+    said = yaml.safe_load(
+        (LIBRARY.parent / "roles/access/defaults/main.yml").read_text(encoding="utf-8")
+    )
+    assert sorted(said["access_common"] + said["access_of"][major]) == [*role_privileges(major)]
+    assert said["access_role"] == ROLE

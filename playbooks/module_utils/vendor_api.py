@@ -1,0 +1,115 @@
+"""Proxmox's own API through its command on the node: `pvesh`, or `proxmox-backup-debug api`.
+
+A list that cannot be read ends the task: what is unknown is never taken for absent. What is there
+is compared by value, so that a second run changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = {"pve": ("pvesh",), "pbs": ("proxmox-backup-debug", "api")}
+
+
+def words(values: Mapping[str, Any]) -> list[str]:
+    """Values as options of the command; a list is several values of one."""
+    found = []
+    for key, value in values.items():
+        found += [f"--{key}", text(value)]
+    return found
+
+
+def text(value: Any) -> str:
+    """A value as the command takes it: true is 1, a list is joined, pairs become key=value."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={text(one)}" for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ",".join(text(one) for one in value)
+    return str(value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values mean the same: order within a list, and how true is written, do not
+    count."""
+
+    def parts(value: Any) -> set[str]:
+        whole = {"true": "1", "false": "0"}.get(text(value).strip().lower(), text(value).strip())
+        return {part.strip() for part in whole.split(",")}
+
+    return parts(one) == parts(other)
+
+
+def different(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be sent so that `there` becomes as wanted. A switch that is off may be left out."""
+    return {
+        key: value
+        for key, value in wanted.items()
+        if not same(value, there.get(key, False if isinstance(value, bool) else ""))
+    }
+
+
+def merged(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """Of datacenter.cfg's keys those to be written, whole; parts that nobody asked for stay."""
+    found = {}
+    for key, value in wanted.items():
+        before = there.get(key)
+        after = value
+        if isinstance(value, Mapping):
+            kept = before if isinstance(before, Mapping) else _pairs(before)
+            after = {**kept, **value}
+            before = kept
+        if not same(after, before if before is not None else ""):
+            found[key] = after
+    return found
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text(value or "").split(",") if "=" in part)
+
+
+def guests() -> list[str]:
+    """Guests whose configuration lies on this node; a member of a cluster sees its own alone."""
+    node = Path("/etc/pve/local")
+    return sorted(
+        f"{kind}/{one.stem}"
+        for kind in ("qemu-server", "lxc")
+        for one in (node / kind).glob("*.conf")
+    )
+
+
+class Api:
+    """The API of the node that the task runs on."""
+
+    def __init__(self, module: Any, product: str = "pve") -> None:
+        self._module = module
+        self._program = PROGRAMS[product]
+
+    def get(self, path: str) -> Any:
+        """What stands at a path; ends the task where it cannot be read."""
+        return self._said("get", path, ["--output-format", "json"])
+
+    def find(self, path: str, key: str, name: str) -> dict[str, Any] | None:
+        """The object of a list whose `key` is `name`; None when the list was read and has none."""
+        found: Iterable[dict[str, Any]] = self.get(path) or []
+        return next((one for one in found if str(one.get(key)) == name), None)
+
+    def write(self, verb: str, path: str, values: Mapping[str, Any]) -> Any:
+        """`create`, `set` or `delete` with these values; what the API answered, where it did."""
+        return self._said(verb, path, [*words(values), "--output-format", "json"], strict=False)
+
+    def _said(self, verb: str, path: str, more: list[str], *, strict: bool = True) -> Any:
+        rc, out, err = self._module.run_command([*self._program, verb, path, *more])
+        if rc != 0:
+            self._module.fail_json(
+                msg=f"{' '.join(self._program)} {verb} {path}: {err.strip() or out.strip()}", rc=rc
+            )
+        try:
+            # A task that the command waited for writes its log before its answer.
+            return json.loads(out if strict else out.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            if strict:
+                self._module.fail_json(msg=f"{path} answered what is no JSON: {out[:200]}")
+            return None

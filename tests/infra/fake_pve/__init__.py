@@ -1,0 +1,113 @@
+"""PVE's and PBS's own commands, as far as the roles call them: one program under their names.
+
+It stands on the hosts of the bed, which have none of the vendor's packages. Each argument is
+checked against the vendor's API schema, and what is made is kept in a file that the hosts share, so
+that a second run of a role is a real second run. What it cannot do it refuses; it never nods.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.infra.bed import NAMES, Bed
+
+PROGRAMS = (
+    "ha-manager", "pve8to9", "pvecm", "pvesh", "pveversion", "proxmox-backup-debug",
+    "proxmox-backup-manager", "zfs", "zpool",
+)  # fmt: skip
+HOME = "/var/lib/fake-pve"
+
+
+def reference() -> Path | None:
+    """Where the vendor's schemas lie, if here."""
+    place = os.environ.get("CLOUDPEMDA_PVE_REFERENCE", "")
+    return Path(place) if place and (Path(place) / "pve9-api.json").exists() else None
+
+
+def _nodes(tree: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for one in tree:
+        yield one
+        yield from _nodes(one.get("children", []))
+
+
+def _pve(place: Path, major: int) -> dict[str, Any]:
+    tree = json.loads((place / f"pve{major}-api.json").read_text(encoding="utf-8"))
+    return {
+        node["path"]: {
+            method: info.get("parameters", {}).get("properties", {})
+            for method, info in node.get("info", {}).items()
+        }
+        for node in _nodes(tree)
+        if node.get("info")
+    }
+
+
+def _pbs(place: Path) -> dict[str, Any]:
+    """The conversion strings each level's whole path together; the last one is the path."""
+    found: dict[str, Any] = {}
+    for path, methods in json.loads((place / "pbs-api.openapi.json").read_text())["paths"].items():
+        top = path.strip("/").partition("/")[0]
+        real = path[path.rindex(f"/{top}") :]
+        for method, info in methods.items():
+            known = {
+                one["name"]: {**one.get("schema", {}), "optional": not one.get("required")}
+                for one in info.get("parameters", ())
+            }
+            for content in info.get("requestBody", {}).get("content", {}).values():
+                schema = content.get("schema", {})
+                needed = schema.get("required", ())
+                for name, one in schema.get("properties", {}).items():
+                    known[name] = {**one, "optional": name not in needed}
+            found.setdefault(real, {})[method.upper()] = known
+    return found
+
+
+def install(
+    bed: Bed, *, major: int = 8, ring: bool = False, cluster: str = "", **state: object
+) -> None:
+    """The commands on all hosts, with a fresh state; `cluster` makes them its members already."""
+    place = reference()
+    assert place is not None
+    here = Path(__file__).parent
+    shared = bed.shared
+    room = shared / "tests" / "infra" / "fake_pve"
+    room.mkdir(parents=True, exist_ok=True)
+    for old in shared.iterdir():
+        if old.is_file():
+            old.unlink()
+    shutil.copy(here / "arguments.py", room)
+    shutil.copy(here / "program.py", shared / "program")
+    (shared / "program").chmod(0o755)
+    (shared / "pve.json").write_text(json.dumps(_pve(place, major)), encoding="utf-8")
+    (shared / "pbs.json").write_text(json.dumps(_pbs(place)), encoding="utf-8")
+    fresh: Mapping[str, object] = {
+        "major": major,
+        "ring": ring,
+        "members": {
+            name: {"cluster": cluster, "nodeid": number, "links": [bed.address(name)]}
+            for number, name in enumerate(NAMES, 1)
+            if cluster
+        },
+        "objects": {},
+        "calls": [],
+        **state,
+    }
+    (shared / "state.json").write_text(json.dumps(fresh), encoding="utf-8")
+    links = "; ".join(f"ln -sf {HOME}/program /usr/local/sbin/{name}" for name in PROGRAMS)
+    for name in NAMES:
+        bed.run(name, f"{links}; mkdir -p /etc/pve" + (f"; {HOME}/program ring" if ring else ""))
+
+
+def state(bed: Bed) -> dict[str, Any]:
+    """What the commands keep."""
+    found: dict[str, Any] = json.loads((bed.shared / "state.json").read_text(encoding="utf-8"))
+    return found
+
+
+def calls(bed: Bed, *beginning: str) -> list[str]:
+    """The writing calls so far, as `host: words`, that begin with these words."""
+    wanted = " ".join(beginning)
+    return [one for one in state(bed)["calls"] if one.partition(": ")[2].startswith(wanted)]
