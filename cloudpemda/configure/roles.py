@@ -9,10 +9,10 @@ import yaml
 import cloudpemda
 
 PLAYBOOKS = (
-    "preflight", "base", "network", "storage", "cluster", "hardening", "cloudpemda", "images",
-    "backup-server", "monitoring", "maintenance", "upgrade",
+    "preflight", "base", "network", "hardening", "cluster", "storage", "access", "images",
+    "monitoring", "maintenance", "upgrade",
 )  # fmt: skip
-"""All there may be, in the order in which bare servers need them."""
+"""Those for the servers of a cluster, in the order in which bare ones need them."""
 
 
 def playbooks() -> Path:

@@ -11,14 +11,15 @@ description: >-
   asked for stays as it is.
 options:
   product: {description: Whose API., type: str, choices: [pve, pbs], default: pve}
-  path: {description: The list, type: str, required: true}
+  path: {description: The list., type: str, required: true}
   key: {description: What names an object in the list., type: str, required: true}
   name: {description: Its name., type: str, required: true}
+  made_by: {description: The parameter that names it when it is made; key where not given., type: str, default: ''}
   values: {description: What it is to be., type: dict, default: {}}
   fixed: {description: What it is made with and can never be changed., type: dict, default: {}}
   secret: {description: Sent when it is made; not read back., type: dict, default: {}}
 author: cloudpemda
-"""
+"""  # noqa: E501
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
             "path": {"type": "str", "required": True},
             "key": {"type": "str", "required": True, "no_log": False},
             "name": {"type": "str", "required": True},
+            "made_by": {"type": "str", "default": ""},
             "values": {"type": "dict", "default": {}},
             "fixed": {"type": "dict", "default": {}},
             "secret": {"type": "dict", "default": {}, "no_log": True},
@@ -40,7 +42,12 @@ def main() -> None:
     values = {key: value for key, value in asked["values"].items() if value is not None}
     there = api.find(path, asked["key"], name)
     if there is None:
-        sent = {asked["key"]: name, **asked["fixed"], **values, **asked["secret"]}
+        sent = {
+            asked["made_by"] or asked["key"]: name,
+            **asked["fixed"],
+            **values,
+            **asked["secret"],
+        }
         if not module.check_mode:
             api.write("create", path, sent)
         module.exit_json(changed=True, made=True, differing=sorted(values))

@@ -130,3 +130,34 @@ def test_the_role_of_the_automation_has_what_the_doctor_asks_for(major: int) -> 
     )
     assert sorted(said["access_common"] + said["access_of"][major]) == [*role_privileges(major)]
     assert said["access_role"] == ROLE
+
+
+_NODES = [{"type": "node", "name": f"n{one}", "online": 1} for one in (1, 2, 3)]
+_HEAD = {"type": "cluster", "name": "dc", "quorate": 1}
+_RESTING = [{"type": "lrm", "node": "n2", "status": "n2 (maintenance mode, Sat Nov 21 20:21:24)"}]
+
+
+def test_a_node_may_leave_only_what_stands_without_it() -> None:
+    health = _module("pve_health")
+    assert health.amiss("n1", [_HEAD, *_NODES], [], third_vote=False) == []
+    assert health.amiss("n2", [_HEAD, *_NODES], _RESTING, third_vote=False) == []
+    assert (
+        "n2 is in maintenance"
+        in health.amiss("n1", [_HEAD, *_NODES], _RESTING, third_vote=False)[0]
+    )
+    two = [_HEAD, *_NODES[:2]]
+    assert "1 of 2 votes are left" in health.amiss("n1", two, [], third_vote=False)[0]
+    assert health.amiss("n1", two, [], third_vote=True) == []
+    assert health.amiss("n1", [_NODES[0]], [], third_vote=False) == []  # alone
+
+
+def test_a_node_is_well_when_all_of_it_is() -> None:
+    health = _module("pve_health")
+    names = ("corosync", "pve-cluster", "pvedaemon", "pveproxy", "pvestatd")
+    running = [{"service": name, "state": "running"} for name in names]
+    well = [_HEAD, *_NODES]
+    assert health.unwell("n1", well, running, "tank\tONLINE\n") == []
+    assert "pool tank is not healthy" in health.unwell("n1", well, running, "tank\tDEGRADED\n")[0]
+    assert "corosync does not run" in health.unwell("n1", well, running[1:], "")[0]
+    assert health.unwell("n1", [_NODES[0]], running[1:], "") == []  # alone it needs no corosync
+    assert health.newest(["6.8.4-2-pve", "6.8.12-10-pve", "6.8.12-9-pve"]) == "6.8.12-10-pve"

@@ -40,6 +40,8 @@ def _one(name: str, value: str, rule: dict[str, Any]) -> None:
             f"in the enumeration '{', '.join(rule['enum'])}'"
         )
     pattern = str(rule.get("pattern", ""))
+    for posix, ours in (("[:cntrl:]", "\\x00-\\x1f"), ("[[:^cntrl:]]", "[^\\x00-\\x1f]")):
+        pattern = pattern.replace(posix, ours)
     if pattern and "(?<" not in pattern and not re.fullmatch(pattern.strip("/"), value):
         raise Refused(f"400 Parameter verification failed.\n{name}: value does not match {pattern}")
     shape = rule.get("format")

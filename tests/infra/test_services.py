@@ -1,0 +1,87 @@
+"""Machines beside the cluster: images, backup servers, monitoring."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.infra import fake_pve
+from tests.infra.conftest import Hosts
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+needs_schemas = pytest.mark.skipif(
+    fake_pve.reference() is None, reason="no schemas of the vendor's API here"
+)
+
+
+@needs_schemas
+def test_images_are_fetched_by_checksum_and_become_templates(hosts: Hosts) -> None:
+    fake_pve.install(hosts.bed, cluster="dc")
+    hosts.bed.run("n1", "printf image > /root/image.qcow2")
+    image = {
+        "name": "debian-12", "date": "20261115", "url": "file:///root/image.qcow2",
+        "checksum": f"sha256:{hashlib.sha256(b'image').hexdigest()}", "vmid": {"n1": 9001},
+    }  # fmt: skip
+    wrong = {**image, "checksum": f"sha256:{'0' * 64}"}
+    refused = hosts.play("images.yml", limit="n1", images_list=[wrong])
+    assert refused.rc != 0
+    host = hosts.on("n1")
+    assert not host.file("/var/lib/vz/import/debian-12-20261115.qcow2").exists
+    first = hosts.play("images.yml", limit="n1", images_list=[image])
+    assert first.rc == 0, first.output
+    second = hosts.play("images.yml", limit="n1", images_list=[image])
+    assert second.rc == 0, second.output
+    assert second.tasks == ()
+    made = fake_pve.state(hosts.bed)["objects"]["dc"]["/nodes/n1/qemu/9001"]
+    assert (made["name"], made["template"]) == ("debian-12-20261115", 1)
+    newer = hosts.play("images.yml", limit="n1", images_list=[{**image, "date": "20261122"}])
+    assert "VMID 9001 is debian-12-20261115 on n1, not debian-12-20261122" in newer.failures["n1"]
+
+
+@needs_schemas
+def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -> None:
+    fake_pve.install(hosts.bed)
+    kept = hosts.place / "secrets" / "pbs.token"
+    wanted: dict[str, Any] = {
+        "groups": {"backup_servers": ["n3"]},
+        "backup_server_secret_file": str(kept),
+        "backup_server_namespaces": ["dc"],
+        "backup_server_sync": {
+            "host": "10.20.1.31", "fingerprint": ":".join(["ab"] * 32),
+            "auth_id": "sync@pbs!drc", "datastore": "main",
+        },
+        "backup_server_sync_secret": "never-shown",
+    }  # fmt: skip
+    first = hosts.play("backup_server.yml", **wanted)
+    assert first.rc == 0, first.output
+    assert "never-shown" not in first.output
+    assert "secret-0000" not in first.output
+    assert kept.stat().st_mode & 0o777 == 0o600
+    second = hosts.play("backup_server.yml", **wanted)
+    assert second.rc == 0, second.output
+    assert second.tasks == ()
+    state = fake_pve.state(hosts.bed)
+    made = state["objects"]["pbs n3"]
+    assert made["/config/prune/main-keep"]["keep-daily"] == "14"
+    assert made["/config/sync/main-sync"]["remote-store"] == "main"
+    assert state["namespaces"] == {"main": ["dc"]}
+    assert {one["roleid"] for one in state["acl pbs n3"]} == {"DatastoreBackup"}
+
+
+def test_metrics_are_handed_on_and_disks_watched(hosts: Hosts) -> None:
+    hosts.bed.run("n2", "mkdir -p -m 0700 /etc/cloudpemda/regency/var")
+    wanted: dict[str, Any] = {"limit": "n2", "monitoring_site": "regency"}
+    first = hosts.play("monitoring.yml", **wanted)
+    assert first.rc == 0, first.output
+    second = hosts.play("monitoring.yml", **wanted)
+    assert second.rc == 0, second.output
+    assert second.tasks == ()
+    host = hosts.on("n2")
+    assert host.service("prometheus-node-exporter").is_running
+    assert "-m noc@example.go.id" in host.file("/etc/smartd.conf").content_string
+    written = "/etc/cloudpemda/regency/var/cloudpemda.prom"
+    hosts.bed.run("n2", f"echo 'cloudpemda_vm_as_promised 1' > {written}")
+    read = (
+        "import urllib.request as u; print(u.urlopen('http://[::]:9100/metrics').read().decode())"
+    )
+    hosts.bed.wait_for("n2", f'python3 -c "{read}" | grep -q "^cloudpemda_vm_as_promised 1"')
