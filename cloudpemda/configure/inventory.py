@@ -244,6 +244,8 @@ def _judged(site: Site, cluster: str, hosts: tuple[Host, ...]) -> Iterator[Fault
         where = hosts[0].where("node_rings")
         if where is not None:
             yield where.fault("configure.rings-differ", "node_rings", cluster=cluster)
+    if len(hosts) > 2 and len(hosts) % 2 == 0 and not any(h.text("cluster_qdevice") for h in hosts):
+        yield hosts[-1].said[-1].fault("configure.qdevice", cluster=cluster, count=str(len(hosts)))
     yield from _endpoints(site, cluster, hosts)
 
 

@@ -102,8 +102,8 @@ class Variables(_Plain):
 
 NEEDED = (
     "ansible_host", "site_zone", "site_ntp_servers", "site_admin_networks", "site_gateway",
-    "pve_major", "pve_subscribed", "node_address", "node_ports", "node_links", "node_rings",
-    "node_pool_disks",
+    "site_mail", "pve_major", "pve_subscribed", "node_address", "node_ports", "node_links",
+    "node_rings", "node_pool_disks",
 )  # fmt: skip
 """What every server of a cluster must have."""
 

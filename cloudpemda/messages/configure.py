@@ -89,6 +89,14 @@ TEXTS = {
         next_en="Give each as many addresses in node_rings, in the order of the links.",
         next_id="Beri masing-masing alamat yang sama banyak di node_rings, menurut urutan jalur.",
     ),
+    "configure.qdevice": Text(
+        en="{cluster} has {count} servers, an even number, and no QDevice: cut in halves, neither "
+        "may go on",
+        id="{cluster} punya {count} server, jumlah genap, tanpa QDevice: bila terbelah dua, "
+        "keduanya berhenti",
+        next_en="Set cluster_qdevice in its group_vars to the address of a machine outside it.",
+        next_id="Isi cluster_qdevice di group_vars-nya dengan alamat mesin di luar klaster itu.",
+    ),
     "configure.ring": Text(
         en="{ring} is no address that {host} has on a link or on its bridge",
         id="{ring} bukan alamat {host} pada jalur mana pun atau bridge-nya",

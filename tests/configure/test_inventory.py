@@ -133,6 +133,12 @@ def test_an_endpoint_of_no_server_is_told(site: Site) -> None:
     assert only.values["endpoint"] == "https://drc3.example.go.id:8006"
 
 
+def test_an_even_number_of_servers_needs_a_vote_from_outside(site: Site) -> None:
+    (site.directory / "ansible/group_vars/dc.yaml").write_text("site_gateway: 10.20.1.1\n")
+    (only,) = faults(site)
+    assert (only.code, only.values["count"]) == ("configure.qdevice", "10")
+
+
 def test_files_that_a_vault_keeps_are_left_to_ansible(site: Site) -> None:
     (site.directory / "ansible/group_vars/dc_vault.yaml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
     assert not faults(site)
