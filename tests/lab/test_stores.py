@@ -246,6 +246,22 @@ def test_another_choice_of_guests_replaces_the_first(root: Client) -> None:
     assert [row["vmid"] for row in missed] == [10000]
 
 
+def test_a_backup_onto_a_full_storage_fails_and_leaves_nothing(
+    root: Client, control: Control
+) -> None:
+    create(root)
+    control.arm({"at": 0, "do": "storage-full", "storage": "pbs-dc"})
+    control.wait(1)
+    words = {"vmid": "10000", "storage": "pbs-dc", "mode": "snapshot"}
+    assert root.task("POST", "/nodes/pve1/vzdump", **words) == "job errors"
+    (event,) = [one for one in control.events() if one["what"] == "backup-failed"]
+    assert event["vmid"] == 10000
+    assert "space" in event["error"]
+    vm = control.vms()[10000]
+    assert "lock" not in vm["config"]
+    assert not [v for v in control.state()["dc"]["volumes"] if v["content"] == "backup"]
+
+
 def test_a_stopped_backup_unlocks_its_vm(root: Client) -> None:
     create(root)
     upid = root("POST", "/nodes/pve1/vzdump", vmid=10000, storage="pbs-dc")
