@@ -72,7 +72,8 @@ def changes(document: dict[str, Any]) -> int:
     return sum(len(host["changed"]) for run in document["data"]["runs"] for host in run["hosts"])
 
 
-def test_hosts_are_checked_built_and_left_alone(site: Path) -> None:
+def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> None:
+    hosts.undo_base()
     assert command(site, "nodes", "check")[0] == 0
     code, seen, said = command(site, "nodes", "check", "--reach")
     assert (code, changes(seen)) == (0, 0), said

@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_broken_preconditions_are_told_at_once_and_stop_all_before_any_change(hosts: Hosts) -> None:
+    hosts.undo_base()
     hosts.bed.run(
         "n1",
         "cp /etc/hosts /etc/hosts.kept; "
@@ -59,6 +60,7 @@ def test_a_missing_variable_is_named(hosts: Hosts) -> None:
 
 
 def test_base_is_applied_once_and_leaves_what_its_readme_says(hosts: Hosts) -> None:
+    hosts.undo_base()
     enterprise = "deb https://enterprise.proxmox.com/debian/pve bookworm pve-enterprise"
     hosts.bed.run("n1", f"echo '{enterprise}' > /etc/apt/sources.list.d/came-back.list")
     tried = hosts.play("base.yml", check=True)
