@@ -33,30 +33,25 @@ def _admins(value: str) -> str:
     return value
 
 
-def _disk(value: str) -> str:
-    """By identity: `/dev/sdb` may be another disk after the next start."""
-    if re.fullmatch(r"/dev/disk/by-(id|path)/[\w.:+@-]+", value) is None:
-        raise PydanticCustomError("configure.disk", "", {"value": value})
-    return value
+def _spelled(pattern: str, code: str) -> AfterValidator:
+    compiled = re.compile(pattern)
 
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise PydanticCustomError(code, "", {"value": value})
+        return value
 
-def _card(value: str) -> str:
-    if re.fullmatch(r"[a-z][a-z0-9]{0,14}(\.[0-9]{1,4})?", value) is None:
-        raise PydanticCustomError("configure.card", "", {"value": value})
-    return value
-
-
-def _server(value: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", value) is None:
-        raise PydanticCustomError("configure.server", "", {"value": value})
-    return value
+    return AfterValidator(check)
 
 
 Interface = Annotated[str, AfterValidator(_interface)]
 AdminNetwork = Annotated[str, AfterValidator(_admins)]
-Disk = Annotated[str, AfterValidator(_disk)]
-Card = Annotated[str, AfterValidator(_card)]
-Server = Annotated[str, AfterValidator(_server)]
+Disk = Annotated[str, _spelled(r"/dev/disk/by-(id|path)/[\w.:+@-]+", "configure.disk")]
+"""By identity: `/dev/sdb` may be another disk after the next start."""
+Card = Annotated[str, _spelled(r"[a-z][a-z0-9]{0,14}(\.[0-9]{1,4})?", "configure.card")]
+Server = Annotated[
+    str, _spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "configure.server")
+]
 
 
 class _Plain(Strict):
