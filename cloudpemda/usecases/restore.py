@@ -171,7 +171,9 @@ def restore(
 
 
 def give_up(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]) -> Restored:
-    """End a restore that was begun: what stands there goes back to work as it is.
+    """End a restore that was begun: what stands there goes back to work as it is. Where somebody
+    else's VM stands there by now it is not touched, and the answer says so: the restore is over
+    all the same, or nothing could end what is left of ours.
 
     Raises as `restore`, and Refused `vm.restore-none`.
     """
@@ -183,6 +185,11 @@ def give_up(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
             if not journal.resumed:
                 journal.close(SagaEvent.UNDO)
             raise Refused("vm.restore-none", vm=key)
+        taken = _taken(desk, deed.record)
+        if taken:
+            desk.ledger.restores.end(begun, RestoreOutcome.LEFT, deed.actor)
+            journal.close(SagaEvent.FINISH)
+            return Restored(key, begun.backup, begun.saved, True, taken, ExitCode.FINDINGS)
         left = _back_to_work(desk, deed, begun, journal, RestoreOutcome.LEFT, progress, halted)
     code = ExitCode.INCOMPLETE if left else ExitCode.DONE
     return Restored(key, begun.backup, begun.saved, not left, left, code)
@@ -373,6 +380,17 @@ def _restoring(desk: Desk, seen: _Seen, begun: RestoreRecord, actor: Actor) -> R
         saved=begun.saved,
         home=_home(seen),
     )
+
+
+def _taken(desk: Desk, record: InstanceRecord) -> tuple[Fault, ...]:
+    """That somebody else's VM stands under its VMID; nothing where it is not so, or not known."""
+    request = desk.ledger.requests.get(record.number)
+    try:
+        _planned(desk, request, _read(desk, record))
+    except Refused as refused:
+        own = [one for one in refused.faults if one.values.get("vm") == record.key]
+        return tuple(one for one in own if one.code == "plan.identity")
+    return ()
 
 
 def _back_to_work(

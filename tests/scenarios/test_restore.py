@@ -135,8 +135,8 @@ def test_the_backup_of_another_vm_that_had_the_number_is_refused(kept: Office) -
     assert _restored(kept)[0]["volid"] == older["volume"]
 
 
-@pytest.mark.slow
-def test_killed_while_pve_restores_it_is_gone_on_with_and_nobody_else_writes(kept: Office) -> None:
+def _kill_midway(kept: Office) -> None:
+    """A restore whose process died while PVE was at it."""
     fault = {"on": {"method": "POST", "path": "*/qemu", "nth": 1}, "do": "hold"}
     kept.lab.post("/faults", {"faults": [fault | {"when": "after"}]})
     volume = _backups(kept)[0]["volume"]
@@ -146,6 +146,31 @@ def test_killed_while_pve_restores_it_is_gone_on_with_and_nobody_else_writes(kep
     running.communicate()
     let_go(kept)
     kept.lab.post("/advance", {"seconds": 60})
+
+
+@pytest.mark.slow
+def test_one_whose_vm_somebody_replaced_meanwhile_is_ended_without_touching_his(
+    kept: Office,
+) -> None:
+    _kill_midway(kept)
+    vmid, _ = _vm(kept)
+    hand = {"cluster": "dc", "vmid": vmid}
+    kept.lab.post("/outside", {**hand, "action": "delete-vm"})
+    kept.lab.post("/outside", {**hand, "action": "create-vm", "set": {"description": "mine"}})
+    kept.lab.post("/advance", {"seconds": 60})
+    assert kept.run("vm", "restore", VM, "--yes").codes == ["plan.identity"]
+    seen = len(kept.requests())
+    ended = kept.run("vm", "restore", VM, "--give-up")
+    assert (ended.code, ended.codes) == (7, ["plan.identity"])
+    assert kept.writes_since(seen) == []
+    assert kept.run("vm", "restore", VM, "--give-up").codes == ["vm.restore-none"]
+    assert "vm.restore-unfinished" not in kept.run("request", "retire", KEY, *WHY).codes
+    assert kept.vms()[vmid]["config"]["description"] == "mine"
+
+
+@pytest.mark.slow
+def test_killed_while_pve_restores_it_is_gone_on_with_and_nobody_else_writes(kept: Office) -> None:
+    _kill_midway(kept)
     assert "vm.restore-unfinished" in kept.run("request", "retire", KEY, *WHY).codes
     assert kept.run("vm", "start", VM).codes == ["vm.state"]
     assert "nightly.restore-unfinished" in kept.run("nightly").codes
