@@ -383,13 +383,13 @@ def _restoring(desk: Desk, seen: _Seen, begun: RestoreRecord, actor: Actor) -> R
 
 
 def _taken(desk: Desk, record: InstanceRecord) -> tuple[Fault, ...]:
-    """That somebody else's VM stands under its VMID; nothing where it is not so, or not known."""
+    """That somebody else's VM stands under its VMID, or under that of a VM beside it, so that
+    nothing of the workload can be put back to work; nothing where it is not so, or not known."""
     request = desk.ledger.requests.get(record.number)
     try:
         _planned(desk, request, _read(desk, record))
     except Refused as refused:
-        own = [one for one in refused.faults if one.values.get("vm") == record.key]
-        return tuple(one for one in own if one.code == "plan.identity")
+        return tuple(one for one in refused.faults if one.code == "plan.identity")
     return ()
 
 

@@ -80,7 +80,9 @@ class Mending(Hands):
         for one in self._restartable():
             self._call("rudi", "vm", "restart", one.key, "--hard", "--yes")
         for key in self._running_on():
-            self._call("rudi", "vm", "stop", key, "--reason", "uji")
+            again = ("vm", "stop", key, "--reason", "uji")
+            if "vm.guest-silent" in self._call("rudi", *again).codes:
+                self._call("rudi", *again, "--hard", "--yes")
         if self.reader.ledger.orphans.list():
             self._call("rudi", "orphans", "clean")
         for key, name in self._lost_states():
@@ -97,7 +99,9 @@ class Mending(Hands):
     def _go_on_leaving(self, record: RequestRecord) -> None:
         """What was begun of its end, or of its way back, is said again."""
         if self._gone_by_hand(record) and record.state is RequestState.ACTIVE:
-            self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
+            words = ("request", "retire", record.key, "--reason", "hilang")
+            if "retire.changing" in self._call("rudi", *words).codes:
+                self._call("rudi", "apply", "--undo", record.key)
         half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
         if record.state in LEAVING and half and not self._gone_by_hand(record):
             codes = self._call("rudi", "request", "restore", record.key).codes
@@ -183,7 +187,7 @@ class Mending(Hands):
             said = fault["values"]
             match fault["code"]:
                 case "nightly.restore-unfinished":
-                    if self._call("rudi", "vm", "restore", said["vm"]).code:
+                    if self._call("rudi", "vm", "restore", said["vm"], "--yes").code:
                         self._call("rudi", "vm", "restore", said["vm"], "--give-up")
                 case "nightly.copy-unfinished" | "nightly.copy-old":
                     self._call("rudi", "vm", "copy", "delete", said["vm"], said["name"], "--yes")
@@ -198,7 +202,8 @@ class Mending(Hands):
     def _mend(self) -> None:
         """Locks of nobody are removed, protection and growth by hand are taken back."""
         for one in self._instances():
-            if one.state is InstanceState.STUCK:
+            gone = one.uid in self.lost or one.vmid in self.strangers
+            if one.state is InstanceState.STUCK and not gone:
                 self._human(one)
             if not self._stands(one):
                 continue
