@@ -16,11 +16,10 @@ from cloudpemda.usecases.plan import plan
 from cloudpemda.wiring import forget_ledger
 from tests.storm.hands import HANDS
 from tests.storm.history import ASKING, SSH_KEY
-from tests.storm.mending import LEAVING, LETTER, Mending
+from tests.storm.mending import FOR_GOOD, LEAVING, LETTER, Mending
 from tests.storm.office import ZONE
 from tests.storm.witness import Witness
 
-FOR_GOOD = "2027-12-31"
 GRACE = QUARANTINE = 8  # hours
 REST = 36  # hours of a VMID; an address rests as long
 SETTINGS = f"""

@@ -15,6 +15,7 @@ from tests.storm.line import Answer
 
 LETTER = ("--letter", "800/12/2026", "--letter-date", "2026-11-01")
 LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
+FOR_GOOD = "2027-12-31"
 ROUNDS = 12  # of putting right, until nothing is left to do
 _HALF = frozenset({RequestState.APPLYING, RequestState.STUCK})
 _BUILDING = frozenset(
@@ -117,6 +118,7 @@ class Mending(Hands):
             if grown and record.state is RequestState.ACTIVE and not record.changing:
                 document = self.documents[record.key]
                 document["spec"]["vms"][0]["disks"][0]["size"] = "20 GiB"
+                document["spec"]["until"] = FOR_GOOD  # its lease may have ended meanwhile
                 self._asked(document)
 
     def _let_go(self, record: RequestRecord) -> None:
