@@ -39,6 +39,7 @@ from cloudpemda.usecases.workload import Workload, cluster_settings, standing_pl
 
 _RETIRE, _RESTORE, _PURGE = "retire", "restore", "purge"
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED, RequestState.ENDED})
+_BUILDING = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
@@ -326,8 +327,9 @@ def _still_there(
 def _due(
     desk: Desk, record: RequestRecord, at_once: str | None, *, gone: bool
 ) -> list[InstanceRecord]:
-    """Raises Refused where there is nothing to purge, or not yet."""
-    fitting = _AWAY if gone else {InstanceState.RETIRED}
+    """Raises Refused where there is nothing to purge, or not yet: of what is still being built
+    `apply --undo` takes back all; what a purge released of it would be built anew uncharged."""
+    fitting = _AWAY if gone and record.state not in _BUILDING else {InstanceState.RETIRED}
     retired = [one for one in _instances(desk, record) if one.state in fitting]
     if not retired:
         raise Refused("retire.not-retired", key=record.key, state=record.state.value)
