@@ -25,7 +25,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
 
-from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused, Unreachable
+from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused
 from cloudpemda.ledger import found, migrations, numbers, sealed
 from cloudpemda.ledger.audit import Actor, Audit, Tip, newest_entry
 from cloudpemda.ledger.identity import Identity, settle_in
@@ -233,7 +233,7 @@ class Backups:
         # uids are what this program has of randomness that nobody can foresee
         salt = bytes.fromhex(self._store.entropy.uid() + self._store.entropy.uid())
         lines = _lines(connection, tables, header, target.log_key, tell)
-        _write_new(target.file, lines, target.key, salt)
+        sealed.write_new(target.file, lines, target.key, salt)
         return header
 
 
@@ -298,31 +298,6 @@ def _lines(
                 tell(done, header.total, table.name)
     tell(done, header.total, "")
     yield json.dumps({"end": digest.hexdigest()}).encode()
-
-
-def _write_new(file: Path, lines: Iterator[bytes], key: bytes, salt: bytes) -> None:
-    """A new file, there at once and whole, on the disk before it is believed."""
-    making = file.with_name(f".{file.name}.{salt.hex()[:8]}")
-    try:
-        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                sealed.seal(out, lines, key, salt)
-                out.flush()
-                os.fsync(out.fileno())
-            os.link(making, file)  # unlike a rename, never over what is there
-        finally:
-            making.unlink()
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except FileExistsError as error:
-        raise Refused("backup.exists", file=str(file)) from error
-    except OSError as error:
-        cause = os.strerror(error.errno or 0)
-        raise Unreachable("backup.not-written", file=str(file), cause=cause) from error
 
 
 # -- reading ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ people do about it stands in the audit log.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
@@ -35,7 +36,7 @@ class Condition:
     values: Mapping[str, str]  # of its text, as the latest night found it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tally:
     """What one night's findings mean over time."""
 
@@ -45,9 +46,11 @@ class Tally:
 
     def since(self, opd: str | None, fault: Fault) -> Instant | None:
         """Since when a finding of this night is so."""
-        key = (fault.code, opd, about(fault))
-        known = (one for one in (*self.fresh, *self.standing) if _key(one) == key)
-        return next((one.since for one in known), None)
+        return self._since.get((fault.code, opd, about(fault)))
+
+    @cached_property
+    def _since(self) -> Mapping[tuple[str, str | None, str], Instant]:
+        return {_key(one): one.since for one in (*self.fresh, *self.standing)}
 
 
 class ConditionBook:

@@ -86,7 +86,7 @@ class Outbox:
                 connection.execute(update(outbox).where(_is(one)).values(values))
 
     def forget(self, before: Instant) -> None:
-        """Those that are older than this, delivered or not."""
+        """Those that were delivered before this."""
         with self._store.write() as connection:
             connection.execute(
                 delete(outbox).where(

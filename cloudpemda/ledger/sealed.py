@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from cloudpemda.errors import Fault, InvalidInput
+from cloudpemda.errors import Fault, InvalidInput, Refused, Unreachable
 
 MAGIC = b"cloudpemda ledger backup 1\n"
 KEY_BYTES = 32
@@ -54,6 +54,34 @@ def seal(out: BinaryIO, lines: Iterable[bytes], key: bytes, salt: bytes) -> None
             del waiting[:_CHUNK]
             number += 1
     out.write(cipher.sealed(number, bytes(waiting), last=True))
+
+
+def write_new(file: Path, lines: Iterable[bytes], key: bytes, salt: bytes) -> None:
+    """A new sealed file (0600), there at once and whole, on the disk before it is believed.
+
+    Raises Refused `backup.exists`, Unreachable `backup.not-written`.
+    """
+    making = file.with_name(f".{file.name}.{salt.hex()[:8]}")
+    try:
+        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                seal(out, lines, key, salt)
+                out.flush()
+                os.fsync(out.fileno())
+            os.link(making, file)  # unlike a rename, never over what is there
+        finally:
+            making.unlink()
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError as error:
+        raise Refused("backup.exists", file=str(file)) from error
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise Unreachable("backup.not-written", file=str(file), cause=cause) from error
 
 
 def unseal(file: Path, key: bytes) -> Iterator[bytes]:

@@ -10,24 +10,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from cloudpemda.errors import Refused
+
 if TYPE_CHECKING:
     from apprise import Apprise
 
 _SILENT = logging.CRITICAL + 1
 
 
-class NoApprise(Exception):
-    """apprise is not installed."""
-
-
 def known(url: str) -> bool:
-    """Whether apprise can send to such a URL. Raises NoApprise."""
+    """Whether apprise can send to such a URL. Raises Refused `notify.no-apprise`."""
     with _quiet():
         return bool(_door([url]))
 
 
 def deliver(urls: Sequence[str], title: str, body: str) -> bool:
-    """Send one message to every URL; whether all took it. Raises NoApprise."""
+    """Send one message to every URL; whether all took it. Raises Refused
+    `notify.no-apprise`."""
     with _quiet():
         door = _door(urls)
         try:
@@ -55,7 +54,7 @@ def _door(urls: Sequence[str]) -> "Apprise":
     try:
         import apprise
     except ImportError as error:
-        raise NoApprise from error
+        raise Refused("notify.no-apprise") from error
     door = apprise.Apprise()
     for url in urls:
         door.add(url)

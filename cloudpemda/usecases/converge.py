@@ -262,11 +262,12 @@ class _OfCluster:
             one.vm.key: one.ended(Convergence.LEFT) for one in found if not one.aspects
         }
         interrupted = False
+        numbers = self._begun() | {one.record.number for one in todo.values()} if write else set()
         if not write:
             ended |= {key: one.ended(Convergence.DUE) for key, one in todo.items()}
-        elif todo or self._begun():
+        elif numbers:
             tools = self._tools(state, settings.limits, progress, halted)
-            results, interrupted = self._put_right(todo, tools)
+            results, interrupted = self._put_right(todo, sorted(numbers), tools)
             ended |= results
         differ = {one.vm.key for one in found if ended[one.vm.key].outcome is not Convergence.DONE}
         uncovered = tuple(self._not_backed_up(pve, differ))
@@ -343,24 +344,23 @@ class _OfCluster:
         self._desired += [vm for vm in desired if vm.key not in errors]
         return plan.vms
 
-    def _begun(self) -> frozenset[str]:
+    def _begun(self) -> set[str]:
         """Requests of which a run that was killed has left a saga."""
-        return frozenset(
-            one.number
-            for one in self._desk.ledger.journal.unfinished()
-            if one.kind == CONVERGE and one.number in {r.number for r in self._records.values()}
-        )
+        unfinished = self._desk.ledger.journal.unfinished()
+        begun = {one.number for one in unfinished if one.kind == CONVERGE}
+        return begun & {one.number for one in self._records.values()}
 
     # -- what is done ----------------------------------------------------------------------
     def _put_right(
-        self, todo: Mapping[str, _Found], tools: Tools
+        self, todo: Mapping[str, _Found], numbers: Sequence[str], tools: Tools
     ) -> tuple[dict[str, ConvergedVm], bool]:
-        """How each of them came out, and whether it was interrupted."""
+        """How each of them came out, and whether it was interrupted; `numbers` are their requests,
+        and those that a killed run has left."""
         ended: dict[str, ConvergedVm] = {}
         with ExitStack() as stack:
             sagas: dict[str, SagaJournal] = {}
             refused: dict[str, Refused] = {}
-            for number in sorted({one.record.number for one in todo.values()} | self._begun()):
+            for number in numbers:
                 try:
                     saga = self._desk.ledger.journal.open_saga(number, CONVERGE)
                 except Refused as error:

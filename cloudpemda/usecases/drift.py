@@ -279,7 +279,10 @@ class _Reading:
                     continue
                 placement = standing_placement(self._cluster, own, state)
                 desired = desired_of(workload, state, own, placement)
-                guarded = with_firewall(desk.cluster(self._cluster), state, desired)
+                if self._pictures is None:
+                    guarded = with_firewall(desk.cluster(self._cluster), state, desired)
+                else:
+                    guarded = self._pictures.guarded(self._cluster, desired)
             except CloudpemdaError as error:
                 values = {"key": request.key, "vms": ", ".join(record.key for record in own)}
                 findings.append(Finding(request.opd, Fault("survey.not-judged", values)))

@@ -52,22 +52,7 @@ def seal_site(desk: Desk, file: Path, key: bytes) -> SiteCopy:
         files=dict(_files(desk)),
     )
     salt = bytes.fromhex(desk.entropy.uid() + desk.entropy.uid())
-    making = file.with_name(f".{file.name}.{salt.hex()[:8]}")
-    try:
-        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                sealed.seal(out, _lines(copy), key, salt)
-                out.flush()
-                os.fsync(out.fileno())
-            os.link(making, file)  # unlike a rename, never over what is there
-        finally:
-            making.unlink()
-    except FileExistsError as error:
-        raise Refused("backup.exists", file=str(file)) from error
-    except OSError as error:
-        cause = os.strerror(error.errno or 0)
-        raise Unreachable("backup.not-written", file=str(file), cause=cause) from error
+    sealed.write_new(file, _lines(copy), key, salt)
     if open_site(file, key) != copy:
         raise InvalidInput([Fault("backup.damaged", file=str(file))])
     return copy

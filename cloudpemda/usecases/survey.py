@@ -16,15 +16,10 @@ from cloudpemda.report.standing import Finding, InstanceView, Reading, view
 from cloudpemda.units import Instant
 from cloudpemda.usecases.away import TOLERANCE, Away, skews
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.pictures import Pictures
+from cloudpemda.usecases.pictures import BUILT, Pictures, answering, freshness_of
 from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
-
-_BUILT = frozenset(
-    {InstanceState.CREATING, InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK}
-)
-
 
 _LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING})
 
@@ -88,7 +83,7 @@ def survey(
         reading = _UNASKED
         if not offline:
             reading = _read(desk, cluster, own, requests, now, away, pictures)
-        nodes[cluster] = _answering(reading.state)
+        nodes[cluster] = answering(reading.state)
         findings.extend(one for one in reading.strays if opd in (None, one.opd))
         findings.extend(reading.findings)
         unread += [cluster] if reading.unread else []
@@ -120,10 +115,6 @@ def _view(
     return view(record, request.key, name, known, reading, stopped)
 
 
-def _answering(state: ClusterState | None) -> tuple[str, ...]:
-    return tuple(sorted(one.name for one in state.nodes.values() if one.answers)) if state else ()
-
-
 def _read(
     desk: Desk,
     cluster: str,
@@ -134,8 +125,8 @@ def _read(
     pictures: Pictures | None,
 ) -> Reading:
     """One cluster: its state with our configurations, the age of our copies, here and away."""
-    built = [record for record in records if record.state in _BUILT and record.node is not None]
-    known = desk.ledger.instances.list(copies=True)
+    built = [record for record in records if record.state in BUILT and record.node is not None]
+    known = desk.ledger.instances.list(copies=True) if pictures is None else pictures.known
     ours = owned(cluster, known)
 
     def stray(vm: Vm) -> bool:
@@ -145,10 +136,10 @@ def _read(
         cluster_settings(desk, cluster)
         pve = desk.cluster(cluster)
         if pictures is not None:
-            state = pictures.of(cluster)
+            state, freshness = pictures.of(cluster), pictures.freshness(cluster)
         else:
             state = pve.snapshot({record.vmid for record in built}, also=stray, images=False)
-        freshness = freshness_of(desk, state, built)
+            freshness = freshness_of(desk, state, built)
         freshness = away.added(freshness, cluster) if built else freshness
         locked = tuple(_stale_locks(pve, state, built))
     except CloudpemdaError as error:
@@ -159,7 +150,7 @@ def _read(
         blind = away.added(_nothing_read(desk, cluster), cluster)
         judged, backups = _judged(desk, built, requests, None, blind, now)
         return Reading(None, {}, judged, told, unread=True, backups=backups)
-    plans, findings, unread = _plans(desk, cluster, built, requests, state)
+    plans, findings, unread = _plans(desk, built, requests, state, pictures)
     judged, backups = _judged(desk, built, requests, state, freshness, now)
     # what another apply has named since the first look is not a stranger
     known = (*known, *desk.ledger.instances.list(copies=True))
@@ -172,18 +163,6 @@ def _read(
         unread=unread or bool(freshness.unread),
         strays=strays,
         backups=backups,
-    )
-
-
-def freshness_of(desk: Desk, state: ClusterState, records: Collection[InstanceRecord]) -> Freshness:
-    """What protects these instances: asked of the nodes that they are on, and of any node that
-    answers and has the backup storage."""
-    backup = desk.site.info.clusters[state.name].backup
-    sources = {state.vms[record.vmid].node for record in records if record.vmid in state.vms}
-    answering = _answering(state)
-    through = [node for node in answering if backup and (node, backup) in state.storage_at]
-    return desk.cluster(state.name).freshness(
-        sources, [backup] if backup and records else [], through or answering
     )
 
 
@@ -227,13 +206,14 @@ def _stale_locks(
 
 def _plans(
     desk: Desk,
-    cluster: str,
     built: Collection[InstanceRecord],
     requests: Mapping[str, RequestRecord],
     state: ClusterState,
+    pictures: Pictures | None,
 ) -> tuple[Mapping[str, Plan], Sequence[Finding], bool]:
     """What differs from what was approved, per workload whose instances are all built; why others
     cannot be judged, and whether that is because something was not read."""
+    cluster = state.name
     plans: dict[str, Plan] = {}
     errors: list[tuple[RequestRecord, CloudpemdaError]] = []
     findings: list[Finding] = []
@@ -248,7 +228,10 @@ def _plans(
                 continue  # `apply` is not through: its state says so
             placement = standing_placement(cluster, own, state)
             desired = desired_of(workload, state, own, placement)
-            seen = with_firewall(desk.cluster(cluster), state, desired)
+            if pictures is None:
+                seen = with_firewall(desk.cluster(cluster), state, desired)
+            else:
+                seen = pictures.guarded(cluster, desired)
         except CloudpemdaError as error:
             values = {"key": request.key, "vms": ", ".join(record.key for record in own)}
             findings.append(Finding(request.opd, Fault("survey.not-judged", values)))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from cloudpemda.cluster import ClusterState, Freshness
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
-from cloudpemda.ledger import InstanceRecord, InstanceState
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord
 from cloudpemda.recovery.window import (
     DAY,
     Duty,
@@ -26,7 +26,6 @@ from cloudpemda.site.models import BackupPolicy
 from cloudpemda.units import Instant, show_duration
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pictures import Pictures
-from cloudpemda.usecases.survey import freshness_of
 from cloudpemda.usecases.workload import cluster_settings, kind_of, spec_in_force
 
 _HOUR = 3600
@@ -89,15 +88,16 @@ def window(desk: Desk, pictures: Pictures) -> Windows:
     found: list[ClusterLoad] = []
     outside: list[str] = []
     others: list[Finding] = []
+    requests = {one.number: one for one in desk.ledger.requests.list()}
     by_cluster: dict[str, list[InstanceRecord]] = {}
     for record in desk.ledger.instances.list():
         if record.state is InstanceState.ACTIVE:
             by_cluster.setdefault(record.cluster, []).append(record)
     for cluster, own in sorted(by_cluster.items()):
-        reckoning = _Reckoning(desk, cluster, own, span)
+        reckoning = _Reckoning(desk, cluster, own, requests, span)
         try:
             cluster_settings(desk, cluster)
-            duties = reckoning.duties(pictures.of(cluster))
+            duties = reckoning.duties(pictures.of(cluster), pictures.freshness(cluster))
         except CloudpemdaError as error:
             whole = Fault("survey.unread", {"cluster": cluster, "instances": len(own)})
             others += [Finding(None, fault) for fault in (whole, *error.faults)]
@@ -124,20 +124,24 @@ class _Reckoning:
     """What the nodes of one cluster have to do."""
 
     def __init__(
-        self, desk: Desk, cluster: str, records: Sequence[InstanceRecord], span: Window
+        self,
+        desk: Desk,
+        cluster: str,
+        records: Sequence[InstanceRecord],
+        requests: Mapping[str, RequestRecord],
+        span: Window,
     ) -> None:
         self._desk = desk
         self._cluster = cluster
         self._records = records
         self._span = span
-        self._requests = {one.number: one for one in desk.ledger.requests.list()}
+        self._requests = requests
         self.outside: list[str] = []
 
-    def duties(self, state: ClusterState) -> tuple[Duty, ...]:
+    def duties(self, state: ClusterState, fresh: Freshness) -> tuple[Duty, ...]:
         homes = {
             one.vmid: state.vms[one.vmid].node for one in self._records if one.vmid in state.vms
         }
-        fresh = freshness_of(self._desk, state, self._records)
         sources = {node for node in homes.values() if state.nodes[node].answers}
         took = self._took(fresh, homes, sources)
         return tuple(

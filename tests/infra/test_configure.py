@@ -1,15 +1,12 @@
 """`cloudpemda nodes check|configure` on booted hosts, as an operator runs it."""
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.acceptance.command import Answer, Command
 from tests.infra.conftest import ROOT, SITE, Hosts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -59,41 +56,34 @@ def site(hosts: Hosts, tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
-def command(site: Path, *words: str, actor: str = "rudi") -> tuple[int, dict[str, Any], str]:
-    """Exit code, JSON document, and what went to stderr."""
-    whole = (sys.executable, "-m", "cloudpemda", "--site", str(site), "--output", "json")
-    done = subprocess.run(
-        (*whole, "--actor", actor, *words), capture_output=True, text=True, check=False
-    )
-    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
-
-
-def changes(document: dict[str, Any]) -> int:
-    return sum(len(host["changed"]) for run in document["data"]["runs"] for host in run["hosts"])
+def changes(answer: Answer) -> int:
+    return sum(len(host["changed"]) for run in answer.data["runs"] for host in run["hosts"])
 
 
 def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> None:
     hosts.undo_base()
-    assert command(site, "nodes", "check")[0] == 0
-    code, seen, said = command(site, "nodes", "check", "--reach")
-    assert (code, changes(seen)) == (0, 0), said
+    command = Command(site)
+    assert command("rudi", "nodes", "check").code == 0
+    seen = command("rudi", "nodes", "check", "--reach")
+    assert (seen.code, changes(seen)) == (0, 0), seen.err
 
-    code, tried, said = command(site, "nodes", "configure", "base", "--check", "--tags", "base")
-    assert code == 0, said
+    tried = command("rudi", "nodes", "configure", "base", "--check", "--tags", "base")
+    assert tried.code == 0, tried.err
     assert changes(tried) > 0
-    assert command(site, "audit", "log", "--action", "nodes.configure")[1]["data"] == []
+    played = ("audit", "log", "--action", "nodes.configure")
+    assert command("rudi", *played).data == []
 
-    code, built, said = command(site, "nodes", "configure", "base")
-    assert code == 0, said
-    assert {host["name"] for run in built["data"]["runs"] for host in run["hosts"]} == {
+    built = command("rudi", "nodes", "configure", "base")
+    assert built.code == 0, built.err
+    assert {host["name"] for run in built.data["runs"] for host in run["hosts"]} == {
         "n1", "n2", "n3",
     }  # fmt: skip
     assert changes(built) > 0
-    again = command(site, "nodes", "configure", "base", "--limit", "drc,n1")[1]
+    again = command("rudi", "nodes", "configure", "base", "--limit", "drc,n1")
     assert changes(again) == 0
-    assert [run["group"] for run in again["data"]["runs"]] == ["dc", "drc"]
+    assert [run["group"] for run in again.data["runs"]] == ["dc", "drc"]
 
-    entries = command(site, "audit", "log", "--action", "nodes.configure")[1]["data"]
+    entries = command("rudi", *played).data
     assert len(entries) == 4, entries  # two runs, each on two clusters
     assert not list((site / "var" / "run").iterdir()), "a run's artefacts were left"
 
@@ -101,10 +91,10 @@ def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> Non
 def test_who_cannot_be_reached_and_who_may_not(site: Path) -> None:
     file = site / "ansible" / "hosts.yaml"
     file.write_text(file.read_text().replace("10.77.10.2\n", "10.77.10.99\n", 1))
-    code, document, _ = command(site, "nodes", "check", "--reach")
-    codes = {fault["code"] for fault in document["faults"]}
-    assert "configure.unreachable" in codes, document
-    assert code == 5
-    assert command(site, "nodes", "configure", "base", actor="siti")[0] == 4
-    assert command(site, "nodes", "configure", "base", "--limit", "n9")[0] == 2
-    assert command(site, "nodes", "configure", "bases")[0] == 2
+    command = Command(site)
+    seen = command("rudi", "nodes", "check", "--reach")
+    assert "configure.unreachable" in seen.codes, seen.data
+    assert seen.code == 5
+    assert command("siti", "nodes", "configure", "base").code == 4
+    assert command("rudi", "nodes", "configure", "base", "--limit", "n9").code == 2
+    assert command("rudi", "nodes", "configure", "bases").code == 2

@@ -11,7 +11,7 @@ from cloudpemda.document.files import read_regular
 from cloudpemda.errors import CloudpemdaError, Fault, InvalidInput
 from cloudpemda.ledger import Condition, Letter
 from cloudpemda.messages import explain, say
-from cloudpemda.notify.people import NoApprise, deliver, known, to_addresses
+from cloudpemda.notify.people import deliver, known, to_addresses
 from cloudpemda.report.standing import Finding
 from cloudpemda.site.models import NotifyChannel
 from cloudpemda.units import Instant, show_local
@@ -77,8 +77,6 @@ def _send(desk: Desk, channel: NotifyChannel) -> Iterator[Finding]:
                 urls = [to_addresses(url, _addresses(desk, opd)) for url in urls]
             title, body = _message(desk, letters)
             delivered = deliver(urls, title, body)
-        except NoApprise:
-            faults = (Fault("notify.no-apprise"),)
         except CloudpemdaError as error:
             faults = error.faults
         book.tried(letters, delivered=delivered)
