@@ -110,9 +110,12 @@ def list_(frame: "Frame", key: str | None) -> None:
 def delete(frame: "Frame", *, key: str, name: str, yes: bool) -> None:
     """Destroy the copy NAME of the VM KEY; what it is charged is given back."""
     from cloudpemda.cli.progress import Live
-    from cloudpemda.usecases.vm_copies import drop
+    from cloudpemda.usecases.vm_copies import drop, named
 
     if not yes:
+        with frame.desk() as desk:
+            found, zone = named(desk, key, name), desk.site.zone
+        click.echo(_copy_line(frame, found, zone), err=True)
         require_confirmed(frame, frame.say("show.vm-copy-ask", vm=key, name=name))
     with Live(frame) as live, frame.desk() as desk:
         done = drop(desk, key, name, live.progress, live.halted)

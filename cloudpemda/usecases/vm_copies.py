@@ -137,16 +137,18 @@ def copy(
     return Copied(view, (told, *causes), worst([*exits, ExitCode.INCOMPLETE]))
 
 
+def named(desk: Desk, key: str, name: str) -> CopyView:
+    """The copy that `drop` would destroy, for a question before it. Raises what `drop` raises."""
+    return _view(desk, _named(desk, key, name)[1])
+
+
 def drop(desk: Desk, key: str, name: str, progress: Progress, halted: Callable[[], bool]) -> Copied:
     """Destroy a copy; it costs nothing any more once PVE has confirmed that it is gone.
 
     For whoever may make one. Raises Refused by role, while the site is paused, `vm.no-copy`. One
     that is protected, locked or runs, or in whose place another stands, is not touched.
     """
-    (deed,) = may(desk, _VERB, [key])
-    found = next((o for o in desk.ledger.copies.list(deed.record.uid) if o.name == name), None)
-    if found is None:
-        raise Refused("vm.no-copy", vm=key, name=name)
+    deed, found = _named(desk, key, name)
     record, actor = found.instance, deed.actor
     if record.state is InstanceState.ACTIVE:
         desk.ledger.instances.retiring(record.uid, actor=actor)
@@ -227,6 +229,15 @@ def _begin(
         actor=deed.actor,
     )
     return state, archived, made, warnings
+
+
+def _named(desk: Desk, key: str, name: str) -> tuple[Deed, CopyRecord]:
+    """Whose deed it is, and the copy."""
+    (deed,) = may(desk, _VERB, [key])
+    found = next((o for o in desk.ledger.copies.list(deed.record.uid) if o.name == name), None)
+    if found is None:
+        raise Refused("vm.no-copy", vm=key, name=name)
+    return deed, found
 
 
 def _until(desk: Desk, text: str | None) -> Instant:

@@ -64,6 +64,9 @@ def test_a_copy_is_charged_off_unplugged_known_and_given_back(kept: Office) -> N
     assert kept.run("vm", "copy", "list", VM, actor="siti").codes == ["desk.scope"]
     kept.lab.post("/advance", {"seconds": 8 * 86400})
     assert "nightly.copy-old" in kept.run("nightly").codes
+    # Refused before anything is asked.
+    assert kept.run("vm", "copy", "delete", VM, "lain").codes == ["vm.no-copy"]
+    assert kept.run("vm", "copy", "delete", VM, "cek", actor="siti").codes == ["desk.role"]
     gone = kept.run("vm", "copy", "delete", VM, "cek", "--yes")
     assert gone.code == 0, gone.out
     assert vmid not in kept.vms()
