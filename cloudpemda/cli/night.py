@@ -33,6 +33,7 @@ def nightly(frame: "Frame", units: Path | None, alert_rules: bool) -> None:
     from cloudpemda.cli.protect import converged
     from cloudpemda.cli.retire import leases_done
     from cloudpemda.cli.units import write_units
+    from cloudpemda.messages import explain
     from cloudpemda.usecases.nightly import nightly as use_case
 
     if alert_rules:
@@ -53,6 +54,11 @@ def nightly(frame: "Frame", units: Path | None, alert_rules: bool) -> None:
         leases_done(out, frame, night.leases)
         if night.converged is not None and night.converged.vms:
             converged(out, frame, night.converged)
+        for copy in night.due.copies:
+            if copy.outcome == "failed":  # a finding, with its cause
+                continue
+            said, then = explain(copy.fault.code, frame.lang, copy.fault.values)
+            out.print(said if copy.outcome == "made" else f"{said}\n  → {then}", soft_wrap=True)
         page(out, frame, night)
         if night.report is not None:
             out.print(frame.say("show.night-report", file=night.report), soft_wrap=True)

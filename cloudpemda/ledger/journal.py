@@ -23,9 +23,9 @@ from cloudpemda.units import Instant
 
 _UNFINISHED = (SagaState.OPEN.value, SagaState.STUCK.value)
 VM_RESTORE = "vm-restore"
-CONVERGE = "converge"
+CONVERGE, DUE = "converge", "due"
 _WRITERS = frozenset(
-    {"apply", "change", "retire", "restore", "purge", "transfer", CONVERGE, VM_RESTORE}
+    {"apply", "change", "retire", "restore", "purge", "transfer", CONVERGE, DUE, VM_RESTORE}
 )
 COPYING = frozenset({"vm-copy", "vm-copy-removal"})
 _RIVALS = dict.fromkeys(_WRITERS, _WRITERS) | dict.fromkeys(COPYING, COPYING)
@@ -114,6 +114,16 @@ class JournalBook:
         )
         with self._store.read() as connection:
             return tuple(_record(row) for row in connection.execute(query))
+
+    def begun(self, kind: str, since: Instant) -> int:
+        """How many chains of such sagas that began since then have been begun."""
+        query = (
+            select(func.count(func.distinct(steps.c.saga + ":" + steps.c.subject)))
+            .select_from(steps.join(sagas, steps.c.saga == sagas.c.id))
+            .where(sagas.c.kind == kind, sagas.c.started_at >= since)
+        )
+        with self._store.read() as connection:
+            return connection.scalar(query) or 0
 
     def of_request(self, number: str) -> tuple[SagaRecord, ...]:
         """Every saga of a request, oldest first."""

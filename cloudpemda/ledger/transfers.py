@@ -20,7 +20,7 @@ from cloudpemda.ledger.decisions import Ballot
 from cloudpemda.ledger.decisions import note as note_decision
 from cloudpemda.ledger.grants import refuse_taken_name
 from cloudpemda.ledger.instances import request_row
-from cloudpemda.ledger.journal import COPYING, begin_row, unfinished_kinds
+from cloudpemda.ledger.journal import COPYING, DUE, begin_row, unfinished_kinds
 from cloudpemda.ledger.matters import Matter, docket, matter, require_hash, write_revision
 from cloudpemda.ledger.records import OPEN_PROPOSALS
 from cloudpemda.ledger.requests import write_approval
@@ -152,8 +152,11 @@ def _require_idle(connection: Connection, about: Matter) -> None:
     copies = _copies(connection, about.number)
     if copies:
         raise Refused("transfer.copies", key=about.key, copies=", ".join(copies))
-    # of copies none is there: what was killed while it made or removed one has nothing left to do
-    kinds = [one for one in unfinished_kinds(connection, about.number) if one not in COPYING]
+    # of copies none is there: what was killed while it made or removed one has nothing left to do,
+    # and a night that was killed while a copy was made goes on with that by itself
+    kinds = [
+        one for one in unfinished_kinds(connection, about.number) if one not in COPYING | {DUE}
+    ]
     if kinds:
         raise Refused("transfer.working", key=about.key, kinds=", ".join(kinds))
     other = [

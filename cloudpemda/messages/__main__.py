@@ -29,7 +29,7 @@ def reference() -> str:
 
 _OF_NIGHTS = (
     "nightly.", "recovery.", "survey.", "drift.", "reconcile.", "orphans.", "protect.", "converge.",
-    "window.", "notify.",
+    "window.", "notify.", "due.",
 )  # fmt: skip
 _NO_FINDING = ("recovery.node-ok", "recovery.site-ok", "nightly.running")
 

@@ -198,9 +198,18 @@ TEXTS = {
         en="VM|class|node|state|HA|replication|backup",
         id="VM|kelas|node|keadaan|HA|replikasi|cadangan",
     ),
+    "night.backup-made": Text(
+        en="{vm} had no good backup, and has one now: {what}",
+        id="{vm} tidak punya cadangan yang baik, dan sekarang ada: {what}",
+    ),
+    "night.replication-made": Text(
+        en="{vm} had no good replica, and has one now (job {what})",
+        id="{vm} tidak punya replika yang baik, dan sekarang ada (job {what})",
+    ),
     "night.phases": Text(en="Phases of the night", id="Tahap malam"),
     "night.phase-rules": Text(en="rules and expiry", id="aturan dan kedaluwarsa"),
     "night.phase-leases": Text(en="leases", id="masa pakai"),
+    "night.phase-due": Text(en="missing copies made", id="salinan yang kurang dibuat"),
     "night.phase-protect": Text(en="protection put right", id="perlindungan dibetulkan"),
     "night.phase-window": Text(en="nightly window", id="jendela malam"),
     "night.phase-drift": Text(en="drift", id="penyimpangan"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from cloudpemda.cluster import BackupJob, ReplicationJob
+from cloudpemda.cluster import BackupJob, ReplicationJob, ReplicationRun
 from cloudpemda.proxmox import picture
 from cloudpemda.proxmox.errors import NotFound, WrongParameter
 from cloudpemda.proxmox.guests import GuestCalls, Param
@@ -33,6 +33,16 @@ class ProtectionCalls(GuestCalls):
         `force` drops the job at once and leaves the volumes on the target.
         """
         self._transport.delete("/cluster/replication/{id}", {"force": "1"} if force else {}, id=job)
+
+    def replication_runs(self, node: str) -> tuple[ReplicationRun, ...]:
+        """What the jobs whose source is this node have done last."""
+        return picture.read_runs(self._transport, node)
+
+    def schedule_replication(self, node: str, job: str) -> None:
+        """Have a job's next run at once. The answer says nothing of whether it will run."""
+        self._transport.write(
+            "POST", "/nodes/{node}/replication/{id}/schedule_now", {}, node=node, id=job
+        )
 
     # -- backup --------------------------------------------------------------------------------
     def backup_jobs(self) -> tuple[BackupJob, ...]:

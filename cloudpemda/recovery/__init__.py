@@ -21,6 +21,9 @@ What holds:
 `window` reckons, from what the last runs took, whether the night's work fits into its hours, per
 source node; what nobody has measured is unknown, and never fits.
 
+`due` says which copies are missing by the same judgement, and which of them fit into what is left
+of the night.
+
 The room knows no clock (`now` is handed in), no ledger, and asks nobody.
 """
 

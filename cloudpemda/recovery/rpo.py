@@ -184,7 +184,7 @@ def _synced(facts: Facts, runs: Sequence[ReplicationRun], tolerance: Seconds) ->
     return [
         _Copy(run.last_sync, run.id)
         for run in runs
-        if run.last_sync is not None and _is_of(facts, run.last_sync, tolerance)
+        if run.last_sync is not None and is_of(facts, run.last_sync, tolerance)
     ]
 
 
@@ -219,12 +219,13 @@ def newest_good(facts: Facts, backups: Sequence[Backup], tolerance: Seconds) -> 
     usable = (
         backup
         for backup in backups
-        if backup.verified is not False and _is_of(facts, backup.taken_at, tolerance)
+        if backup.verified is not False and is_of(facts, backup.taken_at, tolerance)
     )
     return max(usable, key=lambda backup: backup.taken_at, default=None)
 
 
-def _is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:
+def is_of(facts: Facts, made_at: Instant, tolerance: Seconds) -> bool:
+    """Whether a copy of that moment is of this instance: an older one is of who had its VMID."""
     return (facts.made_at - made_at).total_seconds() <= tolerance  # `age` cuts fractions off
 
 

@@ -56,6 +56,7 @@ class NightReport:
     purged: tuple[str, ...]
     cleaned: int
     expired: tuple[str, ...]
+    copies: tuple[Told, ...] = ()  # that were missing: made tonight, or why not
 
     def of(self, opds: frozenset[str]) -> "NightReport":
         """What people of these OPDs may see of it."""
@@ -63,6 +64,7 @@ class NightReport:
             self,
             findings=tuple(one for one in self.findings if one.opd in opds),
             over=tuple(one for one in self.over if one.opd in opds),
+            copies=tuple(one for one in self.copies if one.opd in opds),
             vms=tuple(one for one in self.vms if one.opd in opds),
             names={opd: name for opd, name in self.names.items() if opd in opds},
             phases=(),
@@ -156,6 +158,8 @@ def _done(report: NightReport, lang: Lang) -> Iterator[str]:
             yield say(code, lang, {"keys": ", ".join(keys)})
     if report.cleaned:
         yield say("night.cleaned", lang, {"count": report.cleaned})
+    for one in report.copies:
+        yield explain(one.code, lang, one.values)[0]
 
 
 def _by_opd(report: NightReport, lang: Lang) -> Iterator[tuple[str, Sequence[Told]]]:

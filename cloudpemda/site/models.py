@@ -276,12 +276,21 @@ class PveUsers(Strict):
     )  # login → OPDs
 
 
+class CatchUp(Strict):
+    """How many copies that are missing the night itself has made; 0 per night: none."""
+
+    per_night: Annotated[int, Field(ge=0, le=1000)] = 6
+    per_node: Annotated[int, Field(ge=1, le=100)] = 2
+    pace: Size = 100  # type: ignore[assignment]  # a second, where nobody has measured
+
+
 class NightWindow(Strict):
     """When backups and replications have the nodes to themselves; it may pass midnight."""
 
     from_: TimeOfDay = Field(default="20:00", alias="from")
     until: TimeOfDay = "06:00"
     bandwidth: Size | None = None  # of one source node, per second; None: not bounded
+    catch_up: CatchUp = CatchUp()
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:

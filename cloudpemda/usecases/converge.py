@@ -37,11 +37,11 @@ from cloudpemda.plan.model import (
 )
 from cloudpemda.proxmox import Pve
 from cloudpemda.report.standing import Finding
-from cloudpemda.saga import Event, StepRecord
 from cloudpemda.site.models import Limits
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.handover import unfinished
+from cloudpemda.usecases.journals import Journals
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import as_it_grew, desired_of, keys_made, members_of
@@ -293,7 +293,7 @@ class _OfCluster:
             pve=desk.cluster(self._cluster),
             live=state,
             established=keys_made(tuple(self._records.values())),
-            journal=_Journals({}),
+            journal=Journals({}),
             reclaim_vmid=_no_vmid,
             limits=limits,
             locks=desk.site.path("var/locks"),
@@ -375,7 +375,7 @@ class _OfCluster:
             journals = {one.record.uid: sagas[one.record.number] for one in ready.values()}
             result = apply_workload(
                 self._desired,
-                replace(tools, journal=_Journals(journals)),
+                replace(tools, journal=Journals(journals)),
                 frozenset(ready),
                 {key: one.aspects for key, one in ready.items()},
             )
@@ -428,27 +428,6 @@ class _OfCluster:
             record = self._records[promised[vmid].key]
             values = {"vm": record.key, "vmid": vmid, "cluster": self._cluster}
             yield Finding(record.opd, Fault("converge.not-backed-up", values))
-
-
-@dataclass(frozen=True)
-class _Journals:
-    """The sagas of several requests as one journal: a subject begins with its VM's uid."""
-
-    sagas: Mapping[str, SagaJournal]
-
-    def _of(self, subject: str) -> SagaJournal:
-        return self.sagas[subject.partition(":")[0]]
-
-    def steps(self, subject: str) -> Mapping[str, StepRecord]:
-        return self._of(subject).steps(subject)
-
-    def move(
-        self, subject: str, seq: int, name: str, event: Event, error: str | None = None
-    ) -> None:
-        self._of(subject).move(subject, seq, name, event, error)
-
-    def note_upid(self, subject: str, name: str, upid: str) -> None:
-        self._of(subject).note_upid(subject, name, upid)
 
 
 def _no_vmid(uid: str, taken: Collection[int]) -> int:

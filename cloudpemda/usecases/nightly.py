@@ -1,8 +1,8 @@
 """Nightly: do what time has made due, judge everything by age, tell each breach by OPD.
 
-On the clusters it makes good what has come to differ in the protection of what lives, and does
-what time has made due: workloads whose lease and grace are over are stopped, those whose
-quarantine is over are purged, and what those left behind is cleaned. Of the
+On the clusters it makes good what has come to differ in the protection of what lives, has copies
+made that VMs lack, and does what time has made due: workloads whose lease and grace are over are
+stopped, those whose quarantine is over are purged, and what those left behind is cleaned. Of the
 ledger it changes with that only what time itself ends, holds and requests that nobody decided, what
 a rule of the site approves without a person, the charges of VMs that run smaller since a change,
 and of those that were grown by hand; and it keeps the limits that it sees in the site's files, and
@@ -30,6 +30,7 @@ from cloudpemda.usecases.by_rule import ByRule, decide_all_by_rule
 from cloudpemda.usecases.converge import Converged, converge
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.drift import Drift, drift_of_site
+from cloudpemda.usecases.due import DueRun, make_what_is_due
 from cloudpemda.usecases.expiring import Expiring, announce, expire, expiring
 from cloudpemda.usecases.keep import nights_copy
 from cloudpemda.usecases.leases import LeasesRun, run_due
@@ -50,6 +51,7 @@ class Phase(StrEnum):
 
     RULES = "rules"  # what time ends and rules decide
     PROTECT = "protect"  # what has come to differ in the protection of VMs is made good
+    DUE = "due"  # copies that VMs lack are made, within the nightly window
     LEASES = "leases"  # what is due is stopped, purged and cleaned
     DRIFT = "drift"
     JUDGE = "judge"  # every cluster is read, every recovery point judged by its age
@@ -90,6 +92,7 @@ class Night:
     drains: tuple[Drain, ...]  # nodes that are kept empty
     leases: LeasesRun  # what was stopped, purged and cleaned
     converged: Converged | None  # what of the protection was put right; None: that phase failed
+    due: DueRun  # copies that were missing, and what became of them
     night: str  # its name: the day in whose morning it ends
     phases: tuple[PhaseRecord, ...]
     resumed: bool  # an earlier call of the same night was killed
@@ -146,6 +149,7 @@ class _Work:
     by_rule: tuple[ByRule, ...] = ()
     leases: LeasesRun = _NOTHING_DUE
     converged: Converged | None = None
+    due: DueRun = field(default_factory=DueRun)
     drift: Drift | None = None
     survey: Survey | None = None
     announced: tuple[Expiring, ...] = ()
@@ -220,6 +224,7 @@ class _Work:
             drains=self.desk.ledger.drains.list(),
             leases=self.leases,
             converged=self.converged,
+            due=self.due,
             night=self.name,
             phases=self.phases,
             resumed=self.resumed,
@@ -244,6 +249,14 @@ def _protect(work: _Work) -> Iterable[Finding]:
     if done.wrote:
         work.pictures = Pictures(work.desk)
     return done.own_findings
+
+
+def _due(work: _Work) -> Iterable[Finding]:
+    work.due = make_what_is_due(work.desk, SYSTEM, work.pictures)
+    work.again = work.again or work.due.interrupted
+    if work.due.wrote:
+        work.pictures = Pictures(work.desk)
+    return work.due.findings
 
 
 def _leases(work: _Work) -> Iterable[Finding]:
@@ -324,6 +337,7 @@ _Do = Callable[[_Work], Iterable[Finding]]
 _PHASES: Mapping[Phase, _Do] = {
     Phase.RULES: _rules,
     Phase.PROTECT: _protect,
+    Phase.DUE: _due,
     Phase.LEASES: _leases,
     Phase.DRIFT: _drift,
     Phase.JUDGE: _judge,

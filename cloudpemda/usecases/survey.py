@@ -266,13 +266,14 @@ def _judged(
         known_class = desk.site.catalogue.service_classes.get(name)
         if record.state not in _LIVING or known_class is None:
             continue  # nobody knows what a class promises that is no more
-        facts = _facts(desk, record, state, now)
+        facts = facts_of(desk, record, state, now)
         judged[record.key] = judge(facts, freshness, now, known_class, TOLERANCE)
         backups[record.key] = judge_backup(facts, freshness, now, known_class, TOLERANCE)
     return judged, backups
 
 
-def _facts(desk: Desk, record: InstanceRecord, state: ClusterState | None, now: Instant) -> Facts:
+def facts_of(desk: Desk, record: InstanceRecord, state: ClusterState | None, now: Instant) -> Facts:
+    """What the judgement of its recovery points needs of an instance."""
     live = state.vms.get(record.vmid) if state is not None else None
     info = desk.site.info
     return Facts(

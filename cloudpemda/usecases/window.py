@@ -143,33 +143,13 @@ class _Reckoning:
             one.vmid: state.vms[one.vmid].node for one in self._records if one.vmid in state.vms
         }
         sources = {node for node in homes.values() if state.nodes[node].answers}
-        took = self._took(fresh, homes, sources)
+        took = last_took(self._desk, self._cluster, fresh, homes, sources)
         return tuple(
             duty
             for record in self._records
             if homes.get(record.vmid) in sources
             for duty in (*self._backup(record, homes, took), *self._replications(record, fresh))
         )
-
-    def _took(
-        self, fresh: Freshness, homes: Mapping[int, str], sources: Collection[str]
-    ) -> Mapping[int, int]:
-        """How long the last backup of each VM took."""
-        pve, since = self._desk.cluster(self._cluster), self._desk.clock.now() - _LOOK_BACK
-        found: dict[int, int] = {}
-        for node in sorted(sources):
-            try:
-                listed = pve.backup_tasks(node, Instant(since))
-            except CloudpemdaError:  # the survey says so; here it has not been measured
-                continue
-            tasks = [(int(first.timestamp()), int(last.timestamp())) for first, last in listed]
-            begun = {
-                str(vmid): [int(one.taken_at.timestamp()) for one in fresh.backups.get(vmid, ())]
-                for vmid, home in homes.items()
-                if home == node
-            }
-            found |= {int(vmid): seconds for vmid, seconds in durations(tasks, begun).items()}
-        return found
 
     def _backup(
         self, record: InstanceRecord, homes: Mapping[int, str], took: Mapping[int, int]
@@ -178,7 +158,7 @@ class _Reckoning:
         known = self._desk.site.catalogue.service_classes.get(spec.service_class)
         if known is None or known.backup is None:
             return
-        starts = _starts(known.backup, self._span)
+        starts = starts_within(known.backup, self._span)
         if not starts:
             self.outside.append(record.key)
             return
@@ -212,7 +192,32 @@ class _Reckoning:
                 yield Duty(f"{record.key} ({run.id})", run.source, Lane.REPLICATION, seconds)
 
 
-def _starts(policy: BackupPolicy, span: Window) -> tuple[int, ...]:
+def last_took(
+    desk: Desk,
+    cluster: str,
+    fresh: Freshness,
+    homes: Mapping[int, str],
+    sources: Collection[str],
+) -> Mapping[int, int]:
+    """How long the last backup of each VM took, by VMID, of VMs whose homes are given."""
+    pve, since = desk.cluster(cluster), desk.clock.now() - _LOOK_BACK
+    found: dict[int, int] = {}
+    for node in sorted(sources):
+        try:
+            listed = pve.backup_tasks(node, Instant(since))
+        except CloudpemdaError:  # the survey says so; here it has not been measured
+            continue
+        tasks = [(int(first.timestamp()), int(last.timestamp())) for first, last in listed]
+        begun = {
+            str(vmid): [int(one.taken_at.timestamp()) for one in fresh.backups.get(vmid, ())]
+            for vmid, home in homes.items()
+            if home == node
+        }
+        found |= {int(vmid): seconds for vmid, seconds in durations(tasks, begun).items()}
+    return found
+
+
+def starts_within(policy: BackupPolicy, span: Window) -> tuple[int, ...]:
     """When the backups of one night begin, as `plan.schedule` has PVE begin them."""
     first = _seconds(policy.at)
     if policy.every >= DAY:

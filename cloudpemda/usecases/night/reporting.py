@@ -18,6 +18,7 @@ from cloudpemda.report.night import NightReport, ReportedPhase, ReportedVm, Told
 from cloudpemda.report.standing import Finding, InstanceView
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.due import DueOutcome, DueRun
 from cloudpemda.usecases.leases import LeasesRun
 from cloudpemda.usecases.survey import Survey
 
@@ -42,6 +43,8 @@ class Done(Protocol):
     def leases(self) -> LeasesRun: ...
     @property
     def expired(self) -> tuple[str, ...]: ...
+    @property
+    def due(self) -> DueRun: ...
 
 
 def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally) -> NightReport:
@@ -67,6 +70,11 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
         purged=night.leases.ended,
         cleaned=night.leases.cleaned,
         expired=night.expired,
+        copies=tuple(
+            Told(one.opd, one.fault.code, values(one.fault), None)
+            for one in night.due.copies
+            if one.outcome is not DueOutcome.FAILED  # that is a finding
+        ),
     )
 
 
