@@ -7,6 +7,7 @@ instants seconds since the epoch.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
@@ -309,7 +310,7 @@ class BackupSnapshot:
     def group(self) -> str:
         return f"{self.kind}/{self.id}"
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.group}/{datetime.fromtimestamp(self.time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 

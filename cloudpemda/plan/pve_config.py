@@ -191,7 +191,7 @@ def same_value(key: str, live: str, desired: str) -> bool:
     Tags come back lower-cased and sorted, property strings in PVE's own order, MAC addresses in
     capitals, keys with or without a final line break, a description with one more.
     """
-    return _normal(key, live) == _normal(key, desired)
+    return live == desired or _normal(key, live) == _normal(key, desired)
 
 
 def backup_job_name(service_class: str) -> str:

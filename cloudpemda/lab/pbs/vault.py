@@ -82,9 +82,13 @@ def _storages(world: World, store: Datastore, ns: str) -> Iterator[tuple[World, 
                 yield other, storage
 
 
+def _volid(storage: Storage, snapshot: BackupSnapshot) -> str:
+    return f"{storage.name}:backup/{snapshot.name}"
+
+
 def _as_volume(storage: Storage, snapshot: BackupSnapshot) -> Volume:
     volume = Volume(
-        f"{storage.name}:backup/{snapshot.name}", "", snapshot.fresh, f"pbs-{snapshot.kind}",
+        _volid(storage, snapshot), "", snapshot.fresh, f"pbs-{snapshot.kind}",
         "backup", int(snapshot.id), snapshot.ctime, virtual=snapshot.size,
     )  # fmt: skip
     volume.notes, volume.protected = snapshot.comment, snapshot.protected
@@ -94,16 +98,21 @@ def _as_volume(storage: Storage, snapshot: BackupSnapshot) -> Volume:
 
 def reflect(world: World) -> None:
     """Show every storage what lies behind it: one may be new."""
-    for store in server(world).stores.values():
-        for snapshot in store.snapshots.values():
-            _show(world, store, snapshot)
+    for other in world.neighbours.values():
+        for storage in other.cluster.storages.values():
+            there, ns = behind(other, storage), storage.options.get("namespace", "")
+            if there is None or there[0] is not world:
+                continue
+            shown = other.cluster.volumes.on(storage.name, "")
+            for snapshot in there[1].snapshots.values():
+                if snapshot.ns == ns and _volid(storage, snapshot) not in shown:
+                    other.cluster.volumes.append(_as_volume(storage, snapshot))
 
 
 def _show(world: World, store: Datastore, snapshot: BackupSnapshot) -> None:
     for other, storage in _storages(world, store, snapshot.ns):
-        volume = _as_volume(storage, snapshot)
-        if volume.volid not in other.cluster.volumes.on(storage.name, ""):
-            other.cluster.volumes.append(volume)
+        if _volid(storage, snapshot) not in other.cluster.volumes.on(storage.name, ""):
+            other.cluster.volumes.append(_as_volume(storage, snapshot))
 
 
 def take_in(world: World, storage: Storage, volume: Volume) -> None:
@@ -147,7 +156,11 @@ def key_of(snapshot: BackupSnapshot) -> str:
 
 def group_of(store: Datastore, ns: str, group: str) -> list[BackupSnapshot]:
     """A group's snapshots, newest first."""
-    held = [one for one in store.snapshots.values() if (one.ns, one.group) == (ns, group)]
+    kind, _, number = group.partition("/")
+    held = [
+        one for one in store.snapshots.values()
+        if one.id == number and one.kind == kind and one.ns == ns
+    ]  # fmt: skip
     return sorted(held, key=lambda one: -one.time)
 
 
@@ -190,7 +203,7 @@ def forget(world: World, store: Datastore, snapshot: BackupSnapshot) -> None:
         store.pending += snapshot.fresh
     for other, storage in _storages(world, store, snapshot.ns):
         place = other.cluster.volumes.on(storage.name, "")
-        place.pop(f"{storage.name}:backup/{snapshot.name}", None)
+        place.pop(_volid(storage, snapshot), None)
     world.note("backup-removed", **_told(world, store, snapshot))
 
 
