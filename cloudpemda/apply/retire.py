@@ -298,17 +298,20 @@ class Retiree:
     # -- what protects it ------------------------------------------------------------------
     def unreplicate(self, _: Work) -> None:
         """No job is left. Where the target answers its copies go with it; what one keeps that does
-        not is noted first, since a job that waits for it would hold up everything."""
+        not is noted first, since a job that waits for it would hold up everything. So does one of
+        a VM that HA has put on a node without its disks: each of its runs fails."""
         found = self._found()
         if found is None or found.config is None:
             return
-        for job in self._jobs():
-            answers = self._answers(job.target)
-            if not answers:
+        jobs = self._jobs()
+        runs = not jobs or self._has_disks(found.node, found.config)
+        for job in jobs:
+            clears = runs and self._answers(job.target)
+            if not clears and job.target != found.node:
                 self._note_copies(job.target, found.config)
-            if not job.removing or not answers:
+            if not job.removing or not clears:
                 with suppress(NotFound), self._shop.writing():
-                    self._pve.delete_replication(job.id, force=not answers)
+                    self._pve.delete_replication(job.id, force=not clears)
         self._until(lambda: not self._jobs(), _REPLICATION_SECONDS, "apply.replication-stays")
 
     def leave_backups(self, _: Work) -> None:
@@ -333,6 +336,15 @@ class Retiree:
                 sizes = self._pve.volume_sizes(node, storage, self.identity.vmid)
                 if sizes:
                     self._remember(node, sizes)
+
+    def _has_disks(self, node: str, config: VmConfig) -> bool:
+        """Whether the disks of which there are copies lie on this node. Raises PveError."""
+        wanted = {disk.volume for disk in config.disks if disk.replicate}
+        storages = {volume.partition(":")[0] for volume in wanted} & self._local(node)
+        there: set[str] = set()
+        for storage in sorted(storages):
+            there |= self._pve.volume_sizes(node, storage, self.identity.vmid).keys()
+        return all(one in there for one in wanted if one.partition(":")[0] in storages)
 
     def _note_copies(self, node: str, config: VmConfig) -> None:
         copies = {disk.volume: disk.size for disk in config.disks if disk.replicate}

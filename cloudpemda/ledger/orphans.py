@@ -121,12 +121,13 @@ def charges_left(connection: Connection, uid: str) -> Mapping[str, Usage]:
 
 
 def resting_vmids(connection: Connection, cluster: str, since: Instant) -> frozenset[int]:
-    """VMIDs of VMs that lived and were released after `since`, and those of orphans: PVE would
-    take what is left of the former VM for the new one's."""
+    """VMIDs of VMs that may have stood in PVE and were released after `since`, and those of
+    orphans: PVE would take what is left of the former VM for the new one's, its backups or a task
+    that a dead run had asked for."""
     released = select(instances.c.vmid).where(
         instances.c.cluster == cluster,
         instances.c.state == InstanceState.PURGED.value,
-        instances.c.active_since.is_not(None),
+        instances.c.node.is_not(None),
         instances.c.updated_at > since,
     )
     left = select(orphans.c.vmid).where(orphans.c.cluster == cluster)

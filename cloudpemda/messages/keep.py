@@ -241,8 +241,10 @@ TEXTS = {
     "ledger.saga-left": Text(
         en="work on {key} was begun, and nobody is at it ({saga})",
         id="pekerjaan atas {key} sudah dimulai, dan tidak ada yang mengerjakan ({saga})",
-        next_en="`cloudpemda apply {key}` continues; with --undo it is taken back.",
-        next_id="`cloudpemda apply {key}` melanjutkan; dengan --undo dibatalkan.",
+        next_en="The same command goes on with it; `cloudpemda nightly` names it. What `apply` "
+        "began, `cloudpemda apply --undo {key}` takes back.",
+        next_id="Perintah yang sama melanjutkannya; `cloudpemda nightly` menyebutkannya. Yang "
+        "dimulai oleh `apply` dibatalkan dengan `cloudpemda apply --undo {key}`.",
     ),
     # -- the ledger and the clusters ------------------------------------------------------------
     "ledger.unreconciled": Text(

@@ -20,7 +20,14 @@ from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, lease_until
 from cloudpemda.usecases.orphans import clean_up
 from cloudpemda.usecases.pause import require_running
-from cloudpemda.usecases.retire import Retired, leave, purge_at, purge_due, quarantine
+from cloudpemda.usecases.retire import (
+    Retired,
+    leave,
+    purge_at,
+    purge_due,
+    quarantine,
+    was_cut_off,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def _due(desk: Desk, record: RequestRecord) -> Iterator[Due]:
     elif any(one.state is InstanceState.RETIRING for one in instances):
         yield "quarantine"
     away = [one for one in instances if one.state is InstanceState.RETIRED]
-    if any(purge_at(desk, one) <= now for one in away):
+    if any(purge_at(desk, one) <= now for one in away) or was_cut_off(desk, record):
         yield "purge"
 
 

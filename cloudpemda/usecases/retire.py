@@ -23,6 +23,7 @@ from cloudpemda.ledger import (
     RequestState,
     SagaEvent,
     SagaJournal,
+    SagaRecord,
 )
 from cloudpemda.ledger.transfers import TRANSFER
 from cloudpemda.plan.diff import carries
@@ -234,6 +235,8 @@ def _purged(
     if record.state is RequestState.ENDED:
         return _standing(desk, record.key)
     _require_ready(desk, record)
+    if was_cut_off(desk, record):
+        return _closed(desk, actor, record)
     going = _due(desk, record, at_once, gone=gone)
     state = _read(desk, going)
     away = [one for one in going if gone and _is_gone(one, state)]
@@ -257,9 +260,7 @@ def _purged(
             _say(desk, actor, record, _PURGE, results, journal, **reason)
             if all(one.done for one in results):
                 journal.close(SagaEvent.FINISH)
-    if not _instances(desk, record) and record.state in _LEAVING:
-        _give_up(desk, record)
-        desk.ledger.retirements.end(record.key, actor=actor)
+    _end_if_over(desk, actor, record)
     uids = {one.leaving.identity.uid for one in results if one.done}
     left = clean_up(desk, actor, halted, uids=uids) if uids else None
     done = _standing(desk, record.key, results, refused)
@@ -269,6 +270,35 @@ def _purged(
         done.record, done.instances, done.purge_at, (*done.faults, *left.faults),
         worst([done.code, left.code]),
     )  # fmt: skip
+
+
+def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
+    """Whether a purge has released all that it was to purge, and died before it could say so."""
+    left = _instances(desk, record)
+    if any(one.state in _AWAY for one in left):
+        return False
+    if record.state in _LEAVING - {RequestState.ENDED} and not left:
+        return True
+    return any(_purges(saga, record) for saga in desk.ledger.journal.unfinished())
+
+
+def _closed(desk: Desk, actor: Actor, record: RequestRecord) -> Retired:
+    for saga in desk.ledger.journal.unfinished():
+        if _purges(saga, record):
+            with desk.ledger.journal.open_saga(record.number, _PURGE) as journal:
+                journal.close(SagaEvent.FINISH)
+    _end_if_over(desk, actor, record)
+    return _standing(desk, record.key)
+
+
+def _purges(saga: SagaRecord, record: RequestRecord) -> bool:
+    return saga.number == record.number and saga.kind == _PURGE
+
+
+def _end_if_over(desk: Desk, actor: Actor, record: RequestRecord) -> None:
+    if not _instances(desk, record) and record.state in _LEAVING:
+        _give_up(desk, record)
+        desk.ledger.retirements.end(record.key, actor=actor)
 
 
 class _Ends(Protocol):

@@ -248,6 +248,25 @@ def test_what_a_target_that_is_off_keeps_is_noted_before_the_vm_goes(shared: Rig
     assert there
 
 
+def test_of_a_vm_that_ha_put_beside_its_disks_all_is_noted(end: End) -> None:
+    """No run of its replication can clear the target: each looks for the disks first."""
+    end.lab.control.advance(1800)
+    _quarantined(end)
+    (job,) = end.vm.protection.replication
+    (other,) = {"pve1", "pve2", "pve3"} - {end.vm.node, job.target}
+    end.lab.control.outside("move-vm", 10001, node=other)
+
+    result = end.purge()
+
+    assert result.done, result.error
+    assert end.stored() is None
+    dc = end.lab.control.state()["dc"]
+    assert not any(name.startswith("10001-") for name in dc["replication"])
+    left = {(one["node"], one["volid"]) for one in dc["volumes"] if one["vmid"] == 10001}
+    assert {node for node, _ in left} == {end.vm.node, job.target}
+    assert left <= {(node, volume) for node, some in end.noted.items() for volume in some}
+
+
 @pytest.mark.parametrize("before", ["0", "1"])
 def test_back_from_quarantine_its_node_starts_it_as_before(end: End, before: str) -> None:
     lab = end.lab

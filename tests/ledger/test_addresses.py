@@ -1,4 +1,4 @@
-"""Addresses rest after their release, and what a stranger uses is given to nobody."""
+"""Addresses and VMIDs rest after their release, and what a stranger uses is given to nobody."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import Ledger, Pools, Sighting
+from cloudpemda.ledger import InstanceRecord, Ledger, Pools, Sighting
 from tests.ledger.databases import behind_its_back
 from tests.ledger.makers import OPERATOR, ManualClock, applying, network, vm, workload
 from tests.ledger.test_instances import claim
@@ -54,6 +54,27 @@ def test_an_address_that_never_was_in_use_is_free_at_once(ledger: Ledger) -> Non
     ledger.instances.release(uid, actor=OPERATOR)
     assert ledger.addresses.resting() == ()
     _claimed(ledger, "two")
+
+
+def test_a_vmid_rests_that_may_have_stood_in_pve(ledger: Ledger, clock: ManualClock) -> None:
+    where = Pools({"app": network()}, None, vmid_rest=7 * DAY)
+
+    def claimed(name: str) -> InstanceRecord:
+        spec = workload("dinkes", name, vm(count=1))
+        applying(ledger, spec)
+        (one,) = claim(ledger, spec, where=where)
+        return one
+
+    never = claimed("never")
+    ledger.instances.release(never.uid, actor=OPERATOR)
+    half = claimed("half")
+    assert half.vmid == never.vmid, "nothing was begun under it"
+    ledger.instances.place(half.uid, node="pve1", storages={}, targets=(), actor=OPERATOR)
+    ledger.instances.creating(half.uid, actor=OPERATOR)
+    ledger.instances.release(half.uid, actor=OPERATOR)
+    assert claimed("soon").vmid == half.vmid + 1, "a task may still be at work under it"
+    clock.sleep(7 * DAY)
+    assert claimed("later").vmid == half.vmid
 
 
 def test_what_a_stranger_uses_is_not_given_until_it_is_gone(ledger: Ledger) -> None:

@@ -200,21 +200,26 @@ class Hands(Line):
                     if len(left) < len(backup.vmids) and left:
                         pve.update_backup_job(backup.id, left, {})
 
-    def _delete(self, one: InstanceRecord) -> None:
-        """PVE keeps a hand waiting for as long as a task works on the VM, one of a run that was
-        killed, too."""
+    def _delete(self, one: InstanceRecord) -> bool:
+        """Whether it was this hand. PVE keeps it waiting for as long as a task works on the VM,
+        one of a run that was killed, too; that task may have destroyed it."""
         for _ in range(_WAITS):
             if not self.control.running_tasks():
                 break
             self.control.advance(10)
+        if not self._stands(one):
+            return False
         self.lost.add(one.uid)
         self.control.outside("delete-vm", one.vmid)
+        return True
 
     def _take_a_vmid(self, one: InstanceRecord) -> None:
         """Somebody deletes a VM of ours, and makes another under its VMID."""
         self._say(f"! a stranger takes {one.key} {one.vmid}")
+        if not self._delete(one):
+            self._say("! not done: it is gone already")
+            return
         self.hurt = True
-        self._delete(one)
         said = f"cloudpemda uid=0123456789abcdef role=primary instance={one.key}"
         self.control.outside("create-vm", one.vmid, config={"description": said})
         self.strangers[one.vmid] = self.control.vms()[one.vmid]["config"]

@@ -453,22 +453,30 @@ class History:
 
 def brought_back(lab: RunningLab) -> int:
     """How many VMs a person brings back to their disks. A node died before their first replication:
-    HA moved them to a node that has nothing of them, where they stand in its state `error`."""
+    HA moved them to a node that has nothing of them, where they stand in its state `error`, or
+    where they were retired."""
     dc = lab.control.state()["dc"]
-    root, moved = _root(lab), 0
+    moved = 0
     for name, vm in dc["vms"].items():
         disk = vm["config"].get("scsi0", "").partition(",")[0]
         held = {one["node"] for one in dc["volumes"] if one["volid"] == disk} - {""}
-        resource = f"{lab.url('pve1')}/api2/json/cluster/ha/resources/vm:{name}"
-        if held and vm["node"] not in held and f"vm:{name}" in dc["ha_resources"]:
-            for state in ("disabled", "started"):
-                answer = root.put(resource, data={"state": state}, timeout=30)
-                assert answer.status_code == 200, answer.reason
-                if state == "disabled":
-                    lab.control.advance(30)
-                    lab.control.outside("move-vm", int(name), node=min(held))
-            moved += 1
+        if not held or vm["node"] in held:
+            continue
+        under_ha = f"vm:{name}" in dc["ha_resources"]
+        if under_ha:
+            _ask_ha(lab, name, "disabled")
+        lab.control.advance(30)
+        lab.control.outside("move-vm", int(name), node=min(held))
+        if under_ha:
+            _ask_ha(lab, name, "started")
+        moved += 1
     return moved
+
+
+def _ask_ha(lab: RunningLab, vmid: str, state: str) -> None:
+    resource = f"{lab.url('pve1')}/api2/json/cluster/ha/resources/vm:{vmid}"
+    answer = _root(lab).put(resource, data={"state": state}, timeout=30)
+    assert answer.status_code == 200, answer.reason
 
 
 def destroyed(lab: RunningLab, vmid: int) -> None:

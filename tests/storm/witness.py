@@ -58,7 +58,8 @@ class Witness:
                 self._charged(dc, one, charges.get(one.key, {}))
 
     def _rested(self, instances: Sequence[InstanceRecord]) -> None:
-        """No VMID and no address comes back before its time."""
+        """No VMID under which something may have stood, and no address of what lived, comes back
+        before its time."""
         now = self.control.now()
         there = {one.uid: one for one in instances}
         for uid, one in there.items():
@@ -70,7 +71,7 @@ class Witness:
                     continue
                 assert one.vmid != before.vmid or before.node is None, f"{one.vmid} did not rest"
                 both = _addresses(one) & _addresses(before)
-                assert not both or before.node is None, f"{both} did not rest"
+                assert not both or before.active_since is None, f"{both} did not rest"
         for uid in self.known:
             if uid not in there:
                 self.gone.setdefault(uid, now)
