@@ -1,10 +1,12 @@
 """The servers below the clusters: what an inventory says of them, and Ansible, which makes it so.
 
 A site directory may hold `ansible/`, an ordinary Ansible inventory in one shape: `hosts.yaml` with
-one group per cluster of site.yaml, variables beside the hosts, in `group_vars/` and `host_vars/`.
-The room reads it strictly as data (`inventory`): what is missing or wrong is told with file and
-line before any server is touched. It lets ansible-runner play our own playbooks on it (`runner`).
-Of the playbooks' roles it knows the variables that they declare (`roles`), nothing else.
+one group per cluster of site.yaml, `backup_servers` and `desk` for the machines of none, variables
+beside the hosts, in `group_vars/` and `host_vars/`. The room reads it strictly as data
+(`inventory`): what is missing or wrong is told with file and line before any server is touched. It
+lets ansible-runner play our own playbooks on it (`runner`), each on the groups it is for.
+Of the playbooks' roles it knows the variables that they declare (`roles`) and of what kind each is
+(`judged`), nothing else.
 
 What holds: a template in an inventory is the operators' own and goes to Ansible as it is; nothing
 that an agency or a server said is ever put where Ansible looks for templates. What a run leaves
@@ -13,13 +15,14 @@ ansible-core are optional: without them the inventory is still checked.
 """
 
 from cloudpemda.configure.inventory import Host, Inventory, check_inventory, load_inventory
-from cloudpemda.configure.roles import PLAYBOOKS, playbooks
+from cloudpemda.configure.roles import PLAYBOOKS, kind_of, playbooks
 
 __all__ = [
     "PLAYBOOKS",
     "Host",
     "Inventory",
     "check_inventory",
+    "kind_of",
     "load_inventory",
     "playbooks",
 ]

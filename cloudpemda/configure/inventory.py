@@ -8,15 +8,20 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from cloudpemda.configure.roles import role_of, role_variables
-from cloudpemda.configure.variables import NEEDED, HostsFile, Variables
-from cloudpemda.document import DocumentPath, Source, examine, load
+from cloudpemda.configure.judged import judged
+from cloudpemda.configure.roles import (
+    BACKUP_SERVERS,
+    CLUSTERS,
+    DESK,
+    kind_of,
+    role_of,
+    role_variables,
+)
+from cloudpemda.configure.variables import NEEDED, NEEDED_BESIDE, HostsFile, Variables
+from cloudpemda.document import DocumentPath, Source, examine, load, show_path
 from cloudpemda.document.source import in_order
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.site import Site
-
-BACKUP_SERVERS = "backup_servers"
-"""The group of the servers that keep backups: they are in no cluster."""
 
 _VAULT = b"$ANSIBLE_VAULT;"
 
@@ -65,7 +70,8 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """`hosts` by group; groups are the site's clusters (with `_` for `-`) and `backup_servers`."""
+    """`hosts` by group: the site's clusters (with `_` for `-`), `backup_servers` and `desk`, in
+    the order in which they need each other."""
 
     directory: Path
     hosts: Mapping[str, tuple[Host, ...]]
@@ -108,20 +114,29 @@ def check_inventory(site: Site) -> tuple[Inventory | None, tuple[Fault, ...]]:
         several = hosts.get(group_of(cluster), ())
         faults += [fault for host in several for fault in _missing(directory, host)]
         faults += _judged(site, cluster, several)
+    for group in (BACKUP_SERVERS, DESK):
+        faults += [fault for host in hosts.get(group, ()) for fault in _beside(site, host)]
     return inventory, in_order(dict.fromkeys(faults))
 
 
-def _files(directory: Path, faults: list[Fault]) -> Mapping[tuple[str, str], Source]:
-    """(`group_vars` or `host_vars`, name) → file; files that a vault keeps are left to Ansible."""
-    found = {}
+_Files = Mapping[tuple[str, str], tuple[Source, ...]]
+
+
+def _files(directory: Path, faults: list[Fault]) -> _Files:
+    """(`group_vars` or `host_vars`, name) → its file, or the files of its directory, as Ansible
+    orders them; those that a vault keeps are left to Ansible."""
+    found: dict[tuple[str, str], tuple[Source, ...]] = {}
     for kind in ("group_vars", "host_vars"):
-        for file in sorted((directory / kind).glob("*.y*ml")):
+        place = directory / kind
+        for file in sorted((*place.glob("*.y*ml"), *place.glob("*/*.y*ml"))):
+            name = file.stem if file.parent == place else file.parent.name
+            found.setdefault((kind, name), ())
             if file.read_bytes().startswith(_VAULT):
                 continue
             source = load(file)
             data = _variables(source, source.data, (), faults)
             faults.extend(examine(replace(source, data=data), _VariablesFile).faults)
-            found[kind, file.stem] = source
+            found[kind, name] += (source,)
     return found
 
 
@@ -143,23 +158,25 @@ def _variables(source: Source, data: object, at: DocumentPath, faults: list[Faul
     for name, value in data.items():
         role = None if name in Variables.model_fields else role_of(str(name))
         if role is not None:
-            if name not in role_variables()[role]:
-                known = ", ".join(sorted(role_variables()[role]))
-                faults.append(
-                    source.fault(
-                        "configure.unknown-variable",
-                        (*at, name),
-                        at_key=True,
-                        key=name,
-                        known=known,
-                    )
-                )
+            faults += _of_role(source, role, (*at, name), value)
         elif name in Variables.model_fields or not str(name).startswith("ansible_"):
             kept[name] = value
     return kept
 
 
-def _hosts(source: Source, files: Mapping[tuple[str, str], Source]) -> dict[str, tuple[Host, ...]]:
+def _of_role(source: Source, role: str, at: DocumentPath, value: object) -> Iterator[Fault]:
+    """A variable of a role, against what the role declares."""
+    rules, name = role_variables()[role], str(at[-1])
+    if name not in rules:
+        known = ", ".join(sorted(rules))
+        yield source.fault("configure.unknown-variable", at, at_key=True, key=name, known=known)
+        return
+    for below, code, values in judged(rules[name], value):
+        shown_at = show_path((name, *below))
+        yield source.fault(code, (*at, *below), at_key=False, name=shown_at, **values)
+
+
+def _hosts(source: Source, files: _Files) -> dict[str, tuple[Host, ...]]:
     """Each server with the places that speak of it, as Ansible weighs them."""
     found: dict[str, tuple[Host, ...]] = {}
     children = source.get("all", "children")
@@ -169,27 +186,26 @@ def _hosts(source: Source, files: Mapping[tuple[str, str], Source]) -> dict[str,
         for name in listed if isinstance(listed, dict) else ():
             places = [
                 _said(source, ("all", "vars")),
-                _said(files.get(("group_vars", "all")), ()),
+                *(_said(one, ()) for one in files.get(("group_vars", "all"), ())),
                 _said(source, ("all", "children", group, "vars")),
-                _said(files.get(("group_vars", group)), ()),
+                *(_said(one, ()) for one in files.get(("group_vars", group), ())),
                 _said(source, ("all", "children", group, "hosts", name)),
-                _said(files.get(("host_vars", name)), ()),
+                *(_said(one, ()) for one in files.get(("host_vars", name), ())),
             ]
             several.append(Host(name, group, tuple(one for one in places if one is not None)))
         found[group] = tuple(several)
-    return found
+    order = (BACKUP_SERVERS, CLUSTERS, DESK)
+    return {group: found[group] for group in sorted(found, key=lambda g: order.index(kind_of(g)))}
 
 
-def _said(source: Source | None, at: DocumentPath) -> _Said | None:
-    values = source.get(*at) if source is not None else None
-    if source is None or not isinstance(values, dict):
+def _said(source: Source, at: DocumentPath) -> _Said | None:
+    values = source.get(*at)
+    if not isinstance(values, dict):
         return None
     return _Said(source, at, {key: value for key, value in values.items() if value is not None})
 
 
-def _groups(
-    site: Site, source: Source, inventory: Inventory, files: Mapping[tuple[str, str], Source]
-) -> Iterator[Fault]:
+def _groups(site: Site, source: Source, inventory: Inventory, files: _Files) -> Iterator[Fault]:
     """A group per cluster and none that nobody plays; files of nobody."""
     wanted = {group_of(name): name for name in site.info.clusters}
     children: DocumentPath = ("all", "children")
@@ -197,20 +213,23 @@ def _groups(
         if not inventory.hosts.get(group):
             yield source.fault("configure.no-group", children, group=group, cluster=cluster)
     for group in inventory.hosts:
-        if group not in wanted and group != BACKUP_SERVERS:
-            known = ", ".join((*wanted, BACKUP_SERVERS))
+        if group not in wanted and kind_of(group) == CLUSTERS:
+            known = ", ".join((*wanted, BACKUP_SERVERS, DESK))
             at = (*children, group)
             yield source.fault("configure.group", at, at_key=True, group=group, known=known)
-    for (kind, name), file in files.items():
+    for (kind, name), several in files.items():
         known_names = {"all", *inventory.hosts} if kind == "group_vars" else inventory.names
         if name not in known_names:
-            yield file.fault("configure.file-of-nobody", (), name=name)
+            for file in several:
+                yield file.fault("configure.file-of-nobody", (), name=name)
 
 
 def _missing(directory: Path, host: Host) -> Iterator[Fault]:
     """What has no default that could be right, at the place where it would be said."""
     own = next((one for one in host.said if host.name in one.at), None)
-    for name in NEEDED:
+    for name in NEEDED if kind_of(host.group) == CLUSTERS else NEEDED_BESIDE:
+        if name == "ansible_host" and host.text("ansible_connection") == "local":
+            continue
         if host.where(name) is not None:
             continue
         values = {"name": name, "host": host.name}
@@ -218,6 +237,22 @@ def _missing(directory: Path, host: Host) -> Iterator[Fault]:
             yield own.fault("configure.missing", **values)
         else:
             yield Fault("configure.missing", values, str(directory / _home(name, host)))
+
+
+def _beside(site: Site, host: Host) -> Iterator[Fault]:
+    """What the roles of a machine of no cluster need."""
+    directory = site.directory / "ansible"
+    yield from _missing(directory, host)
+    if host.group != DESK:
+        return
+    sources = ("cloudpemda_wheel", "cloudpemda_wheels", "cloudpemda_package")
+    if not any(host.text(name) for name in sources):
+        place = str(directory / f"group_vars/{DESK}.yaml")
+        yield Fault("configure.no-program", {"host": host.name}, place)
+    for name in ("cloudpemda_wheel", "cloudpemda_constraints"):
+        said, at = host.text(name), host.where(name)
+        if at is not None and said and "{{" not in said and not Path(said).is_file():
+            yield at.fault("configure.no-file", name, name=name, file=said)
 
 
 def _home(name: str, host: Host) -> str:

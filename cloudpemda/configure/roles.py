@@ -3,16 +3,36 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 
 import cloudpemda
 
-PLAYBOOKS = (
-    "preflight", "base", "network", "hardening", "cluster", "storage", "access", "images",
-    "monitoring", "maintenance", "upgrade",
-)  # fmt: skip
-"""Those for the servers of a cluster, in the order in which bare ones need them."""
+CLUSTERS = "clusters"
+"""The servers of clusters: a group for each, called as it."""
+
+BACKUP_SERVERS = "backup_servers"
+"""The group of the servers that keep backups: they are in no cluster."""
+
+DESK = "desk"
+"""The group of the machine that runs this program for the site: it is in no cluster either."""
+
+_ALL = (BACKUP_SERVERS, CLUSTERS, DESK)
+
+PLAYBOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "preflight": (CLUSTERS,), "base": (CLUSTERS,), "network": (CLUSTERS,), "hardening": (CLUSTERS,),
+    "cluster": (CLUSTERS,), "backup_server": (BACKUP_SERVERS,), "storage": (CLUSTERS,),
+    "access": (CLUSTERS,), "images": (CLUSTERS,), "cloudpemda": (DESK,), "monitoring": _ALL,
+    "maintenance": (CLUSTERS,), "upgrade": (CLUSTERS,),
+})  # fmt: skip
+"""Playbook → the kinds of servers that it is for, in the order in which bare ones need them."""
+
+
+def kind_of(group: str) -> str:
+    """Which kind of servers a group of the inventory has."""
+    return group if group in {BACKUP_SERVERS, DESK} else CLUSTERS
 
 
 def playbooks() -> Path:
@@ -23,13 +43,13 @@ def playbooks() -> Path:
 
 
 @cache
-def role_variables() -> Mapping[str, frozenset[str]]:
-    """Role → names of the variables that it declares in its argument specification."""
+def role_variables() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """Role → the variables that it declares in its argument specification, each with its rule."""
     found = {}
     for spec in sorted(playbooks().glob("roles/*/meta/argument_specs.yml")):
         said = yaml.safe_load(spec.read_text())["argument_specs"]
-        names = {name for entry in said.values() for name in entry.get("options", {})}
-        found[spec.parents[1].name] = frozenset(names)
+        rules = [entry.get("options", {}) for entry in said.values()]
+        found[spec.parents[1].name] = {name: rule for one in rules for name, rule in one.items()}
     return found
 
 

@@ -102,6 +102,9 @@ NEEDED = (
 )  # fmt: skip
 """What every server of a cluster must have."""
 
+NEEDED_BESIDE = ("ansible_host", "site_mail")
+"""What a machine of no cluster must have."""
+
 
 class Group(_Plain):
     hosts: dict[Server, Variables | None] = Field(default_factory=dict)

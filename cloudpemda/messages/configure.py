@@ -127,6 +127,49 @@ TEXTS = {
         next_en="Install them: pip install 'cloudpemda[nodes]'",
         next_id="Pasanglah: pip install 'cloudpemda[nodes]'",
     ),
+    "configure.role-type": Text(
+        en="`{name}` is not of the kind that its role takes ({wanted})",
+        id="jenis isi `{name}` tidak sesuai dengan yang diterima perannya ({wanted})",
+        next_en="Write a value of that kind; the role's README.md shows it.",
+        next_id="Tulislah nilai yang sesuai; contohnya ada di README.md peran itu.",
+    ),
+    "configure.role-choice": Text(
+        en="`{name}` is none of {wanted}",
+        id="`{name}` bukan salah satu dari {wanted}",
+        next_en="Choose one of them.",
+        next_id="Pilih salah satunya.",
+    ),
+    "configure.role-part": Text(
+        en="`{name}` is read by nobody (its role reads there: {known})",
+        id="`{name}` tidak dibaca siapa pun (yang dibaca perannya di situ: {known})",
+        next_en="Correct its name, or remove it.",
+        next_id="Perbaiki namanya, atau hapus.",
+    ),
+    "configure.role-lacks": Text(
+        en="`{name}` lacks `{part}`",
+        id="`{name}` belum berisi `{part}`",
+        next_en="Add it; the role's README.md says what it is.",
+        next_id="Tambahkan; artinya ada di README.md peran itu.",
+    ),
+    "configure.no-program": Text(
+        en="nothing says where {host} gets the program from",
+        id="belum disebutkan dari mana {host} memperoleh program ini",
+        next_en="Set cloudpemda_wheel to the file that `make wheel` leaves in dist/.",
+        next_id="Isi cloudpemda_wheel dengan berkas yang dibuat `make wheel` di dist/.",
+    ),
+    "configure.no-file": Text(
+        en="`{name}` names {file}, and there is no such file here",
+        id="`{name}` menyebut {file}, tetapi berkas itu tidak ada di sini",
+        next_en="Write the whole path of a file on the machine that runs this command.",
+        next_id="Tulislah path lengkap sebuah berkas di mesin yang menjalankan perintah ini.",
+    ),
+    "configure.nowhere": Text(
+        en="{name} is for servers of {groups}, and none of those would be played on",
+        id="{name} diperuntukkan bagi server {groups}, dan tidak ada yang terpilih",
+        next_en="Add the group to ansible/hosts.yaml (docs/nodes.md), or let --limit include it.",
+        next_id="Tambahkan grup itu di ansible/hosts.yaml (docs/nodes.md), atau sertakan dalam "
+        "--limit.",
+    ),
     "configure.no-playbook": Text(
         en="there is no playbook {name} (there are: {known})",
         id="tidak ada playbook {name} (yang ada: {known})",

@@ -4,16 +4,26 @@ Operators play them, and nobody while the site is paused. What a run did is in t
 what hosts answered beyond that is shown to who ran it and kept nowhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cloudpemda.configure import PLAYBOOKS, Inventory, check_inventory, load_inventory, playbooks
+from cloudpemda.configure import (
+    PLAYBOOKS,
+    Inventory,
+    check_inventory,
+    kind_of,
+    load_inventory,
+    playbooks,
+)
 from cloudpemda.configure.runner import HostResult, Play, Run, Told, play
 from cloudpemda.errors import ExitCode, Fault, UsageError, worst
 from cloudpemda.site import Site
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
+
+_LOOKING = ("preflight", "backup_server", "cloudpemda")
+"""One playbook for each kind of servers; with the tag `preflight` it only looks."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +73,13 @@ def check(site: Site) -> Checked:
 
 
 def reach(desk: Desk, tell: Told, halted: Callable[[], bool]) -> Configured:
-    """Look at every server of every cluster over ssh: `preflight`, which changes nothing. For
-    operators. Raises InvalidInput for the inventory, Refused `configure.no-runner`."""
+    """Look at every server of the inventory over ssh, as its playbooks do before they change
+    anything. For operators. Raises InvalidInput for the inventory, Refused
+    `configure.no-runner`."""
     desk.act("operator")
     inventory = load_inventory(desk.site)
-    return _all(desk, _Wish(inventory, ("preflight",), (), (), rehearsal=True), tell, halted)
+    wish = _Wish(inventory, _LOOKING, (), ("preflight",), rehearsal=True)
+    return _all(desk, wish, tell, halted)
 
 
 def configure(
@@ -80,11 +92,12 @@ def configure(
     *,
     rehearsal: bool,
 ) -> Configured:
-    """Play playbooks in the order that bare servers need, cluster by cluster; `rehearsal` changes
-    nothing (Ansible's check mode). For operators.
+    """Play playbooks in the order that bare servers need, group by group, each on the groups that
+    it is for; `rehearsal` changes nothing (Ansible's check mode). For operators.
 
-    What fails on a cluster stops what follows there. Raises UsageError for a playbook, host or tag
-    that does not exist, InvalidInput for the inventory, Refused `pause.on`, `configure.no-runner`.
+    What fails on a group stops what follows there. Raises UsageError for a playbook, host or tag
+    that does not exist and for a playbook that would be played nowhere, InvalidInput for the
+    inventory, Refused `pause.on`, `configure.no-runner`.
     """
     actor = desk.act("operator")
     inventory = load_inventory(desk.site)
@@ -99,10 +112,14 @@ def configure(
     for tag in tags:
         if not tag.replace("-", "").replace("_", "").isalnum():
             raise UsageError("configure.tag", tag=tag)
-    if not rehearsal:
-        require_running(desk)
     order = tuple(name for name in there if name in wanted)
     wish = _Wish(inventory, order, tuple(limit), tuple(tags), rehearsal)
+    for name in order:
+        if not any(name in names for _, _, names in wish.plays()):
+            groups = ", ".join(PLAYBOOKS[name])
+            raise UsageError("configure.nowhere", name=name, groups=groups)
+    if not rehearsal:
+        require_running(desk)
     done = _all(desk, wish, tell, halting(desk, halted))
     if not rehearsal:
         for run in done.runs:
@@ -129,16 +146,23 @@ class _Wish:
     tags: tuple[str, ...]
     rehearsal: bool
 
+    def plays(self) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """Each group that has hosts to play on, those hosts, and the playbooks for them."""
+        limit = set(self.limit)
+        for group, several in self.inventory.hosts.items():
+            hosts = tuple(host.name for host in several if not limit or limit & {host.name, group})
+            names = tuple(name for name in self.order if kind_of(group) in PLAYBOOKS[name])
+            if hosts and names:
+                yield group, hosts, names
+
 
 def _all(desk: Desk, wish: _Wish, tell: Told, halted: Callable[[], bool]) -> Configured:
-    """Cluster by cluster; what does not end well on one keeps back what would follow there."""
+    """Group by group; what does not end well on one keeps back what would follow there."""
     runs: list[Run] = []
     left: list[str] = []
-    limit = set(wish.limit)
-    for group, several in wish.inventory.hosts.items():
-        hosts = tuple(host.name for host in several if not limit or limit & {host.name, group})
+    for group, hosts, names in wish.plays():
         sound = True
-        for name in wish.order if hosts else ():
+        for name in names:
             if not sound or halted():
                 left.append(f"{group}/{name}")
                 continue

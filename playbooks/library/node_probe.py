@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import guests
+from ansible.module_utils.vendor_api import clock, guests
 
 DOCUMENTATION = r"""
 module: node_probe
@@ -134,11 +134,7 @@ def itself(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
             f'"{asked["rings"][0]} {names}" into its /etc/hosts, and take the name out of the '
             "lines of 127.0.0.1, 127.0.1.1 and ::1"
         )
-    if abs(node["clock_off_seconds"]) > asked["clock_seconds"]:
-        yield (
-            f"the clock is {node['clock_off_seconds']:.1f} s off, {asked['clock_seconds']:g} s are "
-            "allowed: set it (chronyc makestep, or timedatectl set-time)"
-        )
+    yield from clock(node["clock_off_seconds"], asked["clock_seconds"])
     wanted = asked["pve_major"]
     if node["debian"] != str(wanted + 4) or node["pve_major"] not in {None, wanted}:
         yield (

@@ -5,7 +5,7 @@ is compared by value, so that a second run changes nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,23 @@ def guests() -> list[str]:
         for kind in ("qemu-server", "lxc")
         for one in (node / kind).glob("*.conf")
     )
+
+
+def below_root(path: str) -> bool:
+    """Whether a path lies, or would lie, on the root's file system."""
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    return place.stat().st_dev == Path("/").stat().st_dev
+
+
+def clock(off: float, allowed: float) -> Iterator[str]:
+    """What is wrong with a clock that is so many seconds off."""
+    if abs(off) > allowed:
+        yield (
+            f"the clock is {off:.1f} s off, {allowed:g} s are allowed: set it (chronyc makestep, or "
+            "timedatectl set-time)"
+        )
 
 
 class Api:

@@ -45,7 +45,7 @@ def faults(site: Site) -> list[Fault]:
 def test_the_example_has_ten_servers_three_at_the_recovery_centre_and_is_sound(site: Site) -> None:
     inventory = load_inventory(site)
     count = {group: len(hosts) for group, hosts in inventory.hosts.items()}
-    assert count == {"dc": 10, "drc": 3, "backup_servers": 2}
+    assert count == {"dc": 10, "drc": 3, "backup_servers": 2, "desk": 1}
 
 
 def test_a_reader_sets_at_most_fifteen_variables() -> None:
@@ -90,14 +90,23 @@ def test_each_needed_variable_that_is_missing_is_named_where_it_belongs(
         ("pve_major", 7, "document.choice"),
         ("node_ringz", ["10.20.2.13"], "configure.unknown-variable"),
         ("base_journal_sise", "1G", "configure.unknown-variable"),
+        ("base_ntp_servers", "ntp1.example.go.id", "configure.role-type"),
+        ("storage_scrub", True, "configure.role-type"),
+        ("maintenance_restart", "often", "configure.role-choice"),
+        ("maintenance_restart", "{{ site_restart }}", None),
+        ("network_links", [{"name": "eno3", "addres": "10.0.0.1/24"}], "configure.role-part"),
+        ("network_links", [{"name": "eno3"}], "configure.role-lacks"),
     ],
 )  # fmt: skip
 def test_each_slip_is_told_at_the_value_it_is_in(
-    site: Site, name: str, value: object, code: str
+    site: Site, name: str, value: object, code: str | None
 ) -> None:
     said = hosts_of(site)
     said["all"]["children"]["dc"]["hosts"]["pve3"][name] = value
     write_hosts(site, said)
+    if code is None:
+        assert not faults(site)
+        return
     found = [one for one in faults(site) if one.code == code]
     assert found, faults(site)
     assert str(found[0].file).endswith("hosts.yaml")
@@ -122,6 +131,49 @@ def test_groups_are_the_site_s_clusters(site: Site) -> None:
     write_hosts(site, said)
     codes = {one.code for one in faults(site)}
     assert {"configure.no-group", "configure.group", "configure.file-of-nobody"} <= codes
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "code"),
+    [("backup_servers", "ansible_host", "configure.missing"),
+     ("desk", "ansible_host", "configure.missing"),
+     ("desk", "cloudpemda_wheels", "configure.no-program")],
+)  # fmt: skip
+def test_machines_of_no_cluster_need_few_variables_and_each_is_named(
+    site: Site, group: str, name: str, code: str
+) -> None:
+    file = site.directory / "ansible/group_vars" / f"{group}.yaml"
+    file.write_text(file.read_text().replace(f"{name}:", f"# {name}:"))
+    said = hosts_of(site)
+    first = next(iter(said["all"]["children"][group]["hosts"].values()))
+    first.pop(name, None)
+    write_hosts(site, said)
+    (only,) = faults(site)
+    assert only.code == code
+    if code == "configure.missing":
+        first["ansible_connection"] = "local"
+        write_hosts(site, said)
+        assert not faults(site)
+
+
+def test_files_of_the_desk_are_looked_for(site: Site) -> None:
+    said = hosts_of(site)
+    said["all"]["children"]["desk"]["hosts"]["desk1"]["cloudpemda_wheel"] = "dist/none.whl"
+    write_hosts(site, said)
+    (only,) = faults(site)
+    assert (only.code, only.values["file"]) == ("configure.no-file", "dist/none.whl")
+    assert only.line
+
+
+def test_a_directory_of_variables_is_read_beside_its_vault(site: Site) -> None:
+    place = site.directory / "ansible/group_vars"
+    (place / "dc").mkdir()
+    (place / "dc.yaml").rename(place / "dc/vars.yaml")
+    (place / "dc/vault.yaml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
+    assert not faults(site)
+    (place / "nobody").mkdir()
+    (place / "nobody/vars.yaml").write_text("site_gateway: 10.20.1.1\n")
+    assert [one.code for one in faults(site)] == ["configure.file-of-nobody"]
 
 
 def test_an_endpoint_of_no_server_is_told(site: Site) -> None:

@@ -48,6 +48,11 @@ def site(hosts: Hosts, tmp_path: Path) -> Path:
             "children": {
                 "dc": {"hosts": {name: host(name) for name in ("n1", "n2")}},
                 "drc": {"hosts": {"n3": host("n3")}},
+                "backup_servers": {"hosts": {"pbs1": {"ansible_host": hosts.bed.address("n2")}}},
+                "desk": {
+                    "hosts": {"desk1": {"ansible_host": hosts.bed.address("n3")}},
+                    "vars": {"cloudpemda_package": "cloudpemda"},
+                },
             },
         }
     }
@@ -64,8 +69,17 @@ def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> Non
     hosts.undo_base()
     command = Command(site)
     assert command("rudi", "nodes", "check").code == 0
+    hosts.bed.run("n2", "rm -rf /etc/proxmox-backup")
     seen = command("rudi", "nodes", "check", "--reach")
-    assert (seen.code, changes(seen)) == (0, 0), seen.err
+    assert [(run["group"], run["playbook"], run["sound"]) for run in seen.data["runs"]] == [
+        ("backup_servers", "backup_server", False), ("dc", "preflight", True),
+        ("drc", "preflight", True), ("desk", "cloudpemda", True),
+    ]  # fmt: skip
+    ((_, told),) = seen.data["runs"][0]["hosts"][0]["failures"]
+    assert "Proxmox Backup Server is not installed" in told
+    assert (seen.code, changes(seen)) == (6, 0)
+    nowhere = command("rudi", "nodes", "configure", "base", "--limit", "desk")
+    assert (nowhere.code, nowhere.codes) == (2, ("configure.nowhere",))
 
     tried = command("rudi", "nodes", "configure", "base", "--check", "--tags", "base")
     assert tried.code == 0, tried.err

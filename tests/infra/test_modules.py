@@ -91,6 +91,39 @@ def test_all_faults_of_a_node_are_told() -> None:
     assert len([*probe.contents(node, asked)]) == 1
 
 
+def test_what_is_wrong_with_a_backup_server_is_told() -> None:
+    probe = _module("backup_probe")
+    asked = {"datastore": "main", "path": "/proc", "own_disk": True}
+
+    def placed(name: str, path: str) -> list[str]:
+        return [*probe.place(asked, [{"name": name, "path": path}])]
+
+    assert placed("main", "/proc") == []
+    assert "main lies in /srv" in placed("main", "/srv")[0]
+    assert "is datastore old already" in placed("old", "/proc")[0]
+    told = [*probe.place({**asked, "path": "/usr"}, [])]
+    assert "holds bin, " in told[-1]
+    assert [*probe.kept({"keep-daily": 14})] == []
+    assert len([*probe.kept({"keep-days": 14})]) == 2
+    other = {"host": "10.0.0.9", "fingerprint": ":".join(["AB"] * 32), "auth_id": "sync@pbs!drc"}
+    same = ":".join(["ab"] * 32)
+    assert [*probe.copies(other, [], same, secret=True)] == []
+    assert [*probe.copies(other, [{"name": "cloudpemda"}], None, secret=False)] == []
+    assert "does not answer on TCP 8007" in next(iter(probe.copies(other, [], None, secret=True)))
+    wrong = {**other, "fingerprint": "ab:cd", "auth_id": "root"}
+    assert len([*probe.copies(wrong, [], same, secret=False)]) == 3
+
+
+def test_what_is_wrong_with_the_desk_s_machine_is_told() -> None:
+    probe = _module("desk_probe")
+    seen = {"clock_off_seconds": 0.1, "python": [3, 11], "systemd": True, "free_mib": 900,
+            "installed": False, "wheels": False}  # fmt: skip
+    asked = {"clock_seconds": 30.0, "home": "/opt/cloudpemda", "wheels": "", "mib": 500}
+    assert [*probe.amiss(seen, asked)] == []
+    poor = {**seen, "clock_off_seconds": -90.0, "python": [3, 9], "systemd": False, "free_mib": 3}
+    assert len([*probe.amiss(poor, {**asked, "wheels": "/srv/wheels"})]) == 5
+
+
 def test_what_is_there_is_compared_by_meaning() -> None:
     api = _module("vendor_api", "module_utils")
     there = {"content": "rootdir,images", "sparse": 1, "nodes": "n1,n2"}

@@ -69,14 +69,26 @@ def test_the_program_and_its_timers_are_there_once(hosts: Hosts) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index",
              "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)]  # fmt: skip
     subprocess.run(build, check=True)
+    (ours,) = wheels.glob("cloudpemda-*.whl")
+    ours = ours.rename(hosts.place / ours.name)
     for one in _needed(_asked(), "", {}).values():
         _wheel(one, wheels)
     wanted: dict[str, Any] = {
         "groups": {"desk": ["n2"]},
         "cloudpemda_site": "regency",
         "cloudpemda_site_files": str(_site(hosts.place / "site")),
+        "cloudpemda_wheel": str(ours),
         "cloudpemda_wheels": "/var/lib/fake-pve/wheels",
+        "skip": "",
     }
+    lost = {"cloudpemda_wheel": "/nowhere/none.whl", "cloudpemda_wheels": "/nowhere"}
+    refused = hosts.play("cloudpemda.yml", **{**wanted, **lost})
+    assert "/nowhere/none.whl is not on the machine" in refused.failures["n2"]
+    assert "/nowhere is no directory here" in refused.failures["n2"]
+    assert refused.tasks == ()
+    tried = hosts.play("cloudpemda.yml", check=True, **wanted)
+    assert tried.rc == 0, tried.output
+    assert not hosts.on("n2").file("/opt/cloudpemda-wheel").exists
     first = hosts.play("cloudpemda.yml", **wanted)
     assert first.rc == 0, first.output
     assert "never-shown" not in first.output
@@ -84,7 +96,14 @@ def test_the_program_and_its_timers_are_there_once(hosts: Hosts) -> None:
     second = hosts.play("cloudpemda.yml", **wanted)
     assert second.rc == 0, second.output
     assert second.tasks == ()
+    with zipfile.ZipFile(ours, "a") as packed:  # another build of the same version
+        packed.writestr("cloudpemda/_rebuilt.txt", "rebuilt")
+    third = hosts.play("cloudpemda.yml", tags="program", **wanted)
+    assert third.rc == 0, third.output
+    assert "n2: Another build under the same version" in third.tasks
     host = hosts.on("n2")
+    there = "/opt/cloudpemda/lib/python3.11/site-packages/cloudpemda/_rebuilt.txt"
+    assert host.file(there).exists
     said = host.check_output("runuser -u cloudpemda -- /opt/cloudpemda/bin/cloudpemda --help")
     assert "nightly" in said
     for timer in ("nightly", "inbox"):

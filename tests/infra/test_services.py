@@ -42,21 +42,40 @@ def test_images_are_fetched_by_checksum_and_become_templates(hosts: Hosts) -> No
 def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -> None:
     fake_pve.install(hosts.bed)
     kept = hosts.place / "secrets" / "pbs.token"
+    kept.unlink(missing_ok=True)
     wanted: dict[str, Any] = {
         "groups": {"backup_servers": ["n3"]},
+        "skip": "",
         "backup_server_secret_file": str(kept),
         "backup_server_namespaces": ["dc"],
         "backup_server_sync": {
-            "host": "10.20.1.31", "fingerprint": ":".join(["ab"] * 32),
+            "host": "10.77.10.2", "fingerprint": _shown_by(hosts, "n2"),
             "auth_id": "sync@pbs!drc", "datastore": "main",
         },
         "backup_server_sync_secret": "never-shown",
     }  # fmt: skip
+    other = {**wanted["backup_server_sync"], "fingerprint": ":".join(["ab"] * 32)}
+    hosts.bed.run("n3", "mkdir -p /srv/backup/main && touch /srv/backup/main/of-somebody")
+    refused = hosts.play(
+        "backup_server.yml",
+        **{**wanted, "backup_server_sync": other, "backup_server_keep": {"keep-days": 1}},
+    )
+    said = refused.failures["n3"]
+    for fault in ("would lie on the root's file system", "holds of-somebody", "has keep-days;",
+                  "keeps nothing", "10.77.10.2 shows the fingerprint"):  # fmt: skip
+        assert fault in said
+    assert (refused.tasks, fake_pve.calls(hosts.bed), kept.exists()) == ((), [], False)
+
+    hosts.bed.run("n3", "mount -t tmpfs tmpfs /srv/backup")
+    tried = hosts.play("backup_server.yml", check=True, **wanted)
+    assert tried.rc == 0, tried.output
+    assert (fake_pve.calls(hosts.bed), kept.exists()) == ([], False)
     first = hosts.play("backup_server.yml", **wanted)
     assert first.rc == 0, first.output
     assert "never-shown" not in first.output
     assert "secret-0000" not in first.output
     assert kept.stat().st_mode & 0o777 == 0o600
+    hosts.bed.run("n2", "systemctl stop shows")  # one that is known may be away
     second = hosts.play("backup_server.yml", **wanted)
     assert second.rc == 0, second.output
     assert second.tasks == ()
@@ -66,6 +85,19 @@ def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -
     assert made["/config/sync/main-sync"]["remote-store"] == "main"
     assert state["namespaces"] == {"main": ["dc"]}
     assert {one["roleid"] for one in state["acl pbs n3"]} == {"DatastoreBackup"}
+
+
+def _shown_by(hosts: Hosts, name: str) -> str:
+    """The fingerprint of a certificate that a host shows on the port of backup servers."""
+    hosts.bed.run(
+        name,
+        "cd /root && openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=pbs "
+        "-keyout pbs.key -out pbs.crt 2>&1 && systemd-run --quiet --unit=shows openssl s_server "
+        "-accept 8007 -cert /root/pbs.crt -key /root/pbs.key -quiet",
+    )
+    hosts.bed.wait_for(name, "ss -ltn | grep -q :8007")
+    said = hosts.bed.run(name, "openssl x509 -in /root/pbs.crt -noout -fingerprint -sha256")
+    return said.strip().partition("=")[2].lower()
 
 
 def test_metrics_are_handed_on_and_disks_watched(hosts: Hosts) -> None:

@@ -98,7 +98,11 @@ def install(
     (shared / "state.json").write_text(json.dumps(fresh), encoding="utf-8")
     links = "; ".join(f"ln -sf {HOME}/program /usr/local/sbin/{name}" for name in PROGRAMS)
     for name in NAMES:
-        bed.run(name, f"{links}; mkdir -p /etc/pve" + (f"; {HOME}/program ring" if ring else ""))
+        bed.run(
+            name,
+            f"{links}; mkdir -p /etc/pve /etc/proxmox-backup"
+            + (f"; {HOME}/program ring" if ring else ""),
+        )
 
 
 def state(bed: Bed) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""Looks at a backup server before anything is changed; changes nothing itself.
+
+All that is wrong is told at once, each with what to do next.
+"""
+
+import hashlib
+import os
+import re
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.vendor_api import Api, below_root, clock
+
+DOCUMENTATION = r"""
+module: backup_probe
+short_description: Look at a backup server before it gets its datastore
+description: Reads the API, the place of the datastore, the token and the other server.
+options:
+  sent: {description: The controller's clock when the task was sent, seconds., type: float, required: true}
+  clock_seconds: {description: How far the clock may be off., type: float, default: 30}
+  datastore: {description: Name of the datastore., type: str, required: true}
+  path: {description: Its directory., type: path, required: true}
+  own_disk: {description: Whether it must lie on another file system than the root., type: bool, default: true}
+  keep: {description: What is kept., type: dict, default: {}}
+  user: {description: Who backs up., type: str, required: true}
+  token: {description: Name of his token., type: str, required: true}
+  kept: {description: Whether the token's secret is kept., type: bool, required: true}
+  renew: {description: Whether the token may be made anew., type: bool, default: false}
+  sync: {description: Where copies are fetched from., type: dict, default: {}}
+  sync_secret: {description: Whether its secret is there., type: bool, default: false}
+author: cloudpemda
+"""  # noqa: E501
+
+_KEEP = ("keep-last", "keep-hourly", "keep-daily", "keep-weekly", "keep-monthly", "keep-yearly")
+_FINGERPRINT = re.compile(r"([0-9a-f]{2}:){31}[0-9a-f]{2}")
+
+
+def fingerprint_of(host: str, port: int = 8007) -> str | None:
+    """The certificate's fingerprint as Proxmox writes it; None when nobody answered."""
+    try:
+        shown = ssl.get_server_certificate((host, port), timeout=10)
+    except (OSError, ValueError):
+        return None
+    found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+    return ":".join(found[at : at + 2] for at in range(0, len(found), 2))
+
+
+def place(asked: Mapping[str, Any], stores: list[dict[str, Any]]) -> Iterator[str]:
+    """What is wrong with the datastore and where it shall lie."""
+    name, path = asked["datastore"], asked["path"]
+    own = next((one for one in stores if one.get("name") == name), None)
+    if own is not None:
+        if own.get("path") != path:
+            yield (
+                f"datastore {name} lies in {own.get('path')}, the inventory says {path}: correct "
+                "backup_server_path; a datastore cannot be moved"
+            )
+        return
+    other = next((one for one in stores if one.get("path") == path), None)
+    if other is not None:
+        yield f"{path} is datastore {other.get('name')} already: correct backup_server_datastore"
+        return
+    if asked["own_disk"] and below_root(path):
+        yield (
+            f"{path} would lie on the root's file system, which full backups bring down: mount a "
+            "disk there first (proxmox-backup-manager disk fs create or zpool create), or set "
+            "backup_server_own_disk: false"
+        )
+    held = sorted(one for one in listed(path) if one != "lost+found" and one[0] != ".")
+    if held:
+        yield f"{path} holds {', '.join(held[:3])} and is no datastore: empty it, or take another"
+
+
+def listed(path: str) -> list[str]:
+    """What is in a directory; nothing where there is none."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def kept(keep: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with what is kept: nothing of it would be a rule to forget everything."""
+    unknown = sorted(set(keep) - set(_KEEP))
+    if unknown:
+        yield f"backup_server_keep has {', '.join(unknown)}; there are {', '.join(_KEEP)}"
+    if not any(str(keep.get(one, "")).isdigit() and int(keep[one]) > 0 for one in _KEEP):
+        yield "backup_server_keep keeps nothing: say how many, as keep-daily: 14"
+
+
+def copies(
+    sync: Mapping[str, Any], remotes: list[dict[str, Any]], seen: str | None, *, secret: bool
+) -> Iterator[str]:
+    """What is wrong with the other server; one that is known already may be away just now."""
+    if not sync or any(one.get("name") == "cloudpemda" for one in remotes):
+        return
+    wanted = str(sync.get("fingerprint", "")).lower()
+    host = sync.get("host")
+    if not secret:
+        yield "backup_server_sync_secret is empty: put the secret of auth_id into the vault"
+    if "@" not in str(sync.get("auth_id", "")):
+        yield f"backup_server_sync.auth_id is {sync.get('auth_id')}: write it as sync@pbs!drc"
+    if _FINGERPRINT.fullmatch(wanted) is None:
+        yield (
+            "backup_server_sync.fingerprint is not 32 pairs of digits: take it from "
+            "`proxmox-backup-manager cert info` there"
+        )
+    elif seen is None:
+        yield f"{host} does not answer on TCP 8007: look at its address and the firewall between"
+    elif seen != wanted:
+        yield f"{host} shows the fingerprint {seen}, the inventory says {wanted}: find out why"
+
+
+def known(api: Api, asked: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with what the server has already."""
+    yield from place(asked, api.get("/config/datastore") or [])
+    user = asked["user"]
+    if not asked["kept"] and not asked["renew"] and api.find("/access/users", "userid", user):
+        tokens = api.get(f"/access/users/{user}/token") or []
+        names = {one.get("tokenid", one.get("token-name")) for one in tokens}
+        if {asked["token"], f"{user}!{asked['token']}"} & names:
+            yield (
+                f"token {user}!{asked['token']} is there, and the file of its secret is not: put "
+                "the file back, or set backup_server_renew: true for one run; whoever uses the "
+                "old secret is locked out then"
+            )
+    sync = asked["sync"]
+    remotes = (api.get("/config/remote") or []) if sync else []
+    seen = fingerprint_of(str(sync["host"])) if sync.get("host") else None
+    yield from copies(sync, remotes, seen, secret=asked["sync_secret"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "sent": {"type": "float", "required": True},
+            "clock_seconds": {"type": "float", "default": 30.0},
+            "datastore": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "own_disk": {"type": "bool", "default": True},
+            "keep": {"type": "dict", "default": {}},
+            "user": {"type": "str", "required": True},
+            "token": {"type": "str", "required": True, "no_log": False},
+            "kept": {"type": "bool", "required": True},
+            "renew": {"type": "bool", "default": False},
+            "sync": {"type": "dict", "default": {}},
+            "sync_secret": {"type": "bool", "default": False, "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    faults = [
+        *clock(time.time() - asked["sent"], asked["clock_seconds"]),
+        *kept(asked["keep"]),
+    ]
+    if not Path("/etc/proxmox-backup").is_dir() or not module.get_bin_path("proxmox-backup-debug"):
+        faults.append(
+            "Proxmox Backup Server is not installed: install it (the vendor's image, or apt "
+            "install proxmox-backup-server), then run once more"
+        )
+    else:
+        faults += known(Api(module, "pbs"), asked)
+    module.exit_json(changed=False, faults=faults)
+
+
+if __name__ == "__main__":
+    main()
