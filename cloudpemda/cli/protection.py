@@ -63,6 +63,9 @@ def _tables(out: "Console", frame: "Frame", found: "Protections") -> None:
         )
     keep_words(out, made)
     print_or(out, made, frame.say("show.no-instances"))
+    stay = [f"{one.key}: {', '.join(one.bound)}" for one in found.vms if one.bound]
+    if stay:
+        out.print(frame.say("show.bound", vms="; ".join(stay)), soft_wrap=True)
     if not found.opds:
         return
     out.print()
@@ -113,9 +116,13 @@ def _page(out: "Console", frame: "Frame", one: "Protection", zone: "ZoneInfo") -
         "rpo-node": taken(one.node_loss),
         "rpo-site": taken(one.site_loss),
         "rto": "-" if one.rto is None else show_duration(one.rto),
+        "bound": "; ".join(one.bound) or "-",
         "unprotected-disks": "; ".join(one.unprotected_disks) or "-",
         "differs": "; ".join(one.differences) or "-",
     }
+    if one.promoted is not None:
+        left = f"{one.promoted.lost}, >= {show_local(one.promoted.left_from, zone)}"
+        rows["promoted"] = Text(left, style="red")
     for name, value in rows.items():
         made.add_row(frame.say(f"column.{name}"), value)
     out.print(Text(one.key, style="bold"))

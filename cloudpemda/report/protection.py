@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceState
 from cloudpemda.plan.model import Aspect
 from cloudpemda.recovery import Judgement, Loss, Standing
+from cloudpemda.report.night import NightReport
 from cloudpemda.report.standing import Cover, Guard, InstanceView
 from cloudpemda.site.models import ServiceClass
-from cloudpemda.units import Instant, Seconds
+from cloudpemda.units import Instant, Seconds, show_utc
 
 _LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK})
 _ASPECTS = (Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP)
@@ -29,6 +31,14 @@ class LossView:
 
 
 @dataclass(frozen=True)
+class Promoted:
+    """That a VM runs on what was its replica: PVE does not say of when, a former night does."""
+
+    lost: str  # the node that it ran on
+    left_from: Instant  # the replica was taken then or later
+
+
+@dataclass(frozen=True)
 class Protection:
     """One VM: what protects it really, and what its loss would cost."""
 
@@ -44,9 +54,11 @@ class Protection:
     site_loss: LossView | None
     rto: Seconds | None  # promised; only a drill can show what is attained
     unprotected_disks: tuple[str, ...]
+    bound: tuple[str, ...]  # disks on its node alone: HA cannot start it on another
     differences: tuple[str, ...]  # of its protection from what its class asks for
     green: bool
     pending: bool  # not green yet, and no breach: it is new
+    promoted: "Promoted | None" = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,7 @@ def protection(
         site_loss=losses.get(Loss.SITE),
         rto=service_class.rto if service_class is not None else None,
         unprotected_disks=view.unprotected_disks,
+        bound=view.bound,
         differences=differences,
         green=service_class is not None and not breach and not waits,
         pending=service_class is not None and not breach and waits,
@@ -117,6 +130,25 @@ def protections(
         protection(view, judged.get(view.key, ()), classes.get(view.service_class))
         for view in sorted(living, key=lambda view: view.key)
     )
+
+
+def runs_on_replica(one: Protection, nights: Iterable[NightReport]) -> Promoted | None:
+    """Whether the VM stands elsewhere than the last night saw it that knew its replica, and no
+    replica has been made since: then it was recovered, since whatever moves a VM that runs takes
+    along when it was replicated. `nights` are the newest first."""
+    loss = one.node_loss
+    if one.replication.guard is Guard.NONE or loss is None or one.node is None:
+        return None
+    if loss.left_from is not None or loss.standing is Standing.UNKNOWN:
+        return None
+    for night in nights:
+        seen = next((vm for vm in night.vms if vm.key == one.key), None)
+        if seen is None:
+            return None  # it was made since
+        if seen.node is not None and seen.ages[0] is not None:
+            left_from = Instant(night.at - timedelta(seconds=seen.ages[0]))
+            return None if seen.node == one.node else Promoted(seen.node, left_from)
+    return None
 
 
 def by_opd(found: Iterable[Protection]) -> tuple[OpdProtection, ...]:
@@ -157,6 +189,10 @@ def faults(one: Protection, judged: Collection[Judgement]) -> Iterator[Fault]:
     if one.ha.guard in (Guard.WRONG, Guard.UNKNOWN):
         values = {"vm": one.key, "state": one.ha.source or "-"}
         yield Fault(f"protect.ha-{one.ha.guard}", values)
+    if one.promoted is not None:
+        at = show_utc(one.promoted.left_from)
+        values = {"vm": one.key, "node": one.node or "-", "lost": one.promoted.lost, "at": at}
+        yield Fault("protect.promoted", values)
     if one.differences:
         listed = "; ".join(one.differences)
         yield Fault("protect.differs", {"vm": one.key, "differences": listed})

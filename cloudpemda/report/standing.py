@@ -58,6 +58,7 @@ class InstanceView:
     apart: Apartness | None  # what keeps it from its keep-apart group; None: it has none
     unprotected_disks: tuple[str, ...]  # "scsi1 (nfs): replication", though the class promises it
     differences: tuple[str, ...]  # "ha: rule", "config: memory"
+    bound: tuple[str, ...]  # disks on its node alone, though HA shall bring it back elsewhere
     restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
     error: str | None
     stopped: Stop | None = None  # who stopped it on purpose, since when and why
@@ -154,6 +155,7 @@ def view(
         backup=covers[2],
         away=covers[3],
         unprotected_disks=unprotected(live, planned, service_class, reading.state),
+        bound=bound(live, service_class, reading.state),
         apart=_apart(plan, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         restart=() if live is None else _restart(live),
@@ -266,6 +268,24 @@ def unprotected(
         if disk.slot not in spared
         for lack in _lacks(disk, state.storage_at.get((live.node, disk.storage)), service_class)
     )
+
+
+def bound(
+    live: Vm | None, service_class: ServiceClass | None, state: ClusterState | None
+) -> tuple[str, ...]:
+    """The disks that its node alone has, of a VM that HA shall bring back elsewhere: it will not
+    start there. `protect: false` does not change that; who asked for it may not have known."""
+    if live is None or live.config is None or service_class is None or state is None:
+        return ()
+    if not service_class.ha:
+        return ()
+    found = []
+    for disk in live.config.disks:
+        storage = state.storage_at.get((live.node, disk.storage))
+        copied = service_class.replication is not None and disk.replicate
+        if storage is not None and not storage.shared and not (copied and storage.replicable):
+            found.append(f"{disk.slot} ({disk.storage})")
+    return tuple(found)
 
 
 def _lacks(disk: Disk, storage: Storage | None, service_class: ServiceClass) -> Iterator[str]:

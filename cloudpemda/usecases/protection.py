@@ -1,12 +1,25 @@
 """Protection: what protects each VM really, per VM and OPD, against what its class promises."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
-from cloudpemda.report.protection import OpdProtection, Protection, by_opd, faults, protections
+from cloudpemda.report.night import NightReport
+from cloudpemda.report.protection import (
+    OpdProtection,
+    Protection,
+    by_opd,
+    faults,
+    protections,
+    runs_on_replica,
+)
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.night.reporting import nights_before
 from cloudpemda.usecases.status import Status, status
+
+_LOOK_BACK = 14  # nights: a node that is away for longer is a new node
 
 
 @dataclass(frozen=True)
@@ -34,8 +47,9 @@ def protect_status(desk: Desk, *, opd: str | None = None, key: str | None = None
             raise Refused("ledger.no-instance", key=key)
         opd = owner
     found = status(desk, opd=opd)
+    nights = _Nights(desk)
     vms = tuple(
-        one
+        replace(one, promoted=runs_on_replica(one, nights))
         for one in protections(
             found.instances, found.judgements, desk.site.catalogue.service_classes
         )
@@ -53,6 +67,22 @@ def protect_status(desk: Desk, *, opd: str | None = None, key: str | None = None
         unread=found.unread,
         code=worst([ExitCode.FINDINGS if breach else ExitCode.DONE, *unread]),
     )
+
+
+class _Nights(Iterable[NightReport]):
+    """The latest former nights; read once, if anybody asks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._left, self._read = islice(nights_before(desk), _LOOK_BACK), list[NightReport]()
+
+    def __iter__(self) -> Iterator[NightReport]:
+        for number in count():
+            if number == len(self._read):
+                one = next(self._left, None)
+                if one is None:
+                    return
+                self._read.append(one)
+            yield self._read[number]
 
 
 def _told(found: Status, vms: tuple[Protection, ...]) -> tuple[Fault, ...]:

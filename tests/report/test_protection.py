@@ -36,6 +36,7 @@ CLASSES = {"critical": CRITICAL}
 NOW = instant(1_800_000_000)
 GOOD = Cover(Guard.OK, 60, "x")
 VIEW = InstanceView(
+    bound=(),
     key="dinkes/simrs/db-1", opd="dinkes", number="R-1", state=InstanceState.ACTIVE, cluster="dc",
     vmid=10001, name="db-1", node="pve1", running="running", addresses=(), public_addresses=(),
     service_class="critical", ha=GOOD, replication=GOOD, backup=GOOD, away=GOOD, apart=None,

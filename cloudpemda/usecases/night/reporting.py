@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -138,6 +139,16 @@ def night_report(desk: Desk, day: str | None) -> NightReport:
     except (OSError, ValueError) as error:
         raise Unreachable("report.unreadable", file=str(file)) from error
     return report if scope.opds is None else report.of(scope.opds)
+
+
+def nights_before(desk: Desk) -> Iterator[NightReport]:
+    """The reports of former nights, the newest first; those that cannot be read are left out. What
+    may be shown of them is for the caller to know."""
+    folder = desk.site.path(desk.site.info.reports.directory)
+    kept = (one for one in folder.glob("*.json") if _DATED.fullmatch(one.stem))
+    for file in sorted(kept, reverse=True):
+        with suppress(OSError, ValueError):
+            yield _ADAPTER.validate_python(json.loads(file.read_text()))
 
 
 def as_page(desk: Desk, report: NightReport, lang: Lang) -> str:
