@@ -50,6 +50,14 @@ TEXTS = {
         next_en="Purge the rest, then hand the request in anew; backups are kept for their time.",
         next_id="Hapus permanen sisanya, lalu ajukan lagi; cadangannya disimpan selama masanya.",
     ),
+    "retire.at-work": Text(
+        en="{vm}: a purge of {key} was cut off, and PVE is still at work on VM {vmid}",
+        id="{vm}: penghapusan {key} terputus, dan PVE masih mengerjakan VM {vmid}",
+        next_en="Say it again when that task has ended (PVE's task log). If the VM is gone then: "
+        "`cloudpemda request purge {key} --confirm {key}` ends what was begun.",
+        next_id="Ulangi setelah tugas itu selesai (log tugas PVE). Jika VM itu kemudian tidak ada: "
+        "`cloudpemda request purge {key} --confirm {key}` menuntaskannya.",
+    ),
     "retire.vm-unfinished": Text(
         en="{vm} is not through (step {step}); it stays charged",
         id="{vm} belum selesai (langkah {step}); tetap dibebankan",

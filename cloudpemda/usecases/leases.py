@@ -16,6 +16,7 @@ from cloudpemda.report.standing import Finding
 from cloudpemda.rules.leases import lease_end, stop_at
 from cloudpemda.units import Instant
 from cloudpemda.usecases.asides import clear
+from cloudpemda.usecases.cut_off import was_cut_off
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, lease_until
 from cloudpemda.usecases.orphans import clean_up
@@ -26,7 +27,6 @@ from cloudpemda.usecases.retire import (
     purge_at,
     purge_due,
     quarantine,
-    was_cut_off,
 )
 
 

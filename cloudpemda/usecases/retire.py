@@ -23,7 +23,6 @@ from cloudpemda.ledger import (
     RequestState,
     SagaEvent,
     SagaJournal,
-    SagaRecord,
 )
 from cloudpemda.ledger.transfers import TRANSFER
 from cloudpemda.plan.diff import carries
@@ -31,6 +30,7 @@ from cloudpemda.plan.firewall import kind_of
 from cloudpemda.rules.quota import disk_dimension
 from cloudpemda.units import Instant, MiB, show_local
 from cloudpemda.usecases.copies import refused_for_copies
+from cloudpemda.usecases.cut_off import PURGE, begun, require_none_at_work, was_cut_off
 from cloudpemda.usecases.decide import require_reason
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.orphans import clean_up
@@ -38,7 +38,7 @@ from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import draw_up, keys_made, members_of
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
-_RETIRE, _RESTORE, _PURGE = "retire", "restore", "purge"
+_RETIRE, _RESTORE = "retire", "restore"
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED, RequestState.ENDED})
 _BUILDING = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
@@ -142,8 +142,9 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
     """Bring a workload back from quarantine: it runs, protected as its class promises.
 
     For operators and the OPD's approvers. Raises Refused by role, while the site is paused, for
-    one that is not in retirement, and where a VM is gone or is not ours (`plan.diff`); nothing was
-    changed then. Unreachable where its cluster cannot be read.
+    one that is not in retirement, while a purge that died is still at work in PVE, and where a VM
+    is gone or is not ours (`plan.diff`); nothing was changed then. Unreachable where its cluster
+    cannot be read.
     """
     record = desk.ledger.requests.get(key)
     actor = desk.act("operator", "approver", opd=record.opd)
@@ -156,10 +157,11 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
     purged = sorted(members_of(record.spec) - {one.member for one in back})
     if purged:
         raise Refused("retire.purged-in-part", key=record.key, vms=", ".join(purged))
+    require_none_at_work(desk, record, back)
     state = _read(desk, back)
     placement = standing_placement(state.name, back, state)
     planned = draw_up(Workload(desk, record, state.name), state, back, placement)
-    _give_up(desk, record, _RETIRE, _PURGE)
+    _give_up(desk, record, _RETIRE, PURGE)
     with desk.ledger.journal.open_saga(record.number, _RESTORE) as journal:
         for one in back:
             if one.state in _AWAY:
@@ -247,7 +249,7 @@ def _purged(
     _give_up(desk, record, _RETIRE)
     results: tuple[LeaveResult, ...] = ()
     if going or away:
-        with desk.ledger.journal.open_saga(record.number, _PURGE) as journal:
+        with desk.ledger.journal.open_saga(record.number, PURGE) as journal:
             there = (*away, *going)
             if _still(desk, there) != list(there):
                 journal.close(SagaEvent.UNDO)
@@ -257,7 +259,7 @@ def _purged(
             results = _end(desk, actor, away, tools, clear_gone, but=going)
             results += _end(desk, actor, going, tools, steps.purge)
             reason = {} if at_once is None else {"reason": at_once}
-            _say(desk, actor, record, _PURGE, results, journal, **reason)
+            _say(desk, actor, record, PURGE, results, journal, **reason)
             if all(one.done for one in results):
                 journal.close(SagaEvent.FINISH)
     _end_if_over(desk, actor, record)
@@ -272,27 +274,13 @@ def _purged(
     )  # fmt: skip
 
 
-def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
-    """Whether a purge has released all that it was to purge, and died before it could say so."""
-    left = _instances(desk, record)
-    if any(one.state in _AWAY for one in left):
-        return False
-    if record.state in _LEAVING - {RequestState.ENDED} and not left:
-        return True
-    return any(_purges(saga, record) for saga in desk.ledger.journal.unfinished())
-
-
 def _closed(desk: Desk, actor: Actor, record: RequestRecord) -> Retired:
-    for saga in desk.ledger.journal.unfinished():
-        if _purges(saga, record):
-            with desk.ledger.journal.open_saga(record.number, _PURGE) as journal:
-                journal.close(SagaEvent.FINISH)
+    """What a purge that was cut off has released already is at its end."""
+    if begun(desk, record):
+        with desk.ledger.journal.open_saga(record.number, PURGE) as journal:
+            journal.close(SagaEvent.FINISH)
     _end_if_over(desk, actor, record)
     return _standing(desk, record.key)
-
-
-def _purges(saga: SagaRecord, record: RequestRecord) -> bool:
-    return saga.number == record.number and saga.kind == _PURGE
 
 
 def _end_if_over(desk: Desk, actor: Actor, record: RequestRecord) -> None:

@@ -88,6 +88,23 @@ def test_an_end_that_was_killed_is_gone_on_with(office: Office, during: str, pat
 
 
 @pytest.mark.slow
+def test_what_is_being_destroyed_for_a_dead_purge_does_not_come_back(office: Office) -> None:
+    office.built(FILE, KEY)
+    office.lab.post("/wait", {"seconds": 1200})
+    assert office.run("request", "retire", KEY, *WHY).code == 0
+    purge = ("request", "purge", KEY, "--confirm", KEY, "--now", *WHY)
+    assert _killed(office, "before", "*/qemu/*", *purge, answer=True)
+    assert len(office.vms()) == 1, "PVE is at it"
+
+    assert office.run("request", "restore", KEY).codes == ["retire.at-work"]
+
+    office.lab.post("/wait", {"seconds": 30})
+    assert office.run("request", "restore", KEY).codes == ["plan.vanished"]
+    assert office.run(*purge).data["record"]["state"] == "ended"
+    _nothing_is_left(office)
+
+
+@pytest.mark.slow
 def test_retire_and_purge_are_killed_at_each_write_and_end_whole(office: Office) -> None:
     office.built(FILE, KEY)
     office.lab.post("/wait", {"seconds": 1200})

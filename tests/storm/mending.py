@@ -105,7 +105,9 @@ class Mending(Hands):
             if "retire.changing" in self._call("rudi", *words).codes:
                 self._call("rudi", "apply", "--undo", record.key)
         half = any(one.state is InstanceState.CHANGING for one in self._instances(record.key))
-        if record.state in LEAVING and half and not self._gone_by_hand(record):
+        if record.state in LEAVING and half and self._gone_by_hand(record):
+            self._call("rudi", "request", "retire", record.key, "--reason", "hilang")
+        elif record.state in LEAVING and half:
             codes = self._call("rudi", "request", "restore", record.key).codes
             if "retire.purged-in-part" in codes:
                 self._call("rudi", "request", "retire", record.key, "--reason", "selesai")

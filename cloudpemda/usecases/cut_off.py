@@ -1,0 +1,40 @@
+"""Purges that died: what they had done by then, and what PVE still does for them."""
+
+from collections.abc import Collection
+
+from cloudpemda.errors import Refused
+from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.proxmox import upid_works_on
+from cloudpemda.usecases.desk import Desk
+
+PURGE = "purge"  # the kind of its saga
+_LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
+_AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
+
+
+def begun(desk: Desk, record: RequestRecord) -> bool:
+    """Whether a purge of a request was begun, and not ended."""
+    left = desk.ledger.journal.unfinished()
+    return any(saga.number == record.number and saga.kind == PURGE for saga in left)
+
+
+def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
+    """Whether a purge has released all that it was to purge, and died before it could say so."""
+    left = desk.ledger.instances.list(workload=record.key)
+    if any(one.state in _AWAY for one in left):
+        return False
+    return (record.state in _LEAVING and not left) or begun(desk, record)
+
+
+def require_none_at_work(
+    desk: Desk, record: RequestRecord, back: Collection[InstanceRecord]
+) -> None:
+    """Raises Refused where what a purge that died has asked for is still going on in PVE: the VM
+    that is read now is gone a moment later."""
+    if not begun(desk, record):
+        return
+    for cluster in sorted({one.cluster for one in back}):
+        running = [upid for upid, ended in desk.cluster(cluster).tasks().items() if ended is None]
+        for one in back:
+            if any(upid_works_on(upid, one.vmid) for upid in running):
+                raise Refused("retire.at-work", key=record.key, vm=one.key, vmid=one.vmid)
