@@ -8,7 +8,7 @@ What an instance owns is given back only when PVE has confirmed that it is gone 
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
 from cloudpemda.ledger.free import bounds_of, free_mac, free_name, lowest_vmid
+from cloudpemda.ledger.kept import as_found, by_name, names
 from cloudpemda.ledger.orphans import charges_left, resting_vmids
 from cloudpemda.ledger.schema import addresses, adoptions, instances, nics, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
@@ -496,31 +497,20 @@ def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[Nic
     )
     for row in connection.execute(query):
         own = found.setdefault(row.uid, {})
-        nic = own.get(row.slot, NicRecord(row.slot, row.network, row.mac, "", None))
+        nic = own.get(row.slot)
+        address, public = (nic.address, nic.public_address) if nic is not None else ("", None)
         if row.pool == PUBLIC:
-            nic = replace(nic, public_address=row.address)
+            public = row.address
         elif row.address is not None:
-            nic = replace(nic, address=row.address)
-        own[row.slot] = nic
+            address = row.address
+        own[row.slot] = NicRecord(row.slot, row.network, row.mac, address, public)
     return {uid: tuple(own.values()) for uid, own in found.items()}
 
 
 def facts_of(connection: Connection, uids: Sequence[str]) -> Mapping[str, AsFound]:
     """uid → how it stood when it was adopted, of those that were."""
     query = select(adoptions).where(adoptions.c.uid.in_(uids))
-    return {row.uid: _facts(row.facts) for row in connection.execute(query)}
-
-
-def _facts(text: str) -> AsFound:
-    raw = json.loads(text)
-    return AsFound(
-        mark=raw["mark"],
-        sockets=raw["sockets"],
-        disks=tuple((name, slot) for name, slot in raw["disks"]),
-        nics=tuple((network, slot) for network, slot in raw["nics"]),
-        tags=tuple(raw["tags"]),
-        text=raw["text"],
-    )
+    return {row.uid: as_found(row.facts) for row in connection.execute(query)}
 
 
 def _build(row: _Row, cards: tuple[NicRecord, ...], facts: AsFound | None = None) -> InstanceRecord:
@@ -536,12 +526,12 @@ def _build(row: _Row, cards: tuple[NicRecord, ...], facts: AsFound | None = None
         role=row.role,
         state=InstanceState(row.state),
         node=row.node,
-        storages=MappingProxyType(json.loads(row.storages)),
-        targets=tuple(json.loads(row.targets)),
+        storages=by_name(row.storages),
+        targets=names(row.targets),
         error=row.error,
         active_since=row.active_since,
         nics=cards,
-        slots=MappingProxyType(json.loads(row.slots) if row.slots else {}),
+        slots=by_name(row.slots or "{}"),
         changed_at=row.updated_at,
         found=facts,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from cloudpemda.ledger.schema import night_phases
 from cloudpemda.ledger.store import Store
@@ -51,15 +51,13 @@ class NightBook:
         """Note that a phase begins, for the first time or once more."""
         now = self._store.clock.now()
         with self._store.write() as connection:
-            connection.execute(
-                delete(night_phases).where(
-                    night_phases.c.night == night, night_phases.c.phase == phase
-                )
-            )
-            connection.execute(insert(night_phases).values(night=night, phase=phase, began_at=now))
+            _begin(connection, night, phase, now)
 
-    def leave(self, night: str, phase: str, result: PhaseResult, detail: str | None = None) -> None:
-        """Note how the phase ended."""
+    def leave(
+        self, night: str, phase: str, result: PhaseResult, detail: str | None = None,
+        *, then: str | None = None,
+    ) -> None:  # fmt: skip
+        """Note how the phase ended, and which one begins at that moment."""
         now = self._store.clock.now()
         with self._store.write() as connection:
             connection.execute(
@@ -67,6 +65,8 @@ class NightBook:
                 .where(night_phases.c.night == night, night_phases.c.phase == phase)
                 .values(ended_at=now, result=result.value, detail=detail)
             )
+            if then is not None:
+                _begin(connection, night, then, now)
 
     def phases(self, night: str) -> Mapping[str, PhaseRecord]:
         """Phase → its record, as they began."""
@@ -100,6 +100,13 @@ class NightBook:
         if over:
             with self._store.write() as connection:
                 connection.execute(delete(night_phases).where(night_phases.c.night.in_(over)))
+
+
+def _begin(connection: Connection, night: str, phase: str, now: Instant) -> None:
+    connection.execute(
+        delete(night_phases).where(night_phases.c.night == night, night_phases.c.phase == phase)
+    )
+    connection.execute(insert(night_phases).values(night=night, phase=phase, began_at=now))
 
 
 def _record(row: Row[tuple[object, ...]]) -> PhaseRecord:

@@ -7,6 +7,7 @@ stand in a VM of ours are named by `unwanted`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
@@ -63,7 +64,7 @@ def desired_config(vm: DesiredVm) -> Mapping[str, str]:
         "ciuser": vm.user,
     }
     if vm.ssh_keys:
-        config["sshkeys"] = quote("\n".join(vm.ssh_keys), safe="")
+        config["sshkeys"] = _as_stored(vm.ssh_keys)
     if vm.nameservers:
         config["nameserver"] = " ".join(vm.nameservers)
     for nic in vm.nics:
@@ -85,13 +86,18 @@ def _of_adopted(vm: DesiredVm, found: AsFound) -> Mapping[str, str]:
         "memory": str(vm.memory),
     }
     if vm.ssh_keys:
-        config["sshkeys"] = quote("\n".join(vm.ssh_keys), safe="")
+        config["sshkeys"] = _as_stored(vm.ssh_keys)
     there = dict(found.nics)
     for nic in vm.nics:
         if nic.network not in there:
             config[nic.slot] = _nic_value(nic)
             config[ip_slot(nic)] = _ip_value(nic)
     return MappingProxyType(config)
+
+
+@lru_cache(256)  # many VMs have the same, and each is asked for several times a night
+def _as_stored(keys: tuple[str, ...]) -> str:
+    return quote("\n".join(keys), safe="")
 
 
 def creation_disks(vm: DesiredVm) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from cloudpemda.ledger import InstanceRecord
 from cloudpemda.plan.byhand import as_grown
 from cloudpemda.plan.diff import diff, firewall_differences, silent_on_apartness
 from cloudpemda.plan.ha import affinity_name
-from cloudpemda.plan.model import Aspect, DesiredVm, Difference
+from cloudpemda.plan.model import Aspect, DesiredVm, Difference, Plan
 from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT
 from cloudpemda.report.oddities import oddities
 from cloudpemda.report.recount import measured
@@ -111,10 +111,13 @@ def compare(
     found: dict[str, list[Deviation]] = {}
     errors: dict[str, CloudpemdaError] = {}
     judged: list[DesiredVm] = []
-    for asked in desired:
-        vm, open_ = _firewall(asked, live)
+    walled = [_firewall(one, live) for one in desired]
+    every = tuple(vm for vm, _ in walled)
+    sound = _plan_of_all(workload, every, live, made)
+    for vm, open_ in walled:
         try:
-            diff(workload, (vm,), live, {}, made)
+            if sound is None:
+                diff(workload, (vm,), live, {}, made)
         except Unreachable as error:
             errors[vm.key] = error
             continue
@@ -133,13 +136,26 @@ def compare(
         judged.append(_bearable(vm, there))
     # All together: the rules that keep VMs apart concern several. What only a person may put right
     # was told above, and is no reason to stop.
-    plan = diff(workload, judged, live, {})
+    if sound is not None and tuple(judged) == every:
+        plan = sound
+    else:
+        plan = diff(workload, judged, live, {})
     for planned in (plan if len(judged) == len(desired) else silent_on_apartness(plan)).vms:
         key = planned.desired.key
         more = overages.get(key, {})
         found[key].extend(_deviation(one, more) for one in planned.differences)
     graded = {key: tuple(sorted(own, key=_gravest_first)) for key, own in found.items()}
     return MappingProxyType(graded), MappingProxyType(errors)
+
+
+def _plan_of_all(
+    workload: str, desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
+) -> Plan | None:
+    """Most days no VM is refused, and none need be asked by itself; None where one is."""
+    try:
+        return diff(workload, desired, live, {}, made)
+    except (Refused, Unreachable):
+        return None
 
 
 def pending(

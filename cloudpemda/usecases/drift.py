@@ -302,15 +302,16 @@ class _Reading:
         grown.extend(self._overgrown_at_rest(state))
         for key, one in pending(state, [r for r in built if r.key in deviations]):
             deviations[key].append(one)
+        known = self._known(judged)
         if self._everything:
-            findings.extend(self._of_the_site(state, judged))
+            findings.extend(self._of_the_site(state, known))
         return _Look(
             instances=tuple(self._instances(state, deviations, usages, keys)),
             grown=tuple(one for one in grown if one.key in keys),
             compared=sum(key in keys for key in deviations),
             underway=tuple(underway),
             unknown=tuple(key for key in unknown if key in keys),
-            unowned=unowned(state, self._known(judged)) if self._everything else (),
+            unowned=unowned(state, known) if self._everything else (),
             findings=tuple(findings),
             unread=unread,
         )
@@ -406,8 +407,7 @@ class _Reading:
             jobs=frozenset(map(backup_job_name, desk.site.catalogue.service_classes)),
         )
 
-    def _of_the_site(self, state: ClusterState, judged: Sequence[DesiredVm]) -> Iterator[Finding]:
-        known = self._known(judged)
+    def _of_the_site(self, state: ClusterState, known: Known) -> Iterator[Finding]:
         if self._actor is not None:
             note_sightings(self._desk, state, self._actor)
         yield from oddities(state, ())

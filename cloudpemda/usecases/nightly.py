@@ -112,8 +112,10 @@ def nightly(desk: Desk) -> Night:
     desk.act_or_system("operator")
     with _alone(desk.site.path("var/locks")):
         work = _Work(desk, name_of_night(desk))
-        for phase, do in _PHASES.items():
-            work.do(phase, do)
+        rows = [phase for phase in _PHASES if not work.spares(phase)]
+        desk.ledger.nights.enter(work.name, rows[0])
+        for phase, then in zip(rows, (*rows[1:], None), strict=True):
+            work.do(phase, then)
         night = work.outcome()
         desk.ledger.nights.prune()
         if work.bug is not None:
@@ -171,15 +173,16 @@ class _Work:
         last = self.before.get(list(_PHASES)[-1])
         return bool(self.before) and (last is None or last.ended_at is None)
 
-    def do(self, phase: Phase, work: "_Do") -> None:
-        """One phase, journalled; whatever it raises is a finding."""
+    def spares(self, phase: Phase) -> bool:
+        """Whether a phase need not be done once more."""
         earlier = self.before.get(phase)
-        if self.resumed and phase in COSTLY and earlier and earlier.result is PhaseResult.DONE:
-            return
-        nights = self.desk.ledger.nights
-        nights.enter(self.name, phase)
+        done = earlier is not None and earlier.result is PhaseResult.DONE
+        return self.resumed and phase in COSTLY and done
+
+    def do(self, phase: Phase, then: Phase | None) -> None:
+        """One phase, journalled, and that `then` begins; whatever it raises is a finding."""
         try:
-            found = tuple(work(self))
+            found = tuple(_PHASES[phase](self))
         except CloudpemdaError as error:
             whole = Fault("nightly.phase-failed", MappingProxyType({"phase": phase.value}))
             found = tuple(Finding(None, fault) for fault in (whole, *error.faults))
@@ -194,7 +197,7 @@ class _Work:
         result = PhaseResult.FINDINGS if found else PhaseResult.DONE
         if phase in self.failed:
             result = PhaseResult.FAILED
-        nights.leave(self.name, phase, result, self.files.get(phase))
+        self.desk.ledger.nights.leave(self.name, phase, result, self.files.get(phase), then=then)
 
     @property
     def seen(self) -> Survey:

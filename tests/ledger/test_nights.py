@@ -11,12 +11,12 @@ def test_a_phase_that_was_never_left_is_seen_to_be_open(ledger: Ledger) -> None:
     nights = ledger.nights
     assert nights.phases("2026-11-21") == {}
     nights.enter("2026-11-21", "rules")
-    nights.leave("2026-11-21", "rules", PhaseResult.FINDINGS, "a file")
-    nights.enter("2026-11-21", "leases")
+    nights.leave("2026-11-21", "rules", PhaseResult.FINDINGS, "a file", then="leases")
     found = nights.phases("2026-11-21")
     assert (found["rules"].result, found["rules"].detail) == (PhaseResult.FINDINGS, "a file")
     assert found["rules"].seconds is not None
     assert (found["leases"].ended_at, found["leases"].seconds) == (None, None)
+    assert found["leases"].began_at == found["rules"].ended_at
     nights.enter("2026-11-21", "rules")
     assert nights.phases("2026-11-21")["rules"].result is None
     assert nights.phases("2026-11-22") == {}
