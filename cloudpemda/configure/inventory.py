@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from cloudpemda.configure.judged import judged
@@ -65,7 +66,7 @@ class Host:
 
     def texts(self, name: str) -> tuple[str, ...]:
         found = self.get(name)
-        return tuple(found) if isinstance(found, tuple) else ()
+        return tuple(filter(_is_text, found)) if isinstance(found, tuple) else ()
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def check_inventory(site: Site) -> tuple[Inventory | None, tuple[Fault, ...]]:
     examined = examine(replace(source, data=_ours(source, source.data, (), faults)), HostsFile)
     faults.extend(examined.faults)
     files = _files(directory, faults)
-    if examined.model is None:
-        return None, in_order(faults)
+    if not isinstance(source.get("all", "children"), dict):
+        return None, in_order(faults)  # no group of it can be read
     hosts = _hosts(source, files)
     inventory = Inventory(directory, MappingProxyType(hosts))
     faults += _groups(site, source, inventory, files)
@@ -116,7 +117,7 @@ def check_inventory(site: Site) -> tuple[Inventory | None, tuple[Fault, ...]]:
         faults += _judged(site, cluster, several)
     for group in (BACKUP_SERVERS, DESK):
         faults += [fault for host in hosts.get(group, ()) for fault in _beside(site, host)]
-    return inventory, in_order(dict.fromkeys(faults))
+    return inventory if examined.model is not None else None, in_order(dict.fromkeys(faults))
 
 
 _Files = Mapping[tuple[str, str], tuple[Source, ...]]
@@ -181,9 +182,11 @@ def _hosts(source: Source, files: _Files) -> dict[str, tuple[Host, ...]]:
     found: dict[str, tuple[Host, ...]] = {}
     children = source.get("all", "children")
     for group, said in children.items() if isinstance(children, dict) else ():
+        if not isinstance(group, str):
+            continue  # told by its place
         several = []
         listed = said.get("hosts") if isinstance(said, dict) else None
-        for name in listed if isinstance(listed, dict) else ():
+        for name in filter(_is_text, listed if isinstance(listed, dict) else ()):
             places = [
                 _said(source, ("all", "vars")),
                 *(_said(one, ()) for one in files.get(("group_vars", "all"), ())),
@@ -326,6 +329,11 @@ def _sound(text: str) -> bool:
         return "/" in text and bool(IPv4Interface(text))
     except ValueError:
         return False
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """What may stand there instead has been told by its place."""
+    return isinstance(value, str)
 
 
 def _is_address(text: str) -> bool:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 
 from cloudpemda.ledger.conditions import Condition
 from cloudpemda.ledger.schema import outbox
@@ -85,14 +85,19 @@ class Outbox:
                     values["delivered_at"] = now
                 connection.execute(update(outbox).where(_is(one)).values(values))
 
-    def forget(self, before: Instant) -> None:
-        """Those that were delivered before this."""
+    def forget(self, before: Instant, most: int) -> None:
+        """Those that were delivered before this; and both letters of what is over, once the second
+        was tried `most` times: no condition holds any more that would end it."""
+        delivered = and_(outbox.c.delivered_at.is_not(None), outbox.c.delivered_at < before)
+        vain = and_(
+            outbox.c.event == "over", outbox.c.delivered_at.is_(None), outbox.c.tries >= most
+        )
         with self._store.write() as connection:
-            connection.execute(
-                delete(outbox).where(
-                    outbox.c.delivered_at.is_not(None), outbox.c.delivered_at < before
-                )
-            )
+            given_up = [_letter(row) for row in connection.execute(select(outbox).where(vain))]
+            for one in given_up:
+                begun = replace(one, event="begun")
+                connection.execute(delete(outbox).where(or_(_is(one), _is(begun))))
+            connection.execute(delete(outbox).where(delivered))
 
 
 def _of(one: Condition) -> tuple[str, str | None, str, Instant]:

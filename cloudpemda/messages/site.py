@@ -185,6 +185,12 @@ TEXTS = {
         next_en="Rename the file, or correct the code.",
         next_id="Ganti nama berkas, atau perbaiki kodenya.",
     ),
+    "site.channel-twice": Text(
+        en="two channels of `notify` are called {name}; the first is on line {line}",
+        id="dua kanal `notify` bernama {name}; yang pertama di baris {line}",
+        next_en="Give one of them another name.",
+        next_id="Beri salah satunya nama lain.",
+    ),
     "site.parent-cycle": Text(
         en="{code} is its own parent, by way of its parents",
         id="{code} menjadi induk dirinya sendiri lewat induk-induknya",

@@ -1,5 +1,6 @@
 """How each instance stands: what was promised, what was read back, how old its copies are."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -78,6 +79,25 @@ class Finding:
 
     opd: str | None
     fault: Fault
+
+
+class Looked(ABC):
+    """What a look at clusters has found, beside what it could not see."""
+
+    others: tuple[Finding, ...]  # what could not be read or judged
+
+    @property
+    @abstractmethod
+    def own_findings(self) -> tuple[Finding, ...]: ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Its own, and what is not known."""
+        return (*self.own_findings, *self.others)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(one.fault for one in self.findings)
 
 
 _BUILDING = frozenset({InstanceState.PLANNED, InstanceState.CREATING, InstanceState.FAILED})

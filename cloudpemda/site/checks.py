@@ -68,6 +68,7 @@ def compare(files: Files) -> Iterator[Fault]:
     source, site = files.site.source, files.site.model
     yield from _clusters(source, site)
     yield from of_servers(source, site)
+    yield from _channels(source, site)
     yield from _approvals(source, site, files)
     yield from _pve_users(source, site, files)
     yield from _quotas(files, source, site)
@@ -75,6 +76,18 @@ def compare(files: Files) -> Iterator[Fault]:
     if files.catalogue.model is not None:
         yield from _catalogue(files.catalogue.source, files.catalogue.model, site)
         yield from of_classes(files.catalogue.source, files.catalogue.model, site)
+
+
+def _channels(source: Source, site: SiteFile) -> Iterator[Fault]:
+    """What was told is kept by a channel's name: two of one name would each be told half."""
+    first: dict[str, int] = {}
+    for number, channel in enumerate(site.notify):
+        at = first.setdefault(channel.name, number)
+        if at != number:
+            line, _ = source.place(("notify", at, "name"))
+            yield source.fault(
+                "site.channel-twice", ("notify", number, "name"), name=channel.name, line=line
+            )
 
 
 # -- OPDs ------------------------------------------------------------------------------------

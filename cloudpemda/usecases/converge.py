@@ -36,7 +36,7 @@ from cloudpemda.plan.model import (
     bounded,
 )
 from cloudpemda.proxmox import Pve
-from cloudpemda.report.standing import Finding
+from cloudpemda.report.standing import Finding, Looked
 from cloudpemda.site.models import Limits
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
@@ -72,7 +72,7 @@ class ConvergedVm:
 
 
 @dataclass(frozen=True)
-class Converged:
+class Converged(Looked):
     """What one call found and did."""
 
     at: Instant
@@ -94,15 +94,6 @@ class Converged:
             for fault in vm.why
         ]
         return (*told, *self.uncovered)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The same, and what is not known."""
-        return (*self.own_findings, *self.others)
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        return tuple(one.fault for one in self.findings)
 
     @property
     def code(self) -> ExitCode:

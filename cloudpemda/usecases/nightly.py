@@ -97,12 +97,7 @@ class Night:
     phases: tuple[PhaseRecord, ...]
     resumed: bool  # an earlier call of the same night was killed
     again: bool  # something was left half done: call it again
-
-    @property
-    def code(self) -> ExitCode:
-        if self.again:
-            return ExitCode.INCOMPLETE
-        return ExitCode.FINDINGS if self.findings else ExitCode.DONE
+    code: ExitCode
 
 
 def nightly(desk: Desk) -> Night:
@@ -200,6 +195,13 @@ class _Work:
         self.desk.ledger.nights.leave(self.name, phase, result, self.files.get(phase), then=then)
 
     @property
+    def code(self) -> ExitCode:
+        """By what is known so far."""
+        if self.again:
+            return ExitCode.INCOMPLETE
+        return ExitCode.FINDINGS if self.findings else ExitCode.DONE
+
+    @property
     def seen(self) -> Survey:
         """What was judged; where that failed everything is unknown."""
         if self.survey is None:
@@ -232,6 +234,7 @@ class _Work:
             phases=self.phases,
             resumed=self.resumed,
             again=self.again,
+            code=self.code,
         )
 
 
@@ -310,8 +313,7 @@ def _report(work: _Work) -> Iterable[Finding]:
     tally = work.desk.ledger.conditions.night(
         [(one.opd, one.fault) for one in work.findings], work.seen.at, _may_end(work)
     )
-    night = work.outcome()
-    told = report_of(work.desk, night.findings, night, tally)
+    told = report_of(work.desk, work.findings, work, tally)
     work.files[Phase.REPORT] = str(keep_report(work.desk, told))
     return ()
 

@@ -21,7 +21,7 @@ from cloudpemda.recovery.window import (
     loads,
     runs_within,
 )
-from cloudpemda.report.standing import Finding
+from cloudpemda.report.standing import Finding, Looked
 from cloudpemda.site.models import BackupPolicy
 from cloudpemda.units import Instant, show_duration
 from cloudpemda.usecases.desk import Desk
@@ -42,7 +42,7 @@ class ClusterLoad:
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(Looked):
     """All nodes' work, and what could not be read."""
 
     at: Instant
@@ -57,15 +57,6 @@ class Windows:
         """What does not fit, with what would; what nobody has measured yet is no finding."""
         over = (one for one in self.loads if one.load.spread is not None)
         return tuple(Finding(None, _fault(one)) for one in over)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The same, and what could not be read."""
-        return (*self.own_findings, *self.others)
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        return tuple(one.fault for one in self.findings)
 
     @property
     def code(self) -> ExitCode:

@@ -52,6 +52,21 @@ def test_a_reader_sets_at_most_fifteen_variables() -> None:
     assert len(NEEDED) <= 15
 
 
+def test_what_is_missing_is_told_beside_what_is_wrong(site: Site) -> None:
+    said = hosts_of(site)
+    hosts = said["all"]["children"]["dc"]["hosts"]
+    first, second, third, *_ = sorted(hosts)
+    hosts[first]["node_rings"] = "10.20.2.13"
+    hosts[third]["node_rings"] = [["10.20.2.13"]]
+    del hosts[second]["node_address"]
+    said["all"]["children"][5] = {"hosts": {7: None}}
+    write_hosts(site, said)
+    told = {one.code: one.values.get("host") for one in faults(site)}
+    assert told["configure.missing"] == second
+    assert any(code.startswith("document.") for code in told)
+    assert check_inventory(site)[0] is None
+
+
 @pytest.mark.parametrize("name", NEEDED)
 def test_each_needed_variable_that_is_missing_is_named_where_it_belongs(
     site: Site, name: str

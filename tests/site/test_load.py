@@ -238,6 +238,11 @@ ONE_FAULT: dict[str, tuple[Change, str, str | None]] = {
                        "{user: debian}"), "site.image", "images.debian-12.dc"),
     "import volume": (("catalogue.yaml", "nfs:import/debian-12.qcow2", "nfs:iso/debian.iso"),
                       "site.import-volume", "images.debian-12.dc.import"),
+    "channels of one name": (
+        ("site.yaml", "ledger: sqlite:///var/ledger.sqlite3",
+         "ledger: sqlite:///var/ledger.sqlite3\nnotify: [{name: noc, urls: a}, {name: dinas, "
+         "urls: b}, {name: noc, urls: c}]"),
+        "site.channel-twice", "notify[2].name"),
     # -- files side by side
     "file name": (("opd/bkad.yaml", "code: bkad", "code: keuangan"), "site.opd-file-name",
                   "opd.code"),

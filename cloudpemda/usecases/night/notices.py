@@ -35,10 +35,11 @@ def tell(desk: Desk) -> Iterator[Finding]:
         for one in holding
         if _concerns(desk, channel, one)
     ]
+    # first: what this night gives up is told by it, and was told when the next one forgets it
+    book.forget(Instant(desk.clock.now() - _KEPT), MOST_TRIES)
     book.post(begun, holding)
     for channel in desk.site.info.notify:
         yield from _send(desk, channel)
-    book.forget(Instant(desk.clock.now() - _KEPT))
     for name, count in book.given_up(MOST_TRIES).items():
         values = {"channel": name, "count": count, "tries": MOST_TRIES}
         yield Finding(None, Fault("notify.given-up", values))

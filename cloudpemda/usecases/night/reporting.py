@@ -17,7 +17,6 @@ from cloudpemda.messages import Lang
 from cloudpemda.render import render_html
 from cloudpemda.report.night import NightReport, ReportedPhase, ReportedVm, Told, page_values
 from cloudpemda.report.standing import Finding, InstanceView
-from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.due import DueOutcome, DueRun
 from cloudpemda.usecases.leases import LeasesRun
@@ -31,13 +30,11 @@ class Done(Protocol):
     """What a report needs of a night."""
 
     @property
-    def at(self) -> Instant: ...
-    @property
-    def night(self) -> str: ...
+    def name(self) -> str: ...
     @property
     def code(self) -> ExitCode: ...
     @property
-    def survey(self) -> Survey: ...
+    def seen(self) -> Survey: ...
     @property
     def phases(self) -> Sequence[PhaseRecord]: ...
     @property
@@ -56,8 +53,8 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
 
     return NightReport(
         site=desk.site.info.site.name,
-        night=night.night,
-        at=night.at,
+        night=night.name,
+        at=night.seen.at,
         code=int(night.code),
         names={code: one.opd.name for code, one in desk.site.opds.items()},
         findings=tuple(
@@ -65,7 +62,7 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
             for one in findings
         ),
         over=tuple(Told(one.opd, one.code, one.values, one.since) for one in tally.over),
-        vms=tuple(_vm(one) for one in night.survey.instances),
+        vms=tuple(_vm(one) for one in night.seen.instances),
         phases=tuple(ReportedPhase(one.phase, one.result, one.seconds) for one in night.phases),
         retired=night.leases.retired,
         purged=night.leases.ended,
