@@ -21,6 +21,7 @@ from cloudpemda.ledger import (
 from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.change import Change
+from cloudpemda.usecases.cut_off import RETIRE, begun, finish
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.handover import Handover, unfinished
 from cloudpemda.usecases.pause import halting, require_running
@@ -132,6 +133,7 @@ class _Build(Run):
             self._go_on_taking_away()
             planned = self._draw_up_standing()
             if planned.plan.settled:
+                finish(self._desk, self._record, _KIND)
                 settle(self._desk, self._actor, {self._record.key})
                 return Applied(self._fresh(), planned, None, (), ExitCode.DONE)
         with self._open(_KIND) as journal:  # from here on no other apply writes for this request
@@ -152,7 +154,8 @@ class _Build(Run):
 
     def _go_on_taking_away(self) -> None:
         """What a change has taken away, and that is not at rest yet. Raises what hinders it."""
-        if any(one.state is InstanceState.RETIRING for one in self._everything()):
+        going = any(one.state is InstanceState.RETIRING for one in self._everything())
+        if going or begun(self._desk, self._record, RETIRE):
             gone = quarantine(self._desk, self._actor, self._record, self._progress, self._halted)
             if gone.faults:
                 first, *more = gone.faults

@@ -1,21 +1,35 @@
-"""Purges that died: what they had done by then, and what PVE still does for them."""
+"""Runs that died: what they had done by then, and what PVE still does for them."""
 
 from collections.abc import Collection
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, RequestState
+from cloudpemda.ledger import (
+    InstanceRecord,
+    InstanceState,
+    RequestRecord,
+    RequestState,
+    SagaEvent,
+)
 from cloudpemda.proxmox import upid_works_on
 from cloudpemda.usecases.desk import Desk
 
-PURGE = "purge"  # the kind of its saga
+RETIRE, PURGE = "retire", "purge"  # kinds of sagas
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
-def begun(desk: Desk, record: RequestRecord) -> bool:
-    """Whether a purge of a request was begun, and not ended."""
+def begun(desk: Desk, record: RequestRecord, kind: str) -> bool:
+    """Whether a saga of a request was begun, and not ended."""
     left = desk.ledger.journal.unfinished()
-    return any(saga.number == record.number and saga.kind == PURGE for saga in left)
+    return any(saga.number == record.number and saga.kind == kind for saga in left)
+
+
+def finish(desk: Desk, record: RequestRecord, kind: str) -> None:
+    """End a saga of which nothing is left to do: its run died before it could say so. Raises
+    Refused `journal.busy` while a living process is at it."""
+    if begun(desk, record, kind):
+        with desk.ledger.journal.open_saga(record.number, kind) as journal:
+            journal.close(SagaEvent.FINISH)
 
 
 def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
@@ -23,7 +37,7 @@ def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
     left = desk.ledger.instances.list(workload=record.key)
     if any(one.state in _AWAY for one in left):
         return False
-    return (record.state in _LEAVING and not left) or begun(desk, record)
+    return (record.state in _LEAVING and not left) or begun(desk, record, PURGE)
 
 
 def require_none_at_work(
@@ -31,7 +45,7 @@ def require_none_at_work(
 ) -> None:
     """Raises Refused where what a purge that died has asked for is still going on in PVE: the VM
     that is read now is gone a moment later."""
-    if not begun(desk, record):
+    if not begun(desk, record, PURGE):
         return
     for cluster in sorted({one.cluster for one in back}):
         running = [upid for upid, ended in desk.cluster(cluster).tasks().items() if ended is None]

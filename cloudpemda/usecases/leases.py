@@ -133,7 +133,9 @@ def _due(desk: Desk, record: RequestRecord) -> Iterator[Due]:
     instances = desk.ledger.instances.list(workload=record.key)
     if record.state is RequestState.ACTIVE and _stop_at(desk, record) <= now:
         yield "leave"
-    elif any(one.state is InstanceState.RETIRING for one in instances):
+    elif record.state is RequestState.RETIRING or any(
+        one.state is InstanceState.RETIRING for one in instances
+    ):
         yield "quarantine"
     away = [one for one in instances if one.state is InstanceState.RETIRED]
     if any(purge_at(desk, one) <= now for one in away) or was_cut_off(desk, record):

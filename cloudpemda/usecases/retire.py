@@ -30,7 +30,7 @@ from cloudpemda.plan.firewall import kind_of
 from cloudpemda.rules.quota import disk_dimension
 from cloudpemda.units import Instant, MiB, show_local
 from cloudpemda.usecases.copies import refused_for_copies
-from cloudpemda.usecases.cut_off import PURGE, begun, require_none_at_work, was_cut_off
+from cloudpemda.usecases.cut_off import PURGE, RETIRE, finish, require_none_at_work, was_cut_off
 from cloudpemda.usecases.decide import require_reason
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.orphans import clean_up
@@ -38,7 +38,7 @@ from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.plan import draw_up, keys_made, members_of
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
-_RETIRE, _RESTORE = "retire", "restore"
+_RESTORE = "restore"
 _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED, RequestState.ENDED})
 _BUILDING = frozenset({RequestState.APPROVED, RequestState.APPLYING, RequestState.STUCK})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
@@ -117,7 +117,7 @@ def quarantine(
     results: tuple[LeaveResult, ...] = ()
     if going:
         state = _read(desk, going)
-        with desk.ledger.journal.open_saga(record.number, _RETIRE) as journal:
+        with desk.ledger.journal.open_saga(record.number, RETIRE) as journal:
             # what another has brought back until it was our turn lives
             going = _still(desk, going)
             tools = tools_for(desk, state, journal, progress, halted)
@@ -126,9 +126,11 @@ def quarantine(
                 if one.done:
                     uid = one.leaving.identity.uid
                     desk.ledger.instances.quarantined(uid, actor=actor)
-            _say(desk, actor, record, _RETIRE, results, journal)
+            _say(desk, actor, record, RETIRE, results, journal)
             if all(one.done for one in results):
                 journal.close(SagaEvent.FINISH)
+    else:
+        finish(desk, record, RETIRE)
     fresh = desk.ledger.requests.get(record.key)
     left = _instances(desk, record)
     if fresh.state is RequestState.RETIRING and all(
@@ -161,7 +163,7 @@ def restore(desk: Desk, key: str, progress: Progress, halted: Callable[[], bool]
     state = _read(desk, back)
     placement = standing_placement(state.name, back, state)
     planned = draw_up(Workload(desk, record, state.name), state, back, placement)
-    _give_up(desk, record, _RETIRE, PURGE)
+    _give_up(desk, record, RETIRE, PURGE)
     with desk.ledger.journal.open_saga(record.number, _RESTORE) as journal:
         for one in back:
             if one.state in _AWAY:
@@ -246,7 +248,7 @@ def _purged(
     going = [one for one in going if one.state is InstanceState.RETIRED and one not in away]
     refused |= refused_for_copies(desk, going, state)
     going = [one for one in going if one.key not in refused]
-    _give_up(desk, record, _RETIRE)
+    _give_up(desk, record, RETIRE)
     results: tuple[LeaveResult, ...] = ()
     if going or away:
         with desk.ledger.journal.open_saga(record.number, PURGE) as journal:
@@ -276,9 +278,7 @@ def _purged(
 
 def _closed(desk: Desk, actor: Actor, record: RequestRecord) -> Retired:
     """What a purge that was cut off has released already is at its end."""
-    if begun(desk, record):
-        with desk.ledger.journal.open_saga(record.number, PURGE) as journal:
-            journal.close(SagaEvent.FINISH)
+    finish(desk, record, PURGE)
     _end_if_over(desk, actor, record)
     return _standing(desk, record.key)
 

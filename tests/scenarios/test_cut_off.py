@@ -13,6 +13,7 @@ from tests.ledger.test_instances import claim
 from tests.scenarios.conftest import OPERATOR, Office
 
 KEY = "dinkes/simrs"
+RETIRE = ("request", "retire", KEY, "--reason", "selesai")
 PURGE = ("request", "purge", KEY, "--confirm", KEY)
 
 
@@ -49,6 +50,43 @@ def test_a_purge_that_died_after_its_last_release_ends(
 
     assert ledger.requests.get(KEY).state.value == "ended"
     assert ledger.journal.unfinished() == ()
+
+
+@pytest.mark.parametrize("command", [RETIRE, ("leases", "run")], ids=["retire", "leases"])
+def test_a_quarantine_that_died_after_its_last_vm_ends(
+    office: Office, ledger: Ledger, command: tuple[str, ...]
+) -> None:
+    living(ledger, workload())
+    record = ledger.retirements.begin(KEY, reason="selesai", actor=OKI)
+    ledger.journal.open_saga(record.number, "retire").step_out()
+    for one in ledger.instances.list():
+        ledger.instances.quarantined(one.uid, actor=OKI)
+
+    assert office.run(*command).code == 0
+
+    assert ledger.requests.get(KEY).state.value == "retired"
+    assert ledger.journal.unfinished() == ()
+
+
+@pytest.mark.slow
+def test_of_a_workload_that_lives_apply_ends_what_was_cut_off(office: Office) -> None:
+    """The night names it, and no command that would end the workload."""
+    office.built()
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        record = desk.ledger.requests.get(KEY)
+        for kind in ("apply", "retire"):
+            desk.ledger.journal.open_saga(record.number, kind).step_out()
+        vms = desk.ledger.instances.list()
+    faults = office.run("nightly").document["faults"]
+    told = [one["values"] for one in faults if one["code"] == "nightly.saga-left"]
+    assert [one["command"] for one in told] == [f"cloudpemda apply {KEY}"] * 2
+    assert office.run("ledger", "verify").codes == ["ledger.saga-left"] * 2
+
+    assert office.run("apply", KEY).code == 0
+
+    assert office.run("ledger", "verify").codes == []
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        assert desk.ledger.instances.list() == vms
 
 
 def test_what_a_change_took_away_and_a_purge_released_leaves_the_rest_alone(

@@ -74,16 +74,20 @@ _RESUMED_BY = {
 }
 """Kind of saga → the command that goes on with it. The others are told by the state of what they
 work on: requests, restores, copies, transfers."""
+_RESUMED_BY_APPLY = frozenset({"apply", "retire"})
+"""Of a workload that lives: to retire it would end it whole, and not what a change took away."""
 
 
 def journals_left(desk: Desk) -> Iterator[Finding]:
     """Sagas that no living process runs and nothing else tells of, with the command that goes
     on."""
     for saga in desk.ledger.journal.unfinished():
+        record = desk.ledger.requests.get(saga.number)
         command = _RESUMED_BY.get(saga.kind)
+        if record.state is RequestState.ACTIVE and saga.kind in _RESUMED_BY_APPLY:
+            command = "apply {key}"
         if command is None or _runs(desk, saga):
             continue
-        record = desk.ledger.requests.get(saga.number)
         values = {
             "key": record.key,
             "kind": saga.kind,
