@@ -56,7 +56,7 @@ def window(frame: "Frame") -> None:
 
 
 def _window(out: "Console", frame: "Frame", found: "Windows") -> None:
-    from cloudpemda.cli.tables import table
+    from cloudpemda.cli.tables import print_or, table
 
     out.print(frame.say("show.window", opens=found.opens, closes=found.closes))
     made = table(frame, "cluster", "node", "what", "jobs", "lasts", "state")
@@ -73,7 +73,7 @@ def _window(out: "Console", frame: "Frame", found: "Windows") -> None:
             show_duration(load.seconds),
             state,
         )
-    out.print(made)
+    print_or(out, made, frame.say("show.no-instances"))
     if found.outside:
         out.print(frame.say("show.window-outside", vms=", ".join(found.outside)))
 

@@ -121,7 +121,7 @@ def _page(out: "Console", frame: "Frame", one: "Protection", zone: "ZoneInfo") -
         "differs": "; ".join(one.differences) or "-",
     }
     if one.promoted is not None:
-        left = f"{one.promoted.lost}, >= {show_local(one.promoted.left_from, zone)}"
+        left = f"{one.promoted.node}, >= {show_local(one.promoted.at, zone)}"
         rows["promoted"] = Text(left, style="red")
     for name, value in rows.items():
         made.add_row(frame.say(f"column.{name}"), value)

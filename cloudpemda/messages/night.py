@@ -159,6 +159,12 @@ TEXTS = {
         next_id="`cloudpemda nightly` membuatnya; malam dinamai menurut hari saat malam itu "
         "berakhir di pagi hari.",
     ),
+    "report.none-yet": Text(
+        en="no night has left a report in {directory} yet",
+        id="belum ada malam yang meninggalkan laporan di {directory}",
+        next_en="`cloudpemda nightly` writes one.",
+        next_id="`cloudpemda nightly` membuatnya.",
+    ),
     "report.date": Text(
         en="{text} is no date",
         id="{text} bukan tanggal",

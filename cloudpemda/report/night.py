@@ -23,6 +23,14 @@ class Told:
 
 
 @dataclass(frozen=True)
+class KnownReplica:
+    """A replica as a night has read it: where its VM ran, and of when it was."""
+
+    node: str
+    at: Instant
+
+
+@dataclass(frozen=True)
 class ReportedVm:
     key: str
     opd: str
@@ -32,6 +40,7 @@ class ReportedVm:
     as_promised: bool
     guards: tuple[str, str, str]  # HA, replication, backup
     ages: tuple[int | None, int | None]  # seconds: replication, backup
+    replica: KnownReplica | None = None  # of this night, or of the last that read one
 
 
 @dataclass(frozen=True)

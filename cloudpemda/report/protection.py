@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceState
 from cloudpemda.plan.model import Aspect
 from cloudpemda.recovery import Judgement, Loss, Standing
-from cloudpemda.report.night import NightReport
+from cloudpemda.report.night import KnownReplica
 from cloudpemda.report.standing import Cover, Guard, InstanceView
 from cloudpemda.site.models import ServiceClass
-from cloudpemda.units import Instant, Seconds, show_utc
+from cloudpemda.units import Instant, Seconds, show_local
 
 _LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK})
 _ASPECTS = (Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP)
@@ -28,14 +28,6 @@ class LossView:
     source: str | None
     verified: bool | None
     verified_at: Instant | None
-
-
-@dataclass(frozen=True)
-class Promoted:
-    """That a VM runs on what was its replica: PVE does not say of when, a former night does."""
-
-    lost: str  # the node that it ran on
-    left_from: Instant  # the replica was taken then or later
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Protection:
     differences: tuple[str, ...]  # of its protection from what its class asks for
     green: bool
     pending: bool  # not green yet, and no breach: it is new
-    promoted: "Promoted | None" = None
+    promoted: KnownReplica | None = None  # what it runs on: PVE does not say of when it is
 
 
 @dataclass(frozen=True)
@@ -132,23 +124,18 @@ def protections(
     )
 
 
-def runs_on_replica(one: Protection, nights: Iterable[NightReport]) -> Promoted | None:
-    """Whether the VM stands elsewhere than the last night saw it that knew its replica, and no
-    replica has been made since: then it was recovered, since whatever moves a VM that runs takes
-    along when it was replicated. `nights` are the newest first."""
+def runs_on_replica(one: Protection, known: KnownReplica | None) -> KnownReplica | None:
+    """The replica that a night last read of the VM (`known`), where it runs on it now.
+
+    It does where it stands elsewhere than it did then, and no replica has been made since: then
+    it was recovered, since whatever moves a VM that runs takes along when it was replicated. What
+    it runs on may be younger: that node did more runs than nights have seen."""
     loss = one.node_loss
     if one.replication.guard is Guard.NONE or loss is None or one.node is None:
         return None
     if loss.left_from is not None or loss.standing is Standing.UNKNOWN:
         return None
-    for night in nights:
-        seen = next((vm for vm in night.vms if vm.key == one.key), None)
-        if seen is None:
-            return None  # it was made since
-        if seen.node is not None and seen.ages[0] is not None:
-            left_from = Instant(night.at - timedelta(seconds=seen.ages[0]))
-            return None if seen.node == one.node else Promoted(seen.node, left_from)
-    return None
+    return known if known is not None and known.node != one.node else None
 
 
 def by_opd(found: Iterable[Protection]) -> tuple[OpdProtection, ...]:
@@ -181,7 +168,7 @@ def _oldest(losses: Iterable[LossView | None]) -> Seconds | None:
     return max(ages, default=None)
 
 
-def faults(one: Protection, judged: Collection[Judgement]) -> Iterator[Fault]:
+def faults(one: Protection, judged: Collection[Judgement], zone: ZoneInfo) -> Iterator[Fault]:
     """Why a VM is not green, with what to do."""
     for judgement in judged:
         if judgement.breach:
@@ -190,8 +177,8 @@ def faults(one: Protection, judged: Collection[Judgement]) -> Iterator[Fault]:
         values = {"vm": one.key, "state": one.ha.source or "-"}
         yield Fault(f"protect.ha-{one.ha.guard}", values)
     if one.promoted is not None:
-        at = show_utc(one.promoted.left_from)
-        values = {"vm": one.key, "node": one.node or "-", "lost": one.promoted.lost, "at": at}
+        at = show_local(one.promoted.at, zone)
+        values = {"vm": one.key, "node": one.node or "-", "lost": one.promoted.node, "at": at}
         yield Fault("protect.promoted", values)
     if one.differences:
         listed = "; ".join(one.differences)

@@ -1,11 +1,9 @@
 """Protection: what protects each VM really, per VM and OPD, against what its class promises."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from zoneinfo import ZoneInfo
 
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
-from cloudpemda.report.night import NightReport
 from cloudpemda.report.protection import (
     OpdProtection,
     Protection,
@@ -18,8 +16,6 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.night.reporting import nights_before
 from cloudpemda.usecases.status import Status, status
-
-_LOOK_BACK = 14  # nights: a node that is away for longer is a new node
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,10 @@ def protect_status(desk: Desk, *, opd: str | None = None, key: str | None = None
             raise Refused("ledger.no-instance", key=key)
         opd = owner
     found = status(desk, opd=opd)
-    nights = _Nights(desk)
+    last = next(nights_before(desk), None)
+    known = {vm.key: vm.replica for vm in last.vms} if last is not None else {}
     vms = tuple(
-        replace(one, promoted=runs_on_replica(one, nights))
+        replace(one, promoted=runs_on_replica(one, known.get(one.key)))
         for one in protections(
             found.instances, found.judgements, desk.site.catalogue.service_classes
         )
@@ -63,31 +60,15 @@ def protect_status(desk: Desk, *, opd: str | None = None, key: str | None = None
         at=found.at,
         vms=vms,
         opds=by_opd(vms),
-        faults=_told(found, vms),
+        faults=_told(found, vms, desk.site.zone),
         unread=found.unread,
         code=worst([ExitCode.FINDINGS if breach else ExitCode.DONE, *unread]),
     )
 
 
-class _Nights(Iterable[NightReport]):
-    """The latest former nights; read once, if anybody asks."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._left, self._read = islice(nights_before(desk), _LOOK_BACK), list[NightReport]()
-
-    def __iter__(self) -> Iterator[NightReport]:
-        for number in count():
-            if number == len(self._read):
-                one = next(self._left, None)
-                if one is None:
-                    return
-                self._read.append(one)
-            yield self._read[number]
-
-
-def _told(found: Status, vms: tuple[Protection, ...]) -> tuple[Fault, ...]:
+def _told(found: Status, vms: tuple[Protection, ...], zone: ZoneInfo) -> tuple[Fault, ...]:
     """What hinders the look, then why each VM is not green."""
     told = [fault for fault in found.faults if fault.code.startswith(("survey.", "pve."))]
     for one in vms:
-        told += faults(one, [each for each in found.judgements if each.key == one.key])
+        told += faults(one, [each for each in found.judgements if each.key == one.key], zone)
     return tuple(dict.fromkeys(told))

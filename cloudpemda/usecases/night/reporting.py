@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +15,16 @@ from cloudpemda.errors import ExitCode, Fault, Refused, Unreachable, UsageError
 from cloudpemda.ledger import PhaseRecord, Tally
 from cloudpemda.messages import Lang
 from cloudpemda.render import render_html
-from cloudpemda.report.night import NightReport, ReportedPhase, ReportedVm, Told, page_values
+from cloudpemda.report.night import (
+    KnownReplica,
+    NightReport,
+    ReportedPhase,
+    ReportedVm,
+    Told,
+    page_values,
+)
 from cloudpemda.report.standing import Finding, InstanceView
+from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.due import DueOutcome, DueRun
 from cloudpemda.usecases.leases import LeasesRun
@@ -51,6 +59,8 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
     def values(fault: Fault) -> dict[str, str]:
         return {name: str(value) for name, value in fault.values.items()}
 
+    last = next(nights_before(desk), None)
+    before = {vm.key: vm.replica for vm in last.vms} if last is not None else {}
     return NightReport(
         site=desk.site.info.site.name,
         night=night.name,
@@ -62,8 +72,12 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
             for one in findings
         ),
         over=tuple(Told(one.opd, one.code, one.values, one.since) for one in tally.over),
-        vms=tuple(_vm(one) for one in night.seen.instances),
-        phases=tuple(ReportedPhase(one.phase, one.result, one.seconds) for one in night.phases),
+        vms=tuple(_vm(one, night.seen.at, before.get(one.key)) for one in night.seen.instances),
+        phases=tuple(
+            ReportedPhase(one.phase, one.result, one.seconds)
+            for one in night.phases
+            if one.result is not None  # the report itself, and what follows it
+        ),
         retired=night.leases.retired,
         purged=night.leases.ended,
         cleaned=night.leases.cleaned,
@@ -76,7 +90,11 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
     )
 
 
-def _vm(one: InstanceView) -> ReportedVm:
+def _vm(one: InstanceView, at: Instant, before: KnownReplica | None) -> ReportedVm:
+    age = one.replication.age
+    known = before
+    if age is not None and one.node is not None:
+        known = KnownReplica(one.node, Instant(at - timedelta(seconds=age)))
     return ReportedVm(
         key=one.key,
         opd=one.opd,
@@ -86,6 +104,7 @@ def _vm(one: InstanceView) -> ReportedVm:
         as_promised=one.as_promised,
         guards=(one.ha.guard.value, one.replication.guard.value, one.backup.guard.value),
         ages=(one.replication.age, one.backup.age),
+        replica=known,
     )
 
 
@@ -128,9 +147,11 @@ def night_report(desk: Desk, day: str | None) -> NightReport:
         day = kept[-1] if kept else None
     elif not _is_day(day):
         raise UsageError("report.date", text=day)
+    if day is None:
+        raise Refused("report.none-yet", directory=str(folder))
     file = folder / f"{day}.json"
-    if day is None or not file.is_file():
-        raise Refused("report.none", night=day or "-", directory=str(folder))
+    if not file.is_file():
+        raise Refused("report.none", night=day, directory=str(folder))
     try:
         report = _ADAPTER.validate_python(json.loads(file.read_text()))
     except (OSError, ValueError) as error:
