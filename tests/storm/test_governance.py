@@ -1,6 +1,6 @@
 """Storms of governance: whoever asks, decides, cuts, ends or dies, nothing is promised twice.
 
-`CLOUDPEMDA_GOVERNANCE` is the number of histories in the fast tier (8), `CLOUDPEMDA_STORM_SEED`
+`CLOUDPEMDA_GOVERNANCE` is the number of histories in the fast tier (4), `CLOUDPEMDA_STORM_SEED`
 the first seed (1): a failure names its seed, which alone repeats that history. The slow tier plays
 two hundred in parts, and each kind of deed must have happened in one of them.
 """
@@ -22,7 +22,7 @@ from tests.storm.governance import APPLY_EVENTS, Governance
 from tests.storm.office import Office
 from tests.storm.test_storm import described, make_site
 
-HISTORIES = int(os.environ.get("CLOUDPEMDA_GOVERNANCE", "8"))
+HISTORIES = int(os.environ.get("CLOUDPEMDA_GOVERNANCE", "4"))
 FIRST_SEED = int(os.environ.get("CLOUDPEMDA_STORM_SEED", "1"))
 PARTS, EACH = 20, 10
 VERSIONS = ("9.2", "8.4")

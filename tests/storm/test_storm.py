@@ -1,6 +1,6 @@
 """Seeded storms: whatever happens to an apply, it ends with ledger = lab.
 
-`CLOUDPEMDA_STORM` is the number of histories of each part (7; 60 in the slow tier), and
+`CLOUDPEMDA_STORM` is the number of histories of each part (4; 60 in the slow tier), and
 `CLOUDPEMDA_STORM_SEED` the first seed (1): a failure names its seed, which alone repeats that
 history.
 """
@@ -42,7 +42,7 @@ def described(version: str) -> dict[str, Any]:
 def test_every_history_ends_with_ledger_equal_to_lab(
     tmp_path: Path, part: int, record_property: Callable[[str, object], None]
 ) -> None:
-    histories = int(HISTORIES or 7)
+    histories = int(HISTORIES or 4)
     record_property("told", storm(tmp_path, FIRST_SEED + part * histories, histories))
 
 
