@@ -26,6 +26,9 @@ _CAPABILITIES = (
     "CAP_NET_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYS_RESOURCE,CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE"
 )
 
+_AGAIN = 'trap : TERM; while :; do "$@"; [ $? -eq 133 ] || exit; done'
+"""A host that restarts ends systemd-nspawn with 133, so that it is booted again."""
+
 
 def lacking() -> str | None:
     """What this machine lacks to boot hosts; None when nothing."""
@@ -146,8 +149,9 @@ class Bed:
         log = (self.place / f"{name}.log").open("wb")
         self._running.append(
             subprocess.Popen(
-                ["systemd-nspawn", "-q", "-D", root, "-M", f"{self.tag}{name}", "--register=no",
-                 "--keep-unit", f"--network-namespace-path=/run/netns/{self.tag}{name}",
+                ["sh", "-c", _AGAIN, "bed", "systemd-nspawn", "-q", "-D", root,
+                 "-M", f"{self.tag}{name}", "--register=no", "--keep-unit",
+                 f"--network-namespace-path=/run/netns/{self.tag}{name}",
                  f"--bind={self.shared}:/var/lib/fake-pve",
                  f"--capability={_CAPABILITIES}", "--console=pipe", "-b"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -161,7 +165,8 @@ class Bed:
             "Host *\n  User root\n"
             f"  IdentityFile {self.key}\n  IdentitiesOnly yes\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-            "  ConnectTimeout 10\n  ControlMaster auto\n  ControlPersist 120\n"
+            "  ConnectTimeout 10\n  ServerAliveInterval 5\n"
+            "  ControlMaster auto\n  ControlPersist 120\n"
             f"  ControlPath /tmp/{self.tag}-%C\n"
             f"  ProxyCommand ip netns exec {self.tag} nc -w 60 %h %p\n"
         )
@@ -187,7 +192,8 @@ class Bed:
     def looks(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
         """A command inside a host without its network: for a host whose ring 0 is cut."""
         leader = self._running[NAMES.index(name)].pid
-        inside = _run("pgrep", "-P", str(leader)).split()[0]
+        outside = _run("pgrep", "-P", str(leader)).split()[0]
+        inside = _run("pgrep", "-P", outside).split()[0]
         return subprocess.run(
             ["nsenter", "-t", inside, "-a", "sh", "-c", command],
             capture_output=True, text=True, check=False, timeout=60,
@@ -216,12 +222,12 @@ class Bed:
         for name in NAMES:
             _run("ssh", "-F", self.ssh_config, "-O", "exit", self.address(name), check=False)
         for one in self._running:
-            one.send_signal(signal.SIGTERM)
+            os.killpg(one.pid, signal.SIGTERM)
         for one in self._running:
             try:
                 one.wait(timeout=30)
             except subprocess.TimeoutExpired:
-                one.kill()
+                os.killpg(one.pid, signal.SIGKILL)
                 one.wait(timeout=30)
         for name in NAMES:
             _run("umount", self.place / f"{name}-root", check=False)

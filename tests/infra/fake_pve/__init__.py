@@ -5,10 +5,12 @@ checked against the vendor's API schema, and what is made is kept in a file that
 that a second run of a role is a real second run. What it cannot do it refuses; it never nods.
 """
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +107,59 @@ def install(
         )
 
 
+def set_state(bed: Bed, **state: object) -> None:
+    """Something happens to what the commands see."""
+    (bed.shared / "state.json").write_text(json.dumps({**_state(bed), **state}), encoding="utf-8")
+
+
+def repository(bed: Bed, names: Sequence[str]) -> None:
+    """Packages of both releases that these hosts, and no mirror, get updates from: proxmox-ve of 8,
+    installed in its first version, and of 9, which makes a node one of 9."""
+    for suite, version in (("bookworm", "8.4.1"), ("bookworm", "8.4.2"), ("trixie", "9.0.1")):
+        place = bed.shared / "repository" / suite
+        tree = bed.shared / "repository" / f"proxmox-ve-{version}"
+        (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
+        place.mkdir(exist_ok=True)
+        said = (
+            f"Package: proxmox-ve\nVersion: {version}\nArchitecture: all\n"
+            "Maintainer: nobody <nobody@example.go.id>\nDescription: of the tests\n"
+        )
+        (tree / "DEBIAN/control").write_text(said)
+        taken = f"{HOME}/program take-release\n" if suite == "trixie" else ""
+        (tree / "DEBIAN/postinst").write_text(f"#!/bin/sh\n{taken}")
+        (tree / "DEBIAN/postinst").chmod(0o755)
+        package = place / f"{tree.name}.deb"
+        subprocess.run(["dpkg-deb", "-b", tree, package], check=True, capture_output=True)
+        data = package.read_bytes()
+        entry = (f"{said}Filename: ./{package.name}\nSize: {len(data)}\n"
+                 f"SHA256: {hashlib.sha256(data).hexdigest()}\n")  # fmt: skip
+        (place / "Packages").write_text(entry)  # the newest of the suite
+    source = f"deb [trusted=yes] file:{HOME}/repository/bookworm ./"
+    for name in names:
+        bed.run(
+            name,
+            "mkdir -p /etc/apt/kept && mv /etc/apt/sources.list* /etc/apt/kept/; "
+            f"echo '{source}' > /etc/apt/sources.list; "
+            f"dpkg -i {HOME}/repository/bookworm/proxmox-ve-8.4.1.deb 2>&1",
+        )
+
+
+def no_repository(bed: Bed, names: Sequence[str]) -> None:
+    """The hosts get updates from where they got them before."""
+    for name in names:
+        bed.run(
+            name,
+            "rm -rf /etc/apt/sources.list*; mv /etc/apt/kept/* /etc/apt/; rmdir /etc/apt/kept; "
+            "dpkg -P proxmox-ve 2>&1",
+        )
+
+
 def state(bed: Bed) -> dict[str, Any]:
     """What the commands keep."""
+    return _state(bed)
+
+
+def _state(bed: Bed) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((bed.shared / "state.json").read_text(encoding="utf-8"))
     return found
 

@@ -491,6 +491,12 @@ def version(words: list[str]) -> None:
     print(f"pve-manager/{major}.{4 if major == 8 else 2}.1/0123456789abcdef (running kernel: 6.8)")
 
 
+def take_release() -> None:
+    """What the packages of the next release do."""
+    with kept() as state:
+        state.setdefault("majors", {})[ME] = 9
+
+
 def checker(words: list[str]) -> None:
     with kept() as state:
         failures = state.get("checker", {}).get(ME, [])
@@ -515,7 +521,7 @@ MAIN: dict[str, Callable[[list[str]], None]] = {
 def main() -> int:
     name, words = Path(sys.argv[0]).name, sys.argv[1:]
     if name == "program":
-        {"ring": ring, "take-ring": take_ring}[words[0]]()
+        {"ring": ring, "take-ring": take_ring, "take-release": take_release}[words[0]]()
         return 0
     try:
         MAIN[name](words)
