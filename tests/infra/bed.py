@@ -18,8 +18,8 @@ RINGS = (10, 20)
 PACKAGES = (
     "auditd", "ca-certificates", "chrony", "corosync", "dbus", "fail2ban", "gpg", "ifupdown2",
     "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables", "openssh-server",
-    "prometheus-node-exporter", "python3", "python3-apt", "python3-venv", "smartmontools",
-    "systemd-sysv", "unattended-upgrades",
+    "prometheus-node-exporter", "python3", "python3-apt", "python3-systemd", "python3-venv",
+    "smartmontools", "systemd-sysv", "unattended-upgrades",
 )  # fmt: skip
 _TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
 _CAPABILITIES = (
@@ -217,6 +217,10 @@ class Bed:
         except RuntimeError:
             return False
         return True
+
+    def outside(self, *command: str) -> None:
+        """A command at the hosts' networks, as who administers them; it may fail."""
+        _run("ip", "netns", "exec", self.tag, *command, check=False)
 
     def stop(self) -> None:
         for name in NAMES:

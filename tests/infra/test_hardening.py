@@ -1,5 +1,7 @@
 """What is refused, and that who may come in still does."""
 
+from typing import Any
+
 import pytest
 
 from tests.infra.conftest import Hosts
@@ -7,22 +9,29 @@ from tests.infra.conftest import Hosts
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_the_node_drops_what_is_not_for_it_and_lets_ssh_through(hosts: Hosts) -> None:
-    listen = "systemd-run --quiet --unit=listens python3 -m http.server 8123"
-    hosts.bed.run("n1", listen)
-    hosts.bed.wait_for("n1", "ss -ltn | grep -q :8123")
+def test_the_node_drops_what_is_not_for_it_and_shuts_out_who_guesses(hosts: Hosts) -> None:
+    for port in (8006, 8123):
+        listen = f"systemd-run --quiet --unit=listens{port} python3 -m http.server {port}"
+        hosts.bed.run("n1", f"{listen}; rm -f /etc/fail2ban/jail.d/cloudpemda.local")
+        hosts.bed.wait_for("n1", f"ss -ltn | grep -q :{port}")
     assert hosts.bed.reaches("n1", 8123)
-    wanted = {
+    wanted: dict[str, Any] = {
         "limit": "n1",
         "hardening_undo_seconds": 240,
+        "site_admin_networks": ["10.77.10.254"],
+        "hardening_other_networks": ["10.77.10.3"],
+        "hardening_cluster_networks": ["10.77.20.0/24"],
     }
-    first = hosts.play("hardening.yml", **wanted)  # type: ignore[arg-type]
+    tried = hosts.play("hardening.yml", check=True, **wanted)
+    assert tried.rc == 0, tried.output
+    assert not hosts.on("n1").file("/etc/fail2ban/jail.d/cloudpemda.local").exists
+    first = hosts.play("hardening.yml", **wanted)
     assert first.rc == 0, first.output
     assert hosts.bed.reaches("n1", 22)
     assert not hosts.bed.reaches("n1", 8123)
     # Who is of the cluster is let in everywhere.
     hosts.bed.run("n2", "timeout 5 bash -c '</dev/tcp/10.77.20.1/8123'")
-    second = hosts.play("hardening.yml", **wanted)  # type: ignore[arg-type]
+    second = hosts.play("hardening.yml", **wanted)
     assert second.rc == 0, second.output
     assert second.tasks == ()
     host = hosts.on("n1")
@@ -30,6 +39,37 @@ def test_the_node_drops_what_is_not_for_it_and_lets_ssh_through(hosts: Hosts) ->
     assert host.file("/etc/ssh/sshd_config.d/10-cloudpemda.conf").mode == 0o600
     assert "passwordauthentication no" in host.check_output("sshd -T")
     assert host.service("nftables").is_enabled
+
+    assert _enters(hosts, 8006)
+    for address in ("10.77.10.254", "10.77.10.3"):
+        said = f"authentication failure; rhost=::ffff:{address} user=root@pam msg=no"
+        hosts.bed.run(
+            "n1",
+            "systemd-run --quiet --wait --collect --unit=pvedaemon -p SyslogIdentifier=pvedaemon "
+            f"sh -c 'for i in 1 2 3 4 5 6; do echo \"{said}\"; done'",
+        )
+    hosts.bed.wait_for("n1", "fail2ban-client status cloudpemda-web | grep -q 10.77.10.3")
+    assert not _enters(hosts, 8006)
+    assert _enters(hosts, 22)
+    # Who is shut out within a connection hears nothing more of it.
+    guess = (
+        "timeout 10 ssh -o BatchMode=yes -o ConnectTimeout=3 -o StrictHostKeyChecking=no "
+        "-o UserKnownHostsFile=/dev/null nobody-here@"
+    )
+    for _ in range(6):
+        hosts.bed.outside(*f"{guess}{hosts.bed.address('n1')}".split())
+    hosts.bed.run("n3", f"for i in 1 2 3 4 5 6; do {guess}10.77.10.1; done", check=False)
+    hosts.bed.wait_for("n1", "fail2ban-client status sshd | grep -q 10.77.10.3")
+    assert not _enters(hosts, 22)
+    banned = host.check_output("fail2ban-client banned")
+    assert "10.77.10.254" not in banned  # who administers guessed as often
+    assert hosts.bed.reaches("n1", 8006)
+
+
+def _enters(hosts: Hosts, port: int) -> bool:
+    """Whether n3 reaches a port of n1."""
+    tried = f"timeout 5 bash -c '</dev/tcp/10.77.10.1/{port}' 2>/dev/null && echo in || echo out"
+    return hosts.bed.run("n3", tried).strip() == "in"
 
 
 def test_who_would_be_locked_out_gets_back_in(hosts: Hosts) -> None:
