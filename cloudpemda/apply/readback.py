@@ -90,14 +90,14 @@ class Readback:
                 raise
             return Reading(unknown={vm.key: error for vm in vms})
         # what stood there a moment ago has been made: it may not be gone again
-        plan, errors = examine("", vms, state, {vm.key for vm in vms})
+        judged, errors = examine(vms, state, {vm.key for vm in vms})
         unmet: dict[str, CloudpemdaError] = {
             key: one for key, one in errors.items() if isinstance(one, Refused)
         }
         unknown = {key: one for key, one in errors.items() if key not in unmet}
         unlisted: list[DesiredVm] = []
         aspects: dict[str, frozenset[Aspect]] = {}
-        for planned in plan.vms:
+        for planned in judged:
             vm = planned.desired
             every = (
                 *(one for one in planned.differences if one.key != _apart_key(vm)),

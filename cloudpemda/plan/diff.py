@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 
 from cloudpemda.cluster import (
     BackupJob,
@@ -70,6 +71,18 @@ def diff(
     (`plan.shrink`, `plan.disk-in-snapshot`) for a disk, for a VM that was made what only a person
     may put right (`check_by_hand`), and what `firewall.differences` refuses.
     """
+    planned = differing(desired, live, made, reasons)
+    return Plan(workload, live.name, planned, basis_digest(desired, live))
+
+
+def differing(
+    desired: Sequence[DesiredVm],
+    live: ClusterState,
+    made: Collection[str] = (),
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[PlannedVm, ...]:
+    """What differs of each VM, for whoever applies nothing: a plan without the digest of what it
+    rests on. Raises as `diff`."""
     rules = ha_rules_for(desired, live.ha_flavour)
     planned = []
     for vm in desired:
@@ -90,42 +103,41 @@ def diff(
         )
         shown = tuple(replace(one, live=bounded(one.live)) for one in differences)
         planned.append(PlannedVm(vm, shown, reasons.get(vm.key, "")))
-    return Plan(workload, live.name, tuple(planned), basis_digest(desired, live))
+    return tuple(planned)
 
 
 def examine(
-    workload: str, desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
-) -> tuple[Plan, Mapping[str, CloudpemdaError]]:
-    """The plan of the VMs that can be judged, and by key why the others cannot: the trouble of
+    desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
+) -> tuple[tuple[PlannedVm, ...], Mapping[str, CloudpemdaError]]:
+    """What differs of the VMs that can be judged, and by key why the others cannot: the trouble of
     one VM hides no other."""
     with suppress(Refused, Unreachable):  # most nights everything can be
-        return diff(workload, desired, live, {}, made), {}
+        return differing(desired, live, made), {}
     errors: dict[str, CloudpemdaError] = {}
     judged: list[DesiredVm] = []
     for vm in desired:
         try:
-            diff(workload, (vm,), live, {}, made)
+            differing((vm,), live, made)
         except (Refused, Unreachable) as error:
             errors[vm.key] = error
         else:
             judged.append(vm)
     # once more all together: the rules that keep VMs apart concern several
-    plan = diff(workload, judged, live, {}, made)
-    return (silent_on_apartness(plan) if errors else plan), errors
+    planned = differing(judged, live, made)
+    return (silent_on_apartness(planned) if errors else planned), errors
 
 
-def silent_on_apartness(plan: Plan) -> Plan:
-    """The plan of some VMs of a workload without what it says of the rules that keep them apart:
-    they concern those that could not be judged, too."""
+def silent_on_apartness(planned: Sequence[PlannedVm]) -> tuple[PlannedVm, ...]:
+    """What differs of some VMs of a workload but for the rules that keep them apart: those concern
+    the ones that could not be judged, too."""
 
     def concerns_others(one: Difference) -> bool:
         return one.aspect is Aspect.HA and is_apart_name(one.key)
 
-    vms = (
+    return tuple(
         replace(vm, differences=tuple(d for d in vm.differences if not concerns_others(d)))
-        for vm in plan.vms
+        for vm in planned
     )
-    return replace(plan, vms=tuple(vms))
 
 
 def carries(config: VmConfig, identity: Identity) -> bool:

@@ -14,9 +14,9 @@ from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, Fault, Refused, Unreachable
 from cloudpemda.ledger import InstanceRecord
 from cloudpemda.plan.byhand import as_grown
-from cloudpemda.plan.diff import diff, firewall_differences, silent_on_apartness
+from cloudpemda.plan.diff import differing, firewall_differences, silent_on_apartness
 from cloudpemda.plan.ha import affinity_name
-from cloudpemda.plan.model import Aspect, DesiredVm, Difference, Plan
+from cloudpemda.plan.model import Aspect, DesiredVm, Difference, PlannedVm
 from cloudpemda.plan.pve_config import CLOUD_INIT_SLOT
 from cloudpemda.report.oddities import oddities
 from cloudpemda.report.recount import measured
@@ -113,11 +113,11 @@ def compare(
     judged: list[DesiredVm] = []
     walled = [_firewall(one, live) for one in desired]
     every = tuple(vm for vm, _ in walled)
-    sound = _plan_of_all(workload, every, live, made)
+    sound = _all_together(every, live, made)
     for vm, open_ in walled:
         try:
             if sound is None:
-                diff(workload, (vm,), live, {}, made)
+                differing((vm,), live, made)
         except Unreachable as error:
             errors[vm.key] = error
             continue
@@ -136,11 +136,11 @@ def compare(
         judged.append(_bearable(vm, there))
     # All together: the rules that keep VMs apart concern several. What only a person may put right
     # was told above, and is no reason to stop.
-    if sound is not None and tuple(judged) == every:
-        plan = sound
-    else:
-        plan = diff(workload, judged, live, {})
-    for planned in (plan if len(judged) == len(desired) else silent_on_apartness(plan)).vms:
+    unchanged = tuple(judged) == every
+    together = sound if sound is not None and unchanged else differing(judged, live)
+    if len(judged) < len(desired):
+        together = silent_on_apartness(together)
+    for planned in together:
         key = planned.desired.key
         more = overages.get(key, {})
         found[key].extend(_deviation(one, more) for one in planned.differences)
@@ -148,12 +148,12 @@ def compare(
     return MappingProxyType(graded), MappingProxyType(errors)
 
 
-def _plan_of_all(
-    workload: str, desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
-) -> Plan | None:
+def _all_together(
+    desired: Sequence[DesiredVm], live: ClusterState, made: Collection[str]
+) -> tuple[PlannedVm, ...] | None:
     """Most days no VM is refused, and none need be asked by itself; None where one is."""
     try:
-        return diff(workload, desired, live, {}, made)
+        return differing(desired, live, made)
     except (Refused, Unreachable):
         return None
 

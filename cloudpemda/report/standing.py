@@ -9,7 +9,7 @@ from cloudpemda.cluster import ClusterState, Disk, Storage, Vm, VmStatus
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import InstanceRecord, InstanceState, Stop
 from cloudpemda.plan.ha import Apartness, apartness, sid
-from cloudpemda.plan.model import Aspect, Plan, PlannedVm
+from cloudpemda.plan.model import Aspect, PlannedVm
 from cloudpemda.recovery import Judgement, Standing
 from cloudpemda.site.models import ServiceClass
 
@@ -109,7 +109,7 @@ class Reading:
     """What could be read of one cluster; a plan or judgement is absent where it could not."""
 
     state: ClusterState | None
-    plans: Mapping[str, Plan]  # by workload
+    plans: Mapping[str, Sequence[PlannedVm]]  # what differs, by workload
     judgements: Mapping[str, Sequence[Judgement]]  # by instance key: node loss, site loss
     findings: tuple[Finding, ...]
     unread: bool  # something of it could not be read
@@ -126,8 +126,8 @@ def view(
     Without its class nobody knows what was promised: its covers are unknown.
     """
     live = reading.state.vms.get(record.vmid) if reading.state is not None else None
-    plan = reading.plans.get(workload)
-    planned = _of(plan.vms, record.key) if plan is not None else None
+    together = reading.plans.get(workload, ())
+    planned = _of(together, record.key)
     # what is still being made differs by nature: its state says that `apply` is not through
     building = record.state in _BUILDING
     under_way = record.state in _UNDER_WAY
@@ -176,7 +176,7 @@ def view(
         away=covers[3],
         unprotected_disks=unprotected(live, planned, service_class, reading.state),
         bound=bound(live, service_class, reading.state),
-        apart=_apart(plan, planned, reading.state),
+        apart=_apart(together, planned, reading.state),
         differences=tuple(f"{one.aspect}: {one.key}" for one in differing),
         restart=() if live is None else _restart(live),
         error=record.error, stopped=stopped,
@@ -197,14 +197,14 @@ def _of(vms: Sequence[PlannedVm], key: str) -> PlannedVm | None:
 
 
 def _apart(
-    plan: Plan | None, planned: PlannedVm | None, state: ClusterState | None
+    together: Sequence[PlannedVm], planned: PlannedVm | None, state: ClusterState | None
 ) -> Apartness | None:
-    if plan is None or planned is None or state is None:
+    if planned is None or state is None:
         return None
     group = planned.desired.protection.apart
     if group is None:
         return None
-    return apartness([vm.desired for vm in plan.vms], state.ha_flavour)[group]
+    return apartness([vm.desired for vm in together], state.ha_flavour)[group]
 
 
 def _ha(

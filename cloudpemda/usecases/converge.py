@@ -329,11 +329,11 @@ class _OfCluster:
             self._others.append(Finding(request.opd, Fault("survey.not-judged", values)))
             self._others += [Finding(request.opd, fault) for fault in error.faults]
             return ()
-        plan, errors = examine(request.key, desired, state, keys_made(own))
+        planned, errors = examine(desired, state, keys_made(own))
         for why in errors.values():
             self._others += [Finding(request.opd, fault) for fault in why.faults]
         self._desired += [vm for vm in desired if vm.key not in errors]
-        return plan.vms
+        return planned
 
     def _begun(self) -> set[str]:
         """Requests of which a run that was killed has left a saga."""

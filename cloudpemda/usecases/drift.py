@@ -6,6 +6,7 @@ uses beyond its approval is charged in the ledger, and the addresses of stranger
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cloudpemda.apply.firewall import with_firewall
 from cloudpemda.cluster import ClusterState, Vm
@@ -35,7 +36,7 @@ from cloudpemda.report.nobodys import Known, Territory, Unowned, intruders, jobs
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
 from cloudpemda.report.standing import Finding
 from cloudpemda.request.spec import WorkloadSpec
-from cloudpemda.rules.quota import Usage, usage_of
+from cloudpemda.rules.quota import Balance, Usage, usage_of
 from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
@@ -325,6 +326,11 @@ class _Reading:
             own = tuple(one for one in built if one.number == number and one.member in mine)
             yield request, own
 
+    @cached_property
+    def _charges(self) -> Mapping[str, Mapping[str, Balance]]:
+        """What each VM here is charged, as it was before this look charges anything."""
+        return self._desk.ledger.quota.by_instance({one.opd for one in self._before})
+
     def _overgrown_at_rest(self, state: ClusterState) -> Iterator[Overgrown]:
         """The same of what is in quarantine: it is compared with nothing, and takes its room."""
         for record in self._resting:
@@ -346,7 +352,7 @@ class _Reading:
     ) -> Iterator[Overgrown]:
         """What each VM of ours that was read uses beyond what was approved; nothing, too. What it
         is charged for until it is restarted, or holds for a change, is not charged once more."""
-        charges = self._desk.ledger.quota.by_instance({one.opd for one in own})
+        charges = self._charges
         service_class = workload.setting.service_class(by.service_class)
         classes = workload.setting.settings.storages
         for record in own:

@@ -122,8 +122,8 @@ def _settle(
     except CloudpemdaError:
         return
     these = [vm for vm in desired if vm.key in known]
-    plan, _ = examine(workload.record.key, these, state, keys_made(own))
-    for planned in plan.vms:
+    judged, _ = examine(these, state, keys_made(own))
+    for planned in judged:
         one = known[planned.desired.key]
         try:
             if _is_done(planned, state) and _lower(desk, actor, one, planned.desired, state):

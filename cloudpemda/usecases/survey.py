@@ -8,7 +8,7 @@ from cloudpemda.cluster import ClusterState, Freshness, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Unreachable
 from cloudpemda.ledger import InstanceRecord, InstanceState, RequestRecord, Stop
 from cloudpemda.plan.diff import HALF_MADE, examine
-from cloudpemda.plan.model import Plan, bounded
+from cloudpemda.plan.model import PlannedVm, bounded
 from cloudpemda.proxmox import NotFound, Pve, upid_works_on
 from cloudpemda.recovery import Facts, Judgement, judge, judge_backup
 from cloudpemda.report.oddities import is_stray, oddities, owned, strangers
@@ -210,11 +210,11 @@ def _plans(
     requests: Mapping[str, RequestRecord],
     state: ClusterState,
     pictures: Pictures | None,
-) -> tuple[Mapping[str, Plan], Sequence[Finding], bool]:
+) -> tuple[Mapping[str, Sequence[PlannedVm]], Sequence[Finding], bool]:
     """What differs from what was approved, per workload whose instances are all built; why others
     cannot be judged, and whether that is because something was not read."""
     cluster = state.name
-    plans: dict[str, Plan] = {}
+    plans: dict[str, Sequence[PlannedVm]] = {}
     errors: list[tuple[RequestRecord, CloudpemdaError]] = []
     findings: list[Finding] = []
     for number in sorted({record.number for record in built}):
@@ -237,7 +237,7 @@ def _plans(
             findings.append(Finding(request.opd, Fault("survey.not-judged", values)))
             errors.append((request, error))
             continue
-        plans[request.key], unjudged = examine(request.key, desired, seen, keys_made(own))
+        plans[request.key], unjudged = examine(desired, seen, keys_made(own))
         errors.extend((request, error) for error in unjudged.values())
     findings.extend(_told(errors))
     return plans, findings, any(isinstance(error, Unreachable) for _, error in errors)

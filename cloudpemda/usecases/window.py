@@ -81,7 +81,7 @@ def window(desk: Desk, pictures: Pictures) -> Windows:
     others: list[Finding] = []
     requests = {one.number: one for one in desk.ledger.requests.list()}
     by_cluster: dict[str, list[InstanceRecord]] = {}
-    for record in desk.ledger.instances.list():
+    for record in pictures.records:
         if record.state is InstanceState.ACTIVE:
             by_cluster.setdefault(record.cluster, []).append(record)
     for cluster, own in sorted(by_cluster.items()):

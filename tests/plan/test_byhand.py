@@ -102,9 +102,9 @@ def test_it_is_asked_only_of_what_was_made_and_hides_no_other_vm() -> None:
     assert [one.key for one in first.differences] == [one.slot for one in VM.disks]
     with pytest.raises(Refused):
         diff("w", vms, live, {}, made=[VM.key])
-    plan, errors = examine("w", vms, live, made=[VM.key, vms[1].key])
+    judged, errors = examine(vms, live, made=[VM.key, vms[1].key])
     assert set(errors) == {VM.key}
-    assert [one.desired.key for one in plan.vms] == [vms[1].key]
+    assert [one.desired.key for one in judged] == [vms[1].key]
 
 
 def test_what_a_description_says_of_itself_is_kept_short() -> None:

@@ -123,7 +123,7 @@ def orphans_left(desk: Desk, told: Collection[Finding]) -> Iterator[Finding]:
 def capacity(desk: Desk, unread: Collection[str], pictures: Pictures) -> Iterator[Finding]:
     """What would be left without a home by the death of one node; clusters that could not be read
     have been told."""
-    records = desk.ledger.instances.list()
+    records = pictures.records
     for cluster in sorted({one.cluster for one in records} & set(desk.site.info.clusters)):
         if cluster not in unread:
             yield from _homeless(desk, cluster, records, pictures)
