@@ -16,10 +16,10 @@ RINGS = (10, 20)
 """Third byte of each ring's network: 10.77.10.0/24 is ring 0 (ssh too), 10.77.20.0/24 ring 1."""
 
 PACKAGES = (
-    "auditd", "ca-certificates", "chrony", "corosync", "dbus", "fail2ban", "gpg", "ifupdown2",
-    "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables", "openssh-server",
-    "prometheus-node-exporter", "python3", "python3-apt", "python3-systemd", "python3-venv",
-    "smartmontools", "systemd-sysv", "unattended-upgrades",
+    "auditd", "ca-certificates", "chrony", "corosync", "corosync-qdevice", "dbus", "fail2ban",
+    "gpg", "ifupdown2", "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables",
+    "openssh-server", "prometheus-node-exporter", "python3", "python3-apt", "python3-systemd",
+    "python3-venv", "smartmontools", "systemd-sysv", "unattended-upgrades",
 )  # fmt: skip
 _TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
 _CAPABILITIES = (

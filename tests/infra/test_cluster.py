@@ -1,5 +1,7 @@
 """A cluster made node by node, on a real corosync ring of two links."""
 
+from typing import Any
+
 import pytest
 
 from tests.infra import fake_pve
@@ -48,6 +50,34 @@ def test_nodes_join_one_by_one_and_the_ring_lives_with_one_link(hosts: Hosts) ->
             hosts.bed.run("n1", QUORATE)
     for name in NAMES:
         hosts.bed.wait_for(name, f"{QUORATE} && corosync-quorumtool -s | grep -q 'Total votes: *3'")
+
+
+def test_a_third_place_counts_when_every_node_sees_it_vote(hosts: Hosts) -> None:
+    members = {
+        name: {"cluster": "pair", "nodeid": number, "links": [hosts.bed.address(name)]}
+        for number, name in enumerate(("n1", "n2"), 1)
+    }
+    fake_pve.install(hosts.bed, members=members, silent=["10.77.10.99"])
+    wanted: dict[str, Any] = {
+        "groups": {"pair": ["n1", "n2"]},
+        "limit": "n1,n2",
+        "cluster_group": "pair",
+        "cluster_name": "pair",
+        "cluster_seconds": 4,
+    }
+    unseen = hosts.play("cluster.yml", cluster_qdevice="10.77.10.99", tags="qdevice", **wanted)
+    assert "The third place 10.77.10.99 does not vote: it casts no vote" in unseen.failures["n1"]
+    assert "10.77.10.2 does not see it vote (NA,NV,NMW)" in unseen.failures["n1"]
+
+    fake_pve.set_state(hosts.bed, qdevice=None, calls=[])
+    first = hosts.play("cluster.yml", cluster_qdevice="10.77.10.3", **wanted)
+    assert first.rc == 0, first.output
+    assert fake_pve.calls(hosts.bed, "pvecm") == ["n1: pvecm qdevice setup 10.77.10.3"]
+    second = hosts.play("cluster.yml", cluster_qdevice="10.77.10.3", **wanted)
+    assert second.rc == 0, second.output
+    assert second.tasks == ()
+    forgotten = hosts.play("cluster.yml", tags="qdevice", **wanted)
+    assert "A third place votes in pair and cluster_qdevice is empty" in forgotten.failures["n1"]
 
 
 def _comes(hosts: Hosts, condition: str) -> bool:

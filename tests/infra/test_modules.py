@@ -184,6 +184,19 @@ def test_a_node_may_leave_only_what_stands_without_it() -> None:
     assert health.amiss("n1", [_NODES[0]], [], third_vote=False) == []  # alone
 
 
+def test_a_third_place_votes_when_every_node_says_so() -> None:
+    votes = _module("pve_votes")
+    one = "0x00000001          1    A,V,NMW 10.0.0.1 (local)\n"
+    blind = "0x00000002          1  A,NV,NMW 10.0.0.2\n"
+    casts = "0x00000000          1            Qdevice\n"
+    assert votes.amiss(one + casts) == []
+    assert votes.amiss("0x00000001          1 10.0.0.1 (local)\n") == ["it is not set up"]
+    assert votes.amiss(one + blind + casts) == ["10.0.0.2 does not see it vote (A,NV,NMW)"]
+    assert votes.amiss(one + "0x00000000          0            Qdevice (votes 1)\n") == [
+        "it casts no vote"
+    ]
+
+
 def test_a_node_is_well_when_all_of_it_is() -> None:
     health = _module("pve_health")
     names = ("corosync", "pve-cluster", "pvedaemon", "pveproxy", "pvestatd")

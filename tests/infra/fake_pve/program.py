@@ -370,11 +370,7 @@ def pvecm(words: list[str]) -> None:
     plain, given = options(words)
     if plain[:1] == ["status"]:
         with kept() as state:
-            node = Node(state)
-            quorate, online = node.quorum()
-            device = "Qdevice" if state.get("qdevice") else ""
-        print(f"Name: {node.cluster}\nQuorate: {'Yes' if quorate else 'No'}\nFlags: {device}")
-        print("\n".join(sorted(online)))
+            _show_votes(state)
         return
     schema = json.loads((HOME / "pve.json").read_text())
     with kept() as state:
@@ -419,11 +415,37 @@ def _joined(state: dict[str, Any], schema: dict[str, Any], plain: list[str], giv
     return str(found.pop())
 
 
+def _show_votes(state: dict[str, Any]) -> None:
+    """`pvecm status`: who votes, and whether each sees the third place, where there is one."""
+    node = Node(state)
+    if not node.cluster:
+        raise Refused("Error: Corosync config '/etc/pve/corosync.conf' does not exist")
+    quorate, online = node.quorum()
+    third = state.get("qdevice")
+    unseen = set(online) if third in state.get("silent", ()) else set()
+    print(f"Cluster information\nName:             {node.cluster}\n")
+    print(f"Quorate:          {'Yes' if quorate else 'No'}\n\nMembership information")
+    print("    Nodeid      Votes" + ("    Qdevice Name" if third else " Name"))
+    for name, one in sorted(node.members().items()):
+        if name in online:
+            flags = f"{'NA,NV,NMW' if name in unseen else 'A,V,NMW':>10} " if third else ""
+            local = " (local)" if name == ME else ""
+            print(f"0x{one['nodeid']:08x}          1 {flags}{one['links'][0]}{local}")
+    if third:
+        print(f"0x00000000          {'0' if unseen else '1'}            Qdevice"
+              + (" (votes 1)" if unseen else ""))  # fmt: skip
+
+
 def _qdevice(state: dict[str, Any], plain: list[str]) -> None:
     if plain[1:2] != ["setup"] or len(plain) != 3:
         raise Refused("usage: pvecm qdevice setup ADDRESS")
     if state.get("qdevice"):
         raise Refused("QDevice already configured!")
+    members = Node(state).members()
+    if len(members) % 2:
+        raise Refused("Clusters with an odd node count are not officially supported!")
+    if any(plain[2] in one["links"] for one in members.values()):
+        raise Refused("QDevice host may not be a cluster node")
     state["qdevice"] = plain[2]
 
 
