@@ -3,8 +3,8 @@
 `CLOUDPEMDA_LIFE` is the number of histories of each part, `CLOUDPEMDA_STORM_SEED` the first seed
 (1): a failure names its seed, which alone repeats that history.
 
-The long form, three hundred lives, is played when it is asked for (`CLOUDPEMDA_LIFE=25`): all of them
-have ended in step, but not yet often enough in a row to stop others' work at one that does not.
+The long form, three hundred lives, is played when it is asked for (`CLOUDPEMDA_LIFE=25`): all of
+have ended in step, but not yet twice in a row: one that does not would stop everybody's work.
 """
 
 import os
