@@ -4,7 +4,7 @@
 (1): a failure names its seed, which alone repeats that history.
 
 The long form, three hundred lives, is played when it is asked for (`CLOUDPEMDA_LIFE=25`): all of
-have ended in step, but not yet twice in a row: one that does not would stop everybody's work.
+them have ended in step, not yet twice in a row: one that does not would stop everybody's work.
 """
 
 import os
