@@ -191,6 +191,20 @@ class VmMaker:
         changes, leftovers = self._changes(self.own_config())
         return not changes and not leftovers and not self._is_elsewhere()
 
+    def cover(self, work: Work) -> None:
+        """Every disk is backed up and replicated, or left out, as it shall; nothing else of its
+        configuration is touched."""
+        config = self.own_config()
+        changes = _flags(self.vm, config)
+        if changes:
+            with self._shop.gates.write(self.node):
+                upid = self._pve.set_config(self.node, self.vmid, changes, digest=config.digest)
+            self._wait(work, upid)
+
+    def is_covered(self, work: Work) -> bool:
+        self._await(work)
+        return not _flags(self.vm, self.own_config())
+
     @property
     def lived(self) -> bool:
         """Whether it was made before this apply."""
@@ -361,9 +375,14 @@ def _changed_keys(vm: DesiredVm, config: VmConfig) -> dict[str, str]:
         if (vm.found is None and key not in config.raw)
         or not same_value(key, config.raw.get(key, ""), value)
     }
+    return changes | _flags(vm, config)
+
+
+def _flags(vm: DesiredVm, config: VmConfig) -> dict[str, str]:
+    """The disks that are backed up or replicated otherwise than they shall, with how they shall."""
     present = {disk.slot: disk for disk in config.disks}
-    for disk in vm.disks:
-        live = present.get(disk.slot)
-        if live is not None and flag_changes(vm, disk, live):
-            changes[disk.slot] = flagged(vm, disk, live, config.raw[disk.slot])
-    return changes
+    return {
+        disk.slot: flagged(vm, disk, live, config.raw[disk.slot])
+        for disk in vm.disks
+        if (live := present.get(disk.slot)) is not None and flag_changes(vm, disk, live)
+    }

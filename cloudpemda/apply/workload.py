@@ -29,6 +29,7 @@ _BACKUP = "backup"
 _FIREWALL = "firewall"
 _PUT_RIGHT: Mapping[str, frozenset[Aspect]] = {
     "config": frozenset({Aspect.POOL, Aspect.CONFIG, Aspect.DISKS}),
+    "flags": frozenset({Aspect.FLAGS}),
     "move": frozenset({Aspect.DISKS}),
     "disks": frozenset({Aspect.DISKS}),
     _FIREWALL: frozenset({Aspect.FIREWALL}),
@@ -271,6 +272,7 @@ class Run:
             Step("pool", maker.ensure_pool, _no),
             Step("create", maker.create, maker.is_created, maker.destroy, maker.destroy_commands),
             Step("config", maker.configure, maker.is_configured),
+            *((Step("flags", maker.cover, maker.is_covered),) if kept else ()),
             *((Step("move", maker.move, maker.is_moved),) if kept else ()),
             Step("disks", maker.grow, maker.is_grown),
             *_firewall_steps(maker, self._shop),

@@ -293,7 +293,7 @@ def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
                 )
             yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
         for flag, is_set, wish in flag_changes(vm, disk, there):
-            yield Difference(Aspect.DISKS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
+            yield Difference(Aspect.FLAGS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
     for leaving in vm.leaves:
         if leaving.slot in present:
             yield Difference(Aspect.DISKS, leaving.slot, present[leaving.slot].volume, "")

@@ -161,6 +161,7 @@ class Aspect(StrEnum):
     CREATE = "create"
     CONFIG = "config"
     DISKS = "disks"
+    FLAGS = "flags"  # whether each disk is backed up and replicated
     FIREWALL = "firewall"
     START = "start"
     HA = "ha"
@@ -168,7 +169,7 @@ class Aspect(StrEnum):
     BACKUP = "backup"
 
 
-PROTECTION = frozenset({Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP})
+PROTECTION = frozenset({Aspect.FLAGS, Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP})
 
 
 @dataclass(frozen=True)

@@ -316,6 +316,8 @@ def _class(one: Difference, overage: Usage) -> DriftClass:
             return _config_class(one.key, overage)
         case Aspect.DISKS:
             return _disk_class(one, overage)
+        case Aspect.FLAGS:
+            return DriftClass.UNPROTECTED if one.desired == "1" else DriftClass.OVER_QUOTA
         case Aspect.FIREWALL:
             return DriftClass.SECURITY
         case Aspect.POOL:
@@ -342,7 +344,5 @@ def _disk_class(one: Difference, overage: Usage) -> DriftClass:
     slot, _, part = one.key.partition(".")
     if slot == CLOUD_INIT_SLOT:  # something else in the place of what tells the guest its keys
         return DriftClass.SECURITY if one.live else DriftClass.HARMLESS
-    if part in ("backup", "replicate"):
-        return DriftClass.UNPROTECTED if one.desired == "1" else DriftClass.OVER_QUOTA
     more = part == "storage" and any(name.startswith(DISK) for name in overage)
     return DriftClass.OVER_QUOTA if more else DriftClass.HARMLESS

@@ -14,7 +14,7 @@ from cloudpemda.site.models import ServiceClass
 from cloudpemda.units import Instant, Seconds, show_local
 
 _LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING, InstanceState.STUCK})
-_ASPECTS = (Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP)
+_ASPECTS = (Aspect.FLAGS, Aspect.HA, Aspect.REPLICATION, Aspect.BACKUP)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Converge: make good what has come to differ in the protection of VMs that live, and nothing else.
 
-Each cluster is read once. What differs in HA, replication or backup, whoever or whatever changed
-it, is put right by the steps that apply puts it right with: identity proven first, journalled,
-bounded, read back. All VMs of a cluster together, so that a shared job is written once. The rest
-of a VM is `apply`'s; what only a person may put right is left, and said. One VM's failure stops no
-other.
+Each cluster is read once. What differs in HA, replication or backup, or in which disks are left out
+of both, whoever or whatever changed it, is put right by the steps that apply puts it right with:
+identity proven first, journalled, bounded, read back. All VMs of a cluster together, so that a
+shared job is written once. The rest of a VM is `apply`'s; what only a person may put right is left,
+and said. One VM's failure stops no other.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -27,7 +27,9 @@ from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import Workload, standing_placement
 
 _MOVED_ON = frozenset({ProposalState.APPROVED, ProposalState.APPLYING})
-_OPEN_ASPECTS = frozenset({Aspect.CONFIG, Aspect.DISKS, Aspect.REPLICATION, Aspect.BACKUP})
+_OPEN_ASPECTS = frozenset(
+    {Aspect.CONFIG, Aspect.DISKS, Aspect.FLAGS, Aspect.REPLICATION, Aspect.BACKUP}
+)
 """What of a plan says that PVE has not done all of a change yet."""
 
 

@@ -61,7 +61,7 @@ def test_what_was_applied_is_settled() -> None:
 
 def test_a_vm_that_is_missing_needs_everything() -> None:
     aspects = {difference.aspect for difference in plan(EMPTY).vms[0].differences}
-    assert aspects == set(Aspect) - {Aspect.POOL, Aspect.FIREWALL}  # the pool is there
+    assert aspects == set(Aspect) - {Aspect.POOL, Aspect.FIREWALL, Aspect.FLAGS}
     bare = replace(EMPTY, pools=frozenset())
     assert (Aspect.POOL, "pool") in found(bare)
 
@@ -91,9 +91,9 @@ def test_one_of_two_missing_leaves_the_other_settled_but_for_what_they_share() -
         (config(lambda c: replace(c, disks=(replace(c.disks[0], size=MiB(2048)), c.disks[1]))),
          (Aspect.DISKS, "scsi0.size")),
         (config(lambda c: replace(c, disks=(c.disks[0], replace(c.disks[1], backup=False)))),
-         (Aspect.DISKS, "scsi1.backup")),
+         (Aspect.FLAGS, "scsi1.backup")),
         (config(lambda c: replace(c, disks=(c.disks[0], replace(c.disks[1], replicate=False)))),
-         (Aspect.DISKS, "scsi1.replicate")),
+         (Aspect.FLAGS, "scsi1.replicate")),
         (config(lambda c: replace(c, disks=(c.disks[0], replace(c.disks[1], storage="nfs")))),
          (Aspect.DISKS, "scsi1.storage")),
     ],

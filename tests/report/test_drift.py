@@ -102,7 +102,7 @@ def test_what_a_person_must_do_hides_nothing_else() -> None:
         "config: ciuser": ("security", "apply"),
         "disks: scsi1": ("unprotected", "person"),
         "disks: scsi0.size": ("over-quota", "person"),
-        "disks: scsi0.backup": ("unprotected", "apply"),
+        "flags: scsi0.backup": ("unprotected", "apply"),
         "disks: scsi5": ("over-quota", "person"),
     }
     assert data.slot == "scsi1"

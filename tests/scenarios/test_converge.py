@@ -107,3 +107,24 @@ def test_what_is_not_ours_or_not_there_is_left_and_hides_no_other(office: Office
     }
     assert enabled == sound, answer.out
     assert office.run("protect", "converge", actor="siti").codes == ["desk.role"]
+
+
+@pytest.mark.slow
+def test_a_disk_that_somebody_left_out_is_covered_again_and_the_rest_of_its_vm_untouched(
+    office: Office,
+) -> None:
+    office.built()
+    vmid = min(one for one in office.vms() if 10000 <= one < 11000)
+    disk = office.vms()[vmid]["config"]["scsi0"]
+    change = {"cores": "3", "scsi0": f"{disk},backup=0,replicate=0"}
+    office.lab.post("/outside", {"cluster": "dc", "action": "change-vm", "vmid": vmid,
+                                 "set": change})  # fmt: skip
+    assert "protect.disks" in office.run("protect", "status").codes
+    night = office.run("nightly")
+    (done,) = night.data["converged"]["vms"]
+    assert (done["outcome"], len(done["what"])) == ("done", 2), night.codes
+    config = office.vms()[vmid]["config"]
+    assert config["cores"] == "3"
+    assert set(config["scsi0"].split(",")) == set(disk.split(","))
+    assert "protect.disks" not in night.codes
+    assert office.run("protect", "status").code == 7, "its cores are not those that were approved"

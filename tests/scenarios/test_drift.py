@@ -70,7 +70,7 @@ def test_each_deviation_has_its_class_and_its_remedy(built: Office) -> None:
     assert told["config: onboot"] == ("unprotected", "apply")
     assert told["config: net0"] == told["config: ciuser"] == ("security", "apply")
     assert told["config: protection"] == ("security", "apply")
-    assert told["disks: scsi0.backup"] == ("unprotected", "apply")
+    assert told["flags: scsi0.backup"] == ("unprotected", "apply")
     assert {one["opd"] for one in found.data["instances"]} == {"dinkes"}
     assert found.data["instances"][0]["drift"] == "security", "the gravest first"
     assert built.run("apply", KEY).code == 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -75,8 +76,7 @@ def report_of(desk: Desk, findings: Sequence[Finding], night: Done, tally: Tally
         vms=tuple(_vm(one, night.seen.at, before.get(one.key)) for one in night.seen.instances),
         phases=tuple(
             ReportedPhase(one.phase, one.result, one.seconds)
-            for one in night.phases
-            if one.result is not None  # the report itself, and what follows it
+            for one in takewhile(lambda phase: phase.result is not None, night.phases)
         ),
         retired=night.leases.retired,
         purged=night.leases.ended,
