@@ -254,8 +254,13 @@ def _beside(site: Site, host: Host) -> Iterator[Fault]:
         yield Fault("configure.no-program", {"host": host.name}, place)
     for name in ("cloudpemda_wheel", "cloudpemda_constraints"):
         said, at = host.text(name), host.where(name)
-        if at is not None and said and "{{" not in said and not Path(said).is_file():
+        if at is not None and said and "{{" not in said and not _is_file(said):
             yield at.fault("configure.no-file", name, name=name, file=said)
+
+
+def _is_file(path: str) -> bool:
+    """Relative paths would be looked for beside the playbooks."""
+    return Path(path).is_absolute() and Path(path).is_file()
 
 
 def _home(name: str, host: Host) -> str:

@@ -42,7 +42,8 @@ def test_images_are_fetched_by_checksum_and_become_templates(hosts: Hosts) -> No
 def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -> None:
     fake_pve.install(hosts.bed)
     kept = hosts.place / "secrets" / "pbs.token"
-    kept.unlink(missing_ok=True)
+    for old in kept.parent.glob("*.token"):
+        old.unlink()
     wanted: dict[str, Any] = {
         "groups": {"backup_servers": ["n3"]},
         "skip": "",
@@ -84,7 +85,12 @@ def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -
     assert made["/config/prune/main-keep"]["keep-daily"] == "14"
     assert made["/config/sync/main-sync"]["remote-store"] == "main"
     assert state["namespaces"] == {"main": ["dc"]}
-    assert {one["roleid"] for one in state["acl pbs n3"]} == {"DatastoreBackup"}
+    assert {(one["roleid"], one["path"]) for one in state["acl pbs n3"]} == {
+        ("DatastoreBackup", "/datastore/main"), ("DatastoreAudit", "/datastore/main"),
+        ("RemoteAudit", "/remote"), ("Audit", "/system/time"),
+    }  # fmt: skip
+    read = kept.parent / "n3.read.token"
+    assert (read.read_text(), read.stat().st_mode & 0o777) == ("secret-00000002\n", 0o600)
 
 
 def _shown_by(hosts: Hosts, name: str) -> str:
