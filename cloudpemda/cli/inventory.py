@@ -9,6 +9,7 @@ from cloudpemda.cli.disks import disks
 from cloudpemda.cli.power import COMMANDS, stop_lines
 from cloudpemda.cli.restore import copies, restore
 from cloudpemda.cli.snapshots import snapshot
+from cloudpemda.cli.vm_roles import configure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,5 +87,5 @@ def show(frame: "Frame", key: str) -> None:
     frame.finish(one, shown, found.faults, found.code)
 
 
-for _command in (*COMMANDS, backups, copies, disks, restore, snapshot):
+for _command in (*COMMANDS, backups, configure, copies, disks, restore, snapshot):
     vm.add_command(_command)

@@ -1,4 +1,5 @@
-"""`cloudpemda nodes check` and `nodes configure`: the servers below the clusters."""
+"""`cloudpemda nodes check`, `configure` and `key`: the servers below the clusters, and the key by
+which VMs are entered."""
 
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,25 @@ def configure(
             rehearsal=rehearsal,
         )  # fmt: skip
     frame.finish(found, lambda out: _summary(out, frame, found), found.faults, found.code)
+
+
+@nodes.command("key", short_help="Make the site's key for the inside of VMs.")
+@click.pass_obj
+def key(frame: "Frame") -> None:
+    """Make the key pair by which roles are set up inside VMs; never replaces one.
+
+    VMs whose requests have roles let its public half in; other VMs never get it.
+    """
+    from cloudpemda.usecases.site_key import make_key
+
+    with frame.desk() as desk:
+        file, public = make_key(desk)
+
+    def shown(out: "Console") -> None:
+        out.print(frame.say("show.site-key", file=file), soft_wrap=True)
+        out.print(public, soft_wrap=True, markup=False)
+
+    frame.finish({"file": file, "public": public}, shown)
 
 
 def _words(text: str) -> tuple[str, ...]:

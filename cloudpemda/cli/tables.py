@@ -150,6 +150,7 @@ def _state(record: "RequestRecord") -> str:
 def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInfo") -> None:
     from cloudpemda.cli.history import history
     from cloudpemda.cli.quota_tables import quota_refusals
+    from cloudpemda.cli.vm_roles import inside_lines
 
     record = view.record
     out.print(Text(f"{record.key}  {record.number}  ", style="bold"), record.state.value)
@@ -164,11 +165,7 @@ def request_page(out: Console, frame: "Frame", view: RequestView, zone: "ZoneInf
     _approved(out, frame, record.approval, zone, held=not built)
     out.print()
     out.print(_asked(frame, record.spec))
-    for vm in record.spec.vms:
-        if vm.expose is not None:
-            ports = ", ".join(one.words for one in vm.expose)
-            code = "show.reached" if ports else "show.reached-nowhere"
-            out.print(Text(frame.say(code, vm=vm.name, ports=ports)))
+    inside_lines(out, frame, record.spec)
     _changes(out, frame, view, zone)
     if record.pending or view.chain.earlier or view.chain.decided:
         chain_page(out, frame, view.chain, zone)

@@ -44,9 +44,12 @@ def playbooks() -> Path:
 
 @cache
 def role_variables() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """Role → the variables that it declares in its argument specification, each with its rule."""
+    """Role → the variables that it declares in its argument specification, each with its rule.
+    Roles of VMs (`vm_…`) are not the servers': no inventory speaks of them."""
     found = {}
     for spec in sorted(playbooks().glob("roles/*/meta/argument_specs.yml")):
+        if spec.parents[1].name.startswith("vm_"):
+            continue
         said = yaml.safe_load(spec.read_text())["argument_specs"]
         rules = [entry.get("options", {}) for entry in said.values()]
         found[spec.parents[1].name] = {name: rule for one in rules for name, rule in one.items()}

@@ -9,8 +9,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class HostResult:
     changed: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]  # task, message
     unreachable: bool
+    said: str = ""  # by ssh, of one that was not reached
+    ended: bool = False  # the playbook came to its end there
 
     @property
     def failed(self) -> bool:
@@ -53,6 +56,28 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Call:
+    """One playbook on an inventory that lies in `inventory`, for hosts by the names there."""
+
+    playbook: str
+    inventory: Path
+    hosts: tuple[str, ...]
+    rehearsal: bool
+    tags: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of it, host by host; `said` are Ansible's last words where it reached none."""
+
+    hosts: tuple[HostResult, ...]
+    sound: bool
+    stopped: bool
+    said: str
+
+
+@dataclass(frozen=True)
 class Play:
     """One playbook for `hosts` of `group`; in a rehearsal (check mode) nothing is changed."""
 
@@ -69,43 +94,64 @@ def play(one: Play, place: Path, tell: Told, halted: Callable[[], bool]) -> Run:
 
     Raises Refused `configure.no-runner` where ansible-runner or ansible-core is not installed.
     """
+    call = Call(
+        playbook=one.playbook,
+        inventory=one.inventory.directory,
+        hosts=one.hosts,
+        rehearsal=one.rehearsal,
+        tags=one.tags,
+        variables=dict.fromkeys(("play_group", *group_variables()), one.group),
+    )
+    with run_directory(place) as private:
+        done = run(call, private, tell, halted)
+    return Run(one.playbook, one.group, done.hosts, done.sound, done.stopped, done.said)
+
+
+@contextmanager
+def run_directory(place: Path) -> Iterator[Path]:
+    """A directory of one run's own, 0700, removed with all that it holds.
+
+    Raises Refused `configure.no-runner`.
+    """
     if find_spec("ansible_runner") is None or find_spec("ansible") is None:
         raise Refused("configure.no-runner")
-    import ansible_runner
-
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = Path(tempfile.mkdtemp(prefix="ansible-", dir=place))
-    seen = _Seen(one.playbook, tell)
     try:
-        done = ansible_runner.run(
-            private_data_dir=str(private),
-            project_dir=str(playbooks()),
-            playbook=f"{one.playbook}.yml",
-            inventory=str(one.inventory.directory),
-            limit=",".join(one.hosts),
-            tags=",".join(one.tags) or None,
-            cmdline="--check --diff" if one.rehearsal else None,
-            extravars=dict.fromkeys(("play_group", *group_variables()), one.group),
-            quiet=True,
-            suppress_env_files=True,
-            event_handler=seen.event,
-            cancel_callback=halted,
-            envvars={
-                "ANSIBLE_CONFIG": str(playbooks() / "ansible.cfg"),
-                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
-            },
-        )
-        said = "" if done.rc == 0 or seen.hosts else _last_words(done)
-        return Run(
-            playbook=one.playbook,
-            group=one.group,
-            hosts=tuple(seen.of(host) for host in one.hosts),
-            sound=done.rc == 0,
-            stopped=done.status == "canceled",
-            said=said,
-        )
+        yield private
     finally:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def run(call: Call, private: Path, tell: Told, halted: Callable[[], bool]) -> Answer:
+    """Hand it to ansible-runner, whose artefacts go to `private`."""
+    import ansible_runner
+
+    seen = _Seen(call.playbook, tell)
+    done = ansible_runner.run(
+        private_data_dir=str(private),
+        project_dir=str(playbooks()),
+        playbook=f"{call.playbook}.yml",
+        inventory=str(call.inventory),
+        limit=",".join(call.hosts),
+        tags=",".join(call.tags) or None,
+        cmdline="--check --diff" if call.rehearsal else None,
+        extravars=dict(call.variables),
+        quiet=True,
+        suppress_env_files=True,
+        event_handler=seen.event,
+        cancel_callback=halted,
+        envvars={
+            "ANSIBLE_CONFIG": str(playbooks() / "ansible.cfg"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+        },
+    )
+    return Answer(
+        hosts=tuple(seen.of(host) for host in call.hosts),
+        sound=done.rc == 0,
+        stopped=done.status == "canceled",
+        said="" if done.rc == 0 or seen.hosts else _last_words(done),
+    )
 
 
 class _Seen:
@@ -114,7 +160,8 @@ class _Seen:
     def __init__(self, playbook: str, tell: Told) -> None:
         self._playbook, self._tell = playbook, tell
         self.hosts: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
-        self._unreachable: set[str] = set()
+        self._unreachable: dict[str, str] = {}
+        self._ended: set[str] = set()
 
     def event(self, event: Mapping[str, Any]) -> bool:
         """Called by ansible-runner for each; False keeps it from storing the event."""
@@ -122,12 +169,14 @@ class _Seen:
         host, task = str(data.get("host", "")), str(data.get("task", ""))
         if kind in ("runner_on_start", "playbook_on_task_start"):
             self._tell(self._playbook, host, task)
+        if kind == "playbook_on_stats":
+            self._ended.update(data.get("processed") or ())
         if kind not in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
             return False
         changed, failures = self.hosts.setdefault(host, ([], []))
         result = data.get("res") or {}
         if kind == "runner_on_unreachable":
-            self._unreachable.add(host)
+            self._unreachable[host] = _message(result)
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
             failures.append((task, _message(result)))
         elif result.get("changed"):
@@ -136,7 +185,10 @@ class _Seen:
 
     def of(self, host: str) -> HostResult:
         changed, failures = self.hosts.get(host, ([], []))
-        return HostResult(host, tuple(changed), tuple(failures), host in self._unreachable)
+        said = self._unreachable.get(host)
+        reached = said is None
+        ended = reached and not failures and host in self._ended
+        return HostResult(host, tuple(changed), tuple(failures), not reached, said or "", ended)
 
 
 def _message(result: Mapping[str, Any]) -> str:

@@ -73,6 +73,7 @@ from cloudpemda.ledger.states import (
 )
 from cloudpemda.ledger.stops import Stop, StopBook
 from cloudpemda.ledger.transfers import Takeover, Transferred, Transfers
+from cloudpemda.ledger.vm_roles import RoleOutcome, RoleRecord, RoleResult, VmRoleBook
 
 __all__ = [
     "SYSTEM",
@@ -151,6 +152,9 @@ __all__ = [
     "RestoreRecord",
     "Restored",
     "Retirements",
+    "RoleOutcome",
+    "RoleRecord",
+    "RoleResult",
     "SagaEvent",
     "SagaJournal",
     "SagaRecord",
@@ -167,6 +171,7 @@ __all__ = [
     "Tally",
     "Transferred",
     "Transfers",
+    "VmRoleBook",
     "Wanted",
     "Why",
     "open_ledger",
@@ -204,6 +209,7 @@ class Ledger:
         self.copies = CopyBook(database, self.audit)
         self.restores = RestoreBook(database, self.audit)
         self.stops = StopBook(database, self.audit)
+        self.vm_roles = VmRoleBook(database, self.audit)
         self.pause = PauseBook(database, self.audit)
         self.backups = Backups(database, self.audit)
         self.soundness = Soundness(database, self.audit, owner)

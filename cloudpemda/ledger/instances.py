@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import asides, grounds, quota, snapshots
+from cloudpemda.ledger import asides, grounds, quota, snapshots, vm_roles
 from cloudpemda.ledger.addresses import release as release_addresses
 from cloudpemda.ledger.addresses import rested_since, unavailable
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
@@ -264,6 +264,7 @@ class Instances:
                 quota.transfer(deed, row.opd, row.number, row.key, left)
                 snapshots.forget(deed, row)
                 asides.forget(deed, row)
+                vm_roles.forget(deed, uid)
                 release_addresses(deed, uid, row.opd, row.key, used=since is not None)
             changed = {name: value for name, value in values.items() if value != getattr(row, name)}
             if state is not before or changed:

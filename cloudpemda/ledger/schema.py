@@ -420,6 +420,25 @@ stops = Table(
     Column("since", Moment, nullable=False),
 )
 
+vm_roles = Table(
+    "vm_roles",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("role", Text, primary_key=True),  # postgresql
+    Column("digest", Text, nullable=False),  # of what was asked for
+    Column("result", Text, nullable=False),  # done, failed, unreachable
+    Column("at", Moment, nullable=False),
+    Column("person", Text, nullable=False),
+)
+
+vm_host_keys = Table(
+    "vm_host_keys",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("host_key", Text, nullable=False),  # ssh-ed25519 AAAA…
+    Column("seen_at", Moment, nullable=False),
+)
+
 night_phases = Table(
     "night_phases",
     metadata,

@@ -23,6 +23,7 @@ TEXTS = {
     "change.exposed": Text(en="reachable", id="dapat dijangkau"),
     "change.unexposed": Text(en="no longer reachable", id="tidak lagi dijangkau"),
     "change.firewall": Text(en="firewall", id="firewall"),
+    "change.roles": Text(en="set up inside", id="disiapkan di dalamnya"),
     "change.apart": Text(en="kept apart", id="dipisahkan"),
     "change.class": Text(en="service class", id="kelas layanan"),
     "change.lease": Text(en="until", id="berlaku sampai"),

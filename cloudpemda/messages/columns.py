@@ -54,6 +54,7 @@ TEXTS = {
     "column.seq": Text(en="seq", id="no."),
     "column.when": Text(en="when", id="kapan"),
     "column.who": Text(en="who", id="siapa"),
+    "column.result": Text(en="result", id="hasil"),
     "column.role": Text(en="role", id="peran"),
     "column.jobs": Text(en="jobs", id="job"),
     "column.lasts": Text(en="lasts", id="lamanya"),

@@ -224,6 +224,133 @@ TEXTS = {
         next_en="Begin with `--check`: it tells what would change and changes nothing.",
         next_id="Mulailah dengan `--check`: memberitahu yang akan berubah tanpa mengubah apa pun.",
     ),
+    "configure.no-key": Text(
+        en="site.yaml names no key for the inside of VMs",
+        id="site.yaml tidak menyebut kunci untuk isi VM",
+        next_en="Add `configure: {{key: secrets/site-key}}` to it, then `cloudpemda nodes key`.",
+        next_id="Tambahkan `configure: {{key: secrets/site-key}}`, lalu `cloudpemda nodes key`.",
+    ),
+    "configure.key-exists": Text(
+        en="{file} is there already, and a key is never replaced: VMs know no other",
+        id="{file} sudah ada, dan kunci tidak pernah diganti: VM tidak mengenal yang lain",
+        next_en="Use it. For another one name another file in site.yaml; VMs learn it by `apply`.",
+        next_id="Pakailah. Untuk kunci lain sebut berkas lain di site.yaml; VM mengenalnya lewat "
+        "`apply`.",
+    ),
+    "configure.key-unwritable": Text(
+        en="the key could not be written to {file}: {cause}",
+        id="kunci tidak dapat ditulis ke {file}: {cause}",
+        next_en="Make room or correct the rights there, and run it again.",
+        next_id="Sediakan ruang atau perbaiki izinnya, lalu ulangi.",
+    ),
+    "configure.key-unsound": Text(
+        en="this file holds no public key",
+        id="berkas ini tidak berisi kunci publik",
+        next_en="Write it anew from the private half: ssh-keygen -y -f KEY > KEY.pub",
+        next_id="Tulis ulang dari kunci privatnya: ssh-keygen -y -f KUNCI > KUNCI.pub",
+    ),
+    "configure.no-roles": Text(
+        en="nothing is to be set up inside {vm}: no VM there is active and has `roles`",
+        id="tidak ada yang disiapkan di dalam {vm}: tidak ada VM aktif dengan `roles` di sana",
+        next_en="`cloudpemda request show` lists what was asked for.",
+        next_id="`cloudpemda request show` memuat apa yang diminta.",
+    ),
+    "configure.vm-unknown": Text(
+        en="cluster {cluster} does not show {vm} (VM {vmid}): nobody connected to it",
+        id="klaster {cluster} tidak menampilkan {vm} (VM {vmid}): tidak ada yang menyambung",
+        next_en="See `cloudpemda status`; run it again when its node can be read.",
+        next_id="Lihat `cloudpemda status`; ulangi bila node-nya terbaca.",
+    ),
+    "configure.vm-not-running": Text(
+        en="{vm} does not run",
+        id="{vm} tidak berjalan",
+        next_en="Start it: cloudpemda vm start {vm}",
+        next_id="Nyalakan: cloudpemda vm start {vm}",
+    ),
+    "configure.vm-address": Text(
+        en="the configuration of {vm} (VM {vmid} on {cluster}) does not give it {address}: behind "
+        "that address may be another",
+        id="konfigurasi {vm} (VM {vmid} di {cluster}) tidak memberinya {address}: di alamat itu "
+        "mungkin mesin lain",
+        next_en="`cloudpemda drift` shows what differs, `apply` puts it right.",
+        next_id="`cloudpemda drift` menunjukkan bedanya, `apply` memperbaikinya.",
+    ),
+    "configure.vm-in-lab": Text(
+        en="{vm} is a VM of the lab: it has nothing inside that could be reached",
+        id="{vm} adalah VM lab: tidak ada isinya yang dapat dijangkau",
+        next_en="On real clusters the same command sets it up; nobody connected to its address.",
+        next_id="Pada klaster nyata perintah yang sama menyiapkannya; alamatnya tidak disambung.",
+    ),
+    "configure.vm-unreachable": Text(
+        en="{vm} could not be reached over ssh at {address}: {said}",
+        id="{vm} tidak terjangkau lewat ssh di {address}: {said}",
+        next_en="Wait if it was just started. The way from here to {address} must be open; a VM "
+        "that was built before its request had roles lets us in after `cloudpemda vm restart`.",
+        next_id="Tunggu bila baru dinyalakan. Jalan dari sini ke {address} harus terbuka; VM yang "
+        "dibangun sebelum permohonannya punya peran baru menerima kita setelah "
+        "`cloudpemda vm restart {vm}`.",
+    ),
+    "configure.vm-host-key": Text(
+        en="{vm} at {address} shows another host key than the one that was seen first: nothing was "
+        "done there",
+        id="{vm} di {address} menunjukkan kunci host lain dari yang pertama terlihat: tidak ada "
+        "yang dikerjakan di sana",
+        next_en="Find out why. If its OPD has made new host keys: `cloudpemda vm configure {vm} "
+        "--forget-host-key`.",
+        next_id="Cari sebabnya. Bila OPD-nya membuat kunci host baru: `cloudpemda vm configure "
+        "{vm} --forget-host-key`.",
+    ),
+    "configure.vm-failed": Text(
+        en="{vm}: `{task}` of {role} failed: {message}",
+        id="{vm}: `{task}` dari {role} gagal: {message}",
+        next_en="Correct what it says and run the same command again; what is done stays done.",
+        next_id="Perbaiki yang disebutkan lalu ulangi perintahnya; yang sudah selesai tetap.",
+    ),
+    "configure.vm-stopped": Text(
+        en="{role} was stopped before its end",
+        id="{role} dihentikan sebelum selesai",
+        next_en="Run the same command again: it goes on from what it finds.",
+        next_id="Ulangi perintah yang sama: ia melanjutkan dari keadaan yang ditemukan.",
+    ),
+    "configure.vm-not-played": Text(
+        en="{role} could not be played to its end: {message}",
+        id="{role} tidak dapat dijalankan sampai selesai: {message}",
+        next_en="See to what Ansible says, and run the same command again.",
+        next_id="Periksa pesan Ansible itu, lalu ulangi perintah yang sama.",
+    ),
+    "survey.roles-awaiting": Text(
+        en="{vm}: not set up yet, or not as asked for now: {roles}",
+        id="{vm}: belum disiapkan, atau belum sesuai permintaan terkini: {roles}",
+        next_en="Set it up: cloudpemda vm configure {vm}",
+        next_id="Siapkan: cloudpemda vm configure {vm}",
+    ),
+    "survey.roles-failed": Text(
+        en="{vm}: setting up failed: {roles}",
+        id="{vm}: penyiapan gagal: {roles}",
+        next_en="`cloudpemda vm configure {vm}` goes on, and says what hinders it.",
+        next_id="`cloudpemda vm configure {vm}` melanjutkan, dan menyebut apa yang menghalangi.",
+    ),
+    "survey.roles-unreachable": Text(
+        en="{vm}: not set up, as it could not be reached: {roles}",
+        id="{vm}: belum disiapkan karena tidak terjangkau: {roles}",
+        next_en="`cloudpemda vm configure {vm}` tries again, and says what ssh answers.",
+        next_id="`cloudpemda vm configure {vm}` mencoba lagi, dan menyebut jawaban ssh.",
+    ),
+    "show.site-key": Text(
+        en="{file}: the site's key, for this machine alone. Keep a copy where no one else looks.",
+        id="{file}: kunci situs, hanya untuk mesin ini. Simpan salinannya di tempat aman.",
+    ),
+    "show.roles": Text(
+        en="{vm}: set up inside: {roles}", id="{vm}: disiapkan di dalamnya: {roles}"
+    ),
+    "show.roles-await": Text(
+        en="Still to be set up inside: {vms}. Next: cloudpemda vm configure {requests}",
+        id="Masih perlu disiapkan di dalamnya: {vms}. Lanjut: cloudpemda vm configure {requests}",
+    ),
+    "show.host-keys-seen": Text(
+        en="Host keys seen for the first time and taken down: {vms}",
+        id="Kunci host yang pertama kali terlihat dan dicatat: {vms}",
+    ),
     "show.inventory-sound": Text(
         en="{count} servers; nothing is missing or wrong in ansible/",
         id="{count} server; tidak ada yang kurang atau salah di ansible/",

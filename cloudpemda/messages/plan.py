@@ -3,6 +3,12 @@
 from cloudpemda.messages import Text
 
 TEXTS = {
+    "plan.no-site-key": Text(
+        en="{vm} has roles, and the key by which they are set up is not there",
+        id="{vm} punya peran, tetapi kunci untuk menyiapkannya tidak ada",
+        next_en="Make it by `cloudpemda nodes key`, or put back the one that VMs know.",
+        next_id="Buatlah dengan `cloudpemda nodes key`, atau kembalikan kunci yang dikenal VM.",
+    ),
     "plan.approver-removed": Text(
         en="{who} approved {key} and, by people.yaml, is not entitled to",
         id="{who} menyetujui {key} tetapi menurut people.yaml tidak berwenang",

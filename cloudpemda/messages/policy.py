@@ -21,6 +21,14 @@ TEXTS: dict[str, Text] = {
         next_en="Choose one of: {allowed}; or ask Diskominfo by letter to allow it.",
         next_id="Pilih salah satu: {allowed}; atau ajukan surat ke Diskominfo agar diizinkan.",
     ),
+    "policy.no-roles": Text(
+        en="Diskominfo does not set up the inside of VMs here: site.yaml names no key for it",
+        id="Diskominfo di sini tidak menyiapkan isi VM: site.yaml tidak menyebut kunci untuk itu",
+        next_en="Remove `roles`; or an operator sets `configure` in site.yaml and makes the key by "
+        "`cloudpemda nodes key`.",
+        next_id="Hapus `roles`; atau operator mengisi `configure` di site.yaml dan membuat "
+        "kuncinya dengan `cloudpemda nodes key`.",
+    ),
     "policy.until-past": Text(
         en="the end date {until} is not after today ({today})",
         id="tanggal berakhir {until} tidak setelah hari ini ({today})",

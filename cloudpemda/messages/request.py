@@ -102,6 +102,36 @@ TEXTS = {
         next_en="Write `expose: []` to close it, or list what may be reached.",
         next_id="Tulis `expose: []` untuk menutupnya, atau daftar apa yang boleh dijangkau.",
     ),
+    "request.role-missing": Text(
+        en="`{role}` sets up a role that `roles` does not list",
+        id="`{role}` mengatur peran yang tidak tercantum di `roles`",
+        next_en="Add {role} to `roles`, or remove the key.",
+        next_id="Tambahkan {role} ke `roles`, atau hapus kunci itu.",
+    ),
+    "request.roles-adopted": Text(
+        en="an adopted VM gets no roles: nobody of us has a key to it",
+        id="VM yang diadopsi tidak dapat diberi peran: kami tidak punya kunci ke sana",
+        next_en="Remove `roles`; ask for a new VM with it and move over.",
+        next_id="Hapus `roles`; mintalah VM baru dengan peran itu lalu pindah.",
+    ),
+    "request.roles-need-ssh": Text(
+        en="roles are set up over SSH, and `expose` closes it to Diskominfo",
+        id="peran disiapkan lewat SSH, sedangkan `expose` menutupnya bagi Diskominfo",
+        next_en="Add {{port: 22, from: pemda}} to `expose`.",
+        next_id="Tambahkan {{port: 22, from: pemda}} ke `expose`.",
+    ),
+    "request.database-name": Text(
+        en="{value} is no name of a database",
+        id="{value} bukan nama basis data",
+        next_en="Begin with a small letter, then small letters, digits and _; at most 31.",
+        next_id="Awali dengan huruf kecil, lalu huruf kecil, angka dan _; paling banyak 31.",
+    ),
+    "request.host-name": Text(
+        en="{value} is no DNS name",
+        id="{value} bukan nama DNS",
+        next_en="Write it in small letters, as simrs.example.go.id.",
+        next_id="Tulis dengan huruf kecil, misalnya simrs.example.go.id.",
+    ),
     "request.image-changes": Text(
         en="{subject} was made from {before}; a VM that lives does not change to {after}",
         id="{subject} dibuat dari {before}; VM yang berjalan tidak dapat diganti ke {after}",

@@ -78,6 +78,16 @@ class Setting:
     offices: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )  # OPD → the networks of its people
+    site_key: str = ""  # public half of the key that VMs with roles let in; empty: there is none
+
+    def keys_of(self, vm: VmSpec) -> tuple[str, ...]:
+        """Who may log in: its OPD's keys, and the site's where roles are to be set up. Raises
+        Refused (`plan.no-site-key`) where there is no such key."""
+        if not vm.roles:
+            return vm.ssh_keys
+        if not self.site_key:
+            raise Refused("plan.no-site-key", vm=vm.name)
+        return tuple(sorted({*vm.ssh_keys, self.site_key}))
 
     def service_class(self, name: str) -> ServiceClass:
         """Raises Refused (`plan.class`) for a class that the catalogue has not."""
@@ -218,7 +228,7 @@ def _desired(
         ),
         nics=_nics(vm, setting, identity),
         user=image.user,
-        ssh_keys=vm.ssh_keys,
+        ssh_keys=setting.keys_of(vm),
         nameservers=tuple(nameservers),
         tags=our_tags(spec) | frozenset(identity.found.tags if identity.found else ()),
         protection=_protection(spec, vm, setting, placed, disjoint),

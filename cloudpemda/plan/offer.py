@@ -40,6 +40,7 @@ class OfferedKind:
     networks: tuple[str, ...]
     public_addresses: int  # per VM
     expose: tuple[str, ...] | None  # "443/tcp internet"; None: nothing is said of it
+    roles: tuple[str, ...] = ()  # "postgresql (database simrs)"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
                 networks=tuple(nic.network for nic in vm.networks),
                 public_addresses=sum(nic.public_ip for nic in vm.networks),
                 expose=None if vm.expose is None else tuple(one.words for one in vm.expose),
+                roles=tuple(role.words for role in vm.roles),
             )
             for vm in spec.vms
         ),
@@ -145,10 +147,12 @@ def make_offer(spec: WorkloadSpec, placement: Placement, quota_delta: Mapping[st
 
 
 def _kind_data(kind: OfferedKind) -> dict[str, object]:
-    # an offer that was made before there was such a key keeps its digest
+    # an offer that was made before there were such keys keeps its digest
     exposed = {} if kind.expose is None else {"expose": list(kind.expose)}
+    roles = {"roles": list(kind.roles)} if kind.roles else {}
     return {
         **exposed,
+        **roles,
         "name": kind.name,
         "count": kind.count,
         "apart": kind.apart,

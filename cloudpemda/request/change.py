@@ -42,6 +42,7 @@ class What(StrEnum):
     EXPOSED = "exposed"
     UNEXPOSED = "unexposed"
     FIREWALL = "firewall"
+    ROLES = "roles"
     APART = "apart"
     CLASS = "class"
     LEASE = "lease"
@@ -70,7 +71,9 @@ class Change:
     restart: bool = field(init=False)  # whether VMs that run take it over only when started anew
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "restart", self.what in _RESTART)
+        # with the first role the VM learns the site's key, and learns keys when it starts
+        first = self.what is What.ROLES and self.before is None
+        object.__setattr__(self, "restart", first or self.what in _RESTART)
 
 
 def changes(before: WorkloadSpec, after: WorkloadSpec) -> tuple[Change, ...]:
@@ -149,6 +152,9 @@ def _of_vm(old: VmSpec, new: VmSpec) -> Iterator[Change]:
         more = f"{len(new.ssh_keys)} ({len(new.ssh_keys) - kept} new)"
         yield Change(What.KEYS, name, str(len(old.ssh_keys)), more)
     yield from _of_exposure(old, new)
+    if old.roles != new.roles:
+        grows = bool(set(new.roles) - set(old.roles))
+        yield Change(What.ROLES, name, _roles(old), _roles(new), grows)
     if old.keep_apart != new.keep_apart:
         yield Change(What.APART, name, _word(old.keep_apart), _word(new.keep_apart))
 
@@ -237,6 +243,10 @@ def _disk(disk: DiskSpec) -> str:
 
 def _nic(nic: NicSpec) -> str:
     return f"{nic.network} +public" if nic.public_ip else nic.network
+
+
+def _roles(vm: VmSpec) -> str | None:
+    return ", ".join(role.words for role in vm.roles) or None
 
 
 def _word(value: bool) -> str:

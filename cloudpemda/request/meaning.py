@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from cloudpemda.document import DocumentPath, Source, shown
 from cloudpemda.errors import Fault
+from cloudpemda.request.roles import REVISIONS, SSH_PORT
 from cloudpemda.request.spec import ADOPTED
 
-NOT_YET_KEYS = ("keepTogether", "startAfter", "roles", "checks")
+NOT_YET_KEYS = ("keepTogether", "startAfter", "checks")
 
 LONGEST_PVE_NAME = 63
 """A VM's name in PVE is a DNS label (RFC 1123)."""
@@ -43,6 +44,7 @@ def complain(source: Source, flavors: Collection[str]) -> Complaints:
         _root_disk(found, here)
         _keys(found, here, vm)
         _exposed(found, here, vm)
+        _roles(found, here, vm)
         _pve_name(found, here, vm)
     return found
 
@@ -117,6 +119,28 @@ def _exposed(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> No
     for index, one in _mappings(found.source, (*here, "expose")):
         if one.get("from") == "internet":
             found.add("request.not-public", (*here, "expose", index, "from"))
+
+
+def _roles(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:
+    """Roles are set up over ssh, in VMs that we made; their settings go with them."""
+    roles = vm.get("roles")
+    listed = roles if isinstance(roles, tuple) else ()
+    for name in REVISIONS:
+        if name in vm and name not in listed:
+            found.add("request.role-missing", (*here, name), at_key=True, role=name)
+    if not listed:
+        return
+    if vm.get("image") == ADOPTED:
+        found.add("request.roles-adopted", (*here, "roles"), at_key=True)
+    if "expose" in vm and not any(
+        _lets_us_in(one) for _, one in _mappings(found.source, (*here, "expose"))
+    ):
+        found.add("request.roles-need-ssh", (*here, "roles"), at_key=True)
+
+
+def _lets_us_in(one: dict[str, object]) -> bool:
+    port = (one.get("port"), one.get("protocol", "tcp"))
+    return port == (SSH_PORT, "tcp") and one.get("from") in ("pemda", "internet")
 
 
 def _pve_name(found: Complaints, here: DocumentPath, vm: dict[str, object]) -> None:

@@ -9,7 +9,15 @@ from cloudpemda.document.source import first_of
 from cloudpemda.errors import InvalidInput
 from cloudpemda.request.meaning import complain
 from cloudpemda.request.quota_request import KIND, QuotaRequest, QuotaSpec, meaning_of
-from cloudpemda.request.schema import DiskModel, ExposeModel, VmModel, VmRequest
+from cloudpemda.request.roles import RoleSpec
+from cloudpemda.request.schema import (
+    DiskModel,
+    ExposeModel,
+    NginxModel,
+    PostgresqlModel,
+    VmModel,
+    VmRequest,
+)
 from cloudpemda.request.spec import (
     DiskSpec,
     ExposeSpec,
@@ -107,11 +115,23 @@ def _vm(vm: VmModel, flavors: Mapping[str, FlavorLike]) -> VmSpec:
         ),
         ssh_keys=tuple(sorted(set(vm.ssh_keys))),
         expose=None if vm.expose is None else _exposed(vm.expose),
+        roles=_roles(vm),
     )
 
 
 def _exposed(entries: Iterable[ExposeModel]) -> tuple[ExposeSpec, ...]:
     return tuple(sorted({ExposeSpec(one.port, one.protocol, one.from_) for one in entries}))
+
+
+def _roles(vm: VmModel) -> tuple[RoleSpec, ...]:
+    """By name, each once, with those of its settings that are said."""
+    settings = {"nginx": vm.nginx, "postgresql": vm.postgresql}
+    return tuple(RoleSpec(name, _settings(settings[name])) for name in sorted(set(vm.roles)))
+
+
+def _settings(model: NginxModel | PostgresqlModel | None) -> tuple[tuple[str, str], ...]:
+    said = {} if model is None else model.model_dump(by_alias=True, exclude_none=True)
+    return tuple(sorted((name, str(value)) for name, value in said.items()))
 
 
 def _root_first(disk: DiskModel) -> tuple[bool, str]:

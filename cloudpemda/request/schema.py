@@ -4,9 +4,10 @@ What concerns several fields stands in `meaning`. Bounds say what one workload m
 want, not what a site has: that is for quota and placement.
 """
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cloudpemda.document.fields import (
@@ -21,7 +22,7 @@ from cloudpemda.document.fields import (
     Strict,
     sized,
 )
-from cloudpemda.request import ssh
+from cloudpemda.request import roles, ssh
 from cloudpemda.request.spec import ADOPTED
 from cloudpemda.units import MiB
 
@@ -90,6 +91,41 @@ class ExposeModel(_Model):
     )
 
 
+def _name_of(pattern: str, code: str, most: int) -> object:
+    def read(text: str) -> str:
+        if len(text) > most or re.fullmatch(pattern, text) is None:
+            raise PydanticCustomError(code, "", {"value": text})
+        return text
+
+    return AfterValidator(read)
+
+
+class PostgresqlModel(_Model):
+    """Settings of the role `postgresql`."""
+
+    database: Annotated[
+        str,
+        _name_of(roles.DATABASE, "request.database-name", 31),
+        WithJsonSchema({"type": "string", "pattern": f"^{roles.DATABASE}$"}),
+    ] = Field(description="A database and its owner of this name are made.")
+
+
+class NginxModel(_Model):
+    """Settings of the role `nginx`."""
+
+    server_name: (
+        Annotated[
+            str,
+            _name_of(roles.HOST, "request.host-name", roles.LONGEST_HOST),
+            WithJsonSchema({"type": "string", "pattern": f"^{roles.HOST}$"}),
+        ]
+        | None
+    ) = Field(default=None, description="The DNS name that it answers to; absent: any.")
+    proxy_port: Annotated[int, Field(ge=1024, le=65535)] | None = Field(
+        default=None, description="Port of a program on the VM that answers in place of files."
+    )
+
+
 class VmModel(_Model):
     """One kind of VM, `count` times; cpu and memory, or a flavor of the catalogue."""
 
@@ -117,6 +153,11 @@ class VmModel(_Model):
     expose: Annotated[tuple[ExposeModel, ...], Field(max_length=50)] | None = Field(
         default=None, description="What may be reached; with it, nothing else. SSH is port 22."
     )
+    roles: Annotated[tuple[Literal["nginx", "postgresql"], ...], Field(max_length=10)] = Field(
+        default=(), description="What Diskominfo sets up inside the VM."
+    )
+    postgresql: PostgresqlModel | None = None
+    nginx: NginxModel | None = None
 
 
 class Spec(_Model):

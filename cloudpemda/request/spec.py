@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cloudpemda.request.roles import RoleSpec
 from cloudpemda.units import Cores, MiB
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class VmSpec:
     networks: tuple[NicSpec, ...]
     ssh_keys: tuple[str, ...]
     expose: tuple[ExposeSpec, ...] | None = None  # None: its firewall is nobody's promise
+    roles: tuple[RoleSpec, ...] = ()  # what is set up inside, by name
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -116,8 +118,11 @@ class WorkloadSpec:
 
 def _fields(value: "DataclassInstance") -> dict[str, object]:
     said = {field.name: getattr(value, field.name) for field in fields(value)}
+    # what was handed in before there were such keys keeps its hash
     if said.get("expose", ()) is None:
-        del said["expose"]  # what was handed in before there was such a key keeps its hash
+        del said["expose"]
+    if said.get("roles") == ():
+        del said["roles"]
     return said
 
 
@@ -149,6 +154,7 @@ def from_canonical_json(text: str) -> WorkloadSpec:
                     "networks": tuple(NicSpec(**nic) for nic in vm["networks"]),
                     "ssh_keys": tuple(vm["ssh_keys"]),
                     "expose": _exposed(vm.get("expose")),
+                    "roles": _roles(vm.get("roles", [])),
                 }
             )
             for vm in raw["vms"]
@@ -158,3 +164,10 @@ def from_canonical_json(text: str) -> WorkloadSpec:
 
 def _exposed(raw: list[dict[str, Any]] | None) -> tuple[ExposeSpec, ...] | None:
     return None if raw is None else tuple(ExposeSpec(**one) for one in raw)
+
+
+def _roles(raw: list[dict[str, Any]]) -> tuple[RoleSpec, ...]:
+    return tuple(
+        RoleSpec(one["name"], tuple((name, value) for name, value in one["settings"]))
+        for one in raw
+    )

@@ -7,6 +7,7 @@ something else. What is the default is left out.
 import json
 from collections.abc import Iterator
 
+from cloudpemda.request.roles import RoleSpec
 from cloudpemda.request.spec import DiskSpec, ExposeSpec, NicSpec, VmSpec, WorkloadSpec
 
 
@@ -53,6 +54,9 @@ def _vm(vm: VmSpec) -> Iterator[str]:
     if vm.expose is not None:
         yield "      expose:" if vm.expose else "      expose: []"
         yield from (f"        - {_exposed(one)}" for one in vm.expose)
+    if vm.roles:
+        yield f"      roles: [{', '.join(role.name for role in vm.roles)}]"
+        yield from (f"      {_settings(role)}" for role in vm.roles if role.settings)
     if vm.ssh_keys:
         yield "      sshKeys:"
         yield from (f"        - {_text(key)}" for key in vm.ssh_keys)
@@ -70,6 +74,13 @@ def _nic(nic: NicSpec) -> str:
 
 def _exposed(one: ExposeSpec) -> str:
     return f"{{port: {one.port}, protocol: {one.protocol}, from: {one.source}}}"
+
+
+def _settings(role: RoleSpec) -> str:
+    said = (
+        f"{name}: {value if value.isdecimal() else _text(value)}" for name, value in role.settings
+    )
+    return f"{role.name}: {{{', '.join(said)}}}"
 
 
 def _size(size: int) -> str:

@@ -130,6 +130,8 @@ def _vm_faults(vm: VmSpec, opd: OpdFile, site: Site) -> Iterator[Fault]:
             )
         if nic.public_ip and site.info.public_addresses is None:
             yield _fault("policy.no-public", f"{path}.networks", network=nic.network)
+    if vm.roles and site.info.configure is None:
+        yield _fault("policy.no-roles", f"{path}.roles")
 
 
 def _cluster_faults(spec: WorkloadSpec, site: Site) -> Iterator[Fault]:

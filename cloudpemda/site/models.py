@@ -284,6 +284,13 @@ class CatchUp(Strict):
     pace: Size = 100  # type: ignore[assignment]  # a second, where nobody has measured
 
 
+class ConfigureSettings(Strict):
+    """How VMs are reached whose requests have roles."""
+
+    key: Line  # private half of a key pair, 0600, relative to the site; its .pub goes to these VMs
+    ssh_config: Line | None = None  # the way there, where it is not straight (ProxyJump)
+
+
 class NightWindow(Strict):
     """When backups and replications have the nodes to themselves; it may pass midnight."""
 
@@ -318,6 +325,7 @@ class SiteFile(Strict):
     pve_users: PveUsers = PveUsers()
     retirement: Retirement = Retirement()
     window: NightWindow = NightWindow()
+    configure: ConfigureSettings | None = None  # None: no request gets roles
 
     @property
     def storage_classes(self) -> tuple[str, ...]:

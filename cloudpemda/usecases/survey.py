@@ -19,6 +19,7 @@ from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pictures import BUILT, Pictures, answering, freshness_of
 from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
+from cloudpemda.usecases.vm_roles import findings as role_findings
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
 _LIVING = frozenset({InstanceState.ACTIVE, InstanceState.CHANGING})
@@ -92,6 +93,7 @@ def survey(
             _view(desk, record, requests[record.number], reading, stops.get(record.uid))
             for record in own
         )
+    findings.extend(role_findings(desk, records, requests))
     findings.extend(away.findings)
     findings.extend(skews(desk, nodes) if everywhere and not offline else ())
     shown = [one for one in sorted(desk.site.opds) if opd in (None, one)]

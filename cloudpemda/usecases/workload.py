@@ -38,6 +38,7 @@ from cloudpemda.request.spec import VmSpec, WorkloadSpec
 from cloudpemda.rules.quota import Usage, usage_of
 from cloudpemda.site.models import ClusterSettings, OpdInfo
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.site_key import public_half
 
 _REPLACEABLE = frozenset({InstanceState.PLANNED, InstanceState.FAILED})
 """States in which nothing of an instance is in PVE, so that it may be placed afresh."""
@@ -174,6 +175,7 @@ def setting(desk: Desk, opd: str, cluster: str) -> Setting:
         pool=opd_info(desk, opd).pool,
         firewall=desk.site.info.firewall,
         offices={code: one.opd.offices for code, one in desk.site.opds.items()},
+        site_key=public_half(desk.site),
     )
 
 

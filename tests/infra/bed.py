@@ -18,8 +18,8 @@ RINGS = (10, 20)
 PACKAGES = (
     "auditd", "ca-certificates", "chrony", "corosync", "corosync-qdevice", "dbus", "fail2ban",
     "gpg", "ifupdown2", "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables",
-    "openssh-server", "prometheus-node-exporter", "python3", "python3-apt", "python3-systemd",
-    "python3-venv", "smartmontools", "systemd-sysv", "unattended-upgrades",
+    "nginx", "openssh-server", "postgresql", "prometheus-node-exporter", "python3", "python3-apt",
+    "python3-systemd", "python3-venv", "smartmontools", "systemd-sysv", "unattended-upgrades",
 )  # fmt: skip
 _TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
 _CAPABILITIES = (
@@ -62,7 +62,10 @@ def base_tree() -> Path:
                 "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
                 '--aptopt=APT::Install-Recommends "false"',
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*", "bookworm", made,
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                # What roles of VMs bring is there, as no mirror is in reach, and does not run.
+                '--customize-hook=chroot "$1" systemctl disable nginx postgresql',
+                "bookworm", made,
             )  # fmt: skip
             made.rename(tree)
     return tree

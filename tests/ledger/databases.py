@@ -99,6 +99,8 @@ def back_to_9(base: Path) -> None:
                     "night_phases",
                     "conditions",
                     "outbox",
+                    "vm_roles",
+                    "vm_host_keys",
                 )
             ),
             "ALTER TABLE instances DROP COLUMN slots",

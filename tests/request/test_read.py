@@ -178,7 +178,7 @@ WRONG: list[tuple[str, Change, str, str | None]] = [
      "request.name-too-long", "spec.vms[0].name"),
     *[
         (key, lambda t, key=key: vm(t).update({key: []}), "request.not-yet", f"spec.vms[0].{key}")
-        for key in ("keepTogether", "startAfter", "roles", "checks")
+        for key in ("keepTogether", "startAfter", "checks")
     ],
 ]  # fmt: skip
 
@@ -222,13 +222,13 @@ def test_one_wrong_field_hides_no_fault_of_another_kind() -> None:
     data = (
         write(valid())
         .replace(b'"name": "simrs"', b'"name": yes')
-        .replace(b'"count": 2', b'"count": 2, "roles": [x], "flavour": "m4"')
+        .replace(b'"count": 2', b'"count": 2, "checks": [x], "flavour": "m4"')
         .replace(b'"name": "data"', b'"name": "root"')
         .replace(b'"flavor": "m4"', b'"flavor": "m5"')
     )
     assert [(fault.code, fault.path) for fault in faults_of(data)] == [
         ("document.ambiguous", "metadata.name"),
-        ("request.not-yet", "spec.vms[0].roles"),
+        ("request.not-yet", "spec.vms[0].checks"),
         ("request.unknown-key", "spec.vms[0].flavour"),
         ("request.equal-names", "spec.vms[0].disks[1].name"),
         ("request.unknown-flavor", "spec.vms[1].flavor"),

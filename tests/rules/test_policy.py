@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from cloudpemda.messages import Lang, explain
+from cloudpemda.request.roles import RoleSpec
 from cloudpemda.request.spec import DiskSpec, NicSpec, WorkloadSpec
 from cloudpemda.rules import Verdict
 from cloudpemda.rules.policy import may_ask
@@ -54,6 +55,8 @@ def test_networks_are_known_and_allowed() -> None:
 
 def test_public_addresses_need_a_site_that_has_some() -> None:
     assert ask(workload(vm(public=True)), site(public=False)) == ["policy.no-public"]
+    inside = replace(vm(), roles=(RoleSpec("nginx"),))
+    assert ask(workload(inside), site()) == ["policy.no-roles"]
 
 
 def test_images_and_storage_must_be_on_a_production_cluster() -> None:

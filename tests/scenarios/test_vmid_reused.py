@@ -45,9 +45,9 @@ READS = frozenset(
         "audit export", "audit log", "audit reanchor", "audit rotate-key", "audit verify",
         "doctor", "drift", "init", "ip list", "leases", "ledger backup", "ledger keygen",
         "ledger restore", "ledger unpack", "ledger verify", "nodes check", "nodes configure",
-        "nodes list", "nodes return", "orphans list", "pause", "plan", "protect status",
-        "protect window", "quota grants", "quota requests", "quota show", "quota verify",
-        "report night", "request approve",
+        "nodes key", "nodes list", "nodes return", "orphans list", "pause", "plan",
+        "protect status", "protect window", "quota grants", "quota requests", "quota show",
+        "quota verify", "report night", "request approve",
         "request check", "request deny", "request inbox", "request list", "request show",
         "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
         "vm copy list", "vm disks", "vm list", "vm show", "vm snapshot list",
@@ -97,6 +97,7 @@ CASES = (
     Case("vm stop", "active", ("vm", "stop", VM, *WHY, "--hard", "--yes"), "apply.foreign"),
     Case("vm restart", "active", ("vm", "restart", VM), "apply.foreign"),
     Case("vm restart", "active", ("vm", "restart", VM, "--hard", "--yes"), "apply.foreign"),
+    Case("vm configure", "active", ("vm", "configure", VM), "apply.foreign"),
     Case("vm snapshot create", "active", (*SNAP, "create", VM, "now", *WHY), "apply.foreign"),
     Case("vm snapshot delete", "active", (*SNAP, "delete", VM, SNAPSHOT), "apply.foreign"),
     Case("vm snapshot rollback", "active", (*SNAP, "rollback", VM, SNAPSHOT, "--yes"),
@@ -228,7 +229,9 @@ def _keep(office: Office, kept: Path, moment: str) -> None:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     place = tmp_path_factory.mktemp("reused")
     with running_site(place / "lab") as (directory, lab):
-        yield _lived(Office(directory, lab, _call), place / "kept")
+        office = Office(directory, lab, _call)
+        assert office.run("nodes", "key").code == 0
+        yield _lived(office, place / "kept")
 
 
 def _call(*words: str) -> Answer:
@@ -249,7 +252,7 @@ def _lived(office: Office, kept: Path) -> Scene:
     def proposed(change: Mapping[str, Any], moment: str) -> None:
         def written(document: dict[str, Any]) -> None:
             document["spec"]["until"] = "2026-12-20"
-            document["spec"]["vms"][0] |= change
+            document["spec"]["vms"][0] |= {"roles": ["nginx"], **change}
 
         done("request", "submit", office.edited(FILE, written), actor="nina")
         done("request", "approve", KEY, actor="hendra")

@@ -245,6 +245,20 @@ def _v26(connection: Connection) -> None:
     run(connection, _V26)
 
 
+_V27 = (
+    """CREATE TABLE vm_roles (
+        uid TEXT NOT NULL, role TEXT NOT NULL, digest TEXT NOT NULL, result TEXT NOT NULL,
+        at TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (uid, role))""",
+    """CREATE TABLE vm_host_keys (
+        uid TEXT NOT NULL PRIMARY KEY, host_key TEXT NOT NULL, seen_at TEXT NOT NULL)""",
+)
+
+
+def _v27(connection: Connection) -> None:
+    """What was set up inside VMs, and the host keys that they are known by."""
+    run(connection, _V27)
+
+
 STEPS = (
     _v11,
     _v12,
@@ -262,4 +276,5 @@ STEPS = (
     _v24,
     _v25,
     _v26,
+    _v27,
 )
