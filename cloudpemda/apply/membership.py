@@ -27,6 +27,7 @@ class _Change:
     job: DesiredBackup
     vmid: int
     join: bool
+    seen: tuple[BackupJob, ...] = ()  # all jobs, read after the change was asked for
     done: bool = False
     error: CloudpemdaError | None = None
 
@@ -45,11 +46,13 @@ class BackupMembership:
         self._waiting: list[_Change] = []
         self._guard = Lock()
 
-    def join(self, job: DesiredBackup, vmid: int) -> None:
-        """Return when the job was told to have the VM.
+    def join(self, job: DesiredBackup, vmid: int) -> tuple[BackupJob, ...]:
+        """Return when the job was told to have the VM, with all jobs as they were just before.
 
         Raises PveError, or NotAsDesired where another hand was always faster."""
-        self._change(_Change(job, vmid, join=True))
+        change = _Change(job, vmid, join=True)
+        self._change(change)
+        return change.seen
 
     def leave(self, job: DesiredBackup, vmid: int) -> None:
         """Return when the job no longer has the VM; the last VM takes the job with it."""
@@ -88,7 +91,10 @@ class BackupMembership:
     def _write(self, job: DesiredBackup, batch: Iterable[_Change]) -> None:
         changes = tuple(batch)
         for _ in range(_ROUNDS):
-            live = self._read(job)
+            seen = self._pve.backup_jobs()
+            for change in changes:
+                change.seen = seen
+            live = _named(seen, job)
             if all(change.holds(live) for change in changes):
                 return
             joining = {change.vmid for change in changes if change.join}
@@ -103,7 +109,7 @@ class BackupMembership:
         raise NotAsDesired("apply.backup-list", job=job.job, cluster=self._pve.name)
 
     def _read(self, job: DesiredBackup) -> BackupJob | None:
-        return next((one for one in self._pve.backup_jobs() if one.id == job.job), None)
+        return _named(self._pve.backup_jobs(), job)
 
     def _put(self, job: DesiredBackup, live: BackupJob | None, vmids: frozenset[int]) -> None:
         if live is None:
@@ -113,6 +119,10 @@ class BackupMembership:
             self._pve.update_backup_job(job.job, vmids, backup_job_config(job), surplus)
         else:
             self._pve.delete_backup_job(job.job)
+
+
+def _named(jobs: Iterable[BackupJob], job: DesiredBackup) -> BackupJob | None:
+    return next((one for one in jobs if one.id == job.job), None)
 
 
 def _as_desired(live: BackupJob, job: DesiredBackup) -> bool:

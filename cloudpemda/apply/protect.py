@@ -5,14 +5,14 @@ write proves nothing (it queues, disables, refuses later), so the effect is read
 way out and at the end of the apply on the way in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from cloudpemda.apply.failures import Lasting
 from cloudpemda.apply.identity import Standing
 from cloudpemda.apply.shop import Shop
 from cloudpemda.apply.vm import VmMaker
-from cloudpemda.cluster import HaFlavour, HaRule, ReplicationJob
+from cloudpemda.cluster import BackupJob, HaFlavour, HaRule, ReplicationJob
 from cloudpemda.plan.ha import (
     GROUP,
     NODE_AFFINITY,
@@ -279,9 +279,10 @@ class Protector:
     def back_up(self, _: Work) -> None:
         """The job of its class has it, and no other job of ours."""
         self._maker.prove()
+        seen: Iterable[BackupJob] | None = None
         if self._vm.protection.backup is not None:
-            self._shop.backups.join(self._vm.protection.backup, self._maker.vmid)
-        for job in self._other_jobs() if self._maker.lived else ():
+            seen = self._shop.backups.join(self._vm.protection.backup, self._maker.vmid)
+        for job in self._other_jobs(seen) if self._maker.lived else ():
             self._shop.backups.leave(job, self._maker.vmid)
 
     def is_backed_up(self, _: Work) -> bool:
@@ -289,12 +290,12 @@ class Protector:
         listed = wanted is None or self._shop.backups.lists(wanted, self._maker.vmid)
         return listed and not self._other_jobs()
 
-    def _other_jobs(self) -> tuple[DesiredBackup, ...]:
-        """The jobs of other classes that have it, as they stand."""
+    def _other_jobs(self, seen: Iterable[BackupJob] | None = None) -> tuple[DesiredBackup, ...]:
+        """The jobs of other classes that have it, as they stand, or as they were `seen` now."""
         wanted = self._vm.protection.backup
         return tuple(
             DesiredBackup(job.id, job.storage, job.schedule, job.prune)
-            for job in self._pve.backup_jobs()
+            for job in (self._pve.backup_jobs() if seen is None else seen)
             if is_own_job(job.id)
             and (wanted is None or job.id != wanted.job)
             and self._maker.vmid in job.vmids

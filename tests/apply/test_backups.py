@@ -48,9 +48,11 @@ def test_threads_that_join_and_leave_at_once_lose_nobody(lab: Rig) -> None:
 
 def test_the_last_member_takes_the_job_with_it(lab: Rig) -> None:
     jobs = BackupMembership(lab.pve, lab.locks)
-    jobs.join(BACKUP, 100)
-    jobs.leave(BACKUP, 100)
-    jobs.leave(BACKUP, 100)
+    assert jobs.join(BACKUP, 100) == ()
+    (seen,) = jobs.join(BACKUP, 101)
+    assert (seen.id, seen.vmids) == (BACKUP.job, frozenset({100})), "as it was before"
+    for vmid in (101, 100, 100):
+        jobs.leave(BACKUP, vmid)
     assert BACKUP.job not in lab.control.state()["dc"]["backup_jobs"]
 
 
