@@ -92,8 +92,8 @@ def clock(off: float, allowed: float) -> Iterator[str]:
     """What is wrong with a clock that is so many seconds off."""
     if abs(off) > allowed:
         yield (
-            f"the clock is {off:.1f} s off, {allowed:g} s are allowed: set it (chronyc makestep, or "
-            "timedatectl set-time)"
+            f"the clock is {off:.1f} s off, {allowed:g} s are allowed: set it (chronyc makestep, "
+            "or timedatectl set-time)"
         )
 
 
