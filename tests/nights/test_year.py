@@ -16,7 +16,7 @@ from tests.nights.trouble import HOURS, NODES
 from tests.nights.year import Report, Year
 
 SEED = int(os.environ.get("CLOUDPEMDA_NIGHTS_SEED", "7"))
-DAYS = int(os.environ.get("CLOUDPEMDA_NIGHTS", "30"))  # 365 are the year
+DAYS = int(os.environ.get("CLOUDPEMDA_NIGHTS", "100"))  # 365 are the year
 DEATHS = max(
     2, DAYS // 15
 )  # some come too late: in the dark a night is over before it has asked so much
