@@ -8,13 +8,12 @@ and said. One VM's failure stops no other.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cloudpemda.apply import Progress, Tools, VmEnding, VmResult, apply_workload
 from cloudpemda.cluster import ClusterState, NodeStatus
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
 from cloudpemda.ledger import (
     Actor,
     InstanceRecord,
@@ -41,7 +40,7 @@ from cloudpemda.site.models import Limits
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.handover import unfinished
-from cloudpemda.usecases.journals import Journals
+from cloudpemda.usecases.journals import Journals, left_by_killed, opened
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import as_it_grew, desired_of, keys_made, members_of
@@ -253,7 +252,12 @@ class _OfCluster:
             one.vm.key: one.ended(Convergence.LEFT) for one in found if not one.aspects
         }
         interrupted = False
-        numbers = self._begun() | {one.record.number for one in todo.values()} if write else set()
+        numbers = (
+            left_by_killed(self._desk, self._records.values(), CONVERGE)
+            | {one.record.number for one in todo.values()}
+            if write
+            else set()
+        )
         if not write:
             ended |= {key: one.ended(Convergence.DUE) for key, one in todo.items()}
         elif numbers:
@@ -335,12 +339,6 @@ class _OfCluster:
         self._desired += [vm for vm in desired if vm.key not in errors]
         return planned
 
-    def _begun(self) -> set[str]:
-        """Requests of which a run that was killed has left a saga."""
-        unfinished = self._desk.ledger.journal.unfinished()
-        begun = {one.number for one in unfinished if one.kind == CONVERGE}
-        return begun & {one.number for one in self._records.values()}
-
     # -- what is done ----------------------------------------------------------------------
     def _put_right(
         self, todo: Mapping[str, _Found], numbers: Sequence[str], tools: Tools
@@ -348,16 +346,7 @@ class _OfCluster:
         """How each of them came out, and whether it was interrupted; `numbers` are their requests,
         and those that a killed run has left."""
         ended: dict[str, ConvergedVm] = {}
-        with ExitStack() as stack:
-            sagas: dict[str, SagaJournal] = {}
-            refused: dict[str, Refused] = {}
-            for number in numbers:
-                try:
-                    saga = self._desk.ledger.journal.open_saga(number, CONVERGE)
-                except Refused as error:
-                    refused[number] = error
-                else:
-                    sagas[number] = stack.enter_context(saga)
+        with opened(self._desk, numbers, CONVERGE) as (sagas, refused):
             for key, one in todo.items():
                 if one.record.number in refused:
                     why = refused[one.record.number].faults

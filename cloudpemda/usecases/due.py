@@ -8,7 +8,6 @@ and not begun a second time.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -17,7 +16,7 @@ from functools import cached_property
 from cloudpemda.apply import Tools
 from cloudpemda.apply.due import Made, Making, make_due
 from cloudpemda.cluster import ClusterState, Freshness, NodeStatus
-from cloudpemda.errors import CloudpemdaError, Fault, Refused
+from cloudpemda.errors import CloudpemdaError, Fault
 from cloudpemda.ledger import (
     Actor,
     InstanceRecord,
@@ -38,7 +37,7 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.away import TOLERANCE
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.handover import unfinished
-from cloudpemda.usecases.journals import Journals
+from cloudpemda.usecases.journals import Journals, left_by_killed, opened
 from cloudpemda.usecases.pause import halting
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.survey import facts_of
@@ -168,7 +167,9 @@ class _OfCluster:
 
     def run(self) -> DueRun:
         wanted = tuple(self._wanted())
-        numbers = {self._records[one.key].number for one in wanted} | self._begun()
+        numbers = {self._records[one.key].number for one in wanted} | left_by_killed(
+            self._desk, self._records.values(), DUE
+        )
         if not numbers:
             return DueRun()
         free, busy = self._not_busy(wanted)
@@ -311,26 +312,12 @@ class _OfCluster:
         return sum(disk.size for disk in disks if disk.protect) * _MIB
 
     # -- what is done ----------------------------------------------------------------------
-    def _begun(self) -> set[str]:
-        """Requests of which a night that was killed has left a saga."""
-        begun = {one.number for one in self._desk.ledger.journal.unfinished() if one.kind == DUE}
-        return begun & {one.number for one in self._records.values()}
-
     def _make(
         self, makings: Sequence[Making], numbers: Sequence[str]
     ) -> tuple[tuple[Made, ...], list[DueCopy]]:
         """How each came out, and what was refused because somebody works on its workload."""
         refused: list[DueCopy] = []
-        with ExitStack() as stack:
-            sagas: dict[str, SagaJournal] = {}
-            busy: dict[str, Refused] = {}
-            for number in numbers:
-                try:
-                    saga = self._desk.ledger.journal.open_saga(number, DUE)
-                except Refused as error:
-                    busy[number] = error
-                else:
-                    sagas[number] = stack.enter_context(saga)
+        with opened(self._desk, numbers, DUE) as (sagas, busy):
             ready: list[Making] = []
             for one in makings:
                 number = self._number(one.what.due)
