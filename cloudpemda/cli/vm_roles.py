@@ -56,6 +56,8 @@ def configured(out: "Console", frame: "Frame", found: "Configured") -> None:
         made.add_row(one.vm, one.role, one.result, str(len(one.changed)))
     if found.outcomes:
         out.print(made)
+    elif not found.faults:
+        out.print(frame.say("show.roles-nowhere"), soft_wrap=True)
     if found.new_host_keys:
         vms = ", ".join(found.new_host_keys)
         out.print(frame.say("show.host-keys-seen", vms=vms), soft_wrap=True)

@@ -343,6 +343,10 @@ TEXTS = {
     "show.roles": Text(
         en="{vm}: set up inside: {roles}", id="{vm}: disiapkan di dalamnya: {roles}"
     ),
+    "show.roles-nowhere": Text(
+        en="Nothing is to be set up: no active VM has `roles`.",
+        id="Tidak ada yang perlu disiapkan: tidak ada VM aktif dengan `roles`.",
+    ),
     "show.roles-await": Text(
         en="Still to be set up inside: {vms}. Next: cloudpemda vm configure {requests}",
         id="Masih perlu disiapkan di dalamnya: {vms}. Lanjut: cloudpemda vm configure {requests}",

@@ -28,6 +28,8 @@ def test_what_awaits_is_told_until_it_is_set_up_and_the_lab_is_never_connected_t
     made = office.run("nodes", "key").data
     assert office.run("nodes", "key").codes == ["configure.key-exists"]
     assert (office.directory / "secrets/site-key").stat().st_mode & 0o777 == 0o600
+    nothing = office.text("vm", "configure", "--all")
+    assert "no active VM has `roles`" in nothing.out
     shown = office.text("request", "show", KEY).out
     assert "postgresql (database simkeu)" in shown
 
