@@ -53,18 +53,18 @@ class _Terminal:
         self._frame.faults(faults, self._out)
 
     def submitted(self, done: "Submitted") -> None:
-        from cloudpemda.cli.tables import submissions
+        from cloudpemda.cli.request_tables import submissions
 
         submissions(self._out, self._frame, [done])
 
     def approved(self, done: "Approved", desk: "Desk") -> None:
-        from cloudpemda.cli.tables import approval
+        from cloudpemda.cli.request_tables import approval
 
         approval(self._out, self._frame, done, desk.site.zone)
         self._frame.faults(done.warnings, self._out)
 
     def planned(self, done: "Sequence[Planned]") -> None:
-        from cloudpemda.cli.tables import plans
+        from cloudpemda.cli.plan_tables import plans
 
         plans(self._out, self._frame, done)
 
@@ -74,7 +74,7 @@ class _Terminal:
         return Live(self._frame)
 
     def applied(self, done: "Sequence[Applied]") -> None:
-        from cloudpemda.cli.tables import applied
+        from cloudpemda.cli.plan_tables import applied
 
         applied(self._out, self._frame, done)
         for one in done:
@@ -89,6 +89,6 @@ class _Terminal:
         self._out.print(f"{seconds:6.0f} s  {self._frame.say(code, **values)}")
 
     def status(self, found: "Survey", desk: "Desk") -> None:
-        from cloudpemda.cli.tables import status
+        from cloudpemda.cli.status_tables import status
 
         status(self._out, self._frame, found, desk.site.zone)

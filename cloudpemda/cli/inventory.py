@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def status(frame: "Frame", opd: str | None, offline: bool) -> None:
     """Each VM with node, address, HA, replication, backup; quota used of limit."""
-    from cloudpemda.cli import tables
+    from cloudpemda.cli import status_tables
     from cloudpemda.cli.chain import expiring_lines
     from cloudpemda.cli.nodes import drain_lines
     from cloudpemda.usecases.status import status as use_case
@@ -33,7 +33,7 @@ def status(frame: "Frame", opd: str | None, offline: bool) -> None:
         zone = desk.site.zone
 
     def shown(out: "Console") -> None:
-        tables.status(out, frame, found, zone)
+        status_tables.status(out, frame, found, zone)
         expiring_lines(out, frame, found.expiring, zone)
         drain_lines(out, frame, found.drains, zone)
         for what, count in (("orphans", found.orphans), ("resting", found.resting)):
@@ -54,7 +54,7 @@ def vm() -> None:
 @click.pass_obj
 def list_(frame: "Frame", opd: str | None) -> None:
     """All VMs with their protection as read back."""
-    from cloudpemda.cli import tables
+    from cloudpemda.cli import status_tables
     from cloudpemda.usecases.status import status as use_case
 
     with frame.desk() as desk:
@@ -62,7 +62,7 @@ def list_(frame: "Frame", opd: str | None) -> None:
         zone = desk.site.zone
 
     def shown(out: "Console") -> None:
-        tables.instances(out, frame, found.instances)
+        status_tables.instances(out, frame, found.instances)
         stop_lines(out, frame, found.instances, zone)
 
     frame.finish(found.instances, shown, found.faults, found.code)
@@ -73,7 +73,7 @@ def list_(frame: "Frame", opd: str | None) -> None:
 @click.pass_obj
 def show(frame: "Frame", key: str) -> None:
     """One VM by KEY (dinkes/simrs/db-1), with the evidence of its protection."""
-    from cloudpemda.cli import tables
+    from cloudpemda.cli import status_tables
     from cloudpemda.usecases.status import instance
 
     with frame.desk() as desk:
@@ -81,7 +81,7 @@ def show(frame: "Frame", key: str) -> None:
         zone = desk.site.zone
 
     def shown(out: "Console") -> None:
-        tables.instance_page(out, frame, one)
+        status_tables.instance_page(out, frame, one)
         stop_lines(out, frame, (one,), zone)
 
     frame.finish(one, shown, found.faults, found.code)

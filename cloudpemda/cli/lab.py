@@ -108,7 +108,7 @@ def stop(frame: "Frame") -> None:
 @click.pass_obj
 def status(frame: "Frame", coverage: bool) -> None:
     """Where the lab listens, what time it has, which nodes are down."""
-    from cloudpemda.cli.tables import lab_coverage, lab_status
+    from cloudpemda.cli.lab_tables import lab_coverage, lab_status
     from cloudpemda.lab import process, tables
 
     if coverage:
@@ -151,7 +151,7 @@ def advance(frame: "Frame", duration: str) -> None:
 @click.pass_obj
 def fault(frame: "Frame", script: Path | None, clear: bool) -> None:
     """Arm the faults of SCRIPT (YAML); without it, list what is armed and how often it fired."""
-    from cloudpemda.cli.tables import lab_faults
+    from cloudpemda.cli.lab_tables import lab_faults
     from cloudpemda.lab import process
 
     found = process.require(state_directory(frame.directory))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
     """Show what apply would make for REQUESTS (all approved ones if none is named)."""
-    from cloudpemda.cli.tables import plans
+    from cloudpemda.cli.plan_tables import plans
     from cloudpemda.plan.diff import plan_to_data
     from cloudpemda.usecases.plan import plan as use_case
 
@@ -37,8 +37,8 @@ def plan(frame: "Frame", requests: tuple[str, ...]) -> None:
 @click.pass_obj
 def apply(frame: "Frame", *, requests: tuple[str, ...], undo: bool, configure: bool) -> None:
     """Build REQUESTS (all approved ones if none is named), or continue where it stopped."""
+    from cloudpemda.cli.plan_tables import applied
     from cloudpemda.cli.progress import Live
-    from cloudpemda.cli.tables import applied
     from cloudpemda.cli.vm_roles import await_line, configured, telling
     from cloudpemda.plan.diff import plan_to_data
     from cloudpemda.usecases import vm_roles as roles

@@ -30,7 +30,7 @@ for command in (inbox, retire, restore, purge, transfer):
 @click.pass_obj
 def check(frame: "Frame", files: tuple[Path, ...]) -> None:
     """Check FILES offline: schema, catalogue, policy. Nothing is sent or stored."""
-    from cloudpemda.cli.tables import checked_files
+    from cloudpemda.cli.request_tables import checked_files
     from cloudpemda.site import load_site
     from cloudpemda.usecases.check import check_file
     from cloudpemda.wiring import checking_moment
@@ -51,7 +51,7 @@ def check(frame: "Frame", files: tuple[Path, ...]) -> None:
 def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
     """Check FILES and hand them in; holds nothing. A faulty one stops no other."""
     from cloudpemda.cli.chain import rule_lines
-    from cloudpemda.cli.tables import submissions
+    from cloudpemda.cli.request_tables import submissions
     from cloudpemda.usecases.submit import submit_file
 
     done, faults, codes = [], list[Fault](), list[ExitCode]()
@@ -77,7 +77,7 @@ def submit(frame: "Frame", files: tuple[Path, ...], allow_retire: bool) -> None:
 @click.pass_obj
 def list_(frame: "Frame", opd: str | None, state: str | None, waiting: bool) -> None:
     """All requests, oldest first; those for quota are in `quota requests`."""
-    from cloudpemda.cli.tables import request_list
+    from cloudpemda.cli.request_tables import request_list
     from cloudpemda.usecases.look import requests
 
     if waiting:
@@ -90,7 +90,7 @@ def list_(frame: "Frame", opd: str | None, state: str | None, waiting: bool) -> 
 
 
 def _list_waiting(frame: "Frame") -> NoReturn:
-    from cloudpemda.cli.tables import waiting_list
+    from cloudpemda.cli.request_tables import waiting_list
     from cloudpemda.usecases.waiting import waiting as use_case
 
     with frame.desk() as desk:
@@ -105,7 +105,7 @@ def _list_waiting(frame: "Frame") -> NoReturn:
 def show(frame: "Frame", key: str, offline: bool) -> None:
     """One request with what it changes, its history and, while it waits, the offer to decide on."""
     from cloudpemda.cli import quota as quota_cli
-    from cloudpemda.cli.tables import request_page
+    from cloudpemda.cli.request_tables import request_page
     from cloudpemda.usecases.look import request_view
     from cloudpemda.usecases.quota_requests import concerns
 
@@ -123,7 +123,7 @@ def show(frame: "Frame", key: str, offline: bool) -> None:
 def approve(frame: "Frame", key: str) -> None:
     """Decide for the request: checks everything again and takes the hold, at once."""
     from cloudpemda.cli import quota as quota_cli
-    from cloudpemda.cli.tables import approval
+    from cloudpemda.cli.request_tables import approval
     from cloudpemda.usecases.approve import approve as use_case
     from cloudpemda.usecases.quota_requests import concerns
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloudpemda.cli.frame import Frame
     from cloudpemda.ledger import Orphan
     from cloudpemda.usecases.leases import Lease, LeasesRun
-    from cloudpemda.usecases.retire import Retired
+    from cloudpemda.usecases.leaving import Retired
 
 
 @click.command(short_help="Stop all VMs of KEY and keep them in quarantine.")
@@ -74,7 +74,7 @@ def restore(frame: "Frame", key: str, member: str | None) -> None:
 def purge(frame: "Frame", *, key: str, confirm: str, now: bool, reason: str, gone: bool) -> None:
     """Destroy the VMs of KEY that are in quarantine. Their backups stay for their time."""
     from cloudpemda.cli.progress import Live
-    from cloudpemda.usecases.retire import purge as use_case
+    from cloudpemda.usecases.purge import purge as use_case
 
     with Live(frame) as live, frame.desk() as desk:
         done = use_case(

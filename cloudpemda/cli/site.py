@@ -9,7 +9,10 @@ import click
 from cloudpemda.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cloudpemda.cli.frame import Frame
+    from cloudpemda.usecases.doctor import Report
 
 
 @click.command()
@@ -52,7 +55,6 @@ def init(  # noqa: PLR0917 - one option each
 @click.pass_obj
 def doctor(frame: "Frame", offline: bool) -> None:
     """Look at everything a site relies on; print what grants the missing rights."""
-    from cloudpemda.cli.tables import doctor_page
     from cloudpemda.site import load_site
     from cloudpemda.usecases.doctor import diagnose, diagnose_files
     from cloudpemda.wiring import (
@@ -76,7 +78,31 @@ def doctor(frame: "Frame", offline: bool) -> None:
             lambda name: open_backup_server(site, name, clock),
             clock,
         )
-    frame.finish(report, lambda out: doctor_page(out, frame, report), (), report.exit_code)
+    frame.finish(report, lambda out: _doctor_page(out, frame, report), (), report.exit_code)
+
+
+def _doctor_page(out: "Console", frame: "Frame", report: "Report") -> None:
+    from rich.text import Text
+
+    from cloudpemda.cli.tables import table
+    from cloudpemda.messages import explain
+
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    shown = table(frame, "", "cluster", "")
+    for found in report.findings:
+        what, then = explain(found.code, frame.lang, found.values)
+        where = found.values.get("file")
+        line = Text(f"{where}: {what}" if where and str(where) not in what else what)
+        if then and found.level != "ok":
+            line.append(f"\n→ {then}", style="dim")
+        level = Text(found.level.value, style=colours[found.level])
+        shown.add_row(level, found.cluster or "–", line)
+    out.print(shown)
+    for cluster, commands in report.commands.items():
+        out.print()
+        out.print(frame.say("show.doctor-commands", cluster=cluster))
+        for command in commands:
+            out.print("  " + command, soft_wrap=True)
 
 
 @click.command()

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 import cloudpemda.cli.progress
 import cloudpemda.cli.provision
-import cloudpemda.cli.tables
+import cloudpemda.cli.status_tables
 import cloudpemda.proxmox
 import cloudpemda.usecases.apply
 import cloudpemda.wiring
