@@ -44,18 +44,6 @@ class HostResult:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One playbook on one group. `sound` says that it came to its end on all of its servers."""
-
-    playbook: str
-    group: str
-    hosts: tuple[HostResult, ...]
-    sound: bool
-    stopped: bool  # by who ran it
-    said: str = ""  # Ansible's own last words where it never reached a server
-
-
-@dataclass(frozen=True)
 class Call:
     """One playbook on an inventory that lies in `inventory`, for hosts by the names there."""
 
@@ -69,12 +57,20 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of it, host by host; `said` are Ansible's last words where it reached none."""
+    """What came of it, host by host."""
 
     hosts: tuple[HostResult, ...]
-    sound: bool
-    stopped: bool
-    said: str
+    sound: bool  # it came to its end on all of them
+    stopped: bool  # by who ran it
+    said: str  # Ansible's own last words where it never reached a server
+
+
+@dataclass(frozen=True)
+class Run(Answer):
+    """What came of one playbook on one group of servers."""
+
+    playbook: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ def play(one: Play, place: Path, tell: Told, halted: Callable[[], bool]) -> Run:
     )
     with run_directory(place) as private:
         done = run(call, private, tell, halted)
-    return Run(one.playbook, one.group, done.hosts, done.sound, done.stopped, done.said)
+    return Run(done.hosts, done.sound, done.stopped, done.said, one.playbook, one.group)
 
 
 @contextmanager

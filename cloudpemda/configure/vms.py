@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import yaml
 
-from cloudpemda.configure.runner import Call, HostResult, Told, run, run_directory
+from cloudpemda.configure.runner import Answer, Call, HostResult, Told, run, run_directory
 
 CONNECTS = 10
 """Seconds that one try to connect takes at most."""
@@ -66,15 +66,11 @@ class Files:
 
 
 @dataclass(frozen=True)
-class RoleRun:
-    """A role on some VMs, which are named by their keys here."""
+class RoleRun(Answer):
+    """What came of a role on some VMs, which are named by their keys here."""
 
     role: str
-    hosts: tuple[HostResult, ...]
     host_keys: Mapping[str, str]  # by uid: seen for the first time
-    sound: bool
-    stopped: bool
-    said: str
 
 
 def host_key_changed(one: HostResult) -> bool:
@@ -107,12 +103,12 @@ def play_role(
     met = {one.name for one in done.hosts if not one.unreachable} & seen.keys()
     fresh = {one.uid: seen[one.uid] for one in hosts if one.host_key is None and one.uid in met}
     return RoleRun(
-        role=role,
         hosts=tuple(replace(one, name=keys[one.name]) for one in done.hosts),
-        host_keys=MappingProxyType(fresh),
         sound=done.sound,
         stopped=done.stopped,
         said=done.said,
+        role=role,
+        host_keys=MappingProxyType(fresh),
     )
 
 
