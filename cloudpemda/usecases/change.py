@@ -18,6 +18,8 @@ from cloudpemda.plan.model import DesiredVm, PlannedVm
 from cloudpemda.plan.restart import told_at_start
 from cloudpemda.units import MiB, show_size
 from cloudpemda.usecases.asides import Cleared, clear, leaving_of
+from cloudpemda.usecases.leaving import Retired
+from cloudpemda.usecases.leaving import leaving_of as leaving_as_it_is
 from cloudpemda.usecases.plan import (
     Planned,
     desired_of,
@@ -32,8 +34,7 @@ from cloudpemda.usecases.plan import (
     require_lease,
     wanted,
 )
-from cloudpemda.usecases.retire import Retired, quarantine
-from cloudpemda.usecases.retire import leaving_of as leaving_as_it_is
+from cloudpemda.usecases.retire import quarantine
 from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
 from cloudpemda.usecases.settling import running_behind, settle
 from cloudpemda.usecases.workload import Workload, opd_info, standing_placement

@@ -19,15 +19,11 @@ from cloudpemda.usecases.asides import clear
 from cloudpemda.usecases.cut_off import was_cut_off
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, lease_until
+from cloudpemda.usecases.leaving import Retired, purge_at
 from cloudpemda.usecases.orphans import clean_up
 from cloudpemda.usecases.pause import require_running
-from cloudpemda.usecases.retire import (
-    Retired,
-    leave,
-    purge_at,
-    purge_due,
-    quarantine,
-)
+from cloudpemda.usecases.purge import purge_due
+from cloudpemda.usecases.retire import leave, quarantine
 
 
 @dataclass(frozen=True)

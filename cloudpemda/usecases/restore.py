@@ -38,10 +38,10 @@ from cloudpemda.saga import Ending, Outcome
 from cloudpemda.units import MiB, Seconds, show_size, show_utc
 from cloudpemda.usecases.backups import backups
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.leaving import leaving_of, tools_for
 from cloudpemda.usecases.plan import Planned, draw_up, keys_made
 from cloudpemda.usecases.power import Deed, may
 from cloudpemda.usecases.quota import moment_of
-from cloudpemda.usecases.retire import leaving_of, tools_for
 from cloudpemda.usecases.workload import Workload, cluster_settings, standing_placement
 
 LATEST = "latest"

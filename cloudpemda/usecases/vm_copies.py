@@ -40,10 +40,10 @@ from cloudpemda.rules.quota import (
 from cloudpemda.saga import Ending
 from cloudpemda.units import Instant, MiB, show_size, show_utc
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.leaving import leaving_of, tools_for
 from cloudpemda.usecases.pause import coming_moment
 from cloudpemda.usecases.power import Deed, may
 from cloudpemda.usecases.restore import choose
-from cloudpemda.usecases.retire import leaving_of, tools_for
 from cloudpemda.usecases.workload import cluster_settings, opd_info
 
 COPY_TAG = "cloudpemda-copy"
