@@ -1,4 +1,5 @@
-"""What a night over 500 VMs costs: requests per cluster, CPU seconds, seconds.
+"""What a night over 500 VMs costs: requests per cluster, statements to the ledger, CPU seconds,
+seconds.
 
     .venv/bin/python -m bench.night [--instances N] [--opds M]
 
@@ -14,8 +15,11 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import Engine, event
 
 from bench.drift import live, opds, people
 from cloudpemda.lab.process import RunningLab
@@ -57,7 +61,8 @@ def measured(
     with open_desk(directory, asserted="rudi") as desk:
         before = len(lab.get("/requests"))
         began, cpu = time.perf_counter(), time.process_time()
-        night = nightly(desk)
+        with statements() as said:
+            night = nightly(desk)
         cpu, took = time.process_time() - cpu, time.perf_counter() - began
     requests = lab.get("/requests")[before:]
     if paths:
@@ -68,10 +73,25 @@ def measured(
         print("\n".join(f"{count:6} {path}" for path, count in shown.most_common(15)))
     asked = Counter(one["cluster"] for one in requests)
     told: dict[str, object] = {
-        "findings": len(night.findings), "requests": dict(asked),
+        "findings": len(night.findings), "requests": dict(asked), "statements": said.total(),
         "cpu_seconds": round(cpu, 1), "seconds": round(took, 1),
     }  # fmt: skip
     return told, asked
+
+
+@contextmanager
+def statements() -> Iterator[Counter[str]]:
+    """How often each was said to the ledger meanwhile."""
+    said = Counter[str]()
+
+    def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said[statement] += 1
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
 
 
 if __name__ == "__main__":

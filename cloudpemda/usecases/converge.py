@@ -41,6 +41,7 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.handover import unfinished
 from cloudpemda.usecases.journals import Journals, left_by_killed, opened
+from cloudpemda.usecases.noted import Noted, noted_of
 from cloudpemda.usecases.pause import halting, require_running
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import as_it_grew, desired_of, keys_made, members_of
@@ -301,15 +302,18 @@ class _OfCluster:
     # -- what differs ----------------------------------------------------------------------
     def _found(self, state: ClusterState) -> Iterator[_Found]:
         drained = {one.node for one in self._desk.ledger.drains.list(self._cluster)}
+        noted = noted_of(self._desk, self._records.values())
         for number in sorted({one.number for one in self._records.values()}):
-            for planned in self._plan(self._requests[number], state):
+            for planned in self._plan(self._requests[number], state, noted):
                 record = self._records[planned.desired.key]
                 self._compared += 1
                 differing = tuple(d for d in planned.differences if d.aspect in PROTECTION)
                 if differing:
                     yield _judged(planned, differing, record, state, drained)
 
-    def _plan(self, request: RequestRecord, state: ClusterState) -> tuple[PlannedVm, ...]:
+    def _plan(
+        self, request: RequestRecord, state: ClusterState, noted: Noted
+    ) -> tuple[PlannedVm, ...]:
         """The VMs of one workload that can be judged; none of one that `apply` is not through
         with."""
         desk = self._desk
@@ -326,7 +330,7 @@ class _OfCluster:
             # firewalls are `apply`'s, and would have to be read
             desired = tuple(
                 replace(as_it_grew(vm, state), firewall=None)
-                for vm in desired_of(workload, state, own, placement)
+                for vm in desired_of(workload, state, own, placement, noted)
             )
         except CloudpemdaError as error:
             values = {"key": request.key, "vms": ", ".join(one.key for one in own)}

@@ -32,9 +32,9 @@ def finish(desk: Desk, record: RequestRecord, kind: str) -> None:
             journal.close(SagaEvent.FINISH)
 
 
-def was_cut_off(desk: Desk, record: RequestRecord) -> bool:
-    """Whether a purge has released all that it was to purge, and died before it could say so."""
-    left = desk.ledger.instances.list(workload=record.key)
+def was_cut_off(desk: Desk, record: RequestRecord, left: Collection[InstanceRecord]) -> bool:
+    """Whether a purge has released all that it was to purge, and died before it could say so;
+    `left` are the request's instances now."""
     if any(one.state in _AWAY for one in left):
         return False
     return (record.state in _LEAVING and not left) or begun(desk, record, PURGE)

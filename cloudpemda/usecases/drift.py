@@ -41,6 +41,7 @@ from cloudpemda.units import Instant
 from cloudpemda.usecases.addresses import conflicts, note_sightings
 from cloudpemda.usecases.desk import Desk, Scope, require_opd
 from cloudpemda.usecases.handover import open_fault, unfinished
+from cloudpemda.usecases.noted import noted_of
 from cloudpemda.usecases.pictures import Pictures
 from cloudpemda.usecases.plan import desired_of, keys_made
 from cloudpemda.usecases.workload import (
@@ -271,6 +272,7 @@ class _Reading:
         judged: list[DesiredVm] = []
         underway: list[str] = []
         unread = False
+        noted = noted_of(desk, built)
         for request, own in self._workloads(built):
             try:
                 workload = Workload(desk, request, self._cluster)
@@ -279,7 +281,7 @@ class _Reading:
                     underway.append(request.key)
                     continue
                 placement = standing_placement(self._cluster, own, state)
-                desired = desired_of(workload, state, own, placement)
+                desired = desired_of(workload, state, own, placement, noted)
                 if self._pictures is None:
                     guarded = with_firewall(desk.cluster(self._cluster), state, desired)
                 else:

@@ -85,6 +85,8 @@ def run_due(desk: Desk, actor: Actor, progress: Progress, halted: Callable[[], b
     codes: list[ExitCode] = []
     idle = desk.ledger.pause.current() is not None or desk.ledger.found.pending
     for listed in () if idle else desk.ledger.requests.list():
+        if listed.state not in _STANDING:
+            continue
         # as it is when its turn has come: the one before it may have taken long
         record = desk.ledger.requests.get(listed.number)
         for due in _due(desk, record):
@@ -134,7 +136,7 @@ def _due(desk: Desk, record: RequestRecord) -> Iterator[Due]:
     ):
         yield "quarantine"
     away = [one for one in instances if one.state is InstanceState.RETIRED]
-    if any(purge_at(desk, one) <= now for one in away) or was_cut_off(desk, record):
+    if any(purge_at(desk, one) <= now for one in away) or was_cut_off(desk, record, instances):
         yield "purge"
 
 

@@ -28,6 +28,7 @@ from cloudpemda.rules.leases import lease_end
 from cloudpemda.units import show_size
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.noted import Noted, noted_of
 from cloudpemda.usecases.offer import offer_on
 from cloudpemda.usecases.workload import Workload, approved_elsewhere, cluster_settings, opd_info
 
@@ -296,26 +297,20 @@ def desired_of(
     state: ClusterState,
     instances: Collection[InstanceRecord],
     placement: Placement,
+    noted: Noted | None = None,
 ) -> tuple[DesiredVm, ...]:
     """What shall be, with the identities that the ledger gave; what was stopped on purpose shall
-    not run."""
+    not run. Who looks at several workloads has read what is `noted` of them all."""
     mine = members_of(workload.spec)
     own = [record for record in instances if record.member in mine]
-    beside: dict[str, list[Aside]] = {}
-    for one in workload.desk.ledger.asides.list(uids=[record.uid for record in own]):
-        beside.setdefault(one.uid, []).append(one)
-    identities = {
-        record.key: identity(
-            record,
-            workload.fresh(record.member),
-            beside.get(record.uid, ()),
-            workload.leaves(record, beside.get(record.uid, ())),
-        )
-        for record in own
-    }
-    stops = workload.desk.ledger.stops.by_uid()
+    noted = noted or noted_of(workload.desk, own)
+    identities = {}
+    for record in own:
+        beside = noted.asides.get(record.uid, ())
+        leaves = workload.leaves(record, beside)
+        identities[record.key] = identity(record, workload.fresh(record.member), beside, leaves)
     return tuple(
-        replace(vm, running=vm.identity.uid not in stops)
+        replace(vm, running=vm.identity.uid not in noted.stops)
         for vm in desire(workload.spec, workload.setting, identities, placement, state)
     )
 

@@ -100,7 +100,7 @@ def bring_to_end(
     if record.state is RequestState.ENDED:
         return standing(desk, record.key)
     require_ready(desk, record)
-    if was_cut_off(desk, record):
+    if was_cut_off(desk, record, instances_of(desk, record)):
         return _closed(desk, actor, record)
     going = _due(desk, record, at_once, gone=gone)
     state = read_cluster(desk, going)

@@ -16,6 +16,7 @@ from cloudpemda.report.standing import Finding, InstanceView, Reading, view
 from cloudpemda.units import Instant
 from cloudpemda.usecases.away import TOLERANCE, Away, skews
 from cloudpemda.usecases.desk import Desk
+from cloudpemda.usecases.noted import noted_of
 from cloudpemda.usecases.pictures import BUILT, Pictures, answering, freshness_of
 from cloudpemda.usecases.plan import desired_of, keys_made, members_of
 from cloudpemda.usecases.quota import QuotaLine, quota_lines
@@ -219,6 +220,7 @@ def _plans(
     plans: dict[str, Sequence[PlannedVm]] = {}
     errors: list[tuple[RequestRecord, CloudpemdaError]] = []
     findings: list[Finding] = []
+    noted = noted_of(desk, built)
     for number in sorted({record.number for record in built}):
         request = requests[number]
         lived = request.spec if request.changing else None
@@ -229,7 +231,7 @@ def _plans(
             if len(own) < len(workload.usage):
                 continue  # `apply` is not through: its state says so
             placement = standing_placement(cluster, own, state)
-            desired = desired_of(workload, state, own, placement)
+            desired = desired_of(workload, state, own, placement, noted)
             if pictures is None:
                 seen = with_firewall(desk.cluster(cluster), state, desired)
             else:
