@@ -332,10 +332,10 @@ TEXTS: dict[str, Text] = {
         id="kunci yang menandatangani catatan audit tidak ada di sini ({file}, sidik {wanted}…)",
         next_en="Nothing was changed. Copy audit.key and audit.head from a host that works on this "
         "ledger, or bring them back from a backup; is the key lost everywhere, `cloudpemda audit "
-        "rotate-key --lost` makes a new one.",
+        "rotate-key --lost --reason …` makes a new one.",
         next_id="Tidak ada yang diubah. Salin audit.key dan audit.head dari mesin lain yang "
         "memakai buku besar ini, atau pulihkan dari cadangan; bila kunci hilang di semua tempat, "
-        "`cloudpemda audit rotate-key --lost` membuat yang baru.",
+        "`cloudpemda audit rotate-key --lost --reason …` membuat yang baru.",
     ),
     "audit.no-key": Text(
         en="neither the key of the audit log nor its public half is there: no signature up to "

@@ -99,8 +99,10 @@ TEXTS = {
     "nodes.move-failed": Text(
         en="{vm} is still on {cluster}/{node}",
         id="{vm} masih di {cluster}/{node}",
-        next_en="See to the cause below; `cloudpemda nodes drain` goes on with what is left.",
-        next_id="Atasi sebab berikut; `cloudpemda nodes drain` melanjutkan sisanya.",
+        next_en="See to the cause below; `cloudpemda nodes drain {cluster}/{node}` goes on with "
+        "what is left.",
+        next_id="Atasi sebab berikut; `cloudpemda nodes drain {cluster}/{node}` melanjutkan "
+        "sisanya.",
     ),
     "nodes.not-moved": Text(
         en="the migration of {vm} ended, and VM {vmid} is still on {node}",

@@ -41,9 +41,9 @@ TEXTS = {
     ),
     "request.no-root-disk": Text(
         en="no disk is named root",
-        id="tidak ada cakram bernama root",
+        id="tidak ada disk bernama root",
         next_en="Name the system disk root.",
-        next_id="Beri nama root pada cakram sistem.",
+        next_id="Beri nama root pada disk sistem.",
     ),
     "request.name-too-long": Text(
         en="the VM would be called {name}: {length} characters, and {most} are allowed",
@@ -84,10 +84,10 @@ TEXTS = {
     ),
     "request.disk-shrinks": Text(
         en="the disk {subject} would shrink from {before} to {after}",
-        id="cakram {subject} akan mengecil dari {before} menjadi {after}",
+        id="disk {subject} akan mengecil dari {before} menjadi {after}",
         next_en="A disk only grows: write at least {before}, or ask for a new, smaller disk and "
         "move the data.",
-        next_id="Cakram hanya dapat membesar: tulis paling sedikit {before}, atau minta cakram "
+        next_id="Disk hanya dapat membesar: tulis paling sedikit {before}, atau minta disk "
         "baru yang lebih kecil lalu pindahkan datanya.",
     ),
     "request.not-public": Text(
@@ -140,9 +140,9 @@ TEXTS = {
     ),
     "request.root-disk-stays": Text(
         en="this takes away {subject} ({before}), which {vm} starts from",
-        id="ini mengambil {subject} ({before}), cakram yang dipakai {vm} untuk menyala",
+        id="ini mengambil {subject} ({before}), disk yang dipakai {vm} untuk menyala",
         next_en="Keep the first disk; any other can go. To be rid of the VM, leave it out.",
-        next_id="Pertahankan cakram pertama; cakram lain boleh dilepas. Untuk melepas VM-nya, "
+        next_id="Pertahankan disk pertama; disk lain boleh dilepas. Untuk melepas VM-nya, "
         "jangan tulis VM itu.",
     ),
     "request.retires": Text(

@@ -40,11 +40,12 @@ TEXTS = {
     "vm.restore-snapshots": Text(
         en="{vm} has snapshots, which a restore would destroy: {names}",
         id="{vm} punya snapshot yang akan musnah oleh pemulihan: {names}",
-        next_en="Nothing was changed. Go back to one (`cloudpemda vm snapshot rollback`), or "
-        "remove them first (`cloudpemda vm snapshot delete {vm} NAME`; those made by hand in PVE).",
+        next_en="Nothing was changed. Go back to one (`cloudpemda vm snapshot rollback {vm} "
+        "NAME`), or remove them first (`cloudpemda vm snapshot delete {vm} NAME`; those made by "
+        "hand in PVE).",
         next_id="Tidak ada yang diubah. Kembali ke salah satunya (`cloudpemda vm snapshot "
-        "rollback`), atau hapus dahulu (`cloudpemda vm snapshot delete {vm} NAMA`; yang dibuat "
-        "langsung di PVE, hapus di PVE).",
+        "rollback {vm} NAMA`), atau hapus dahulu (`cloudpemda vm snapshot delete {vm} "
+        "NAMA`; yang dibuat langsung di PVE, hapus di PVE).",
     ),
     "vm.restore-changing": Text(
         en="{vm} cannot be restored while {key} is being changed",

@@ -82,8 +82,9 @@ TEXTS = {
     "nightly.vm-runs": Text(
         en="{vm} runs, although {by} has stopped it",
         id="{vm} berjalan, padahal telah dihentikan oleh {by}",
-        next_en="`cloudpemda vm start {vm}` says that it may; `cloudpemda vm stop {vm}` stops it.",
-        next_id="`cloudpemda vm start {vm}` mengizinkannya; `cloudpemda vm stop {vm}` "
+        next_en="`cloudpemda vm start {vm}` says that it may; `cloudpemda vm stop {vm} "
+        "--reason …` stops it.",
+        next_id="`cloudpemda vm start {vm}` mengizinkannya; `cloudpemda vm stop {vm} --reason …` "
         "menghentikannya.",
     ),
     "vm.snapshot-name": Text(
