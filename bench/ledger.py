@@ -83,8 +83,9 @@ def approve_share(base: Path, share: int, holds: int) -> list[Span]:
     specs = [workload(opd, _name(number)) for number in range(share, holds, PROCESSES)]
     asked = [(spec.key, spec.spec_hash) for spec in specs]
     with open_at(base) as ledger:
-        _gate[0].wait()
-        for key, spec_hash in asked:
+        for number, (key, spec_hash) in enumerate(asked):
+            if number == 1:
+                _gate[0].wait()
             begun = time.perf_counter()
             ledger.requests.approve(
                 key, spec_hash=spec_hash, offer_digest="offer",
@@ -92,7 +93,7 @@ def approve_share(base: Path, share: int, holds: int) -> list[Span]:
                 warn_at=(80,), actor=BUDI, hold_until=Instant(START + timedelta(days=14)),
             )  # fmt: skip
             spans.append((begun, time.perf_counter()))
-    return spans
+    return spans[1:]
 
 
 def written(base: Path, before: int) -> list[dict[str, list[Row]]]:
@@ -159,8 +160,9 @@ def write_share(base: Path, holds: list[dict[str, list[Row]]], sealed: bool) -> 
     begin = "BEGIN" if SERVER else "BEGIN IMMEDIATE"
     head = Head(base) if sealed else None
     spans = []
-    _gate[0].wait()
-    for hold in holds:
+    for number, hold in enumerate(holds):
+        if number == 1:
+            _gate[0].wait()
         begun = time.perf_counter()
         with engine.begin() as connection:
             connection.exec_driver_sql(begin)
@@ -173,7 +175,7 @@ def write_share(base: Path, holds: list[dict[str, list[Row]]], sealed: bool) -> 
             head.follow()
         spans.append((begun, time.perf_counter()))
     engine.dispose()
-    return spans
+    return spans[1:]
 
 
 def at_once(work: Callable[..., list[Span]], each: Sequence[Sequence[object]]) -> list[Span]:

@@ -9,10 +9,11 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, RootTransaction, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -26,6 +27,8 @@ from cloudpemda.ledger.turns import Turns
 
 BUSY_SECONDS = 30
 """How long a transaction waits for another process's write lock."""
+
+T = TypeVar("T")
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -70,7 +73,7 @@ class Store:
         """All or nothing, alone. Raises Unreachable `ledger.busy`, `ledger.unavailable` or
         `ledger.damaged`, and Incomplete `ledger.unsure` where a server's answer to the end was
         lost: which of the two it was, a look tells."""
-        with self._turn, self._in_turn(), self._transaction(self._database.WRITE) as connection:
+        with self._turn, self._transaction(self._database.WRITE, self._in_turn) as connection:
             yield connection
 
     @contextmanager
@@ -105,11 +108,19 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, begin: tuple[str, ...]) -> Iterator[Connection]:
+    def _transaction(
+        self,
+        begin: tuple[str, ...],
+        alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Iterator[Connection]:
+        """With a connection that is there before others have to wait, and goes after them."""
         committing = False
         try:
-            connection, transaction = self._begun(begin)
-            with connection, transaction:
+            with (
+                self._patiently(self._engine.connect) as connection,
+                alone(),
+                self._patiently(lambda: _begun(connection, begin)),
+            ):
                 yield connection
                 committing = begin == self._database.WRITE
         except DBAPIError as error:
@@ -117,14 +128,11 @@ class Store:
                 raise Incomplete("ledger.unsure", file=self.place.name) from error
             raise self._translated(error) from error
 
-    def _begun(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:
-        """A transaction that has its lock, and its view of the data.
-
-        SQLite's own waiting leaves out some short locks (recovery after a crash, the change to
-        WAL, the last one's closing): they are met here, before anything was read or written.
-        """
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """SQLite's own waiting leaves out some short locks (recovery after a crash, the change to
+        WAL, the last one's closing): they are met here, before anything was read or written."""
         try:
-            return self._begin(begin)
+            return ask()
         except DBAPIError as error:
             if not self._is_busy(error):
                 raise
@@ -135,19 +143,8 @@ class Store:
             reraise=True,
         ):
             with attempt:
-                begun = self._begin(begin)
-        return begun
-
-    def _begin(self, begin: tuple[str, ...]) -> tuple[Connection, RootTransaction]:
-        connection = self._engine.connect()
-        try:
-            transaction = connection.begin()
-            for statement in begin:
-                execute(connection, statement)
-        except BaseException:
-            connection.close()
-            raise
-        return connection, transaction
+                met = ask()
+        return met
 
     def _is_busy(self, error: BaseException) -> bool:
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -163,6 +160,18 @@ class Store:
         if cause.startswith(_DAMAGED):
             return Unreachable("ledger.damaged", told=f"{self.place.name}: {cause}")
         return Unreachable("ledger.unavailable", file=self.place.name, cause=cause)
+
+
+def _begun(connection: Connection, begin: tuple[str, ...]) -> RootTransaction:
+    """A transaction that has its lock, and its view of the data."""
+    transaction = connection.begin()
+    try:
+        for statement in begin:
+            execute(connection, statement)
+    except BaseException:
+        transaction.close()
+        raise
+    return transaction
 
 
 def locate(url: str, base: Path) -> Place:

@@ -5,10 +5,11 @@ The formulas are what an auditor is told (README): SHA-256 over compact JSON in 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from json.encoder import encode_basestring
 from types import MappingProxyType
 
 from sqlalchemy import Row
@@ -113,13 +114,12 @@ def row_digest(raw: Raw) -> str:
     changes no digest."""
     form, names = _form(tuple([name for name, value in raw.items() if value is not None]))
     values = [raw[name] for name in names]
-    said = tuple([repr(one) if type(one) is int else _ENCODE(one) for one in values])
-    return hashlib.sha256((form % said).encode()).hexdigest()
+    return _sha256(form % tuple(_said(values)))
 
 
 def rows_digest(digests: Sequence[str]) -> str:
     """Of several rows in the order of their keys."""
-    return digests[0] if len(digests) == 1 else _digest(list(digests))
+    return digests[0] if len(digests) == 1 else _digest(digests)
 
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
@@ -135,11 +135,21 @@ def _form(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 def canonical(value: object) -> str:
-    return _ENCODE(value)
+    return repr(value) if type(value) is int else _ENCODE(value)
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+def _digest(values: Sequence[object]) -> str:
+    """Of a list's canonical JSON."""
+    return _sha256(f"[{','.join(_said(values))}]")
+
+
+def _said(values: Iterable[object]) -> list[str]:
+    """The canonical JSON of each value of a row: texts are most of them."""
+    return [encode_basestring(one) if type(one) is str else canonical(one) for one in values]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def moment(raw: object) -> Instant:

@@ -8,7 +8,7 @@ has to verify without being able to sign.
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,12 @@ class KeyFile:
             return private_key(read_regular(self.file, private=True).decode("ascii"))
         except (InvalidInput, ValueError) as error:
             raise Refused("audit.key-unusable", file=str(self.file)) from error
+
+    def load(self) -> None:
+        """Have at hand what signs: to load it takes longer than most deeds."""
+        with suppress(Refused):  # whoever signs tells
+            if self.exists():
+                self.signer()
 
     def mark(self) -> tuple[int, int] | None:
         """What changes when the file does; None where it is gone."""

@@ -76,6 +76,8 @@ class Audit:
         the head file cannot follow; the next deed tries again.
         """
         now = self._store.clock.now()  # before the lock: the lab's time is a network call away
+        if self._signer is None:
+            self._keys.load()  # before the lock, too
         with self._store.write() as connection:
             deed = Deed(connection, now, actor, self._signing)
             yield deed
