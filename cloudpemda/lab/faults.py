@@ -210,35 +210,49 @@ class OutsideChange(Timed):
     status: Literal["running", "stopped"] | None = None
 
     def strike(self, world: World) -> None:
-        vms, guests = world.cluster.vms, world.cluster.guests
-        settings = {key: str(value) for key, value in self.config.items()}
-        if self.action.startswith("create"):
-            if self.vmid in guests:
-                raise LabError("lab.vm-exists", vmid=self.vmid)
-            node = node_of(world, self.node or world.cluster.online[0]).name
-        if self.action == "create-container":
-            add_container(world.cluster, self.vmid, node, settings, 8, world.now())
-        elif self.action == "create-vm":
-            config = {"name": f"outside-{self.vmid}", "boot": " "} | settings
-            vms[self.vmid] = Vm(self.vmid, node, config, created=world.now())
-        elif self.vmid not in (vms if self.action in ("delete-vm", "move-vm") else guests):
-            raise LabError("lab.no-such-vm", vmid=self.vmid)
-        elif self.action == "move-vm":  # its configuration alone, as `mv` in /etc/pve/nodes does
-            vm = vms[self.vmid]
-            machine.take(world, vm, node_of(world, self.node or vm.node).name)
-        elif self.action == "delete-vm":
-            vm = vms[self.vmid]  # with all its disks, those of no configuration too
-            for volume in [one for one in world.cluster.volumes if one.vmid == vm.vmid]:
-                if volume.content == "images":
-                    storages.free(world, volume.volid, vm.node)
-            remove(world, vm)
-        else:
-            vm = guests[self.vmid]
-            vm.config.update(settings)
-            for key in self.delete:
-                vm.config.pop(key, None)
-            vm.status = self.status or vm.status
+        match self.action:
+            case "create-vm" | "create-container":
+                self._create(world)
+            case "change-vm":
+                self._change(self._there(world.cluster.guests))
+            case "move-vm":  # its configuration alone, as `mv` in /etc/pve/nodes does
+                vm = self._there(world.cluster.vms)
+                machine.take(world, vm, node_of(world, self.node or vm.node).name)
+            case "delete-vm":
+                self._delete(world, self._there(world.cluster.vms))
         world.note("outside", action=self.action, vmid=self.vmid)
+
+    def _there(self, guests: Mapping[int, Vm]) -> Vm:
+        if self.vmid not in guests:
+            raise LabError("lab.no-such-vm", vmid=self.vmid)
+        return guests[self.vmid]
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {key: str(value) for key, value in self.config.items()}
+
+    def _create(self, world: World) -> None:
+        if self.vmid in world.cluster.guests:
+            raise LabError("lab.vm-exists", vmid=self.vmid)
+        node = node_of(world, self.node or world.cluster.online[0]).name
+        if self.action == "create-container":
+            add_container(world.cluster, self.vmid, node, self._settings, 8, world.now())
+        else:
+            config = {"name": f"outside-{self.vmid}", "boot": " "} | self._settings
+            world.cluster.vms[self.vmid] = Vm(self.vmid, node, config, created=world.now())
+
+    def _change(self, vm: Vm) -> None:
+        vm.config.update(self._settings)
+        for key in self.delete:
+            vm.config.pop(key, None)
+        vm.status = self.status or vm.status
+
+    def _delete(self, world: World, vm: Vm) -> None:
+        """With all its disks, those of no configuration too."""
+        for volume in [one for one in world.cluster.volumes if one.vmid == vm.vmid]:
+            if volume.content == "images":
+                storages.free(world, volume.volid, vm.node)
+        remove(world, vm)
 
 
 class Upgrade(Timed):

@@ -14,7 +14,9 @@ from types import MappingProxyType
 from cloudpemda.cluster import (
     BackupJob,
     ClusterState,
+    Disk,
     HaFlavour,
+    HaResource,
     NodeStatus,
     ReplicationJob,
     Vm,
@@ -34,6 +36,7 @@ from cloudpemda.plan.ha import (
 )
 from cloudpemda.plan.model import (
     Aspect,
+    DesiredDisk,
     DesiredVm,
     Difference,
     Identity,
@@ -267,41 +270,41 @@ def _config(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
 
 
 def _disks(vm: DesiredVm, config: VmConfig | None) -> Iterator[Difference]:
+    raw: Mapping[str, str] = {} if config is None else config.raw
     present = {} if config is None else {disk.slot: disk for disk in config.disks}
     for disk in vm.disks:
         there = present.get(disk.slot)
         if there is None:
             wanted = disk.kept or f"{disk.storage} {show_size(disk.size)}"
             yield Difference(Aspect.DISKS, disk.slot, "", wanted)
-            continue
-        if there.size > disk.size:
-            raise Refused(
-                "plan.shrink",
-                vm=vm.key,
-                disk=disk.name,
-                live=show_size(there.size),
-                desired=show_size(disk.size),
-            )
-        if there.size < disk.size:
-            yield Difference(
-                Aspect.DISKS, f"{disk.slot}.size", show_size(there.size), show_size(disk.size)
-            )
-        if there.storage != disk.storage:
-            if config is not None and "parent" in config.raw:
-                raise Refused(
-                    "plan.disk-in-snapshot", vm=vm.key, disk=disk.name, storage=disk.storage
-                )
-            yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
-        for flag, is_set, wish in flag_changes(vm, disk, there):
-            yield Difference(Aspect.FLAGS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
+        else:
+            yield from _disk(vm, disk, there, in_snapshot="parent" in raw)
     for leaving in vm.leaves:
         if leaving.slot in present:
             yield Difference(Aspect.DISKS, leaving.slot, present[leaving.slot].volume, "")
-    if vm.found is not None:
-        return  # it has cloud-init or not, as it was found
-    if config is None or "cloudinit" not in config.raw.get(CLOUD_INIT_SLOT, ""):
-        there_now = "" if config is None else config.raw.get(CLOUD_INIT_SLOT, "")
-        yield Difference(Aspect.DISKS, CLOUD_INIT_SLOT, there_now, "cloudinit")
+    cloud_init = raw.get(CLOUD_INIT_SLOT, "")
+    # one that was found has cloud-init or not, as it was found
+    if vm.found is None and "cloudinit" not in cloud_init:
+        yield Difference(Aspect.DISKS, CLOUD_INIT_SLOT, cloud_init, "cloudinit")
+
+
+def _disk(
+    vm: DesiredVm, disk: DesiredDisk, there: Disk, *, in_snapshot: bool
+) -> Iterator[Difference]:
+    """Raises Refused `plan.shrink`, and `plan.disk-in-snapshot`: PVE moves no disk that a
+    vm_snapshot holds."""
+    live, desired = show_size(there.size), show_size(disk.size)
+    if there.size > disk.size:
+        raise Refused("plan.shrink", vm=vm.key, disk=disk.name, live=live, desired=desired)
+    if there.size < disk.size:
+        yield Difference(Aspect.DISKS, f"{disk.slot}.size", live, desired)
+    if there.storage != disk.storage:
+        if in_snapshot:
+            values = {"vm": vm.key, "disk": disk.name, "storage": disk.storage}
+            raise Refused("plan.disk-in-snapshot", **values)
+        yield Difference(Aspect.DISKS, f"{disk.slot}.storage", there.storage, disk.storage)
+    for flag, is_set, wish in flag_changes(vm, disk, there):
+        yield Difference(Aspect.FLAGS, f"{disk.slot}.{flag}", str(int(is_set)), str(int(wish)))
 
 
 def firewall_differences(
@@ -324,24 +327,36 @@ def _power(vm: DesiredVm, present: Vm | None) -> Iterator[Difference]:
 
 
 def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Iterator[Difference]:
-    name = sid(vm.identity.vmid)
+    name, affinity = sid(vm.identity.vmid), affinity_name(vm.identity.vmid)
     resource = live.ha_resources.get(name)
     if not vm.protection.ha:
         if resource is not None:
             yield Difference(Aspect.HA, "resource", resource.requested, "")
-        yield from _stale_rules(name, live, affinity_name(vm.identity.vmid), frozenset())
+        yield from _stale_rules(name, live, affinity, frozenset())
         return
+    yield from _ha_resource(vm, resource)
+    if live.ha_flavour is HaFlavour.GROUPS:
+        wanted = affinity if vm.protection.ha_nodes else ""
+        group = "" if resource is None else resource.group or ""
+        if group != wanted:
+            yield Difference(Aspect.HA, "group", group, wanted)
+    yield from _missing_rules(name, live, rules)
+    yield from _stale_rules(name, live, affinity, frozenset(rule.name for rule in rules))
+
+
+def _ha_resource(vm: DesiredVm, resource: HaResource | None) -> Iterator[Difference]:
     wanted_states = requested_states(vm)
     if resource is None or resource.requested not in wanted_states:
         there = "" if resource is None else resource.requested
         yield Difference(Aspect.HA, "resource", there, wanted_states[0])
     elif resource.state == "error":
         yield Difference(Aspect.HA, "state", "error", "started")
-    if live.ha_flavour is HaFlavour.GROUPS:
-        wanted = affinity_name(vm.identity.vmid) if vm.protection.ha_nodes else ""
-        group = "" if resource is None else resource.group or ""
-        if group != wanted:
-            yield Difference(Aspect.HA, "group", group, wanted)
+
+
+def _missing_rules(
+    name: str, live: ClusterState, rules: Sequence[WantedRule]
+) -> Iterator[Difference]:
+    """Rules that shall hold the VM and that are not there, or say otherwise."""
     present = {rule.name: rule for rule in live.ha_rules}
     for rule in rules:
         if name not in rule.resources:
@@ -351,8 +366,6 @@ def _ha(vm: DesiredVm, live: ClusterState, rules: Sequence[WantedRule]) -> Itera
             state = "" if found is None else (found.errors or "different")
             members = ",".join(sorted(rule.nodes or rule.resources))
             yield Difference(Aspect.HA, rule.name, state, members)
-    names = frozenset(rule.name for rule in rules)
-    yield from _stale_rules(name, live, affinity_name(vm.identity.vmid), names)
 
 
 def _stale_rules(

@@ -18,7 +18,6 @@ from cloudpemda.ledger import (
     SagaEvent,
     SagaJournal,
 )
-from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.change import Change
 from cloudpemda.usecases.cut_off import RETIRE, begun, finish
@@ -30,7 +29,6 @@ from cloudpemda.usecases.plan import (
     approved_digest,
     chosen,
     cluster_of,
-    desired_of,
     draw_up,
     members_of,
     offer_digest,
@@ -40,7 +38,7 @@ from cloudpemda.usecases.plan import (
     wanted,
 )
 from cloudpemda.usecases.retire import quarantine
-from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
+from cloudpemda.usecases.run import Applied, Run, faults_of
 from cloudpemda.usecases.settling import settle
 from cloudpemda.usecases.workload import opd_info, standing_placement
 
@@ -74,10 +72,7 @@ def apply(
     done: list[Applied] = []
     records = chosen(desk, keys)
     if undo:
-        for record in records:
-            if record.state is RequestState.ACTIVE and not record.changing:
-                code = "apply.nothing-to-undo" if record.change_approved else "apply.undo-active"
-                raise Refused(code, key=record.key)
+        _require_unfinished(records)
     else:
         done += _doubted(desk, records)
         doubted = {one.record.key for one in done}
@@ -99,6 +94,14 @@ def apply(
         if done[-1].result is not None:  # what was built takes room: the next one must see it
             states = read_clusters(desk, records)
     return tuple(done)
+
+
+def _require_unfinished(records: Collection[RequestRecord]) -> None:
+    """What lives is not taken back: it is changed, or retired."""
+    for record in records:
+        if record.state is RequestState.ACTIVE and not record.changing:
+            code = "apply.nothing-to-undo" if record.change_approved else "apply.undo-active"
+            raise Refused(code, key=record.key)
 
 
 def _kind(record: RequestRecord, handed: Collection[str]) -> "type[Change | Handover | _Build]":
@@ -219,31 +222,17 @@ class _Build(Run):
 
     def _desired(self, begun: Collection[InstanceRecord]) -> tuple[DesiredVm, ...]:
         """The VMs of the instances that were begun; what was never placed has nothing to undo."""
-        everything = self._instances()
         known = {one.key for one in begun}
-        placement = standing_placement(self._state.name, begun, self._state)
-        rest = tuple(
-            Placed(one.key, "-", (), Score(0, 0, 0)) for one in everything if one.key not in known
-        )
-        whole = Placement(placement.cluster, (*placement.vms, *rest), placement.n_plus_one)
-        desired = desired_of(self._workload, self._state, everything, whole)
-        return tuple(vm for vm in desired if vm.key in known)
+        return tuple(vm for vm in self._where_placed(self._instances()) if vm.key in known)
 
     # -- the record ------------------------------------------------------------------------
     def _record_result(self, result: ApplyResult, journal: SagaJournal) -> None:
         """Each VM's ending in the ledger, then the saga's and the request's."""
-        instances = self._desk.ledger.instances
         for vm in result.vms:
-            uid, error = vm.vm.identity.uid, cause_of(vm)
-            match vm.ending:
-                case VmEnding.ACTIVE:
-                    instances.active(uid, actor=self._actor)
-                case VmEnding.FAILED:
-                    instances.failed(uid, error=error, actor=self._actor)
-                case VmEnding.STUCK:
-                    instances.stuck(uid, error=error, actor=self._actor)
-                case VmEnding.UNFINISHED:
-                    pass  # the same saga goes on
+            if vm.ending is VmEnding.ACTIVE:
+                self._desk.ledger.instances.active(vm.vm.identity.uid, actor=self._actor)
+            else:
+                self._note_trouble(vm)
         endings = {vm.ending for vm in result.vms}
         if VmEnding.UNFINISHED in endings:
             return

@@ -184,28 +184,49 @@ def _settle_one(
     if not _may_go(desk, one):
         return False  # somebody has asked for it since, or changes its VM
     config = _own(desk, live.node, instance, values)
-    held = [key for key, text in config.raw.items() if text.partition(",")[0] == one.volume]
-    if any(not key.startswith("unused") for key in held):
+    held = _slots_of(one, config)
+    if any(not _is_unused(slot) for slot in held):
         if one.why is Why.MOVED or _is_wanted(one, record):
             desk.ledger.asides.back(one, actor)
             return True
         raise Refused("disks.attached", **values)
     if _is_wanted(one, record):
         return False  # its VM lacks it: a plan says so
-    nodes = sorted({live.node, instance.node or live.node, *instance.targets})
-    at = state.storage_at
-    unread = [node for node in nodes if node not in state.nodes or not state.nodes[node].answers]
-    if unread:
-        raise Unreachable("disks.node-unread", node=", ".join(unread), **values)
+    elsewhere = _places_of_copies(one, live.node, instance, state, values)
     if held:
         _destroy(desk, one, live.node, instance, values)
-    for node in nodes:
-        if node != live.node and (node, one.storage) in at and not at[node, one.storage].shared:
-            _delete_copy(desk, one, node, instance, values)
+    for node in elsewhere:
+        _delete_copy(desk, one, node, instance, values)
     if one.volume in desk.cluster(one.cluster).volume_sizes(live.node, one.storage, instance.vmid):
         raise Refused("disks.stays", node=live.node, **values)
     desk.ledger.asides.gone(one, actor)
     return True
+
+
+def _slots_of(one: Aside, config: VmConfig) -> list[str]:
+    """Where a VM has the volume: `scsi1`, or `unused0` once it is detached."""
+    return [key for key, text in config.raw.items() if text.partition(",")[0] == one.volume]
+
+
+def _is_unused(slot: str) -> bool:
+    return slot.startswith("unused")
+
+
+def _places_of_copies(
+    one: Aside,
+    here: str,
+    instance: InstanceRecord,
+    state: ClusterState,
+    values: dict[str, str],
+) -> list[str]:
+    """The other nodes on which replication may have left a copy of it. Raises Unreachable while
+    one that may have it, or its VM's own, does not answer."""
+    nodes = sorted({here, instance.node or here, *instance.targets})
+    unread = [node for node in nodes if node not in state.nodes or not state.nodes[node].answers]
+    if unread:
+        raise Unreachable("disks.node-unread", node=", ".join(unread), **values)
+    storages = {node: state.storage_at.get((node, one.storage)) for node in nodes if node != here}
+    return [node for node, there in storages.items() if there is not None and not there.shared]
 
 
 def _own(desk: Desk, node: str, instance: InstanceRecord, values: dict[str, str]) -> VmConfig:
@@ -222,16 +243,12 @@ def _destroy(
     """Through its VM's own configuration: PVE refuses what a vm_snapshot still needs."""
     pve = desk.cluster(one.cluster)
     config = _own(desk, node, instance, values)
-    slots = [
-        key
-        for key, text in config.raw.items()
-        if key.startswith("unused") and text.partition(",")[0] == one.volume
-    ]
+    slots = [slot for slot in _slots_of(one, config) if _is_unused(slot)]
     if slots:
         upid = pve.set_config(node, instance.vmid, {}, delete=slots, digest=config.digest)
         TaskWaiter(pve, desk.clock).wait(upid, _TASK_SECONDS)
     again = _own(desk, node, instance, values)
-    if any(text.partition(",")[0] == one.volume for text in again.raw.values()):
+    if _slots_of(one, again):
         raise Refused("disks.stays", node=node, **values)
 
 

@@ -5,18 +5,17 @@ no the VM stays as far as it came, with what it holds, until `apply` goes on or 
 what can be taken back. VMs that the change adds are made like any others.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
 from cloudpemda.apply import retire as steps
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable, worst
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
-from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.diff import standing
 from cloudpemda.plan.model import DesiredVm, PlannedVm
 from cloudpemda.plan.restart import told_at_start
-from cloudpemda.units import MiB, show_size
+from cloudpemda.units import show_size
 from cloudpemda.usecases.asides import Cleared, clear, leaving_of
 from cloudpemda.usecases.leaving import Retired
 from cloudpemda.usecases.leaving import leaving_of as leaving_as_it_is
@@ -35,7 +34,7 @@ from cloudpemda.usecases.plan import (
     wanted,
 )
 from cloudpemda.usecases.retire import quarantine
-from cloudpemda.usecases.run import Applied, Run, cause_of, faults_of
+from cloudpemda.usecases.run import Applied, Run, faults_of
 from cloudpemda.usecases.settling import running_behind, settle
 from cloudpemda.usecases.workload import Workload, opd_info, standing_placement
 
@@ -85,10 +84,14 @@ class Change(Run):
         """Raises, before anything is begun, where a VM that lives is gone or somebody else's: such
         a change could neither go on nor be taken back."""
         kept = tuple(one for one in self._everything() if self._lived(one))
+        for vm in self._as_it_lives(kept):
+            standing(vm, self._state, keys_made(kept))
+
+    def _as_it_lives(self, kept: tuple[InstanceRecord, ...]) -> tuple[DesiredVm, ...]:
+        """These VMs as the workload lives by, where they are."""
         before = Workload(self._desk, self._record, self._state.name)
         placement = standing_placement(self._state.name, kept, self._state)
-        for vm in desired_of(before, self._state, kept, placement):
-            standing(vm, self._state, keys_made(kept))
+        return desired_of(before, self._state, kept, placement)
 
     def _take_away(self) -> Retired:
         """What the change takes away goes into quarantine; where that does not come to its end,
@@ -168,18 +171,14 @@ class Change(Run):
         ledger = self._desk.ledger
         instances = {one.uid: one for one in self._instances()}
         for vm in result.vms:
-            uid, error = vm.vm.identity.uid, cause_of(vm)
+            uid = vm.vm.identity.uid
             match vm.ending:
                 case VmEnding.ACTIVE if self._lived(instances[uid]):
                     ledger.changes.confirm(uid, actor=self._actor)
                 case VmEnding.ACTIVE:
                     ledger.instances.active(uid, actor=self._actor)
-                case VmEnding.FAILED:
-                    ledger.instances.failed(uid, error=error, actor=self._actor)
-                case VmEnding.STUCK:
-                    ledger.instances.stuck(uid, error=error, actor=self._actor)
-                case VmEnding.UNFINISHED:
-                    pass  # the same saga goes on
+                case _:
+                    self._note_trouble(vm)
         endings = {vm.ending for vm in result.vms}
         if endings == {VmEnding.ACTIVE}:
             for one in self._everything():
@@ -250,10 +249,8 @@ class Change(Run):
     def _lost(self, kept: tuple[InstanceRecord, ...]) -> Mapping[str, Refused]:
         """Key and why of VMs that another hand has removed since: nothing of the change is left
         to take back there. Raises Unreachable where that cannot be said."""
-        before = Workload(self._desk, self._record, self._state.name)
-        placement = standing_placement(self._state.name, kept, self._state)
         lost: dict[str, Refused] = {}
-        for vm in desired_of(before, self._state, kept, placement):
+        for vm in self._as_it_lives(kept):
             try:
                 standing(vm, self._state, keys_made(kept))
             except Refused as error:
@@ -308,14 +305,7 @@ class Change(Run):
 
     def _desired_of_all(self) -> tuple[DesiredVm, ...]:
         """As the change wants them; what was never placed, or is released, has nothing to undo."""
-        everything = propose(self._workload, self._state)
-        placed = [one for one in everything if one.node is not None]
-        standing = standing_placement(self._state.name, placed, self._state)
-        rest = tuple(
-            Placed(one.key, "-", (), Score(0, 0, 0)) for one in everything if one not in placed
-        )
-        whole = Placement(standing.cluster, (*standing.vms, *rest), standing.n_plus_one)
-        return desired_of(self._workload, self._state, everything, whole)
+        return self._where_placed(propose(self._workload, self._state))
 
     def _draw_up_as_it_was(
         self, kept: tuple[InstanceRecord, ...], lost: Collection[str]
@@ -327,32 +317,35 @@ class Change(Run):
     def _require_no_loss(self, kept: tuple[InstanceRecord, ...], gone: Collection[str]) -> None:
         """Raises Refused `apply.undo-disks` where the change has grown or added a disk: neither can
         be taken back with its data. What another hand has grown stays as it is."""
-        before = Workload(self._desk, self._record, self._state.name)
-        placement = standing_placement(self._state.name, kept, self._state)
-        lost: list[str] = []
-        fresh = {one.key: self._workload.fresh(one.member) for one in kept}
-        slots = {one.key: one.slots for one in kept}
-        sizes_asked: dict[str, dict[str, MiB]] = {one.member: {} for one in kept}
-        for spec in self._workload.spec.vms:
-            for member in spec.members:
-                sizes_asked[member] = {disk.name: disk.size for disk in spec.disks}
-        for vm in desired_of(before, self._state, kept, placement):
-            if vm.key in gone:
-                continue
-            live = _read(vm, self._state)
-            present = {} if live.config is None else {d.slot: d for d in live.config.disks}
-            for disk in vm.disks:
-                there = present.get(disk.slot)
-                asked = sizes_asked[vm.key.rpartition("/")[2]].get(disk.name, disk.size)
-                if there is not None and there.size > disk.size and asked > disk.size:
-                    sizes = f"{show_size(disk.size)} → {show_size(there.size)}"
-                    lost.append(f"{vm.key} {disk.name} {sizes}")
-            for name in sorted(fresh[vm.key]):
-                there = present.get(f"scsi{slots[vm.key][name]}")
-                if there is not None:
-                    lost.append(f"{vm.key} {name} + {show_size(there.size)}")
+        records = {one.key: one for one in kept}
+        lost = [
+            disk
+            for vm in self._as_it_lives(kept)
+            if vm.key not in gone
+            for disk in self._would_lose(vm, records[vm.key])
+        ]
         if lost:
             raise Refused("apply.undo-disks", key=self._record.key, disks="; ".join(lost))
+
+    def _would_lose(self, vm: DesiredVm, record: InstanceRecord) -> Iterator[str]:
+        """The disks that the change has grown or added, each with its sizes, in words."""
+        live = _read(vm, self._state)
+        present = {} if live.config is None else {disk.slot: disk for disk in live.config.disks}
+        asked = {
+            disk.name: disk.size
+            for kind in self._workload.spec.vms
+            if record.member in kind.members
+            for disk in kind.disks
+        }
+        for disk in vm.disks:
+            there = present.get(disk.slot)
+            grown = there is not None and there.size > disk.size
+            if there is not None and grown and asked.get(disk.name, disk.size) > disk.size:
+                yield f"{vm.key} {disk.name} {show_size(disk.size)} → {show_size(there.size)}"
+        for name in sorted(self._workload.fresh(record.member)):
+            there = present.get(f"scsi{record.slots[name]}")
+            if there is not None:
+                yield f"{vm.key} {name} + {show_size(there.size)}"
 
 
 def _read(vm: DesiredVm, state: ClusterState) -> Vm:

@@ -13,11 +13,20 @@ from cloudpemda.ledger import (
     RequestRecord,
     SagaJournal,
 )
+from cloudpemda.placement import Placed, Placement, Score
 from cloudpemda.plan.diff import being_made, carries
+from cloudpemda.plan.model import DesiredVm
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
-from cloudpemda.usecases.plan import Planned, draw_up, keys_made, place_workload, workload_of
-from cloudpemda.usecases.workload import kind_of, opd_info
+from cloudpemda.usecases.plan import (
+    Planned,
+    desired_of,
+    draw_up,
+    keys_made,
+    place_workload,
+    workload_of,
+)
+from cloudpemda.usecases.workload import kind_of, opd_info, standing_placement
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,16 @@ class Run:
         vm = kind_of(self._workload.spec, member)
         return {disk.name: self._workload.setting.storage(disk.storage_class) for disk in vm.disks}
 
+    def _where_placed(self, instances: Collection[InstanceRecord]) -> tuple[DesiredVm, ...]:
+        """As they shall be, where the ledger has placed them; what it never placed is nowhere."""
+        placed = [one for one in instances if one.node is not None]
+        standing = standing_placement(self._state.name, placed, self._state)
+        nowhere = (
+            Placed(one.key, "-", (), Score(0, 0, 0)) for one in instances if one.node is None
+        )
+        whole = Placement(standing.cluster, (*standing.vms, *nowhere), standing.n_plus_one)
+        return desired_of(self._workload, self._state, instances, whole)
+
     # -- the record ------------------------------------------------------------------------
     def _open(self, kind: str) -> SagaJournal:
         return self._desk.ledger.journal.open_saga(self._record.number, kind)
@@ -153,6 +172,14 @@ class Run:
             **details,
         )
 
+    def _note_trouble(self, vm: VmResult) -> None:
+        """A VM that failed or is stuck, and why; of an unfinished one the same saga goes on."""
+        book, uid = self._desk.ledger.instances, vm.vm.identity.uid
+        if vm.ending is VmEnding.FAILED:
+            book.failed(uid, error=_cause_of(vm), actor=self._actor)
+        elif vm.ending is VmEnding.STUCK:
+            book.stuck(uid, error=_cause_of(vm), actor=self._actor)
+
     def _instances(self) -> tuple[InstanceRecord, ...]:
         """Those that shall be; not those that a change has taken away."""
         return tuple(one for one in self._everything() if one.member in self._workload.usage)
@@ -164,7 +191,8 @@ class Run:
         return self._desk.ledger.requests.get(self._record.key)
 
 
-def cause_of(vm: VmResult) -> str:
+def _cause_of(vm: VmResult) -> str:
+    """Why a VM is not active, in few words: the error, or the step that it stands at."""
     return str(vm.error) if vm.error is not None else (vm.step or vm.ending.value)
 
 

@@ -70,13 +70,13 @@ class Workload:
         )
 
     def fresh(self, member: str) -> frozenset[str]:
-        """The disks that a member need not have yet, because a change has just approved them."""
-        vms = () if self.lived is None else self.lived.vms
-        before = next((vm for vm in vms if member in vm.members), None)
-        if before is None:
+        """The disks that a member need not have yet, because a change has just approved them; none
+        of a member that the change adds or takes away."""
+        before = None if self.lived is None else _kind_in(self.lived, member)
+        after = _kind_in(self.spec, member)
+        if before is None or after is None:
             return frozenset()
-        had = {disk.name for disk in before.disks}
-        return frozenset(d.name for d in kind_of(self.spec, member).disks if d.name not in had)
+        return frozenset({disk.name for disk in after.disks} - {disk.name for disk in before.disks})
 
     def leaves(self, record: InstanceRecord, beside: Collection[Aside]) -> tuple[LeavingDisk, ...]:
         """The disks that a change takes from a member: those that what it lived by has, and those
@@ -87,8 +87,7 @@ class Workload:
             for one in beside
             if one.why is Why.REMOVED and one.since is None and one.disk not in wanted
         }
-        vms = () if self.lived is None else self.lived.vms
-        before = next((vm for vm in vms if record.member in vm.members), None)
+        before = None if self.lived is None else _kind_in(self.lived, record.member)
         for number, disk in enumerate(() if before is None else before.disks):
             if disk.name not in wanted:
                 adopted = record.found.slot_of(disk.name) if record.found else None
@@ -228,21 +227,25 @@ def spec_in_force(desk: Desk, request: RequestRecord, member: str) -> WorkloadSp
     """What a member is made by now: a change once it was begun; of a member that a change took
     away, and that is not gone yet, the last revision that had it."""
     for spec in (request.as_begun.spec, request.spec):
-        if any(member in vm.members for vm in spec.vms):
+        if _kind_in(spec, member) is not None:
             return spec
     for revision in range(request.revision - 1, 0, -1):
         spec = desk.ledger.requests.spec(request.number, revision)
-        if any(member in vm.members for vm in spec.vms):
+        if _kind_in(spec, member) is not None:
             return spec
     return request.spec
 
 
 def kind_of(spec: WorkloadSpec, member: str) -> VmSpec:
     """The kind of VM that `db-1` is one of. Raises Refused `workload.member`."""
-    for vm in spec.vms:
-        if member in vm.members:
-            return vm
-    raise Refused("workload.member", key=spec.key, member=member)
+    found = _kind_in(spec, member)
+    if found is None:
+        raise Refused("workload.member", key=spec.key, member=member)
+    return found
+
+
+def _kind_in(spec: WorkloadSpec, member: str) -> VmSpec | None:
+    return next((vm for vm in spec.vms if member in vm.members), None)
 
 
 def placed(record: InstanceRecord, state: ClusterState) -> Placed:

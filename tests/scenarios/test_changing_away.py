@@ -1,5 +1,7 @@
 """A change that takes VMs away: into quarantine by `apply`, and gone by the purge."""
 
+from typing import Any
+
 import pytest
 
 from tests.scenarios.conftest import APPROVER, Office
@@ -12,6 +14,7 @@ from tests.scenarios.test_changing import (
     _longer,
     _second,
     changed,
+    propose,
     quota,
     settled,
     used,
@@ -150,4 +153,28 @@ def test_taken_back_it_rests_again_and_is_not_destroyed(
     assert office.vms()[two[SECOND]]["status"] == "stopped"
     assert states(office) == {APP: "active", SECOND: "retired"}
     assert office.run("quota", "verify").code == 0
+    settled(office)
+
+
+@pytest.mark.slow
+def test_a_change_that_takes_a_vm_away_is_taken_back_before_it_came_to_that(
+    office: Office, two: dict[str, int]
+) -> None:
+    before = used(office)
+
+    def larger(document: dict[str, Any]) -> None:
+        _app(document)["disks"][1]["size"] = "90 GiB"
+
+    propose(office, larger, "--allow-retire")
+    refused = {"do": "error", "status": 500, "reason": "zfs error: out of space"}
+    fault = {"on": {"method": "PUT", "path": f"*/{two[APP]}/resize"}, **refused}
+    office.lab.post("/faults", {"faults": [fault]})
+    assert office.run("apply", KEY).code == 6
+    office.lab.post("/faults", {"faults": []})
+
+    answer = office.run("apply", "--undo", KEY)
+
+    assert answer.code == 0, answer.out
+    assert states(office) == {APP: "active", SECOND: "active"}
+    assert used(office) == before
     settled(office)
