@@ -2,7 +2,9 @@
 
 Why a room: PVE makes a VM in a dozen calls, each of which can fail, be lost, or be overtaken by
 somebody else. Here each call belongs to a step of a saga (`saga`), and the steps of a VM to a
-chain; chains of one workload run at the same time, and fail alone.
+chain; chains of one workload run at the same time, and fail alone. By the same rules single VMs are
+switched, snapshotted, restored and copied (`power`, `snapshots`, `restore`, `copy`), nodes are
+emptied (`drain`), copies that VMs lack are made (`due`), and pools are kept in step (`pools`).
 
 What always holds:
 

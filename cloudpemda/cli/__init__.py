@@ -3,6 +3,9 @@
 Everything but click is imported when a command runs, so that `--help` feels instant. What a
 command found goes to stdout once, as text for people or as one JSON document; progress and logs
 go to stderr. `main` is the only place where an error becomes an exit code.
+
+A module has the commands of one noun. Larger pages stand apart (`request_tables`, `plan_tables` …),
+made of what `tables` has for all of them.
 """
 
 import io

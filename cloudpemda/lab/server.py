@@ -239,18 +239,10 @@ class Listener:
             await world.clock.pause(PROXY_SECONDS)
         if here.hung or not here.online:
             _cut(request)
-        if request.method not in METHODS:
-            return web.Response(status=501, reason=f"method '{request.method}' not available")
-        if coding := request.headers.get("Transfer-Encoding"):
-            known = "chunked transfer encoding not supported"
-            wrong = known if coding == "chunked" else f"Unknown transfer encoding '{coding}'"
-            return web.Response(status=501, reason=wrong)
         path = urllib.parse.unquote(request.raw_path.split("?", 1)[0])
         prefix = re.match(r"/+api2/+([^/]+)", path)
-        if prefix is None:
-            if path.startswith("/api2"):
-                return web.Response(status=501, reason="no such uri")
-            return web.Response(status=500, reason=_line(f"no such file '{path}'"))
+        if prefix is None or _is_odd(request):
+            return _turned_away(request, path)
         form, parts = prefix[1], path[prefix.end() :].split("/")
         rest = "/" + "/".join(filter(None, parts))
         values: Values | Refused
@@ -275,6 +267,23 @@ class Listener:
         if reply.status == 0:
             _cut(request)
         return _respond(form, rest, reply)
+
+
+def _is_odd(request: web.BaseRequest) -> bool:
+    return request.method not in METHODS or bool(request.headers.get("Transfer-Encoding"))
+
+
+def _turned_away(request: web.BaseRequest, path: str) -> web.Response:
+    """What is no call of the API is told before anybody asks who calls."""
+    if request.method not in METHODS:
+        return web.Response(status=501, reason=f"method '{request.method}' not available")
+    if coding := request.headers.get("Transfer-Encoding"):
+        known = "chunked transfer encoding not supported"
+        wrong = known if coding == "chunked" else f"Unknown transfer encoding '{coding}'"
+        return web.Response(status=501, reason=wrong)
+    if path.startswith("/api2"):
+        return web.Response(status=501, reason="no such uri")
+    return web.Response(status=500, reason=_line(f"no such file '{path}'"))
 
 
 def _cut(request: web.BaseRequest) -> None:

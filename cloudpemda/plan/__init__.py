@@ -1,8 +1,11 @@
 """What would change? Desired against live, a pure diff; a plan writes nothing.
 
 `desire` gives a specification its meaning on one cluster, `pve_config` and `ha` say it in PVE's own
-keys and rules, `diff` compares that with what was read, `byhand` names what only a person may put
-right, `offer` is what a reviewer decides on. Drift is a plan that nobody asked for.
+keys and rules, `firewall` says who reaches a VM, `schedule` when it is copied; `diff` compares all
+that with what was read, `byhand` names what only a person may put right, `restart` what waits for a
+new start; `offer` is what a reviewer decides on. `pools` compares pools and their readers in the
+same way, and `adoption` measures what somebody else has made. Drift is a plan that nobody asked
+for.
 
 What holds:
 

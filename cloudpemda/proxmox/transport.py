@@ -304,6 +304,10 @@ class Transport:
             if call.write:
                 raise self._lost(call, "the answer is no JSON object with data")
             raise self.bad_answer(call.path, response.content[:400])
+        raise self._refusal(response, body, call)
+
+    def _refusal(self, response: requests.Response, body: object, call: _Call) -> PveError:
+        """What the server says against the call, as an error with our code."""
         status, text = response.status_code, response.reason or ""
         errors: dict[str, str] = {}
         if self._service == "PBS":  # says in plain text what PVE says in its reason phrase
@@ -317,7 +321,7 @@ class Transport:
                     bounded(str(name)): bounded(self._redacted(str(why)))
                     for name, why in body["errors"].items()
                 }
-        raise classify(
+        return classify(
             status,
             self._redacted(text),
             errors,

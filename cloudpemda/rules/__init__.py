@@ -1,5 +1,8 @@
 """May they have it? Catalogue, policy and quota, as pure functions of values that are handed in.
 
+Beside them: who decides on it (`approvals`, `manning`), and how long it is theirs (`leases`,
+`granting`).
+
 A rule looks at everything before it answers, so that a reader learns all reasons at once, each
 with its numbers and its way out. The answer is a `Verdict`; raising is left to the caller.
 
