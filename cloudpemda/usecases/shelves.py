@@ -92,15 +92,21 @@ def shelves(desk: Desk, root: Folder, held: ExitStack, findings: list[Fault]) ->
                     findings.append(_open_to("inbox.open-folder", folder.itself, name))
                 else:
                     yield _shelf(name, folder)
-            elif _is_document(name):
-                findings.append(Fault("inbox.no-folder", known, file=shown(name)))
-            elif root.is_folder(name):
-                with root.below(name) as other:
-                    lost = any(_is_document(one) for one in other.names(MOST_FILES))
-                if lost:
-                    findings.append(Fault("inbox.no-opd", known, file=shown(name)))
+            elif (code := _lost(root, name)) is not None:
+                findings.append(Fault(code, known, file=shown(name)))
         except InvalidInput as error:
             findings.extend(error.faults)
+
+
+def _lost(root: Folder, name: str) -> str | None:
+    """Why what lies beside the OPDs' folders reaches nobody; None for what is no document."""
+    if _is_document(name):
+        return "inbox.no-folder"
+    if not root.is_folder(name):
+        return None
+    with root.below(name) as other:
+        holds_documents = any(_is_document(one) for one in other.names(MOST_FILES))
+    return "inbox.no-opd" if holds_documents else None
 
 
 def _shelf(opd: str, folder: Folder) -> Shelf:
