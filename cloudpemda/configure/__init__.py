@@ -18,7 +18,7 @@ read. ansible-runner and ansible-core are optional: without them the inventory i
 """
 
 from cloudpemda.configure.inventory import Host, Inventory, check_inventory, load_inventory
-from cloudpemda.configure.roles import PLAYBOOKS, kind_of, playbooks
+from cloudpemda.configure.roles import PLAYBOOKS, kind_of, playbooks, tags_of
 
 __all__ = [
     "PLAYBOOKS",
@@ -28,4 +28,5 @@ __all__ = [
     "kind_of",
     "load_inventory",
     "playbooks",
+    "tags_of",
 ]

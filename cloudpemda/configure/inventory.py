@@ -2,33 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
-from cloudpemda.configure.judged import judged
-from cloudpemda.configure.roles import (
-    BACKUP_SERVERS,
-    CLUSTERS,
-    DESK,
-    kind_of,
-    role_of,
-    role_variables,
-)
-from cloudpemda.configure.variables import NEEDED, NEEDED_BESIDE, HostsFile, Variables
-from cloudpemda.document import DocumentPath, Source, examine, load, show_path
+from cloudpemda.configure.reading import Read, read_beside, read_hosts
+from cloudpemda.configure.roles import BACKUP_SERVERS, CLUSTERS, DESK, kind_of
+from cloudpemda.configure.variables import NEEDED, NEEDED_BESIDE
+from cloudpemda.document import DocumentPath, Source
 from cloudpemda.document.source import in_order
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.site import Site
-
-_VAULT = b"$ANSIBLE_VAULT;"
-
-
-class _VariablesFile(Variables):
-    """A file in group_vars or host_vars."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +63,7 @@ class Inventory:
 
     directory: Path
     hosts: Mapping[str, tuple[Host, ...]]
+    sealed: tuple[Path, ...] = ()  # files that only a vault's password opens
 
     @property
     def names(self) -> frozenset[str]:
@@ -102,83 +90,31 @@ def check_inventory(site: Site) -> tuple[Inventory | None, tuple[Fault, ...]]:
     if not file.is_file():
         return None, (Fault("configure.no-inventory", {"file": str(file)}),)
     faults: list[Fault] = []
-    source = load(file)
-    examined = examine(replace(source, data=_ours(source, source.data, (), faults)), HostsFile)
-    faults.extend(examined.faults)
-    files = _files(directory, faults)
+    source, shaped = read_hosts(file, faults)
+    beside = read_beside(directory, faults)
     if not isinstance(source.get("all", "children"), dict):
         return None, in_order(faults)  # no group of it can be read
-    hosts = _hosts(source, files)
-    inventory = Inventory(directory, MappingProxyType(hosts))
-    faults += _groups(site, source, inventory, files)
+    hosts = _hosts(source, beside)
+    sealed = tuple(file for several in beside.sealed.values() for file in several)
+    inventory = Inventory(directory, MappingProxyType(hosts), sealed)
+    faults += _groups(site, source, inventory, beside)
     for cluster in site.info.clusters:
-        several = hosts.get(group_of(cluster), ())
-        faults += [fault for host in several for fault in _missing(directory, host)]
-        faults += _judged(site, cluster, several)
-    for group in (BACKUP_SERVERS, DESK):
-        faults += [fault for host in hosts.get(group, ()) for fault in _beside(site, host)]
-    return inventory if examined.model is not None else None, in_order(dict.fromkeys(faults))
+        faults += _judged(site, cluster, hosts.get(group_of(cluster), ()))
+    faults += _apart(site, hosts)
+    for group, several in hosts.items():
+        if beside.sound:  # else what is missing may stand where nothing could be read
+            faults += _missing(directory, group, several)
+        if group == DESK:
+            faults += [fault for host in several for fault in _program(directory, host)]
+    return inventory if shaped else None, in_order(dict.fromkeys(faults))
 
 
-_Files = Mapping[tuple[str, str], tuple[Source, ...]]
-
-
-def _files(directory: Path, faults: list[Fault]) -> _Files:
-    """(`group_vars` or `host_vars`, name) → its file, or the files of its directory, as Ansible
-    orders them; those that a vault keeps are left to Ansible."""
-    found: dict[tuple[str, str], tuple[Source, ...]] = {}
-    for kind in ("group_vars", "host_vars"):
-        place = directory / kind
-        for file in sorted((*place.glob("*.y*ml"), *place.glob("*/*.y*ml"))):
-            name = file.stem if file.parent == place else file.parent.name
-            found.setdefault((kind, name), ())
-            if file.read_bytes().startswith(_VAULT):
-                continue
-            source = load(file)
-            data = _variables(source, source.data, (), faults)
-            faults.extend(examine(replace(source, data=data), _VariablesFile).faults)
-            found[kind, name] += (source,)
-    return found
-
-
-def _ours(source: Source, data: object, at: DocumentPath, faults: list[Fault]) -> object:
-    """hosts.yaml with the variables that this room judges alone."""
-    if not isinstance(data, dict):
-        return data
-    deep = len(at)
-    if (deep == 5 and at[3] == "hosts") or (at and at[-1] == "vars" and deep in (2, 4)):
-        return _variables(source, data, at, faults)
-    return {key: _ours(source, value, (*at, key), faults) for key, value in data.items()}
-
-
-def _variables(source: Source, data: object, at: DocumentPath, faults: list[Fault]) -> object:
-    """Without what belongs to Ansible or to a role, which must declare it."""
-    if not isinstance(data, dict):
-        return {} if data is None and source.readable else data
-    kept = {}
-    for name, value in data.items():
-        role = None if name in Variables.model_fields else role_of(str(name))
-        if role is not None:
-            faults += _of_role(source, role, (*at, name), value)
-        elif name in Variables.model_fields or not str(name).startswith("ansible_"):
-            kept[name] = value
-    return kept
-
-
-def _of_role(source: Source, role: str, at: DocumentPath, value: object) -> Iterator[Fault]:
-    """A variable of a role, against what the role declares."""
-    rules, name = role_variables()[role], str(at[-1])
-    if name not in rules:
-        known = ", ".join(sorted(rules))
-        yield source.fault("configure.unknown-variable", at, at_key=True, key=name, known=known)
-        return
-    for below, code, values in judged(rules[name], value):
-        shown_at = show_path((name, *below))
-        yield source.fault(code, (*at, *below), at_key=False, name=shown_at, **values)
-
-
-def _hosts(source: Source, files: _Files) -> dict[str, tuple[Host, ...]]:
+def _hosts(source: Source, beside: Read) -> dict[str, tuple[Host, ...]]:
     """Each server with the places that speak of it, as Ansible weighs them."""
+
+    def said_in(kind: str, name: str) -> Iterator[_Said | None]:
+        return (_said(one, ()) for one in beside.said.get((kind, name), ()))
+
     found: dict[str, tuple[Host, ...]] = {}
     children = source.get("all", "children")
     for group, said in children.items() if isinstance(children, dict) else ():
@@ -189,11 +125,11 @@ def _hosts(source: Source, files: _Files) -> dict[str, tuple[Host, ...]]:
         for name in filter(_is_text, listed if isinstance(listed, dict) else ()):
             places = [
                 _said(source, ("all", "vars")),
-                *(_said(one, ()) for one in files.get(("group_vars", "all"), ())),
+                *said_in("group_vars", "all"),
                 _said(source, ("all", "children", group, "vars")),
-                *(_said(one, ()) for one in files.get(("group_vars", group), ())),
+                *said_in("group_vars", group),
                 _said(source, ("all", "children", group, "hosts", name)),
-                *(_said(one, ()) for one in files.get(("host_vars", name), ())),
+                *said_in("host_vars", name),
             ]
             several.append(Host(name, group, tuple(one for one in places if one is not None)))
         found[group] = tuple(several)
@@ -208,7 +144,7 @@ def _said(source: Source, at: DocumentPath) -> _Said | None:
     return _Said(source, at, {key: value for key, value in values.items() if value is not None})
 
 
-def _groups(site: Site, source: Source, inventory: Inventory, files: _Files) -> Iterator[Fault]:
+def _groups(site: Site, source: Source, inventory: Inventory, beside: Read) -> Iterator[Fault]:
     """A group per cluster and none that nobody plays; files of nobody."""
     wanted = {group_of(name): name for name in site.info.clusters}
     children: DocumentPath = ("all", "children")
@@ -220,34 +156,38 @@ def _groups(site: Site, source: Source, inventory: Inventory, files: _Files) -> 
             known = ", ".join((*wanted, BACKUP_SERVERS, DESK))
             at = (*children, group)
             yield source.fault("configure.group", at, at_key=True, group=group, known=known)
-    for (kind, name), several in files.items():
+    for kind, name in sorted({*beside.said, *beside.sealed}):
         known_names = {"all", *inventory.hosts} if kind == "group_vars" else inventory.names
         if name not in known_names:
-            for file in several:
+            for file in beside.said.get((kind, name), ()):
                 yield file.fault("configure.file-of-nobody", (), name=name)
+            for closed in beside.sealed.get((kind, name), ()):
+                yield Fault("configure.file-of-nobody", {"name": name}, str(closed))
 
 
-def _missing(directory: Path, host: Host) -> Iterator[Fault]:
-    """What has no default that could be right, at the place where it would be said."""
-    own = next((one for one in host.said if host.name in one.at), None)
-    for name in NEEDED if kind_of(host.group) == CLUSTERS else NEEDED_BESIDE:
-        if name == "ansible_host" and host.text("ansible_connection") == "local":
+def _missing(directory: Path, group: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    """What has no default that could be right, at the place where it would be said: beside the
+    host, or once for all of the group."""
+    for name in NEEDED if kind_of(group) == CLUSTERS else NEEDED_BESIDE:
+        without = [host for host in hosts if host.where(name) is None]
+        if name == "ansible_host":
+            without = [one for one in without if one.text("ansible_connection") != "local"]
+        if not name.startswith(("node_", "ansible_")):
+            if without:
+                values = {"name": name, "host": ", ".join(host.name for host in without)}
+                yield Fault("configure.missing", values, str(directory / _home(name, group)))
             continue
-        if host.where(name) is not None:
-            continue
-        values = {"name": name, "host": host.name}
-        if own is not None and name.startswith(("node_", "ansible_")):
-            yield own.fault("configure.missing", **values)
-        else:
-            yield Fault("configure.missing", values, str(directory / _home(name, host)))
+        for host in without:
+            values = {"name": name, "host": host.name}
+            own = next((one for one in host.said if host.name in one.at), None)
+            if own is not None:
+                yield own.fault("configure.missing", **values)
+            else:
+                yield Fault("configure.missing", values, str(directory / "hosts.yaml"))
 
 
-def _beside(site: Site, host: Host) -> Iterator[Fault]:
-    """What the roles of a machine of no cluster need."""
-    directory = site.directory / "ansible"
-    yield from _missing(directory, host)
-    if host.group != DESK:
-        return
+def _program(directory: Path, host: Host) -> Iterator[Fault]:
+    """Where the desk's machine gets the program from."""
     sources = ("cloudpemda_wheel", "cloudpemda_wheels", "cloudpemda_package")
     if not any(host.text(name) for name in sources):
         place = str(directory / f"group_vars/{DESK}.yaml")
@@ -263,10 +203,29 @@ def _is_file(path: str) -> bool:
     return Path(path).is_absolute() and Path(path).is_file()
 
 
-def _home(name: str, host: Host) -> str:
-    if name.startswith(("node_", "ansible_")):
-        return "hosts.yaml"
-    return "group_vars/all.yaml" if name.startswith("site_") else f"group_vars/{host.group}.yaml"
+def _home(name: str, group: str) -> str:
+    """Where a variable of a whole group is said: what differs by cluster, beside its group."""
+    whole = name.startswith("site_") and name != "site_gateway"
+    return "group_vars/all.yaml" if whole else f"group_vars/{group}.yaml"
+
+
+def _apart(site: Site, hosts: Mapping[str, tuple[Host, ...]]) -> Iterator[Fault]:
+    """One server stands in one group, and no two of the clusters at one address."""
+    seen: dict[str, str] = {}
+    reached: dict[str, str] = {}
+    clusters = {group_of(cluster) for cluster in site.info.clusters}
+    for group, several in hosts.items():
+        for host in several:
+            own = next((one for one in host.said if host.name in one.at), host.said[-1])
+            if host.name in seen:
+                groups = f"{seen[host.name]}, {group}"
+                yield own.fault("configure.host-twice", host=host.name, groups=groups)
+            seen.setdefault(host.name, group)
+            address, at = host.text("ansible_host"), host.where("ansible_host")
+            if group not in clusters or not address or at is None:
+                continue
+            if reached.setdefault(address, group) != group:
+                yield at.fault("configure.taken", "ansible_host", value=address, host=host.name)
 
 
 def _judged(site: Site, cluster: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:
@@ -303,6 +262,9 @@ def _of_host(site: Site, host: Host) -> Iterator[Fault]:
         if gateway and _is_address(gateway) and IPv4Address(gateway) not in network:
             values = {"gateway": gateway, "network": str(network), "host": host.name}
             yield at_gateway.fault("configure.gateway", "site_gateway", **values)
+        if gateway == str(IPv4Interface(address).ip):
+            yield at_gateway.fault("configure.gateway-own", "site_gateway", host=host.name)
+    yield from _cards(host)
     links = host.get("node_links")
     own = {
         str(IPv4Interface(str(link.get("address"))).ip)
@@ -313,6 +275,18 @@ def _of_host(site: Site, host: Host) -> Iterator[Fault]:
     for ring in host.texts("node_rings"):
         if at_rings is not None and own and _is_address(ring) and ring not in own:
             yield at_rings.fault("configure.ring", "node_rings", ring=ring, host=host.name)
+
+
+def _cards(host: Host) -> Iterator[Fault]:
+    """Each card does one thing: it is below the bridge, or one link."""
+    links, at = host.get("node_links"), host.where("node_links")
+    ports = set(host.texts("node_ports"))
+    for link in links if isinstance(links, tuple) else ():
+        name = link.get("name") if isinstance(link, dict) else None
+        if isinstance(name, str):
+            if name in ports and at is not None:
+                yield at.fault("configure.card-twice", "node_links", card=name, host=host.name)
+            ports.add(name)
 
 
 def _endpoints(site: Site, cluster: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:

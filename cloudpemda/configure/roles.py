@@ -1,6 +1,6 @@
 """Our playbooks, as they are installed: where they lie, and which variables their roles declare."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -62,6 +62,36 @@ def role_of(variable: str) -> str | None:
         if variable.startswith(f"{role.replace('-', '_')}_"):
             return role
     return None
+
+
+@cache
+def tags_of(playbook: str) -> frozenset[str]:
+    """The tags that its plays and the tasks of their roles have; `all` means every task."""
+    found = {"all"}
+    for said in _said(playbooks() / f"{playbook}.yml"):
+        if "tags" in said:
+            tags = said["tags"]
+            found.update([tags] if isinstance(tags, str) else tags)
+        if "ansible.builtin.import_playbook" in said:
+            found |= tags_of(said["ansible.builtin.import_playbook"].removesuffix(".yml"))
+    return frozenset(found)
+
+
+def _said(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Every mapping in a file of plays or tasks, and in the tasks of the roles that it names."""
+    left: list[object] = [yaml.safe_load(file.read_text())]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left.extend(one)
+        if not isinstance(one, dict):
+            continue
+        yield one
+        left.extend(one.values())
+        role = one.get("role") or (one.get("ansible.builtin.include_role") or {}).get("name")
+        if role is not None:
+            tasks = sorted((playbooks() / "roles" / role).glob("tasks/*.yml"))
+            left.extend(yaml.safe_load(task.read_text()) for task in tasks)
 
 
 def group_variables() -> tuple[str, ...]:

@@ -5,7 +5,10 @@ for). Secrets come from Ansible's own vault or from the environment of who runs 
 writes about itself lies in a directory of its own, 0700, and is removed when it was read.
 """
 
+import errno
+import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -18,12 +21,15 @@ from typing import Any
 
 from cloudpemda.configure.inventory import Inventory
 from cloudpemda.configure.roles import group_variables, playbooks
-from cloudpemda.errors import Refused
+from cloudpemda.errors import Refused, Unreachable
 
 Told = Callable[[str, str, str], None]
 """Told of progress: playbook, host (empty for all), task."""
 
 _LONGEST = 400
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_BANNER = re.compile(r"@{5,}|\*{5,}")
+_HOST_KEY_CHANGED = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED")
 _HIDDEN = "the output has been hidden"
 
 
@@ -41,6 +47,11 @@ class HostResult:
     @property
     def failed(self) -> bool:
         return bool(self.failures)
+
+    @property
+    def host_key_changed(self) -> bool:
+        """Whether another host key was shown than the one that was seen first."""
+        return self.unreachable and any(sign in self.said for sign in _HOST_KEY_CHANGED)
 
 
 @dataclass(frozen=True)
@@ -105,25 +116,92 @@ def play(one: Play, place: Path, tell: Told, halted: Callable[[], bool]) -> Run:
 
 @contextmanager
 def run_directory(place: Path) -> Iterator[Path]:
-    """A directory of one run's own, 0700, removed with all that it holds.
+    """A directory of one run's own, 0700, removed with all that it holds; those of runs that were
+    killed go with it.
 
-    Raises Refused `configure.no-runner`.
+    Raises Refused `configure.no-runner`, Unreachable `configure.no-place`.
     """
     if find_spec("ansible_runner") is None or find_spec("ansible") is None:
         raise Refused("configure.no-runner")
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private = Path(tempfile.mkdtemp(prefix="ansible-", dir=place))
+    with _placed(place):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        making = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(making, fcntl.LOCK_EX)  # nobody takes away what is just being made
+            for old in place.glob("ansible-*"):
+                _removed(old)
+            private = Path(tempfile.mkdtemp(prefix="ansible-", dir=place))
+            held = os.open(private, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(held, fcntl.LOCK_SH)
+        finally:
+            os.close(making)
     try:
         yield private
     finally:
         shutil.rmtree(private, ignore_errors=True)
+        os.close(held)
+
+
+def _removed(old: Path) -> None:
+    """What a run left that lives no more: the lock on it went with the process."""
+    try:
+        found = os.open(old, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(old, ignore_errors=True)
+    except BlockingIOError:
+        pass  # of a run that goes on beside this one
+    finally:
+        os.close(found)
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Nobody else of this site changes servers from this machine meanwhile.
+
+    Raises Refused `configure.busy`, Unreachable `configure.no-place`.
+    """
+    with _placed(place):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(place / "nodes.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused("configure.busy") from error
+        yield
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def _placed(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = os.strerror(error.errno or errno.EIO)
+        raise Unreachable("configure.no-place", place=str(place), cause=cause) from error
 
 
 def run(call: Call, private: Path, tell: Told, halted: Callable[[], bool]) -> Answer:
     """Hand it to ansible-runner, whose artefacts go to `private`."""
+    seen = _Seen(call.playbook, tell)
+    try:
+        sound, stopped, said = _handed_over(call, private, seen, halted)
+    except OSError as error:  # no room for what the run writes about itself
+        sound, stopped, said = False, False, f"{error.strerror}: {error.filename or private}"
+    hosts = tuple(seen.of(host) for host in call.hosts)
+    return Answer(hosts, sound, stopped, "" if sound else said)
+
+
+def _handed_over(
+    call: Call, private: Path, seen: "_Seen", halted: Callable[[], bool]
+) -> tuple[bool, bool, str]:
+    """Whether it came to its end everywhere, whether it was stopped, Ansible's last words."""
     import ansible_runner
 
-    seen = _Seen(call.playbook, tell)
     done = ansible_runner.run(
         private_data_dir=str(private),
         project_dir=str(playbooks()),
@@ -139,15 +217,13 @@ def run(call: Call, private: Path, tell: Told, halted: Callable[[], bool]) -> An
         cancel_callback=halted,
         envvars={
             "ANSIBLE_CONFIG": str(playbooks() / "ansible.cfg"),
+            "ANSIBLE_HOST_KEY_CHECKING": "True",  # else ansible-runner takes any key
+            "ANSIBLE_FORCE_COLOR": "False",
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
         },
     )
-    return Answer(
-        hosts=tuple(seen.of(host) for host in call.hosts),
-        sound=done.rc == 0,
-        stopped=done.status == "canceled",
-        said="" if done.rc == 0 or seen.hosts else _last_words(done),
-    )
+    said = "" if seen.hosts else _last_words(done)
+    return done.rc == 0, done.status == "canceled", said
 
 
 class _Seen:
@@ -188,18 +264,26 @@ class _Seen:
 
 
 def _message(result: Mapping[str, Any]) -> str:
-    """Why a task failed, in one line; a task that hides its result hides this too."""
+    """Why a task failed, in one line; a task that hides its result hides this too. What a module
+    never came to say stands in its `module_stderr`."""
     several = [one for one in result.get("results", ()) if isinstance(one, dict)]
-    parts = [str(one.get("msg", "")) for one in several if one.get("failed")]
-    said = " ".join(parts) or str(result.get("msg") or result.get("censored") or _HIDDEN)
-    return " ".join(said.split())[:_LONGEST]
+    parts = [_said(one) for one in several if one.get("failed")]
+    said = " ".join(parts) or _said(result) or str(result.get("censored") or _HIDDEN)
+    return " ".join(_BANNER.sub("", said).split())[:_LONGEST]
+
+
+def _said(result: Mapping[str, Any]) -> str:
+    parts = (str(result.get(name) or "") for name in ("module_stderr", "msg"))
+    return ": ".join(filter(None, parts))
 
 
 def _last_words(done: Any) -> str:
-    """The end of what Ansible wrote before it reached any server."""
+    """The end of what Ansible wrote before it reached any server, its errors alone if it names
+    some."""
     try:
-        text = done.stdout.read()
+        text = _COLOURS.sub("", str(done.stdout.read()))
     except (OSError, ValueError):
         return ""
-    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
-    return " ".join(lines[-4:])[-_LONGEST:]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("[ERROR]", "ERROR!"))]
+    return " ".join(errors[-2:] or lines[-4:])[-_LONGEST:]

@@ -16,14 +16,13 @@ from types import MappingProxyType
 
 import yaml
 
-from cloudpemda.configure.runner import Answer, Call, HostResult, Told, run, run_directory
+from cloudpemda.configure.runner import Answer, Call, Told, run, run_directory
 
 CONNECTS = 10
 """Seconds that one try to connect takes at most."""
 
 _PERSIST = 10  # seconds that a connection stays after its last task
 
-_HOST_KEY_CHANGED = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED")
 _VARIABLES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("nginx", "serverName"): "vm_nginx_server_name",
@@ -71,11 +70,6 @@ class RoleRun(Answer):
 
     role: str
     host_keys: Mapping[str, str]  # by uid: seen for the first time
-
-
-def host_key_changed(one: HostResult) -> bool:
-    """Whether another host key was shown than the one that was seen first."""
-    return one.unreachable and any(sign in one.said for sign in _HOST_KEY_CHANGED)
 
 
 def play_role(

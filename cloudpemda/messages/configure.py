@@ -39,6 +39,34 @@ TEXTS = {
         next_en="Name it after a group or a host of hosts.yaml, or remove it.",
         next_id="Samakan namanya dengan grup atau host di hosts.yaml, atau hapus.",
     ),
+    "configure.file-unread": Text(
+        en="Ansible may read this, and nothing here checks it",
+        id="Ansible mungkin membacanya, tetapi isinya tidak diperiksa di sini",
+        next_en="Servers belong into hosts.yaml, variables into group_vars/GROUP.yaml or "
+        "group_vars/GROUP/NAME.yaml (host_vars the same way); remove what is neither.",
+        next_id="Server ditulis di hosts.yaml, variabel di group_vars/GRUP.yaml atau "
+        "group_vars/GRUP/NAMA.yaml (begitu pula host_vars); hapus yang bukan keduanya.",
+    ),
+    "configure.file-second": Text(
+        en="Ansible reads {first} and then not this file",
+        id="Ansible membaca {first}, sehingga berkas ini tidak dibaca",
+        next_en="Put everything into one: a file, or a directory with several.",
+        next_id="Satukan semuanya: satu berkas, atau satu direktori berisi beberapa berkas.",
+    ),
+    "configure.plain-secret": Text(
+        en="`{name}` is a secret, and stands here for everybody to read",
+        id="`{name}` adalah rahasia, dan di sini dapat dibaca siapa saja",
+        next_en="Move it to a file of its own beside this one (group_vars/GROUP/vault.yaml) and "
+        "`ansible-vault encrypt` that; ANSIBLE_VAULT_PASSWORD_FILE names its password. Renew it.",
+        next_id="Pindahkan ke berkas tersendiri (group_vars/GRUP/vault.yaml) lalu `ansible-vault "
+        "encrypt`; ANSIBLE_VAULT_PASSWORD_FILE menyebut sandinya. Ganti rahasia itu.",
+    ),
+    "configure.host-twice": Text(
+        en="{host} stands in several groups ({groups}): Ansible would mix their variables",
+        id="{host} ada di beberapa grup ({groups}): Ansible akan mencampur variabelnya",
+        next_en="Keep it in one. A machine that does two things gets two names with one address.",
+        next_id="Simpan di satu grup saja. Mesin dengan dua tugas diberi dua nama, satu alamat.",
+    ),
     "configure.interface": Text(
         en="`{value}` is no address with its prefix",
         id="`{value}` bukan alamat beserta prefiksnya",
@@ -109,6 +137,18 @@ TEXTS = {
         next_en="Correct site_gateway (per cluster in group_vars) or node_address.",
         next_id="Perbaiki site_gateway (per klaster di group_vars) atau node_address.",
     ),
+    "configure.gateway-own": Text(
+        en="the gateway is the address of {host} itself",
+        id="gateway itu adalah alamat {host} sendiri",
+        next_en="Set site_gateway to the router's address in that network.",
+        next_id="Isi site_gateway dengan alamat router di jaringan itu.",
+    ),
+    "configure.card-twice": Text(
+        en="the card {card} of {host} is below the bridge, or another link, already",
+        id="kartu {card} milik {host} sudah dipakai bridge atau jalur lain",
+        next_en="Give each link a card of its own, or a VLAN of one: eno3.30.",
+        next_id="Beri tiap jalur kartu sendiri, atau sebuah VLAN: eno3.30.",
+    ),
     "configure.zone": Text(
         en="site_zone is {zone}, but the site is in {site}",
         id="site_zone berisi {zone}, sedangkan situs berada di {site}",
@@ -126,6 +166,33 @@ TEXTS = {
         id="ansible-runner dan ansible-core belum terpasang",
         next_en="Install them: pip install 'cloudpemda[nodes]'",
         next_id="Pasanglah: pip install 'cloudpemda[nodes]'",
+    ),
+    "configure.no-place": Text(
+        en="nothing can be written in {place}, where a run keeps what it does: {cause}",
+        id="{place}, tempat catatan sebuah pekerjaan, tidak dapat ditulisi: {cause}",
+        next_en="No server was touched. Make room or correct the rights there, and run it again.",
+        next_id="Tidak ada server yang disentuh. Sediakan ruang atau perbaiki izinnya, lalu "
+        "ulangi.",
+    ),
+    "configure.busy": Text(
+        en="another `nodes configure` of this site is changing servers",
+        id="`nodes configure` lain dari situs ini sedang mengubah server",
+        next_en="Wait for its end. A rehearsal (`--check`) is possible meanwhile.",
+        next_id="Tunggu sampai selesai. Gladi (`--check`) tetap dapat dijalankan.",
+    ),
+    "configure.no-vault-password": Text(
+        en="a vault keeps this file, and nothing says where its password is",
+        id="berkas ini disegel vault, dan tempat sandinya belum disebutkan",
+        next_en="export ANSIBLE_VAULT_PASSWORD_FILE=FILE (mode 0600, outside the site's "
+        "repository), then run it again.",
+        next_id="export ANSIBLE_VAULT_PASSWORD_FILE=BERKAS (mode 0600, di luar repositori situs), "
+        "lalu ulangi.",
+    ),
+    "configure.no-vault-password-file": Text(
+        en="ANSIBLE_VAULT_PASSWORD_FILE names {file}, and that is not there",
+        id="ANSIBLE_VAULT_PASSWORD_FILE menyebut {file}, dan berkas itu tidak ada",
+        next_en="Correct it, then run it again.",
+        next_id="Perbaiki, lalu ulangi.",
     ),
     "configure.role-type": Text(
         en="`{name}` is not of the kind that its role takes ({wanted})",
@@ -173,8 +240,8 @@ TEXTS = {
     "configure.no-playbook": Text(
         en="there is no playbook {name} (there are: {known})",
         id="tidak ada playbook {name} (yang ada: {known})",
-        next_en="Name one of them, or none for all.",
-        next_id="Sebutkan salah satunya, atau kosongkan untuk semua.",
+        next_en="Name one of them, or several.",
+        next_id="Sebutkan salah satunya, atau beberapa.",
     ),
     "configure.no-host": Text(
         en="the inventory has no host and no group {name} (it has: {known})",
@@ -188,11 +255,29 @@ TEXTS = {
         next_en="Tags are words of letters, digits, - and _; each role's README.md lists its own.",
         next_id="Tag terdiri dari huruf, angka, - dan _; README.md tiap peran memuat daftarnya.",
     ),
+    "configure.no-tag": Text(
+        en="none of these playbooks has a task with the tag {tag} (there are: {known})",
+        id="tidak ada tugas bertanda {tag} dalam playbook itu (yang ada: {known})",
+        next_en="Name one of them; nothing was played.",
+        next_id="Sebutkan salah satunya; tidak ada yang dijalankan.",
+    ),
     "configure.unreachable": Text(
-        en="{host} could not be reached over ssh ({group}, {playbook})",
-        id="{host} tidak terjangkau lewat ssh ({group}, {playbook})",
-        next_en="Try `ssh root@ADDRESS` from here: address, key and host key must be right.",
-        next_id="Coba `ssh root@ALAMAT` dari sini: alamat, kunci dan kunci host harus benar.",
+        en="{host} could not be reached over ssh at {address} ({group}, {playbook}): {said}",
+        id="{host} tidak terjangkau lewat ssh di {address} ({group}, {playbook}): {said}",
+        next_en="Try `ssh root@{address}` from here: address, key and way must be right. "
+        "`ansible_user` in the inventory names another account than root.",
+        next_id="Coba `ssh root@{address}` dari sini: alamat, kunci dan jalurnya harus benar. "
+        "`ansible_user` di inventaris menyebut akun lain selain root.",
+    ),
+    "configure.host-key": Text(
+        en="{host} at {address} shows another host key than the one that was seen first "
+        "({group}, {playbook}): nothing was done there",
+        id="{host} di {address} menunjukkan kunci host lain dari yang pertama terlihat "
+        "({group}, {playbook}): tidak ada yang dikerjakan di sana",
+        next_en="If it was installed anew: ssh-keygen -R {address}, and run it again. If not, "
+        "find out who answers there.",
+        next_id="Bila server itu baru dipasang ulang: ssh-keygen -R {address}, lalu ulangi. Bila "
+        "tidak, cari tahu siapa yang menjawab di sana.",
     ),
     "configure.failed": Text(
         en="{host}: `{task}` failed ({group}, {playbook}): {message}",
@@ -207,10 +292,10 @@ TEXTS = {
         next_id="Ulangi perintah yang sama: ia melanjutkan dari keadaan yang ditemukan.",
     ),
     "configure.not-played": Text(
-        en="{playbook} could not be played on {group}: {message}",
-        id="{playbook} tidak dapat dijalankan pada {group}: {message}",
-        next_en="No server was touched. See to what Ansible says.",
-        next_id="Tidak ada server yang disentuh. Periksa pesan Ansible itu.",
+        en="{playbook} was not played to its end on {group}: {message}",
+        id="{playbook} tidak dijalankan sampai selesai pada {group}: {message}",
+        next_en="See to what is said there, and run the same command again.",
+        next_id="Periksa pesan itu, lalu ulangi perintah yang sama.",
     ),
     "configure.left": Text(
         en="not begun any more: {playbooks}",

@@ -190,8 +190,9 @@ TEXTS = {
         id="{key}: sudah sesuai, tidak ada yang ditulis",
     ),
     "show.stopping": Text(
-        en="stopping at the next safe point; `apply` again continues (Ctrl-C once more: at once)",
-        id="berhenti di titik aman berikutnya; `apply` lagi melanjutkan (Ctrl-C sekali lagi: "
+        en="stopping at the next safe point; the same command again goes on (Ctrl-C once more: at "
+        "once)",
+        id="berhenti di titik aman berikutnya; perintah yang sama melanjutkan (Ctrl-C sekali lagi: "
         "seketika)",
     ),
     "show.undone": Text(

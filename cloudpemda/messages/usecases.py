@@ -124,10 +124,10 @@ TEXTS = {
         next_id="Buku besar dan permintaan tidak cocok: jalankan `cloudpemda audit verify`.",
     ),
     "apply.interrupted": Text(
-        en="stopped at once; the journal knows how far it came",
-        id="dihentikan seketika; jurnal mencatat sejauh mana pekerjaan",
-        next_en="`cloudpemda apply` continues where it stopped.",
-        next_id="`cloudpemda apply` melanjutkan dari tempat berhenti.",
+        en="stopped at once",
+        id="dihentikan seketika",
+        next_en="Run the same command again: it goes on from what it finds.",
+        next_id="Ulangi perintah yang sama: ia melanjutkan dari keadaan yang ditemukan.",
     ),
     "apply.undo-names": Text(
         en="`--undo` takes back only requests that are named",

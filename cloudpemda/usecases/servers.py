@@ -4,6 +4,7 @@ Operators play them, and nobody while the site is paused. What a run did is in t
 what hosts answered beyond that is shown to who ran it and kept nowhere.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,15 +16,18 @@ from cloudpemda.configure import (
     kind_of,
     load_inventory,
     playbooks,
+    tags_of,
 )
-from cloudpemda.configure.runner import HostResult, Play, Run, Told, play
-from cloudpemda.errors import ExitCode, Fault, UsageError, worst
+from cloudpemda.configure.runner import HostResult, Play, Run, Told, alone, play
+from cloudpemda.errors import ExitCode, Fault, InvalidInput, UsageError, worst
 from cloudpemda.site import Site
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
 
 _LOOKING = ("preflight", "backup_server", "cloudpemda")
 """One playbook for each kind of servers; with the tag `preflight` it only looks."""
+
+_RUNS = "var/run"
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ class Configured:
     runs: tuple[Run, ...]
     left: tuple[str, ...]  # playbooks that were not begun any more
     rehearsal: bool
+    addresses: Mapping[str, str]  # where ssh looks for each server
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        found = [fault for run in self.runs for fault in _told(run)]
+        found = [fault for run in self.runs for fault in _told(run, self.addresses)]
         if self.left:
             found.append(Fault("configure.left", {"playbooks": ", ".join(self.left)}))
         return tuple(found)
@@ -57,10 +62,10 @@ class Configured:
     def code(self) -> ExitCode:
         codes = [ExitCode.INCOMPLETE] if self.left else []
         for run in self.runs:
-            if run.stopped or any(host.failed for host in run.hosts):
-                codes.append(ExitCode.INCOMPLETE)
             if any(host.unreachable for host in run.hosts):
                 codes.append(ExitCode.UNREACHABLE)
+            if any(host.failed for host in run.hosts) or not (run.sound or codes):
+                codes.append(ExitCode.INCOMPLETE)
         return worst(codes)
 
 
@@ -97,7 +102,8 @@ def configure(
 
     What fails on a group stops what follows there. Raises UsageError for a playbook, host or tag
     that does not exist and for a playbook that would be played nowhere, InvalidInput for the
-    inventory, Refused `pause.on`, `configure.no-runner`.
+    inventory, Refused `pause.on`, `configure.busy`, `configure.no-runner`, Unreachable
+    `configure.no-place`.
     """
     actor = desk.act("operator")
     inventory = load_inventory(desk.site)
@@ -112,24 +118,30 @@ def configure(
     for tag in tags:
         if not tag.replace("-", "").replace("_", "").isalnum():
             raise UsageError("configure.tag", tag=tag)
+    tagged = frozenset[str]().union(*map(tags_of, wanted))
+    for tag in tags:
+        if tag not in tagged:
+            raise UsageError("configure.no-tag", tag=tag, known=", ".join(sorted(tagged)))
+    _require_vault_password(inventory)
     order = tuple(name for name in there if name in wanted)
     wish = _Wish(inventory, order, tuple(limit), tuple(tags), rehearsal)
     for name in order:
         if not any(name in names for _, _, names in wish.plays()):
             groups = ", ".join(PLAYBOOKS[name])
             raise UsageError("configure.nowhere", name=name, groups=groups)
-    if not rehearsal:
-        require_running(desk)
-    done = _all(desk, wish, tell, halting(desk, halted))
-    if not rehearsal:
-        for run in done.runs:
-            desk.ledger.audit.note(
-                actor, "nodes.configure", None, f"{run.group}/{run.playbook}",
-                hosts=", ".join(f"{host.name}: {_in_words(host)}" for host in run.hosts),
-                limit=", ".join(limit) or "-", tags=", ".join(tags) or "-",
-                changed=", ".join(sorted({task for host in run.hosts for task in host.changed}))
-                or "-",
-            )  # fmt: skip
+    if rehearsal:
+        return _all(desk, wish, tell, halting(desk, halted))
+    require_running(desk)
+    with alone(desk.site.path(_RUNS)):
+        done = _all(desk, wish, tell, halting(desk, halted))
+    for run in done.runs:
+        desk.ledger.audit.note(
+            actor, "nodes.configure", None, f"{run.group}/{run.playbook}",
+            hosts=", ".join(f"{host.name}: {_in_words(host)}" for host in run.hosts),
+            limit=", ".join(limit) or "-", tags=", ".join(tags) or "-",
+            changed=", ".join(sorted({task for host in run.hosts for task in host.changed}))
+            or "-",
+        )  # fmt: skip
     return done
 
 
@@ -167,17 +179,34 @@ def _all(desk: Desk, wish: _Wish, tell: Told, halted: Callable[[], bool]) -> Con
                 left.append(f"{group}/{name}")
                 continue
             one = Play(wish.inventory, name, group, hosts, wish.tags, wish.rehearsal)
-            runs.append(play(one, desk.site.path("var/run"), tell, halted))
+            runs.append(play(one, desk.site.path(_RUNS), tell, halted))
             sound = runs[-1].sound
-    return Configured(tuple(runs), tuple(left), wish.rehearsal)
+    every = (host for several in wish.inventory.hosts.values() for host in several)
+    addresses = {host.name: host.text("ansible_host") or host.name for host in every}
+    return Configured(tuple(runs), tuple(left), wish.rehearsal, MappingProxyType(addresses))
 
 
-def _told(run: Run) -> list[Fault]:
+def _require_vault_password(inventory: Inventory) -> None:
+    """Raises InvalidInput where nothing opens what a vault keeps."""
+    if not inventory.sealed or os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST"):
+        return
+    said = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE", "")
+    if not said:
+        raise InvalidInput(
+            [Fault("configure.no-vault-password", file=str(file)) for file in inventory.sealed]
+        )
+    if not os.path.exists(os.path.expanduser(said)):
+        raise InvalidInput([Fault("configure.no-vault-password-file", {"file": said})])
+
+
+def _told(run: Run, addresses: Mapping[str, str]) -> list[Fault]:
     where = {"playbook": run.playbook, "group": run.group}
     found = []
     for host in run.hosts:
         if host.unreachable:
-            found.append(Fault("configure.unreachable", {"host": host.name, **where}))
+            code = "configure.host-key" if host.host_key_changed else "configure.unreachable"
+            at = {"host": host.name, "address": addresses[host.name], "said": host.said}
+            found.append(Fault(code, {**at, **where}))
         for task, message in host.failures:
             values = {"host": host.name, "task": task, "message": message, **where}
             found.append(Fault("configure.failed", values))
@@ -191,4 +220,7 @@ def _told(run: Run) -> list[Fault]:
 def _in_words(host: HostResult) -> str:
     if host.unreachable:
         return "unreachable"
-    return "failed" if host.failed else f"{len(host.changed)} changed"
+    if host.failed:
+        return "failed"
+    said = f"{len(host.changed)} changed"
+    return said if host.ended else f"{said}, not to its end"

@@ -11,7 +11,7 @@ from functools import partial
 
 from cloudpemda.cluster import ClusterState, Vm, VmStatus
 from cloudpemda.configure.runner import HostResult, Told
-from cloudpemda.configure.vms import RoleRun, VmHost, Way, host_key_changed, play_role
+from cloudpemda.configure.vms import RoleRun, VmHost, Way, play_role
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, UsageError, worst
 from cloudpemda.ledger import (
     Actor,
@@ -333,7 +333,7 @@ class _Run:
         ended = RoleResult.DONE if result.ended else None
         if result.unreachable:
             ended = RoleResult.UNREACHABLE
-            changed = host_key_changed(result)
+            changed = result.host_key_changed
             code = "configure.vm-host-key" if changed else "configure.vm-unreachable"
             values = {"vm": vm, "address": _address(one.vm), "said": result.said}
             self._fault(code, ExitCode.REFUSED if changed else ExitCode.UNREACHABLE, **values)

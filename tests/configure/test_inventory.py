@@ -1,5 +1,6 @@
 """An inventory of servers: the example is sound, and every gap and slip is told at its place."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cloudpemda.configure import check_inventory, load_inventory
+from cloudpemda.configure import PLAYBOOKS, check_inventory, load_inventory, tags_of
 from cloudpemda.configure.variables import NEEDED
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.site import Site, load_site
@@ -207,8 +208,93 @@ def test_an_even_number_of_servers_needs_a_vote_from_outside(site: Site) -> None
 
 
 def test_files_that_a_vault_keeps_are_left_to_ansible(site: Site) -> None:
-    (site.directory / "ansible/group_vars/dc_vault.yaml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
+    place = site.directory / "ansible/group_vars"
+    (place / "dc").mkdir()
+    (place / "dc.yaml").rename(place / "dc/vars.yaml")
+    for name in ("vault.yaml", "more"):
+        (place / "dc" / name).write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
     assert not faults(site)
+    assert [one.name for one in load_inventory(site).sealed] == ["more", "vault.yaml"]
+    (place / "dc_vault.yaml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3")
+    assert [one.code for one in faults(site)] == ["configure.file-of-nobody"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "code"),
+    [
+        ("more.yaml", "all: {}\n", "configure.file-unread"),  # a second inventory
+        ("hosts.ini", "[dc]\nn9\n", "configure.file-unread"),
+        ("group_vars/all/deep/x.yaml", "site_mail: a@b.id\n", "configure.file-unread"),
+        ("group_vars/drc.json", "{}\n", "configure.file-second"),
+        ("group_vars/dc/more.yaml", "{}\n", "configure.file-second"),  # dc.yaml is unread then
+        ("group_vars/backup_servers.yml", "backup_server_path: /srv/x\n", "configure.file-second"),
+        ("host_vars/pve1.txt", "cluster_options: {}\n", "configure.file-unread"),
+        ("group_vars/.dc.yaml.swp", "\0", None),
+        ("group_vars/README.md", "notes\n", None),
+        ("host_vars/pve1.yaml", "storage_secrets: {pbs: abc}\n", "configure.plain-secret"),
+        ("host_vars/pve1.yaml", "ansible_become_password: abc\n", "configure.plain-secret"),
+        ("host_vars/pve1.yaml", "storage_secrets: {pbs: '{{ vault_pbs }}'}\n", None),
+    ],
+)
+def test_nothing_is_read_by_ansible_that_nobody_checked(
+    site: Site, file: str, text: str, code: str | None
+) -> None:
+    place = site.directory / "ansible" / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    told = {(one.code, one.file) for one in faults(site)}
+    if code is None:
+        assert not told
+    else:
+        assert code in {one for one, _ in told}
+        assert all(str(site.directory / "ansible") in (file or "") for _, file in told)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "latin"])
+def test_a_file_that_cannot_be_read_is_all_that_is_told(site: Site, kind: str) -> None:
+    file = site.directory / "ansible/group_vars/all.yaml"
+    kept = file.read_bytes()
+    file.unlink()
+    match kind:
+        case "link":
+            file.symlink_to("/nowhere")
+        case "fifo":
+            os.mkfifo(file)
+        case "latin":
+            file.write_bytes(kept + b"# caf\xe9\n")
+    (only,) = faults(site)
+    assert only.code.startswith(("document.", "configure.file-"))
+    assert only.file == str(file)
+
+
+def test_what_all_servers_lack_is_told_once(site: Site) -> None:
+    (site.directory / "ansible/group_vars/drc.yaml").unlink()
+    (only,) = faults(site)
+    assert only.values == {"name": "site_gateway", "host": "drc1, drc2, drc3"}
+    assert (only.file or "").endswith("group_vars/drc.yaml")
+
+
+def test_servers_stand_apart(site: Site) -> None:
+    said = hosts_of(site)
+    groups = said["all"]["children"]
+    groups["drc"]["hosts"]["drc1"]["ansible_host"] = "10.20.1.11"
+    groups["desk"]["hosts"]["pve2"] = {"ansible_host": "10.20.1.12"}
+    links = groups["dc"]["hosts"]["pve3"]["node_links"]
+    links[0]["name"], links[1]["name"] = "eno2", "eno2"
+    write_hosts(site, said)
+    (site.directory / "ansible/group_vars/drc.yaml").write_text("site_gateway: 10.21.1.12\n")
+    told = sorted((one.code, str(one.values.get("host"))) for one in faults(site))
+    assert told == [
+        ("configure.card-twice", "pve3"), ("configure.gateway-own", "drc2"),
+        ("configure.host-twice", "pve2"), ("configure.taken", "drc1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_the_tags_of_a_playbook_are_known(playbook: str) -> None:
+    tags = tags_of(playbook)
+    assert tags > {"all"}
+    assert "nothing" not in tags
 
 
 def test_hostile_files_are_faults_and_nothing_else(site: Site) -> None:

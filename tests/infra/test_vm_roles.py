@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from cloudpemda.configure.vms import RoleRun, VmHost, Way, host_key_changed, play_role
+from cloudpemda.configure.vms import RoleRun, VmHost, Way, play_role
 from cloudpemda.lab.process import RunningLab
 from tests.acceptance.command import Command
 from tests.infra.conftest import Hosts
@@ -86,7 +86,7 @@ def test_the_first_host_key_is_the_only_one(hosts: Hosts, tmp_path: Path) -> Non
     stranger = vm(hosts, "n2", {}, key=other)  # another host stands at its address
     gone = VmHost("uid-gone", "dinkes/simrs/x", "10.77.10.99", "root", (), (), None)
     done = play(hosts, tmp_path, "nginx", [known, stranger, gone], rehearsal=True)
-    assert [(one.unreachable, host_key_changed(one)) for one in done.hosts] == [
+    assert [(one.unreachable, one.host_key_changed) for one in done.hosts] == [
         (False, False), (True, True), (True, False),
     ]  # fmt: skip
     assert not done.sound
