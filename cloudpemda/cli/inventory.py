@@ -81,7 +81,7 @@ def show(frame: "Frame", key: str) -> None:
         zone = desk.site.zone
 
     def shown(out: "Console") -> None:
-        status_tables.instance_page(out, frame, one)
+        status_tables.instance_page(out, frame, one, zone)
         stop_lines(out, frame, (one,), zone)
 
     frame.finish(one, shown, found.faults, found.code)

@@ -11,7 +11,7 @@ from cloudpemda.cli.quota_tables import quota_table
 from cloudpemda.cli.tables import cover, evidence, keep_words, print_or, table
 from cloudpemda.messages import harmless
 from cloudpemda.plan.ha import Apartness
-from cloudpemda.report.standing import InstanceView
+from cloudpemda.report.standing import InstanceView, RoleView
 from cloudpemda.units import show_local
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def instances(out: Console, frame: "Frame", found: Sequence[InstanceView]) -> No
             )
 
 
-def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
+def instance_page(out: Console, frame: "Frame", one: InstanceView, zone: "ZoneInfo") -> None:
     shown = table(frame, "", "")
     rows: dict[str, str | Text] = {
         "cluster-vmid": f"{one.cluster}/{one.vmid}",
@@ -82,6 +82,7 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
         "drc": evidence(one.away),
         "apart": one.apart.value if one.apart is not None else "-",
         "restart": ", ".join(one.restart) or "-",
+        "roles": "; ".join(_role(frame, role, zone) for role in one.roles) or "-",
         "differs": harmless("; ".join(one.differences)) or "-",
         "error": harmless(one.error or "-"),
     }
@@ -89,3 +90,8 @@ def instance_page(out: Console, frame: "Frame", one: InstanceView) -> None:
     for name, value in rows.items():
         shown.add_row(frame.say("column." + name), value)
     out.print(shown)
+
+
+def _role(frame: "Frame", one: RoleView, zone: "ZoneInfo") -> str:
+    at = "-" if one.at is None else show_local(one.at, zone)
+    return frame.say(f"show.role-{one.standing}", role=one.role, at=at, person=one.person or "-")

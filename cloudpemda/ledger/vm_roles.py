@@ -104,6 +104,19 @@ class VmRoleBook:
             deed.record("vm.host-key-forgotten", opd, key, uid=uid, host_key=known)
             return True
 
+    def undo_since(self, uid: str, since: Instant, actor: Actor) -> tuple[str, ...]:
+        """The VM's disks become as they were then: what was done inside afterwards awaits again.
+        Answers with those roles. Raises Refused `ledger.no-instance`."""
+        with self._audit.deed(actor) as deed:
+            opd, key = _whose(deed, uid)
+            later = (vm_roles.c.uid == uid) & (vm_roles.c.at >= since)
+            rows = deed.connection.execute(select(vm_roles.c.role).where(later))
+            roles = tuple(sorted(row.role for row in rows))
+            if roles:
+                deed.connection.execute(delete(vm_roles).where(later))
+                deed.record("vm.roles-await", opd, key, uid=uid, roles=", ".join(roles))
+            return roles
+
 
 def forget(deed: Deed, uid: str) -> None:
     """The VM is gone, and what was inside it."""

@@ -40,6 +40,7 @@ TEXTS = {
     "column.before": Text(en="before", id="sebelum"),
     "column.after": Text(en="after", id="sesudah"),
     "column.restart": Text(en="restart", id="nyalakan ulang"),
+    "column.roles": Text(en="set up inside", id="disiapkan di dalam"),
     "column.to-do": Text(en="to do", id="dikerjakan"),
     "column.ha": Text(en="HA", id="HA"),
     "column.replica": Text(en="replica", id="replika"),

@@ -334,6 +334,26 @@ TEXTS = {
         next_en="Write it anew from the private half: ssh-keygen -y -f KEY > KEY.pub",
         next_id="Tulis ulang dari kunci privatnya: ssh-keygen -y -f KUNCI > KUNCI.pub",
     ),
+    "configure.key-absent": Text(
+        en="the site's key for the inside of VMs is not there",
+        id="kunci situs untuk isi VM belum ada",
+        next_en="`cloudpemda nodes key` makes it; where VMs know it already, bring it back from "
+        "your copy.",
+        next_id="`cloudpemda nodes key` membuatnya; bila VM sudah mengenalnya, kembalikan dari "
+        "salinan Anda.",
+    ),
+    "configure.key-unreadable": Text(
+        en="this file holds no private key of ssh, or one with a passphrase",
+        id="berkas ini tidak berisi kunci privat ssh, atau kuncinya bersandi",
+        next_en="Bring it back from your copy of it: VMs know no other.",
+        next_id="Kembalikan dari salinan Anda: VM tidak mengenal yang lain.",
+    ),
+    "configure.key-differs": Text(
+        en="this is not the public half of {key}: VMs that get it would not let us in",
+        id="ini bukan pasangan publik dari {key}: VM yang memperolehnya tidak akan menerima kita",
+        next_en="Write it anew from the private half: ssh-keygen -y -f {key} > {key}.pub",
+        next_id="Tulis ulang dari kunci privatnya: ssh-keygen -y -f {key} > {key}.pub",
+    ),
     "configure.no-roles": Text(
         en="nothing is to be set up inside {vm}: no VM there is active and has `roles`",
         id="tidak ada yang disiapkan di dalam {vm}: tidak ada VM aktif dengan `roles` di sana",
@@ -427,6 +447,16 @@ TEXTS = {
     ),
     "show.roles": Text(
         en="{vm}: set up inside: {roles}", id="{vm}: disiapkan di dalamnya: {roles}"
+    ),
+    "show.role-done": Text(en="{role}: {at} by {person}", id="{role}: {at} oleh {person}"),
+    "show.role-awaiting": Text(
+        en="{role}: awaits `vm configure`", id="{role}: menunggu `vm configure`"
+    ),
+    "show.role-failed": Text(
+        en="{role}: failed {at} ({person})", id="{role}: gagal {at} ({person})"
+    ),
+    "show.role-unreachable": Text(
+        en="{role}: not reached {at} ({person})", id="{role}: tidak terjangkau {at} ({person})"
     ),
     "show.roles-nowhere": Text(
         en="Nothing is to be set up: no active VM has `roles`.",

@@ -12,6 +12,7 @@ from cloudpemda.plan.ha import Apartness, apartness, sid
 from cloudpemda.plan.model import Aspect, PlannedVm
 from cloudpemda.recovery import Judgement, Standing
 from cloudpemda.site.models import ServiceClass
+from cloudpemda.units import Instant
 
 
 class Guard(StrEnum):
@@ -34,6 +35,16 @@ class Cover:
     guard: Guard
     age: int | None = None  # seconds since the recovery point
     source: str | None = None  # replication job, backup, HA state
+
+
+@dataclass(frozen=True)
+class RoleView:
+    """One role that its request asks for inside a VM."""
+
+    role: str
+    standing: str  # done, awaiting, failed, unreachable
+    at: Instant | None  # when it was tried last, as it is asked for now; None: not yet
+    person: str | None
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ class InstanceView:
     restart: tuple[str, ...]  # what it runs without until it is started anew: cores, memory
     error: str | None
     stopped: Stop | None = None  # who stopped it on purpose, since when and why
+    roles: tuple[RoleView, ...] = ()  # filled in where one VM is looked at alone
 
     @property
     def as_promised(self) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import ClusterState, NodeStatus, Storage
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, worst
+from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, worst
 from cloudpemda.proxmox import AuthFailed, BackupServer, Pve, PveError, rights
 from cloudpemda.rules.manning import gaps_of
 from cloudpemda.site import Site
@@ -15,6 +15,7 @@ from cloudpemda.site.models import ClusterSettings, Image
 from cloudpemda.units import Instant
 from cloudpemda.usecases.doctor_server import commands as server_commands
 from cloudpemda.usecases.doctor_server import visit
+from cloudpemda.usecases.site_key import key_faults
 
 SKEW_SECONDS = 5  # beyond it corosync, PBS tickets and the age of backups cannot be trusted
 OLDEST = (8, 4)
@@ -57,9 +58,10 @@ class Report:
 
 
 def diagnose_files(site: Site, now: Instant) -> Report:
-    """Look at the site's files alone: whether its policy can be followed by its people, and whether
-    anybody could say what the loss of the site would leave."""
-    return Report((*_stages(site, now), *_open_losses(site)))
+    """Look at the site's files alone: whether its policy can be followed by its people, whether
+    anybody could say what the loss of the site would leave, and whether its secrets are there and
+    nobody else's to read."""
+    return Report((*_policy(site, now), *_secrets(site)))
 
 
 def diagnose(
@@ -70,7 +72,7 @@ def diagnose(
 ) -> Report:
     """Look at the site's files, at every cluster and every backup server. What one of them does not
     answer is a finding too."""
-    findings: list[Finding] = list(diagnose_files(site, clock.now()).findings)
+    findings: list[Finding] = list(_policy(site, clock.now()))
     commands: dict[str, tuple[str, ...]] = {}
     for name in site.info.clusters:
         at = _Visit(site, name, clock)
@@ -86,6 +88,34 @@ def diagnose(
         findings += found
         commands |= granting
     return Report(tuple(findings), MappingProxyType(commands))
+
+
+def _policy(site: Site, now: Instant) -> Iterator[Finding]:
+    yield from _stages(site, now)
+    yield from _open_losses(site)
+    inside = any(one.endpoints != "lab" for one in site.info.clusters.values())
+    for fault in key_faults(site) if inside else ():  # a lab's VMs have none
+        yield _of_file(None, fault, fault.code == "configure.key-absent")
+
+
+def _secrets(site: Site) -> Iterator[Finding]:
+    """The tokens' files. One that is not there yet hinders nobody from writing the rest."""
+    clusters, servers = site.info.clusters.items(), site.info.backup_servers.items()
+    tokens = [(name, one.token) for name, one in clusters if one.endpoints != "lab"]
+    tokens += [(name, one.token) for name, one in servers if one.endpoint != "lab"]
+    for name, token in tokens:
+        try:
+            site.secret(token.secret)
+        except InvalidInput as error:
+            for fault in error.faults:
+                yield _of_file(name, fault, fault.code == "document.not-found")
+
+
+def _of_file(name: str | None, fault: Fault, mild: bool) -> Finding:
+    values = MappingProxyType({**fault.values, "file": fault.file or "-"})
+    if mild:
+        return Finding(Level.WARN, name, fault.code, values, ExitCode.DONE)
+    return Finding(Level.FAIL, name, fault.code, values, ExitCode.INVALID)
 
 
 def _open_losses(site: Site) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ into these VMs by cloud-init, beside the keys of their OPD. Other VMs never get 
 import os
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -61,6 +62,36 @@ def public_half(site: Site) -> str:
     if ssh.fault_of(line) is not None:
         raise InvalidInput([Fault("configure.key-unsound", file=str(file))])
     return line
+
+
+def key_faults(site: Site) -> tuple[Fault, ...]:
+    """What is wrong with the key that the site names, and with the way to the VMs; nothing where
+    it names none."""
+    said = site.info.configure
+    if said is None:
+        return ()
+    file = site.path(said.key)
+    faults: list[Fault] = []
+    if said.ssh_config is not None and not site.path(said.ssh_config).is_file():
+        faults.append(Fault("document.not-found", file=str(site.path(said.ssh_config))))
+    if not file.exists() and not _public(file).exists():
+        return (*faults, Fault("configure.key-absent", file=str(file)))
+    try:
+        key = serialization.load_ssh_private_key(read_regular(file, private=True), None)
+    except InvalidInput as error:
+        return (*faults, *error.faults)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a passphrase
+        return (*faults, Fault("configure.key-unreadable", file=str(file)))
+    half = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    try:
+        known = public_half(site)
+    except InvalidInput as error:
+        return (*faults, *error.faults)
+    if known.split()[:2] != half.decode("ascii").split():
+        faults.append(Fault("configure.key-differs", {"key": str(file)}, file=str(_public(file))))
+    return tuple(faults)
 
 
 def private_half(site: Site) -> Path:

@@ -115,15 +115,18 @@ def drop(desk: Desk, key: str, name: str) -> None:
 
 
 def go_back(desk: Desk, key: str, name: str) -> None:
-    """Make the VM as it was kept; what was written since is lost. One that ran runs again.
+    """Make the VM as it was kept; what was written since is lost, what was set up inside since
+    awaits `vm configure` again. One that ran runs again.
 
     Raises as `power`, and Refused `vm.no-snapshot`, `vm.snapshot-not-newest`.
     """
     (deed,) = may(desk, _VERB, [key])
-    _require_ours(desk, deed.record, name)
+    kept = _require_ours(desk, deed.record, name)
     keeper = _keeper(desk, deed.record)
     if not any(one.name == name for one in keeper.list()):
         raise Refused("vm.no-snapshot", vm=key, name=name)
+    # before, since nobody would know it after a power cut; what is set up already stays so
+    desk.ledger.vm_roles.undo_since(deed.record.uid, kept.taken_at, deed.actor)
     try:
         keeper.go_back(name)
     except CloudpemdaError as error:
@@ -168,9 +171,12 @@ def _cost(desk: Desk, record: InstanceRecord) -> Usage:
     return {name: value for name, value in usage.items() if name.startswith(DISK)}
 
 
-def _require_ours(desk: Desk, record: InstanceRecord, name: str) -> None:
-    if all(one.name != name for one in desk.ledger.snapshots.list(record.uid)):
+def _require_ours(desk: Desk, record: InstanceRecord, name: str) -> SnapshotRecord:
+    mine = desk.ledger.snapshots.list(record.uid)
+    found = next((one for one in mine if one.name == name), None)
+    if found is None:
         raise Refused("vm.no-snapshot", vm=record.key, name=name)
+    return found
 
 
 def _views(

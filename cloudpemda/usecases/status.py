@@ -1,7 +1,7 @@
 """Status: what of a survey concerns the person who looks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloudpemda.errors import ExitCode, Fault, Refused, worst
 from cloudpemda.ledger import Drain, Why
@@ -14,6 +14,7 @@ from cloudpemda.usecases.expiring import Expiring, expiring
 from cloudpemda.usecases.pause import pause_fault
 from cloudpemda.usecases.quota import QuotaLine
 from cloudpemda.usecases.survey import Survey, survey
+from cloudpemda.usecases.vm_roles import roles_of
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
     one = next((one for one in found.instances if one.key == key), None)
     if one is None:
         raise Refused("ledger.no-instance", key=key)
-    return one, found
+    return replace(one, roles=roles_of(desk, key)), found
 
 
 def _joined(desk: Desk, parts: Sequence[Survey], scope: Scope) -> Status:

@@ -25,7 +25,7 @@ from cloudpemda.ledger import (
 )
 from cloudpemda.plan.diff import carries
 from cloudpemda.report.oddities import is_stray, owned, strangers
-from cloudpemda.report.standing import Finding
+from cloudpemda.report.standing import Finding, RoleView
 from cloudpemda.request.roles import RoleSpec, digest_of
 from cloudpemda.request.spec import VmSpec
 from cloudpemda.units import Instant
@@ -115,6 +115,17 @@ def awaiting(desk: Desk, requests: Collection[str]) -> tuple[str, ...]:
     """The VMs of these requests that a role is not set up in, by key."""
     vms = [vm for key in requests for vm in desk.ledger.instances.list(workload=key)]
     return tuple(dict.fromkeys(o.vm.key for o in wanted(desk, vms) if o.standing != "done"))
+
+
+def roles_of(desk: Desk, key: str) -> tuple[RoleView, ...]:
+    """Where the roles of one VM stand; nothing of a VM that is not active."""
+    vms = [one for one in desk.ledger.instances.list(opd=key.partition("/")[0]) if one.key == key]
+    views = []
+    for one in wanted(desk, vms):
+        last = None if one.standing == "awaiting" else one.last
+        at, person = (None, None) if last is None else (last.at, last.person)
+        views.append(RoleView(one.role.name, one.standing, at, person))
+    return tuple(views)
 
 
 def findings(

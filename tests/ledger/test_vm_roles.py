@@ -1,9 +1,12 @@
 """What was set up inside VMs: the last outcome of each role, the first host key of each VM."""
 
+from datetime import timedelta
+
 import pytest
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import Ledger, RoleOutcome, RoleResult
+from cloudpemda.units import Instant
 from tests.ledger.makers import OPERATOR, applying, pools, wanted, workload
 
 DONE, FAILED, UNREACHABLE = RoleResult.DONE, RoleResult.FAILED, RoleResult.UNREACHABLE
@@ -55,6 +58,21 @@ def test_the_first_host_key_stays_until_it_is_forgotten(ledger: Ledger, uid: str
     assert entry.details["host_key"] == FIRST
     with pytest.raises(Refused, match=r"ledger\.no-instance"):
         book.note("nobody", [], FIRST, OPERATOR)
+
+
+def test_what_was_done_after_a_state_awaits_once_the_vm_goes_back_to_it(
+    ledger: Ledger, uid: str
+) -> None:
+    book = ledger.vm_roles
+    book.note(uid, [RoleOutcome("nginx", "a", DONE)], FIRST, OPERATOR)
+    before = book.by_vm()[uid, "nginx"].at
+    assert book.undo_since(uid, Instant(before + timedelta(seconds=1)), OPERATOR) == ()
+    assert book.undo_since(uid, before, OPERATOR) == ("nginx",)
+    assert book.undo_since(uid, before, OPERATOR) == ()
+    assert book.by_vm() == {}
+    assert book.host_keys() == {uid: FIRST}
+    (entry,) = ledger.audit.log(action="vm.roles-await")
+    assert entry.details["roles"] == "nginx"
 
 
 def test_what_is_released_is_forgotten(ledger: Ledger, uid: str) -> None:

@@ -66,5 +66,12 @@ def test_what_was_set_up_after_the_backup_awaits_again_once_it_is_restored(offic
         desk.ledger.vm_roles.note(one.vm.uid, [done], None, desk.act("operator"))
         assert awaiting(desk, [KEY]) == ()
     assert "survey.roles-awaiting" not in office.run("status").codes
+    (shown,) = office.run("vm", "show", VM).data["roles"]
+    assert (shown["role"], shown["standing"], shown["person"]) == (
+        "postgresql",
+        "done",
+        "Rudi Setiawan",
+    )
+    assert "by Rudi Setiawan" in office.text("vm", "show", VM).out
     assert office.run("vm", "restore", VM, "--from", "latest", "--reason", "x", "--yes").code == 0
     assert "survey.roles-awaiting" in office.run("status").codes
