@@ -2,8 +2,8 @@
 
 A site directory may hold `ansible/`, an ordinary Ansible inventory in one shape: `hosts.yaml` with
 one group per cluster of site.yaml, `backup_servers` and `desk` for the machines of none, variables
-beside the hosts, in `group_vars/` and `host_vars/`. The room reads it strictly as data
-(`inventory`): what is missing or wrong is told with file and line before any server is touched. It
+beside the hosts, in `group_vars/` and `host_vars/`. The room reads it strictly as data (`reading`,
+`inventory`): what is missing or wrong is told with file and line before any server is touched. It
 lets ansible-runner play our own playbooks on it (`runner`), each on the groups it is for.
 Of the playbooks' roles it knows the variables that they declare (`roles`) and of what kind each is
 (`judged`), and which of them a site must set (`variables`), nothing else.
