@@ -6,9 +6,12 @@ nonces; the last chunk is numbered as the last, so that a file that ends early, 
 chunks exchanged is not opened. What comes before the chunks is sealed with each of them.
 """
 
+import errno
+import fcntl
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +24,8 @@ _SALT_BYTES = 32
 _PREFIX = len(MAGIC) + _MARK_BYTES + _SALT_BYTES
 _CHUNK = 256 * 1024
 _TAG = 16
+_MAKING = ".making"
+_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR})  # a file system, or kernel, without
 
 
 def new_key() -> str:
@@ -59,19 +64,19 @@ def seal(out: BinaryIO, lines: Iterable[bytes], key: bytes, salt: bytes) -> None
 def write_new(file: Path, lines: Iterable[bytes], key: bytes, salt: bytes) -> None:
     """A new sealed file (0600), there at once and whole, on the disk before it is believed.
 
+    Whoever is killed in the midst leaves nothing: until it is whole the file has no name. Where a
+    file system cannot do that (NFS) it has a hidden one, and the next call takes that away.
     Raises Refused `backup.exists`, Unreachable `backup.not-written`.
     """
-    making = file.with_name(f".{file.name}.{salt.hex()[:8]}")
     try:
-        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as out:
+        with _nameless(file, salt.hex()[:8]) as (handle, path):
+            with os.fdopen(os.dup(handle), "wb") as out:
                 seal(out, lines, key, salt)
                 out.flush()
                 os.fsync(out.fileno())
-            os.link(making, file)  # unlike a rename, never over what is there
-        finally:
-            making.unlink()
+            # Unlike a rename, never over what is there. Python follows the descriptor's path only
+            # where a directory is named too, which means nothing to an absolute path.
+            os.link(path, file, src_dir_fd=handle, follow_symlinks=True)
         folder = os.open(file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -82,6 +87,38 @@ def write_new(file: Path, lines: Iterable[bytes], key: bytes, salt: bytes) -> No
     except OSError as error:
         cause = os.strerror(error.errno or 0)
         raise Unreachable("backup.not-written", file=str(file), cause=cause) from error
+
+
+@contextmanager
+def _nameless(file: Path, mark: str) -> Iterator[tuple[int, str]]:
+    """A file without a name beside that one, open, and a path to link it from. Raises OSError."""
+    named = file.absolute().with_name(f".{file.name}.{mark}{_MAKING}")
+    for left in named.parent.glob(f".*{_MAKING}"):
+        _take_away(left)
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        handle = os.open(named.parent, os.O_TMPFILE | flags, 0o600)
+        path = f"/proc/self/fd/{handle}"
+    except OSError as error:
+        if error.errno not in _NO_NAMELESS:
+            raise
+        handle = os.open(named, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | flags, 0o600)
+        path = str(named)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield handle, path
+    finally:
+        if path == str(named):
+            named.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _take_away(left: Path) -> None:
+    """What somebody left who was killed: nobody holds its lock, and it is one of ours."""
+    with suppress(OSError), left.open("rb") as source:
+        fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if source.read(len(MAGIC)) in {MAGIC, b""}:
+            left.unlink()
 
 
 def unseal(file: Path, key: bytes) -> Iterator[bytes]:

@@ -1,6 +1,8 @@
 """Copies of the ledger: whole, sealed, restored on either database, and nothing half."""
 
+import errno
 import fcntl
+import os
 import shutil
 import sqlite3
 import stat
@@ -109,6 +111,30 @@ def test_a_copy_is_never_written_over_a_file(office: Office) -> None:
         office.backup()
     assert (office.base / "copy.backup").read_text() == "the other one"
     assert len(list(office.base.glob(".copy*"))) == 0
+
+
+def test_where_files_need_names_the_next_copy_takes_away_what_was_left(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS; what another one is writing now, or is no copy, stays."""
+    really = os.open
+
+    def without(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "no")
+        return really(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", without)
+    left, written, other = (office.base / f".{name}.making" for name in ("left", "now", "other"))
+    left.write_bytes(sealed.MAGIC + b"half of it")
+    written.write_bytes(sealed.MAGIC)
+    other.write_text("a cake")
+    with written.open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        office.backup()
+    assert set(office.base.glob(".*")) == {written, other}
+    assert office.ledger.backups.read(office.base / "copy.backup", KEY).rows["requests"] == 1
+    assert stat.S_IMODE((office.base / "copy.backup").stat().st_mode) == 0o600
 
 
 def test_two_copies_of_the_same_ledger_share_no_byte_of_their_content(office: Office) -> None:

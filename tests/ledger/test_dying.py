@@ -45,6 +45,7 @@ def test_a_copy_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     for site in killed("backup", tmp_path):
         assert names(site) == ("a", "b")
         there = (site / "copy").exists()
+        assert list(site.glob(".*")) == []  # nobody would ever take it away
         found.add(there)
         with open_at(site) as ledger:
             if there:
