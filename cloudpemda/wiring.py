@@ -14,6 +14,7 @@ from cloudpemda.clock import Clock, LabClock, SystemClock, SystemEntropy
 from cloudpemda.document.files import read_regular
 from cloudpemda.errors import Refused, Unreachable
 from cloudpemda.ledger import open_ledger
+from cloudpemda.ledger.audit import sealed_at
 from cloudpemda.ledger.store import locate
 from cloudpemda.messages import harmless
 from cloudpemda.proxmox import BackupServer, Pve, Trust, connect, connect_backup_server
@@ -77,6 +78,12 @@ def checking_moment(site: Site) -> Instant:
         return site_clock(site).now()
     except Unreachable:
         return SystemClock().now()
+
+
+def newest_deed(site: Site) -> Instant | None:
+    """When the site's ledger was last written to from here, without a look into it; None: never,
+    or nobody knows."""
+    return sealed_at(locate(site.info.ledger, site.directory).directory)
 
 
 def site_clock(site: Site) -> Clock:

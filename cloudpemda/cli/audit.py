@@ -140,6 +140,18 @@ def reanchor(frame: "Frame", reason: str) -> None:
     frame.finish(None, lambda out: out.print(frame.say("show.audit-reanchored")))
 
 
+@audit.command("accept-clock", short_help="Say why the clock went back; deeds go on by it.")
+@click.option("--reason", required=True, help="Why the clock was ahead before.")
+@click.pass_obj
+def accept_clock(frame: "Frame", reason: str) -> None:
+    """Say why the clock went back: it was ahead, and is right now. Deeds go on by it."""
+    from cloudpemda.usecases import audit as usecases
+
+    with frame.desk() as desk:
+        usecases.accept_clock(desk, reason)
+    frame.finish(None, lambda out: out.print(frame.say("show.audit-clock-accepted")))
+
+
 @audit.command("rotate-key", short_help="Sign with a new key; the old one vouches for it.")
 @click.option("--reason", required=True, help="Why; it stands in the log.")
 @click.option("--lost", is_flag=True, help="The old key is lost and cannot vouch for it.")

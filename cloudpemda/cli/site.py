@@ -60,6 +60,7 @@ def doctor(frame: "Frame", offline: bool) -> None:
     from cloudpemda.wiring import (
         checking_moment,
         configure_log,
+        newest_deed,
         open_backup_server,
         open_cluster,
         site_clock,
@@ -77,6 +78,7 @@ def doctor(frame: "Frame", offline: bool) -> None:
             lambda name: open_cluster(site, name, clock),
             lambda name: open_backup_server(site, name, clock),
             clock,
+            newest_deed(site),
         )
     frame.finish(report, lambda out: _doctor_page(out, frame, report), (), report.exit_code)
 

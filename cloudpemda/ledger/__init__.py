@@ -36,6 +36,7 @@ from cloudpemda.ledger.addresses import AddressBook, GivenAddress, RestingAddres
 from cloudpemda.ledger.adoption import Adopted, AdoptedNic, AdoptedVm, Adoption, Adoptions
 from cloudpemda.ledger.asides import Aside, AsideBook, LeavingVolume, Why
 from cloudpemda.ledger.audit import KEPT_HEADS, SYSTEM, Actor, Audit, Entry, Finding
+from cloudpemda.ledger.audit.clocks import steps_back
 from cloudpemda.ledger.backup import Backups, Header, Restored
 from cloudpemda.ledger.changes import Changes
 from cloudpemda.ledger.conditions import Condition, ConditionBook, Tally
@@ -175,6 +176,7 @@ __all__ = [
     "Wanted",
     "Why",
     "open_ledger",
+    "steps_back",
 ]
 
 

@@ -88,6 +88,20 @@ TEXTS = {
         next_en="Check chrony on the node (`chronyc tracking`), and the clock of this machine.",
         next_id="Periksa chrony di node itu (`chronyc tracking`), dan jam mesin ini.",
     ),
+    "doctor.clock-order": Text(
+        en="this machine's clock is behind no deed in the ledger",
+        id="jam mesin ini tidak tertinggal dari tindakan mana pun di buku besar",
+    ),
+    "doctor.clock-back": Text(
+        en="this machine's clock ({now}) is behind the newest deed in the ledger ({newest}): "
+        "nothing can be written",
+        id="jam mesin ini ({now}) tertinggal dari tindakan terbaru di buku besar ({newest}): "
+        "tidak ada yang dapat ditulis",
+        next_en="Put it right (`timedatectl`, `chronyc makestep`). Is it right, and was ahead "
+        "before: `cloudpemda audit accept-clock --reason …`.",
+        next_id="Betulkan (`timedatectl`, `chronyc makestep`). Bila sudah benar dan sebelumnya "
+        "terlalu cepat: `cloudpemda audit accept-clock --reason …`.",
+    ),
     "doctor.clock-unread": Text(
         en="the clock of {node} cannot be read ({text})",
         id="jam {node} tidak dapat dibaca ({text})",

@@ -203,6 +203,32 @@ TEXTS: dict[str, Text] = {
         next_en="Keep the file as evidence, and compare entry {seq} with a backup of the ledger.",
         next_id="Simpan berkas sebagai bukti, dan bandingkan catatan {seq} dengan cadangan.",
     ),
+    "ledger.clock-back": Text(
+        en="this machine's clock says {now}, but the newest deed in the ledger is of {newest}",
+        id="jam mesin ini menunjukkan {now}, tetapi tindakan terbaru di buku besar bertanggal "
+        "{newest}",
+        next_en="Nothing was changed. Put the clock right (`timedatectl`, `chronyc makestep`). Is "
+        "it right, and was ahead before: `cloudpemda audit accept-clock --reason …`.",
+        next_id="Tidak ada yang diubah. Betulkan jamnya (`timedatectl`, `chronyc makestep`). Bila "
+        "sudah benar dan sebelumnya terlalu cepat: `cloudpemda audit accept-clock --reason …`.",
+    ),
+    "ledger.clock-not-back": Text(
+        en="the clock did not go back: no deed is dated after now or after a later one",
+        id="jam tidak mundur: tidak ada tindakan yang bertanggal setelah saat ini atau setelah "
+        "tindakan berikutnya",
+        next_en="There is nothing to accept. See `cloudpemda audit verify`.",
+        next_id="Tidak ada yang perlu diterima. Lihat `cloudpemda audit verify`.",
+    ),
+    "audit.clock-back": Text(
+        en="entry {seq} of the audit log is dated before the one it follows ({about}): the clock "
+        "was set back",
+        id="catatan audit nomor {seq} bertanggal sebelum catatan yang mendahuluinya ({about}): jam "
+        "dimundurkan",
+        next_en="See what was decided around it (`cloudpemda audit log`): what ends by the clock "
+        "may have been used after its end. Then `cloudpemda audit accept-clock --reason …`.",
+        next_id="Lihat keputusan di sekitarnya (`cloudpemda audit log`): yang berakhir menurut jam "
+        "mungkin dipakai setelah berakhir. Lalu `cloudpemda audit accept-clock --reason …`.",
+    ),
     "audit.missing": Text(
         en="the audit log lacks entries from number {seq} on",
         id="catatan audit hilang mulai nomor {seq}",

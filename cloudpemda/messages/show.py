@@ -311,6 +311,11 @@ TEXTS = {
         en="a new head file was begun; the log says who did it, and why",
         id="berkas kepala baru dimulai; catatan audit memuat siapa dan alasannya",
     ),
+    "show.audit-clock-accepted": Text(
+        en="deeds go on by this clock; the log says who accepted it, and why",
+        id="tindakan berlanjut menurut jam ini; catatan audit memuat siapa yang menerima dan "
+        "alasannya",
+    ),
     "show.audit-rotated": Text(
         en="the log is signed with a new key, fingerprint {new}; the old one ({old}…) is "
         "destroyed. Copy audit.key and audit.pub to every host of this ledger, make a new copy of "

@@ -193,6 +193,17 @@ def reanchor(desk: Desk, reason: str) -> None:
     desk.ledger.audit.reanchor(actor, reason)
 
 
+def accept_clock(desk: Desk, reason: str) -> None:
+    """Say why the clock went back: it was ahead, and was put right. By an operator.
+
+    Raises Refused `desk.role`, `ledger.reason-missing`, or `ledger.clock-not-back`.
+    """
+    actor = desk.act("operator")
+    if not reason.strip():
+        raise Refused("ledger.reason-missing", subject="audit.clock")
+    desk.ledger.audit.accept_clock(actor, reason)
+
+
 def rotate_key(desk: Desk, reason: str, *, lost: bool) -> tuple[str, str]:
     """Sign the log with a new key; answers with the old and the new one's fingerprints. By an
     operator, who says why.

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from cloudpemda.clock import Clock
 from cloudpemda.cluster import ClusterState, NodeStatus, Storage
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, InvalidInput, worst
+from cloudpemda.ledger import steps_back
 from cloudpemda.proxmox import AuthFailed, BackupServer, Pve, PveError, rights
 from cloudpemda.rules.manning import gaps_of
 from cloudpemda.site import Site
 from cloudpemda.site.models import ClusterSettings, Image
-from cloudpemda.units import Instant
+from cloudpemda.units import Instant, show_local
 from cloudpemda.usecases.doctor_server import commands as server_commands
 from cloudpemda.usecases.doctor_server import visit
 from cloudpemda.usecases.site_key import key_faults
@@ -69,10 +70,14 @@ def diagnose(
     connect: Callable[[str], Pve],
     connect_server: Callable[[str], BackupServer],
     clock: Clock,
+    newest_deed: Instant | None = None,
 ) -> Report:
-    """Look at the site's files, at every cluster and every backup server. What one of them does not
-    answer is a finding too."""
-    findings: list[Finding] = list(_policy(site, clock.now()))
+    """Look at the site's files, at this machine's clock beside the ledger's newest deed, at every
+    cluster and every backup server. What one of them does not answer is a finding too."""
+    now = clock.now()
+    findings: list[Finding] = list(_policy(site, now))
+    if newest_deed is not None:
+        findings.append(_order(site, now, newest_deed))
     commands: dict[str, tuple[str, ...]] = {}
     for name in site.info.clusters:
         at = _Visit(site, name, clock)
@@ -127,6 +132,16 @@ def _open_losses(site: Site) -> Iterator[Finding]:
         if cluster.role == "production" and site.info.recovery_server_of(name) is None and promised:
             values = MappingProxyType({"cluster": name, "names": ", ".join(promised)})
             yield Finding(Level.WARN, name, "doctor.site-loss-open", values, ExitCode.DONE)
+
+
+def _order(site: Site, now: Instant, newest: Instant) -> Finding:
+    """Whether the clock was set back: then no deed is done."""
+    if not steps_back(newest, now):
+        return Finding(Level.OK, None, "doctor.clock-order", MappingProxyType({}), ExitCode.DONE)
+    zone = site.zone
+    told = {"now": show_local(now, zone), "newest": show_local(newest, zone)}
+    values = MappingProxyType(told)
+    return Finding(Level.FAIL, None, "doctor.clock-back", values, ExitCode.FINDINGS)
 
 
 def _server(

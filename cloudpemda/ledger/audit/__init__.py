@@ -20,12 +20,14 @@ the head does so for all that have written meanwhile. It is moved on only from a
 still there as it was. The last head of each day is kept: an older copy proves an older state. Who
 can change the database and every file beside it can only be found out by a copy kept elsewhere (an
 export).
+
+Its moments go one way: nothing is done by a clock that was set back (`clocks`).
 """
 
 from cloudpemda.ledger.audit.bound import BOUND
 from cloudpemda.ledger.audit.deed import Deed, newest_entry
 from cloudpemda.ledger.audit.entries import NOTHING, SYSTEM, Actor, Detail, Details, Entry
-from cloudpemda.ledger.audit.heads import Tip
+from cloudpemda.ledger.audit.heads import Tip, sealed_at
 from cloudpemda.ledger.audit.log import KEPT_HEADS, Audit
 from cloudpemda.ledger.audit.verify import Finding
 
@@ -43,4 +45,5 @@ __all__ = [
     "Finding",
     "Tip",
     "newest_entry",
+    "sealed_at",
 ]

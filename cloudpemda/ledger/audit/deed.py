@@ -22,6 +22,7 @@ from sqlalchemy.sql.functions import max as sql_max
 
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.bound import BOUND, Key, Written
+from cloudpemda.ledger.audit.clocks import require_order
 from cloudpemda.ledger.audit.entries import (
     Actor,
     Detail,
@@ -55,11 +56,14 @@ class Deed:
         now: Instant,
         actor: Actor,
         signer: Callable[[Connection], Signer] | None = None,
+        *,
+        set_back: bool = False,
     ) -> None:
         self.connection = connection
         self.now = now
         self.actor = actor
         self.links: list[Link] = []  # of its entries
+        self._set_back = set_back  # it may be dated before the newest entry
         self._signer = signer  # None: a rehearsal, which is never committed
         self._written: dict[Table, dict[Key, str]] = {}
 
@@ -95,12 +99,15 @@ class Deed:
             self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
 
     def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
-        """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`.
+        """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`, and
+        `ledger.clock-back` where the newest one is of a later moment.
 
         The detail `behalf` is for whom the actor did it, where that is not themselves.
         """
         behalf = details.pop("behalf", self.actor.behalf)
-        before, of_opd = _tips(self.connection, opd)
+        before, of_opd, newest = _tips(self.connection, opd)
+        if newest is not None and not self._set_back:
+            require_order(self.now, newest)
         seq = before.seq + 1
         content: dict[str, str | int | None] = {
             "seq": seq,
@@ -151,10 +158,13 @@ def newest_entry(connection: Connection) -> Tip | None:
     return None if row is None else Tip(row.seq, row.hash)
 
 
-def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip]:
-    """Where the site's chain ends, and the OPD's."""
-    found = {of: Tip(seq, hash_) for seq, hash_, of in _TIPS.rows(connection, {"opd": opd})}
-    return found.get(None, START), found.get(opd, START)
+def _tips(connection: Connection, opd: str | None) -> tuple[Tip, Tip, str | None]:
+    """Where the site's chain ends, and the OPD's; and the moment of the newest entry."""
+    found, newest = {}, None
+    for seq, hash_, of, at in _TIPS.rows(connection, {"opd": opd}):
+        found[of] = Tip(seq, hash_)
+        newest = at if of is None else newest
+    return found.get(None, START), found.get(opd, START), newest
 
 
 class _Place(TypedDict):
@@ -175,10 +185,10 @@ def _place(opd: str | None, before: Tip, hash_: str) -> _Place:
 NEWEST_ENTRY = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 _of_opd = audit.alias("of_opd")
 _TIPS = Prepared(
-    select(audit.c.seq, audit.c.hash, cast(null(), Text).label("opd"))
+    select(audit.c.seq, audit.c.hash, cast(null(), Text).label("opd"), audit.c.at)
     .where(audit.c.seq == select(sql_max(audit.c.seq)).scalar_subquery())
     .union_all(
-        select(audit.c.opd_seq, audit.c.opd_hash, audit.c.opd).where(
+        select(audit.c.opd_seq, audit.c.opd_hash, audit.c.opd, audit.c.at).where(
             audit.c.opd == bindparam("opd"),
             audit.c.opd_seq
             == select(sql_max(_of_opd.c.opd_seq))

@@ -101,7 +101,7 @@ def judge(export: Export, key: PublicKey | None) -> tuple[Finding, ...]:
         walk.opd(export.entries, export.opd)
         tip = export.head.opds.get(export.opd, START)
         last, agrees = tip.seq, walk.opds[export.opd] == tip
-    findings = list(walk.findings)
+    findings = [*walk.findings, *walk.set_back]
     if not genuine:
         findings.append(Finding("audit.head-forged", export.head.seq, "head"))
     if walk.newest < last:
@@ -110,7 +110,7 @@ def judge(export: Export, key: PublicKey | None) -> tuple[Finding, ...]:
             if export.opd is None
             else Finding("audit.opd-missing", walk.newest + 1, export.opd)
         )
-    elif not agrees and not findings:
+    elif not agrees and not walk.findings and genuine:
         findings.append(Finding("audit.rewritten", last))
     return tuple(dict.fromkeys(findings))
 

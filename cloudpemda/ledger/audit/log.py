@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, Text, bindparam, delete, insert, select, type_coerce
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.anew import ACTIONS, anew
 from cloudpemda.ledger.audit.bound import BOUND, BOUND_LATER
+from cloudpemda.ledger.audit.clocks import ACCEPTED, entries_step_back
 from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
 from cloudpemda.ledger.audit.entries import (
     ORIGIN,
@@ -24,7 +25,7 @@ from cloudpemda.ledger.audit.entries import (
     hash_or_none,
 )
 from cloudpemda.ledger.audit.export import Export
-from cloudpemda.ledger.audit.heads import Head, HeadFile, Link, Tip
+from cloudpemda.ledger.audit.heads import HEAD_NAME, Head, HeadFile, Link, Tip
 from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
 from cloudpemda.ledger.audit.links import agrees, followed, links_after
 from cloudpemda.ledger.audit.ring import ROTATED, SUBJECT, Ring, ring
@@ -58,7 +59,7 @@ class Audit:
 
     def __init__(self, store: Store, key: Path | None = None, keep_heads: int = KEPT_HEADS) -> None:
         self._store = store
-        self._head = HeadFile(store.place.directory / "audit.head", keep_heads)
+        self._head = HeadFile(store.place.directory / HEAD_NAME, keep_heads)
         self._keys = KeyFile(key or store.place.directory / "audit.key")
         self._signer: Signer | None = None
         self._on_server = store.place.file is None
@@ -68,26 +69,28 @@ class Audit:
 
     # -- writing -------------------------------------------------------------------------------
     @contextmanager
-    def deed(self, actor: Actor) -> Iterator[Deed]:
+    def deed(self, actor: Actor, *, set_back: bool = False) -> Iterator[Deed]:
         """A durable write transaction whose entries are sealed into the head file after it.
 
-        Raises Refused `audit.key-missing`, `audit.key-other` or `audit.key-unusable` where its
-        entry cannot be signed, and Incomplete `audit.head-unwritable` where the deed is done but
-        the head file cannot follow; the next deed tries again.
+        Raises Refused `ledger.clock-back` where its entry would be dated before the newest one
+        (unless it says that the clock was `set_back`), `audit.key-missing`, `audit.key-other` or
+        `audit.key-unusable` where it cannot be signed, and Incomplete `audit.head-unwritable`
+        where the deed is done but the head file cannot follow; the next deed tries again.
         """
         now = self._store.clock.now()  # before the lock: the lab's time is a network call away
         if self._signer is None:
             self._keys.load()  # before the lock, too
         with self._store.write() as connection:
-            deed = Deed(connection, now, actor, self._signing)
+            deed = Deed(connection, now, actor, self._signing, set_back=set_back)
             yield deed
             deed.finish()
         if deed.recorded:
             self.seal(now, deed.links)
 
     def within(self, connection: Connection, now: Instant, actor: Actor) -> Deed:
-        """A deed in a write transaction of the caller's, who seals after it."""
-        return Deed(connection, now, actor, self._signing)
+        """A deed in a write transaction of the caller's, who seals after it: what must be done
+        whatever the clock says."""
+        return Deed(connection, now, actor, self._signing, set_back=True)
 
     def note(
         self, actor: Actor, action: str, opd: str | None, subject: str, **details: Detail
@@ -325,6 +328,20 @@ class Audit:
         deed.bind_present(BOUND_LATER)
         deed.record("audit.bind", None, "-", tables=[table.name for table in BOUND_LATER])
 
+    def accept_clock(self, actor: Actor, reason: str) -> None:
+        """Say why the clock went back: deeds go on behind an entry that is dated by it, and
+        `verify` finds nothing in those before it. Raises like `note`, Refused
+        `ledger.clock-not-back` where there is nothing to say."""
+        with self._store.read() as connection:
+            walk = Walk(self._ring(connection))
+            walk.site(map(bound.as_raw, connection.execute(_RAW)))
+            newest = connection.execute(_NEWEST_MOMENT).scalar()
+        now = moment_text(self._store.clock.now())
+        if not walk.set_back and not entries_step_back(newest or "", now):
+            raise Refused("ledger.clock-not-back")
+        with self.deed(actor, set_back=True) as deed:
+            deed.record(ACCEPTED, None, "-", reason=reason, newest=newest)
+
     def reanchor(self, actor: Actor, reason: str) -> None:
         """Begin a new head file, because the old one is lost or the ledger is an older copy.
 
@@ -408,6 +425,7 @@ class Audit:
         gone, not signed here, or older than a kept one; `audit.no-key` says that there is no
         key to prove any signature. Of the rows: `audit.row-changed` names the entry whose rows are
         not as it says, `audit.row-forged` rows that no entry speaks of.
+        `audit.clock-back` names an entry that is dated before its predecessor.
         """
         # The heads first: entries may be added while we look, but only behind them. The kept ones
         # before the current one, which else could look older than its own copy.
@@ -425,6 +443,7 @@ class Audit:
         findings += judge_head(head, walk, genuine=genuine or keys is None)
         findings += judge_kept(kept, head, walk, keys)
         findings += judge_rows(rows, walk, findings)
+        findings += walk.set_back
         return tuple(dict.fromkeys(findings))
 
     def require_vouched(self, number: str, *tables: Table) -> None:
@@ -517,6 +536,7 @@ def _named(connection: Connection) -> str | None:
 
 
 _KEY = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
+_NEWEST_MOMENT = select(type_coerce(audit.c.at, Text)).order_by(audit.c.seq.desc()).limit(1)
 _NEWEST_SIGNED = (
     select(audit.c.hash, audit.c.signature)
     .where(audit.c.signature.is_not(None))

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from cloudpemda.errors import Fault
 from cloudpemda.ledger.audit.anew import Anew, anew
 from cloudpemda.ledger.audit.bound import may_change
+from cloudpemda.ledger.audit.clocks import ACCEPTED, entries_step_back
 from cloudpemda.ledger.audit.entries import ORIGIN, Raw, hash_or_none, opd_link
 from cloudpemda.ledger.audit.heads import START, Head, Tip
 from cloudpemda.ledger.audit.ring import Ring
@@ -48,15 +49,21 @@ class Walk:
     claims: dict[str, tuple[str, int]] = field(default_factory=dict)
     any_signed: bool = False
     anew: list[Anew] = field(default_factory=list)
+    set_back: list[Finding] = field(default_factory=list)  # where time does, and nobody says why
     _seen: dict[object, int] = field(default_factory=dict)  # OPD → its newest entry's number
     _in_forgery: bool = False
 
     def site(self, entries: Iterable[Raw]) -> None:
         """The site's chain, and in it every OPD's."""
         previous: object = ORIGIN
+        at: object = ""
         for raw in entries:
             seq = _number(raw["seq"])
             sound = self._sound(raw)
+            if entries_step_back(at, raw["at"]):
+                self.set_back.append(Finding("audit.clock-back", seq, str(at)))
+            if raw["action"] == ACCEPTED and self._signed_here(raw, seq, sound=sound):
+                self.set_back.clear()
             if seq != self.newest + 1:
                 self._found("audit.missing", self.newest + 1)
             elif raw["previous"] != previous and sound and seq > 1:
@@ -69,7 +76,7 @@ class Walk:
             self._place(raw, seq)
             self._signature(raw, seq, sound=sound)
             self._begins_anew(raw, seq, sound=sound)
-            self.newest, previous = seq, raw["hash"]
+            self.newest, previous, at = seq, raw["hash"], raw["at"]
 
     def opd(self, entries: Iterable[Raw], opd: str) -> None:
         """One OPD's chain alone; `newest` is the last place in it."""
@@ -122,13 +129,13 @@ class Walk:
 
     def _begins_anew(self, raw: Raw, seq: int, *, sound: bool) -> None:
         found = anew(raw)
-        if (
-            found
-            and sound
-            and self.keys
-            and self.keys.signed_entry(seq, raw["hash"], raw["signature"])
-        ):
+        if found and self._signed_here(raw, seq, sound=sound):
             self.anew.append(found)
+
+    def _signed_here(self, raw: Raw, seq: int, *, sound: bool) -> bool:
+        """Whether an entry that explains something is one of ours."""
+        keys = self.keys
+        return sound and keys is not None and keys.signed_entry(seq, raw["hash"], raw["signature"])
 
     def explained(self, head: Head, *, genuine: bool) -> bool:
         """Whether the log tells why the head knows another one."""
