@@ -263,8 +263,8 @@ def open_ledger(
             migrations.migrate(connection, now)
             if 0 < found < migrations.SIGNED:
                 log.adopt_present(connection, now)
-            elif 0 < found < migrations.STATES_BOUND:
-                log.bind_later(connection, now)
+            elif found > 0:
+                log.bind_later(connection, now, found)
             if found < migrations.STATES_BOUND <= migrations.NEWEST:
                 log.name_key(connection)
         log.seal(now)

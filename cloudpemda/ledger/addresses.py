@@ -140,13 +140,10 @@ def release(
     found = deed.connection.execute(select(addresses).where(own)).all()
     for row in found if used else ():
         same = (rests.c.pool == row.pool) & (rests.c.address == row.address)
-        deed.connection.execute(delete(rests).where(same))
-        deed.connection.execute(
-            insert(rests).values(
-                pool=row.pool, address=row.address, opd=opd, key=key, released_at=deed.now
-            )
-        )
-    deed.connection.execute(delete(addresses).where(own))
+        deed.delete(rests, same)
+        rest = {"pool": row.pool, "address": row.address, "opd": opd, "key": key}
+        deed.insert(rests, {**rest, "released_at": deed.now})
+    deed.delete(addresses, own)
     return tuple(row.address for row in found)
 
 

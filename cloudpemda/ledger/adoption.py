@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import found, numbers, quota
@@ -182,21 +182,17 @@ class Adoptions:
                 "updated_at": deed.now,
             },
         )
-        connection.execute(insert(adoptions).values(uid=uid, facts=_text(vm.facts), at=deed.now))
+        deed.insert(adoptions, {"uid": uid, "facts": _text(vm.facts), "at": deed.now})
         for nic in vm.nics:
             if connection.scalar(select(func.count()).where(nics.c.mac == nic.mac)):
                 raise Refused("ledger.mac-given", mac=nic.mac, vmid=vm.vmid, cluster=one.cluster)
-            connection.execute(
-                insert(nics).values(uid=uid, slot=nic.slot, network=nic.network, mac=nic.mac)
-            )
+            card = {"uid": uid, "slot": nic.slot, "network": nic.network, "mac": nic.mac}
+            deed.insert(nics, card)
             if nic.address is not None:
                 _give(deed, uid, nic, nic.address)
         if not vm.running:  # as it was found; `vm start` ends it
-            connection.execute(
-                insert(stops).values(
-                    uid=uid, person=deed.actor.name, reason=_STOPPED, since=deed.now
-                )
-            )
+            stop = {"uid": uid, "person": deed.actor.name, "reason": _STOPPED}
+            deed.insert(stops, {**stop, "since": deed.now})
         here = (found_table.c.cluster == one.cluster) & (found_table.c.vmid == vm.vmid)
         connection.execute(delete(found_table).where(here))
         seen = (sightings.c.cluster == one.cluster) & (sightings.c.vmid == vm.vmid)
@@ -226,9 +222,8 @@ def _give(deed: Deed, uid: str, nic: AdoptedNic, address: str) -> None:
     same = (addresses.c.pool == nic.network) & (addresses.c.address == address)
     if deed.connection.scalar(select(func.count()).where(same)):
         raise Refused("ledger.address-given", address=address, network=nic.network)
-    deed.connection.execute(
-        insert(addresses).values(pool=nic.network, address=address, uid=uid, slot=nic.slot)
-    )
+    given = {"pool": nic.network, "address": address, "uid": uid, "slot": nic.slot}
+    deed.insert(addresses, given)
 
 
 def _free_name(deed: Deed, name: str, uid: str) -> str:

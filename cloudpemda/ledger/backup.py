@@ -150,8 +150,8 @@ class Backups:
                 lost = max(0, last - header.newest.seq)
                 if header.schema < migrations.SIGNED:
                     self._audit.adopt(connection, now, head=None)
-                elif header.schema < migrations.STATES_BOUND:
-                    self._audit.bind_later(connection, now)
+                else:
+                    self._audit.bind_later(connection, now, header.schema)
                 if header.schema < migrations.STATES_BOUND:
                     self._audit.name_key(connection)
                 self._audit.within(connection, now, actor).record(
@@ -203,9 +203,7 @@ class Backups:
                     settle_in(connection, identity, str(file))
                     whole = newest_entry(connection) in {header.newest, None}
                     log_key = reading.log_key
-                    found_wrong = self._audit.examine(
-                        connection, log_key, states_bound=header.schema >= migrations.STATES_BOUND
-                    )
+                    found_wrong = self._audit.examine(connection, log_key, header.schema)
             finally:
                 scratch.close()
         if found_wrong or not whole:

@@ -12,7 +12,7 @@ VM that grew half must not stand on quota that was given to somebody else.
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
@@ -328,7 +328,7 @@ def _release_nics(deed: Deed, one: InstanceRecord, kept: Mapping[str, bool]) -> 
         freed += release(deed, one.uid, one.opd, one.key, used=True, which=which)
         if nic.network not in kept:
             card = (nics.c.uid == one.uid) & (nics.c.slot == nic.slot)
-            deed.connection.execute(delete(nics).where(card))
+            deed.delete(nics, card)
     return freed
 
 

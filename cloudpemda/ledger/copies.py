@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, select
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import grounds, quota
@@ -139,12 +139,11 @@ class CopyBook:
                 "updated_at": deed.now,
             }  # fmt: skip
             deed.insert(instances, row)
-            deed.connection.execute(
-                insert(copies).values(
-                    uid=uid, origin=origin, name=name, backup=backup, taken_at=taken_at,
-                    person=actor.name, reason=reason.strip(), until=until,
-                )
-            )  # fmt: skip
+            copy = {
+                "uid": uid, "origin": origin, "name": name, "backup": backup, "taken_at": taken_at,
+                "person": actor.name, "reason": reason.strip(), "until": until,
+            }  # fmt: skip
+            deed.insert(copies, copy)
             quota.take(deed, vm.opd, vm.number, {key: usage})
             deed.record(
                 "vm.copy", vm.opd, key, uid=uid, number=vm.number, origin=origin, vmid=vmid,

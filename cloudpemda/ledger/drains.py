@@ -6,7 +6,7 @@ a node nothing new, and whoever looks is told. What happened is in the audit log
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit
@@ -56,15 +56,8 @@ class DrainBook:
             if not reason.strip():
                 raise Refused("ledger.reason-missing", subject=f"{cluster}/{node}")
             drain = Drain(cluster, node, reason.strip(), actor.name, deed.now)
-            deed.connection.execute(
-                insert(drains).values(
-                    cluster=cluster,
-                    node=node,
-                    reason=drain.reason,
-                    person=drain.person,
-                    since=drain.since,
-                )
-            )
+            row = {"cluster": cluster, "node": node, "reason": drain.reason}
+            deed.insert(drains, {**row, "person": drain.person, "since": drain.since})
             deed.record("node.drain", None, f"{cluster}/{node}", reason=drain.reason)
             return drain
 
@@ -73,9 +66,7 @@ class DrainBook:
         with self._audit.deed(actor) as deed:
             found = _find(deed.connection, cluster, node)
             if found is not None:
-                deed.connection.execute(
-                    delete(drains).where(drains.c.cluster == cluster, drains.c.node == node)
-                )
+                deed.delete(drains, (drains.c.cluster == cluster) & (drains.c.node == node))
                 deed.record("node.return", None, f"{cluster}/{node}")
             return found
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
@@ -407,9 +407,7 @@ class Naming:
 
     def give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
         mac = free_mac(self.deed.connection, self.entropy)
-        self.deed.connection.execute(
-            insert(nics).values(uid=uid, slot=slot, network=nic.network, mac=mac)
-        )
+        self.deed.insert(nics, {"uid": uid, "slot": slot, "network": nic.network, "mac": mac})
         network = self.pools.networks.get(nic.network)
         if network is None:  # taken out of the site's file since the request was approved
             raise Refused("ledger.no-network", network=nic.network)
@@ -426,9 +424,8 @@ class Naming:
         self._give(uid, slot, PUBLIC, self._free(PUBLIC, public.cidr, public.reserved))
 
     def _give(self, uid: str, slot: int, pool: str, address: str) -> None:
-        self.deed.connection.execute(
-            insert(addresses).values(pool=pool, address=address, uid=uid, slot=slot)
-        )
+        given = {"pool": pool, "address": address, "uid": uid, "slot": slot}
+        self.deed.insert(addresses, given)
 
     def _free(self, pool: str, cidr: str, barred: Sequence[str]) -> str:
         """The lowest address that is a host's, not barred, not seen elsewhere, not given, and

@@ -8,15 +8,14 @@ said it is in the audit log.
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit
+from cloudpemda.ledger.audit.bound import PAUSE
 from cloudpemda.ledger.schema import meta, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant, parse_instant
-
-_KEY = "pause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,8 @@ class PauseBook:
                 "reason": pause.reason,
                 "person": pause.person,
             }
-            deed.connection.execute(delete(meta).where(meta.c.key == _KEY))
-            text = json.dumps(kept, sort_keys=True)
-            deed.connection.execute(insert(meta).values(key=_KEY, value=text))
+            deed.delete(meta, meta.c.key == PAUSE)
+            deed.insert(meta, {"key": PAUSE, "value": json.dumps(kept, sort_keys=True)})
             deed.record("pause.begin", None, "site", reason=pause.reason, until=kept["until"])
             return pause, True
 
@@ -72,13 +70,13 @@ class PauseBook:
             found = _read(deed.connection)
             if found is None or _over(found, deed.now):
                 return None
-            deed.connection.execute(delete(meta).where(meta.c.key == _KEY))
+            deed.delete(meta, meta.c.key == PAUSE)
             deed.record("pause.end", None, "site", reason=found.reason)
             return found
 
 
 def _read(connection: Connection) -> Pause | None:
-    text = connection.scalar(select(meta.c.value).where(meta.c.key == _KEY))
+    text = connection.scalar(select(meta.c.value).where(meta.c.key == PAUSE))
     if text is None:
         return None
     kept: dict[str, str | None] = json.loads(text)

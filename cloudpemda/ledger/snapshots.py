@@ -7,7 +7,7 @@ the quota, and until PVE has confirmed that it is gone; it goes with its VM at t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, select
 
 from cloudpemda.errors import Fault, Refused
 from cloudpemda.ledger import quota
@@ -108,12 +108,8 @@ class SnapshotBook:
             if not verdict.allowed:
                 raise Refused("quota.exceeded", *verdict.faults, subject=subject, opd=vm.opd)
             quota.take(deed, vm.opd, vm.number, {subject: usage})
-            deed.connection.execute(
-                insert(vm_snapshots).values(
-                    uid=uid, name=name, person=actor.name, reason=reason.strip(),
-                    taken_at=deed.now, until=until,
-                )
-            )  # fmt: skip
+            row = {"uid": uid, "name": name, "person": actor.name, "reason": reason.strip()}
+            deed.insert(vm_snapshots, {**row, "taken_at": deed.now, "until": until})
             deed.record("vm.snapshot", vm.opd, vm.key, uid=uid, name=name, reason=reason.strip())
             return verdict.warnings
 
@@ -156,10 +152,8 @@ def names_of(connection: Connection, uid: str) -> tuple[str, ...]:
 def _drop(deed: Deed, vm: Row[tuple[object, ...]], names: Sequence[str]) -> int:
     dropped = 0
     for name in names:
-        gone = deed.connection.execute(
-            delete(vm_snapshots).where(vm_snapshots.c.uid == vm.uid, vm_snapshots.c.name == name)
-        )
-        if gone.rowcount:
+        same = (vm_snapshots.c.uid == vm.uid) & (vm_snapshots.c.name == name)
+        if deed.delete(vm_snapshots, same):
             quota.release(deed, vm.opd, vm.number, charge_key(vm.key, name))
             dropped += 1
     return dropped

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit
@@ -55,11 +55,8 @@ class StopBook:
             if not reason.strip():
                 raise Refused("ledger.reason-missing", subject=key)
             stop = Stop(uid, actor.name, reason.strip(), deed.now)
-            deed.connection.execute(
-                insert(stops).values(
-                    uid=uid, person=stop.person, reason=stop.reason, since=stop.since
-                )
-            )
+            row = {"uid": uid, "person": stop.person, "reason": stop.reason}
+            deed.insert(stops, {**row, "since": stop.since})
             deed.record("vm.stop", opd, key, uid=uid, reason=stop.reason)
             return stop, True
 
@@ -69,7 +66,7 @@ class StopBook:
             found = _find(deed.connection, uid)
             if found is not None:
                 opd, key = _whose(deed.connection, uid)
-                deed.connection.execute(delete(stops).where(stops.c.uid == uid))
+                deed.delete(stops, stops.c.uid == uid)
                 deed.record("vm.may-run", opd, key, uid=uid)
             return found
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cloudpemda.ledger import Ledger, migrations
+from cloudpemda.ledger import Allowed, Ledger, migrations
 from cloudpemda.ledger.audit import Tip
+from cloudpemda.ledger.audit.bound import bound_after
 from cloudpemda.ledger.audit.heads import Head
 from cloudpemda.ledger.audit.keys import private_key
+from cloudpemda.rules.quota import Link
 from tests.ledger.databases import rows, tamper
 from tests.ledger.forger import HEAD, HEADS, KEY, found, mend
 from tests.ledger.makers import (
@@ -130,15 +132,90 @@ def made(ledger: Ledger, tmp_path: Path) -> Path:
 def test_a_state_that_was_changed_past_the_program_is_named_with_its_last_entry(
     made: Path, forgery: str, about: str, action: str
 ) -> None:
-    unheld = ("DELETE FROM addresses", "DELETE FROM nics") if "FROM instances" in forgery else ()
-    tamper(made, *unheld, forgery)
+    unheld = ("addresses", "nics") if "FROM instances" in forgery else ()
+    tamper(made, *(f"DELETE FROM {table}" for table in unheld), forgery)  # noqa: S608
     with open_at(made) as ledger:
-        (finding,) = ledger.audit.verify()
+        told = ledger.audit.verify()
+        (finding,) = (one for one in told if one.about.startswith(about))
         entry = ledger.audit.log()[finding.seq - 1]
+    assert {one.about.split(":")[0] for one in told if one is not finding} == set(unheld)
     assert finding.code == "audit.row-changed"
-    assert finding.about.startswith(about)
     assert entry.action.startswith(action)
     assert finding.about in entry.bound
+
+
+@pytest.fixture
+def standing(ledger: Ledger, tmp_path: Path) -> Path:
+    """A workload that lives, one of its VMs stopped with a state to go back to; a node that is
+    drained and a pause. Some of it has been before, and is over."""
+    living(ledger, workload())
+    uid = ledger.instances.list()[0].uid
+    room = Allowed((Link("dinkes", {"disk.ssd": None}, frozenset({"dinkes"})),), (80, 95), 5)
+    for reason in ("before", "now"):
+        ledger.stops.begin(uid, reason, OPERATOR)
+        ledger.drains.begin("dc", "pve1", reason, OPERATOR)
+        ledger.pause.begin(reason, None, OPERATOR)
+        ledger.snapshots.begin(
+            uid, "a", reason=reason, until=START, usage={"disk.ssd": 1}, allowed=room,
+            actor=OPERATOR,
+        )  # fmt: skip
+        if reason == "before":
+            ledger.stops.end(uid, OPERATOR)
+            ledger.drains.end("dc", "pve1", OPERATOR)
+            ledger.pause.end(OPERATOR)
+            ledger.snapshots.end(uid, "a", OPERATOR)
+            assert ledger.audit.verify() == ()
+    assert ledger.audit.verify() == ()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("forgery", "about", "action"),
+    [
+        (
+            "UPDATE addresses SET slot = 1 WHERE address = '10.0.0.2'",
+            "addresses:",
+            "instance.claim",
+        ),
+        ("DELETE FROM addresses WHERE address = '10.0.0.2'", "addresses:", "instance.claim"),
+        (
+            "UPDATE nics SET network = 'bkad-app' WHERE uid = (SELECT min(uid) FROM nics)",
+            "nics:",
+            "instance.claim",
+        ),
+        ("UPDATE stops SET reason = 'x'", "stops:", "vm.stop"),
+        ("DELETE FROM stops", "stops:", "vm.stop"),
+        ("DELETE FROM drains", "drains:dc/pve1", "node.drain"),
+        ("DELETE FROM meta WHERE key = 'pause'", "meta:pause", "pause.begin"),
+        ("UPDATE vm_snapshots SET until = '2026-01-01T00:00:00.000000Z'", "vm_snapshots:", "vm.sn"),
+        (
+            "INSERT INTO rests SELECT pool, '10.0.0.9', 'bkad', uid, 'x' FROM addresses "
+            "WHERE address = '10.0.0.2'",
+            "rests:app/10.0.0.9",
+            None,
+        ),
+    ],
+)
+def test_what_stands_beside_the_promises_is_bound_until_it_is_over(
+    standing: Path, forgery: str, about: str, action: str | None
+) -> None:
+    tamper(standing, forgery)
+    with open_at(standing) as ledger:
+        (finding,) = ledger.audit.verify()
+        entry = ledger.audit.log()[finding.seq - 1]
+    assert finding.about.startswith(about)
+    assert finding.code == ("audit.row-forged" if action is None else "audit.row-changed")
+    assert action is None or (entry.action.startswith(action) and finding.about in entry.bound)
+
+
+def test_what_was_ended_and_put_back_past_the_program_is_named(standing: Path) -> None:
+    with open_at(standing) as ledger:
+        ledger.pause.end(OPERATOR)
+        assert ledger.audit.verify() == ()
+    tamper(standing, "INSERT INTO meta VALUES ('pause', '{}')")
+    with open_at(standing) as ledger:
+        (finding,) = ledger.audit.verify()
+    assert (finding.code, finding.about) == ("audit.row-changed", "meta:pause")
 
 
 def test_rows_that_an_earlier_release_left_unbound_are_bound_as_they_stand(tmp_path: Path) -> None:
@@ -149,7 +226,8 @@ def test_rows_that_an_earlier_release_left_unbound_are_bound_as_they_stand(tmp_p
     with open_at(tmp_path) as ledger:
         assert ledger.audit.verify() == ()
         (entry,) = ledger.audit.log(action="audit.bind")
-        assert entry.details["tables"] == ["requests", "proposals", "instances", "quota_requests"]
+        assert entry.details["tables"] == [one.name for one in bound_after(9)]
+        assert set(entry.details["tables"]) > {"requests", "proposals", "addresses", "meta"}
         assert "requests:R-2026-0001" in entry.bound
     tamper(tmp_path, "UPDATE requests SET state = 'approved'")
     assert found(tmp_path) == [("audit.row-changed", entry.seq)]

@@ -2,46 +2,66 @@
 
 An entry's `bound` names rows with their digests: `approvals:R-2026-0001/1`, or for postings, which
 are numbered and never change, `postings:12-29`. Of several entries that name a row the newest one
-says what the row is.
+says what the row is, or that it is gone (`GONE`).
+
+Bound is what says who may have what: what was asked, decided and promised, how far it is, what each
+instance has (cards, addresses, states to go back to, copies), and what stands of people's words
+(stopped, drained, paused). Why the other tables are not stands in
+docs/decisions/0010-what-entries-are-bound-to.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
 from sqlalchemy.sql.roles import ColumnsClauseRole
 
 from cloudpemda.ledger.audit.entries import Raw, row_digest, rows_digest
+from cloudpemda.ledger.migrations import SIGNED, STANDING_BOUND, STATES_BOUND
 from cloudpemda.ledger.schema import (
     Moment,
+    addresses,
+    adoptions,
     approvals,
+    copies,
     decisions,
+    drains,
     grants,
     instances,
     limits,
+    meta,
+    nics,
     postings,
     proposals,
     quota_requests,
     quota_revisions,
     requests,
+    rests,
     revisions,
+    stops,
+    vm_snapshots,
 )
 
-BOUND_LATER: tuple[Table, ...] = (requests, proposals, instances, quota_requests)
-"""How far each thing is in its life: bound since version 10 of the tables."""
+BOUND_SINCE: Mapping[int, tuple[Table, ...]] = MappingProxyType(
+    {
+        SIGNED: (revisions, decisions, approvals, postings, quota_revisions, grants, limits),
+        STATES_BOUND: (requests, proposals, instances, quota_requests),
+        STANDING_BOUND: (
+            nics, addresses, rests, adoptions, vm_snapshots, copies, stops, drains, meta,
+        ),
+    }
+)  # fmt: skip
+"""From which version of the tables on. Rows of these tables are written through a `Deed`."""
 
-BOUND: tuple[Table, ...] = (
-    revisions,
-    decisions,
-    approvals,
-    postings,
-    quota_revisions,
-    grants,
-    limits,
-    *BOUND_LATER,
-)
-"""What was asked, decided and promised. Rows of these tables are written through a `Deed`."""
+BOUND: tuple[Table, ...] = tuple(table for tables in BOUND_SINCE.values() for table in tables)
+
+PAUSE = "pause"
+"""The one row of `meta` that is bound: the others are the program's own, and proven elsewhere."""
+
+GONE = ""
+"""In place of the digest of a row that was deleted."""
 
 RUNS = frozenset({"postings", "limits"})
 """Tables that are only ever added to: consecutive rows have one digest together."""
@@ -74,6 +94,13 @@ class Written:
         return f"{self.table.name}:{rows}", rows_digest([self.digests[key] for key in run])
 
 
+def bound_after(version: int) -> tuple[Table, ...]:
+    """The tables that a ledger of that version does not bind yet."""
+    return tuple(
+        table for since, tables in BOUND_SINCE.items() if since > version for table in tables
+    )
+
+
 @cache
 def stored(table: Table) -> Sequence[ColumnsClauseRole]:
     """The table's columns as they are stored: moments are texts."""
@@ -84,8 +111,9 @@ def stored(table: Table) -> Sequence[ColumnsClauseRole]:
 
 
 def raw(table: Table) -> Select[tuple[object, ...]]:
-    """The table's rows as they are stored, by key."""
-    return select(*stored(table)).order_by(*table.primary_key.columns)
+    """The table's rows as they are stored, by key; of `meta` the one that is bound."""
+    query = select(*stored(table)).order_by(*table.primary_key.columns)
+    return query.where(meta.c.key == PAUSE) if table is meta else query
 
 
 def key_of(table: Table, row: Raw) -> Key:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    delete,
     insert,
     null,
     select,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.functions import max as sql_max
 
 from cloudpemda.ledger.audit import bound
-from cloudpemda.ledger.audit.bound import BOUND, Key, Written
+from cloudpemda.ledger.audit.bound import BOUND, GONE, Key, Written
 from cloudpemda.ledger.audit.clocks import require_order
 from cloudpemda.ledger.audit.entries import (
     Actor,
@@ -85,6 +86,13 @@ class Deed:
         change = update(table).where(where).values(**values).returning(*bound.stored(table))
         self._bind(table, map(bound.as_raw, self.connection.execute(change).all()))
 
+    def delete(self, table: Table, where: ColumnElement[bool]) -> int:
+        """Take the rows of a table of `BOUND` away that match; answers with how many."""
+        gone = delete(table).where(where).returning(*bound.stored(table))
+        rows = list(map(bound.as_raw, self.connection.execute(gone).all()))
+        self._bind(table, rows, gone=True)
+        return len(rows)
+
     def change(self, table: Table, key: str, **values: str | int | datetime | None) -> None:
         """Change the row with this key: `update` for a table that is known by one text, by a
         statement that is made once."""
@@ -92,11 +100,12 @@ class Deed:
         changed = query.rows(self.connection, {**as_stored(values), _KEY: key})
         self._bind(table, [dict(zip(names, row, strict=True)) for row in changed])
 
-    def _bind(self, table: Table, rows: Iterable[Raw]) -> None:
+    def _bind(self, table: Table, rows: Iterable[Raw], *, gone: bool = False) -> None:
         if table not in BOUND:
             raise ValueError(f"no entry is bound to rows of {table.name}")
         for row in rows:
-            self._written.setdefault(table, {})[bound.key_of(table, row)] = row_digest(row)
+            digest = GONE if gone else row_digest(row)
+            self._written.setdefault(table, {})[bound.key_of(table, row)] = digest
 
     def record(self, action: str, opd: str | None, subject: str, **details: Detail) -> None:
         """Add an entry to the log, in this transaction. Raises Refused `audit.key-…`, and

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, Text, bindparam, delete, insert, selec
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.anew import ACTIONS, anew
-from cloudpemda.ledger.audit.bound import BOUND, BOUND_LATER
+from cloudpemda.ledger.audit.bound import BOUND
 from cloudpemda.ledger.audit.clocks import ACCEPTED, entries_step_back
 from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
 from cloudpemda.ledger.audit.entries import (
@@ -322,11 +322,14 @@ class Audit:
             head_hash=head.hash if head and sound else None,
         )
 
-    def bind_later(self, connection: Connection, now: Instant) -> None:
-        """Bind what earlier releases left unbound, as it stands: one entry that says so."""
-        deed = self.within(connection, now, SYSTEM)
-        deed.bind_present(BOUND_LATER)
-        deed.record("audit.bind", None, "-", tables=[table.name for table in BOUND_LATER])
+    def bind_later(self, connection: Connection, now: Instant, version: int) -> None:
+        """Bind what a ledger of an earlier version left unbound, as it stands: one entry that says
+        so; none where all was bound."""
+        tables = bound.bound_after(version)
+        if tables:
+            deed = self.within(connection, now, SYSTEM)
+            deed.bind_present(tables)
+            deed.record("audit.bind", None, "-", tables=[table.name for table in tables])
 
     def accept_clock(self, actor: Actor, reason: str) -> None:
         """Say why the clock went back: deeds go on behind an entry that is dated by it, and
@@ -475,13 +478,11 @@ class Audit:
             keys = _rotations(connection)
         return Export(site, opd, head, key.pem, entries, keys)
 
-    def examine(
-        self, connection: Connection, pem: str | None, *, states_bound: bool = True
-    ) -> tuple[Finding, ...]:
+    def examine(self, connection: Connection, pem: str | None, version: int) -> tuple[Finding, ...]:
         """Every break of a log whose heads are elsewhere, as in a copy; `pem` is the private key
-        that came with it, the site's own if none did. `states_bound` is whether its release
-        bound the tables of `BOUND_LATER`."""
-        tables = [one for one in BOUND if states_bound or one not in BOUND_LATER]
+        that came with it, the site's own if none did; `version` is that of its tables."""
+        later = bound.bound_after(version)
+        tables = [one for one in BOUND if one not in later]
         trusted = private_key(pem) if pem else self.public()
         walk = Walk(ring(trusted, _rotations(connection)) if trusted else None)
         walk.site(map(bound.as_raw, connection.execute(_RAW)))

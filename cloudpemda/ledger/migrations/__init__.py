@@ -14,10 +14,11 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger import schema
 from cloudpemda.ledger.migrations import first, later
 from cloudpemda.ledger.migrations.first import SIGNED, STATES_BOUND
+from cloudpemda.ledger.migrations.later import STANDING_BOUND
 from cloudpemda.ledger.migrations.run import run
 from cloudpemda.units import Instant
 
-__all__ = ["NEWEST", "SIGNED", "STATES_BOUND", "migrate", "version_of"]
+__all__ = ["NEWEST", "SIGNED", "STANDING_BOUND", "STATES_BOUND", "migrate", "version_of"]
 
 
 def migrate(connection: Connection, now: Instant, until: int | None = None) -> None:

@@ -321,4 +321,4 @@ STEPS = (_v1, _v2, _v3, _v4, _v5, _v6, _v7, _v8, _v9, _v10)
 SIGNED = STEPS.index(_v7) + 1
 """The version from which on every audit entry is signed."""
 STATES_BOUND = STEPS.index(_v10) + 1
-"""The version from which on entries are bound to the rows of `BOUND_LATER`."""
+"""The version from which on entries are bound to how far each thing is in its life."""

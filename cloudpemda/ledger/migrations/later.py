@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from cloudpemda.ledger.migrations import first
 from cloudpemda.ledger.migrations.run import run
 
 _V11 = (
@@ -259,6 +260,10 @@ def _v27(connection: Connection) -> None:
     run(connection, _V27)
 
 
+def _v28(_: Connection) -> None:
+    """No table changes; from here on entries are bound to what stands beside the promises."""
+
+
 STEPS = (
     _v11,
     _v12,
@@ -277,4 +282,9 @@ STEPS = (
     _v25,
     _v26,
     _v27,
+    _v28,
 )
+
+STANDING_BOUND = len(first.STEPS) + STEPS.index(_v28) + 1
+"""The version from which on entries are bound to what instances have and what stands of people's
+words: cards, addresses, states, copies, stops, drains, the pause."""
