@@ -207,10 +207,12 @@ TEXTS: dict[str, Text] = {
         en="this machine's clock says {now}, but the newest deed in the ledger is of {newest}",
         id="jam mesin ini menunjukkan {now}, tetapi tindakan terbaru di buku besar bertanggal "
         "{newest}",
-        next_en="Nothing was changed. Put the clock right (`timedatectl`, `chronyc makestep`). Is "
-        "it right, and was ahead before: `cloudpemda audit accept-clock --reason …`.",
-        next_id="Tidak ada yang diubah. Betulkan jamnya (`timedatectl`, `chronyc makestep`). Bila "
-        "sudah benar dan sebelumnya terlalu cepat: `cloudpemda audit accept-clock --reason …`.",
+        next_en="Nothing was changed. Put the clock right (`timedatectl`, `chronyc makestep`; a "
+        "lab's: `cloudpemda lab advance`). Is it right, and was ahead before: `cloudpemda audit "
+        "accept-clock --reason …`.",
+        next_id="Tidak ada yang diubah. Betulkan jamnya (`timedatectl`, `chronyc makestep`; jam "
+        "lab: `cloudpemda lab advance`). Bila sudah benar dan sebelumnya terlalu cepat: "
+        "`cloudpemda audit accept-clock --reason …`.",
     ),
     "ledger.clock-not-back": Text(
         en="the clock did not go back: no deed is dated after now or after a later one",
@@ -228,6 +230,16 @@ TEXTS: dict[str, Text] = {
         "may have been used after its end. Then `cloudpemda audit accept-clock --reason …`.",
         next_id="Lihat keputusan di sekitarnya (`cloudpemda audit log`): yang berakhir menurut jam "
         "mungkin dipakai setelah berakhir. Lalu `cloudpemda audit accept-clock --reason …`.",
+    ),
+    "audit.clock-behind": Text(
+        en="this machine's clock is behind the newest entry of the audit log ({seq}, of {about}): "
+        "nothing can be written",
+        id="jam mesin ini tertinggal dari catatan audit terbaru ({seq}, bertanggal {about}): tidak "
+        "ada yang dapat ditulis",
+        next_en="Put the clock right (`timedatectl`, `chronyc makestep`). Is it right, and was "
+        "ahead before: `cloudpemda audit accept-clock --reason …`.",
+        next_id="Betulkan jamnya (`timedatectl`, `chronyc makestep`). Bila sudah benar dan "
+        "sebelumnya terlalu cepat: `cloudpemda audit accept-clock --reason …`.",
     ),
     "audit.missing": Text(
         en="the audit log lacks entries from number {seq} on",

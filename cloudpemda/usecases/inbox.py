@@ -139,11 +139,12 @@ def take_inbox(
     For operators and the timer. A faulty file stops no other. Where there is news, waits `settle`
     seconds of the site's clock and leaves what moved meanwhile for the next run; waits for another
     run to end.
-    Raises Refused by role or `inbox.open-root`, InvalidInput where `directory` is none,
-    Unreachable where the ledger or the clock cannot be reached: what was taken until then is
-    taken, and the next run goes on.
+    Raises Refused by role, `inbox.open-root` or where no deed can be done (`Audit.require_able`),
+    InvalidInput where `directory` is none, Unreachable where the ledger or the clock cannot be
+    reached: what was taken until then is taken, and the next run goes on.
     """
     desk.act_or_system("operator")
+    desk.ledger.audit.require_able()  # else each file would be answered with it
     locks = desk.site.path("var/locks")
     with exclusive(locks, "inbox"), ExitStack() as held:
         root = held.enter_context(Folder.open(directory))

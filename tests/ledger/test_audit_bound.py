@@ -173,8 +173,9 @@ def standing(ledger: Ledger, tmp_path: Path) -> Path:
     ("forgery", "about", "action"),
     [
         (
-            "UPDATE addresses SET slot = 1 WHERE address = '10.0.0.2'",
-            "addresses:",
+            "UPDATE addresses SET uid = (SELECT max(uid) FROM addresses "
+            "WHERE address <> '10.0.0.2') WHERE address = '10.0.0.2'",
+            "addresses:app/10.0.0.2",
             "instance.claim",
         ),
         ("DELETE FROM addresses WHERE address = '10.0.0.2'", "addresses:", "instance.claim"),

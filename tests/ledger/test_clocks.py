@@ -35,8 +35,12 @@ def test_nothing_is_done_by_a_clock_that_was_set_back(tmp_path: Path, clock: Man
             ledger.requests.submit(workload(name="b"), "", SITI)
         assert refused.value.values["newest"] == "2026-11-20T06:00:00Z"
         assert asked(ledger) == ["a"]
+        assert [one.code for one in ledger.audit.verify()] == ["audit.clock-behind"]
+        with pytest.raises(Refused, match=r"ledger\.clock-back"):
+            ledger.audit.require_able()
 
         at(clock, hours=5, seconds=-119)  # as far as two hosts' clocks may lie apart
+        ledger.audit.require_able()
         ledger.requests.submit(workload(name="b"), "", SITI)
         at(clock, hours=6)
         ledger.requests.submit(workload(name="c"), "", SITI)
@@ -74,6 +78,7 @@ def test_entries_in_the_wrong_order_are_found_until_somebody_says_why(
         number = ledger.audit.log(action="test.earlier")[0].seq
         found = [audit.Finding("audit.clock-back", number, "2026-11-21T01:00:00.000000Z")]
         assert list(ledger.audit.verify()) == found
+        ledger.audit.require_able()
         made = ledger.audit.export("lab", None)
         text = "\n".join(made.json_lines())
         assert list(judge(read_json_lines(text), public_key(made.key))) == found

@@ -10,9 +10,21 @@ import pytest
 
 from cloudpemda.ledger import RequestState, migrations
 from cloudpemda.rules.quota import Balance
+from cloudpemda.units import Instant
 from tests.ledger import workers
 from tests.ledger.databases import rows
-from tests.ledger.makers import SITI, applying, approve, chain, living, open_at, vm, workload
+from tests.ledger.makers import (
+    SITI,
+    START,
+    ManualClock,
+    applying,
+    approve,
+    chain,
+    living,
+    open_at,
+    vm,
+    workload,
+)
 from tests.ledger.workers import CROWD, DONE, at_once
 
 
@@ -22,8 +34,8 @@ def crowd() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def sound(base: Path) -> None:
-    with open_at(base) as ledger:
+def sound(base: Path, now: Instant = START) -> None:
+    with open_at(base, ManualClock(now)) as ledger:
         assert ledger.audit.verify() == ()
 
 
@@ -155,7 +167,7 @@ def test_what_ran_out_makes_room_for_one_whoever_ends_it(
     with open_at(tmp_path) as ledger:
         assert ledger.requests.get("dinkes/simrs").state is RequestState.EXPIRED
         assert ledger.quota.balances({"dinkes"})["memory"] == Balance(0, 100)
-    sound(tmp_path)
+    sound(tmp_path, workers.LATER)
 
 
 def test_sixteen_addresses_go_to_sixteen_and_four_are_refused(

@@ -36,6 +36,7 @@ from tests.ledger.makers import (
 
 CROWD = 20
 DONE = "done"
+LATER = Instant(START + timedelta(days=365))
 
 _gate: list[Barrier] = []
 
@@ -162,8 +163,7 @@ def begin_or_expire(base: Path, number: int) -> str:
             return ledger.requests.begin(
                 record.key, spec_hash=record.spec_hash, offer_digest="offer-1", actor=OPERATOR
             ).state
-        later = Instant(START + timedelta(days=365))
-        return "expired" if ledger.requests.expire_holds(later) else "nothing"
+        return "expired" if ledger.requests.expire_holds(LATER) else "nothing"
 
 
 def approve_or_recount(base: Path, number: int) -> str:
@@ -182,16 +182,15 @@ def approve_or_recount(base: Path, number: int) -> str:
 
 def approve_or_expire(base: Path, number: int) -> str:
     """A year later: half end what ran out, half want the room that it took."""
-    later = Instant(START + timedelta(days=365))
-    with open_at(base, ManualClock(later), seed=number) as ledger:
+    with open_at(base, ManualClock(LATER), seed=number) as ledger:
         if number % 2:
-            return "expired" if ledger.requests.expire_holds(later) else "nothing"
+            return "expired" if ledger.requests.expire_holds(LATER) else "nothing"
         approve(
             ledger,
             workload(name=f"w{number}"),
             {"db-1": {"memory": 100}},
             (Link("dinkes", {"memory": 100}, frozenset({"dinkes"})),),
-            hold_until=Instant(later + timedelta(days=14)),
+            hold_until=Instant(LATER + timedelta(days=14)),
         )
     return DONE
 

@@ -674,6 +674,18 @@ def test_without_news_nobody_waits(box: Box) -> None:
     assert _meanwhile(box, never) == {"dinkes/simrs.yaml": "known"}
 
 
+def test_what_keeps_us_from_every_deed_is_no_answer_to_an_opd(box: Box) -> None:
+    box.run()
+    file, key = box.put("dinkes", "simrs.yaml"), box.office.directory / "var/audit.key"
+    key.rename(key.with_name("elsewhere"))
+    answer = box.run()
+    assert (answer.code, answer.codes) == (4, ["audit.key-missing"])
+    assert not file.with_name("simrs.balasan.txt").exists()
+    key.with_name("elsewhere").rename(key)
+    assert box.run().code == 0
+    assert "DITERIMA" in box.reply(file)
+
+
 def test_an_inbox_that_is_not_there_is_said(box: Box, tmp_path: Path) -> None:
     answer = box.office.run("request", "inbox", str(tmp_path / "nowhere"), actor="timer")
     assert (answer.code, answer.codes) == (3, ["document.no-folder"])

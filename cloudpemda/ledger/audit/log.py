@@ -12,7 +12,7 @@ from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
 from cloudpemda.ledger.audit.anew import ACTIONS, anew
 from cloudpemda.ledger.audit.bound import BOUND
-from cloudpemda.ledger.audit.clocks import ACCEPTED, entries_step_back
+from cloudpemda.ledger.audit.clocks import ACCEPTED, require_order
 from cloudpemda.ledger.audit.deed import NEWEST_ENTRY, Deed
 from cloudpemda.ledger.audit.entries import (
     ORIGIN,
@@ -91,6 +91,14 @@ class Audit:
         """A deed in a write transaction of the caller's, who seals after it: what must be done
         whatever the clock says."""
         return Deed(connection, now, actor, self._signing, set_back=True)
+
+    def require_able(self) -> None:
+        """Raises what any deed would raise now, whatever it is about: for those who would take that
+        for a fault of the thing they do it with."""
+        with self._store.read() as connection:
+            self._signing(connection)
+            newest = connection.execute(_NEWEST_MOMENT).scalar()
+        require_order(self._store.clock.now(), newest or "")
 
     def note(
         self, actor: Actor, action: str, opd: str | None, subject: str, **details: Detail
@@ -339,8 +347,7 @@ class Audit:
             walk = Walk(self._ring(connection))
             walk.site(map(bound.as_raw, connection.execute(_RAW)))
             newest = connection.execute(_NEWEST_MOMENT).scalar()
-        now = moment_text(self._store.clock.now())
-        if not walk.set_back and not entries_step_back(newest or "", now):
+        if not walk.set_back and not walk.ahead_of(self._store.clock.now()):
             raise Refused("ledger.clock-not-back")
         with self.deed(actor, set_back=True) as deed:
             deed.record(ACCEPTED, None, "-", reason=reason, newest=newest)
@@ -428,7 +435,8 @@ class Audit:
         gone, not signed here, or older than a kept one; `audit.no-key` says that there is no
         key to prove any signature. Of the rows: `audit.row-changed` names the entry whose rows are
         not as it says, `audit.row-forged` rows that no entry speaks of.
-        `audit.clock-back` names an entry that is dated before its predecessor.
+        `audit.clock-back` names an entry that is dated before its predecessor, `audit.clock-behind`
+        the newest one where it is dated after the present.
         """
         # The heads first: entries may be added while we look, but only behind them. The kept ones
         # before the current one, which else could look older than its own copy.
@@ -447,6 +455,7 @@ class Audit:
         findings += judge_kept(kept, head, walk, keys)
         findings += judge_rows(rows, walk, findings)
         findings += walk.set_back
+        findings += walk.ahead_of(self._store.clock.now())
         return tuple(dict.fromkeys(findings))
 
     def require_vouched(self, number: str, *tables: Table) -> None:

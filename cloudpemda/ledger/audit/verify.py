@@ -4,7 +4,7 @@ Pure: entries are handed in as they are stored, from the database or from an exp
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -15,6 +15,8 @@ from cloudpemda.ledger.audit.clocks import ACCEPTED, entries_step_back
 from cloudpemda.ledger.audit.entries import ORIGIN, Raw, hash_or_none, opd_link
 from cloudpemda.ledger.audit.heads import START, Head, Tip
 from cloudpemda.ledger.audit.ring import Ring
+from cloudpemda.ledger.schema import moment_text
+from cloudpemda.units import Instant
 
 _UNHEARD = frozenset({"audit.missing", "audit.truncated", "audit.rewritten"})
 _ENTRY_GONE = _UNHEARD | {"audit.edited"}
@@ -52,6 +54,7 @@ class Walk:
     set_back: list[Finding] = field(default_factory=list)  # where time does, and nobody says why
     _seen: dict[object, int] = field(default_factory=dict)  # OPD → its newest entry's number
     _in_forgery: bool = False
+    _newest_at: object = ""
 
     def site(self, entries: Iterable[Raw]) -> None:
         """The site's chain, and in it every OPD's."""
@@ -77,6 +80,13 @@ class Walk:
             self._signature(raw, seq, sound=sound)
             self._begins_anew(raw, seq, sound=sound)
             self.newest, previous, at = seq, raw["hash"], raw["at"]
+        self._newest_at = at
+
+    def ahead_of(self, now: Instant) -> Sequence[Finding]:
+        """Whether the site's newest entry is dated after `now`: the clock was set back."""
+        if not entries_step_back(self._newest_at, moment_text(now)):
+            return ()
+        return (Finding("audit.clock-behind", self.newest, str(self._newest_at)),)
 
     def opd(self, entries: Iterable[Raw], opd: str) -> None:
         """One OPD's chain alone; `newest` is the last place in it."""
