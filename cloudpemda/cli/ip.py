@@ -29,7 +29,7 @@ def ip() -> None:
 def list_(frame: "Frame", *, pool: str | None, public: bool, opd: str | None, check: bool) -> None:
     """Each address with its owner, purpose and letter; how many of each network are left."""
     from cloudpemda.errors import UsageError
-    from cloudpemda.ledger.instances import PUBLIC
+    from cloudpemda.ledger.vm_records import PUBLIC
     from cloudpemda.usecases.addresses import addresses
 
     if pool is not None and public:

@@ -47,9 +47,10 @@ from cloudpemda.ledger.found import FoundBook, FoundVm
 from cloudpemda.ledger.granted import Grant, QuotaRecord
 from cloudpemda.ledger.grants import Grants, QuotaSubmission
 from cloudpemda.ledger.identity import Identity, settle
-from cloudpemda.ledger.instances import InstanceRecord, Instances, NicRecord, Pools, Wanted
+from cloudpemda.ledger.instances import Instances
 from cloudpemda.ledger.intake import Intake, Kept, Paper, Taken
 from cloudpemda.ledger.journal import JournalBook, SagaJournal, SagaRecord
+from cloudpemda.ledger.naming import Pools, Wanted
 from cloudpemda.ledger.nights import NightBook, PhaseRecord, PhaseResult
 from cloudpemda.ledger.notices import Notice, NoticeBook
 from cloudpemda.ledger.orphans import Orphan, OrphanBook
@@ -74,6 +75,7 @@ from cloudpemda.ledger.states import (
 )
 from cloudpemda.ledger.stops import Stop, StopBook
 from cloudpemda.ledger.transfers import Takeover, Transferred, Transfers
+from cloudpemda.ledger.vm_records import InstanceRecord, NicRecord
 from cloudpemda.ledger.vm_roles import RoleOutcome, RoleRecord, RoleResult, VmRoleBook
 
 __all__ = [

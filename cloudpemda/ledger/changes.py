@@ -19,18 +19,8 @@ from cloudpemda.errors import Refused
 from cloudpemda.ledger import asides, quota, restores
 from cloudpemda.ledger.addresses import release
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
-from cloudpemda.ledger.instances import (
-    PUBLIC,
-    InstanceRecord,
-    Naming,
-    Pools,
-    Wanted,
-    instance_row,
-    record_of,
-    request_row,
-    say,
-)
 from cloudpemda.ledger.matters import Matter, matter, move, require_hash, spec_of, void
+from cloudpemda.ledger.naming import Naming, Pools, Wanted
 from cloudpemda.ledger.records import RequestRecord, record
 from cloudpemda.ledger.requests import Requests
 from cloudpemda.ledger.schema import addresses, instances, nics, requests
@@ -44,6 +34,14 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.ledger.vm_records import (
+    PUBLIC,
+    InstanceRecord,
+    instance_row,
+    record_of,
+    request_row,
+    say,
+)
 from cloudpemda.plan.model import PRIMARY
 from cloudpemda.request.spec import NicSpec, WorkloadSpec
 from cloudpemda.rules.quota import Usage

@@ -16,12 +16,12 @@ from cloudpemda.ledger import grounds, quota
 from cloudpemda.ledger.addresses import rested_since
 from cloudpemda.ledger.audit import Actor, Audit
 from cloudpemda.ledger.free import free_name, lowest_vmid
-from cloudpemda.ledger.instances import InstanceRecord, instance_row, record_of
 from cloudpemda.ledger.orphans import resting_vmids
 from cloudpemda.ledger.schema import copies, instances
 from cloudpemda.ledger.snapshots import Allowed, require_as_read
 from cloudpemda.ledger.states import InstanceState
 from cloudpemda.ledger.store import Store
+from cloudpemda.ledger.vm_records import InstanceRecord, instance_row, record_of
 from cloudpemda.plan.model import COPY
 from cloudpemda.rules.quota import Usage, judge
 from cloudpemda.units import Instant, show_utc

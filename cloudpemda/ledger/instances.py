@@ -1,104 +1,36 @@
 """Instances: who each VM is, where it was put, and how far it is in its life.
 
 Identity comes before action: uid, VMID, MAC and IP addresses and the name in PVE are chosen and
-recorded in one transaction, before anything is written to a cluster, and stay the same however
-often they are asked for. Two instances never share a VMID on a cluster, an address or a name.
+recorded in one transaction (`naming`), before anything is written to a cluster, and stay the same
+however often they are asked for.
 What an instance owns is given back only when PVE has confirmed that it is gone (`release`).
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network
-from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import select
 
 from cloudpemda.clock import Entropy
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import asides, grounds, quota, snapshots, vm_roles
+from cloudpemda.ledger import asides, quota, snapshots, vm_roles
 from cloudpemda.ledger.addresses import release as release_addresses
-from cloudpemda.ledger.addresses import rested_since, unavailable
+from cloudpemda.ledger.addresses import rested_since
 from cloudpemda.ledger.audit import SYSTEM, Actor, Audit, Deed
-from cloudpemda.ledger.free import bounds_of, free_mac, free_name, lowest_vmid
-from cloudpemda.ledger.kept import as_found, by_name, names
+from cloudpemda.ledger.naming import Naming, Pools, Wanted, give_vmid
 from cloudpemda.ledger.orphans import charges_left, resting_vmids
-from cloudpemda.ledger.schema import addresses, adoptions, instances, nics, requests
+from cloudpemda.ledger.schema import instances, requests
 from cloudpemda.ledger.states import INSTANCE, InstanceEvent, InstanceState, RequestState, after
 from cloudpemda.ledger.store import Store
-from cloudpemda.plan.model import PRIMARY, AsFound, Identity
-from cloudpemda.request.spec import NicSpec
-from cloudpemda.site.models import Network, PublicAddresses
-from cloudpemda.units import Instant
-
-PUBLIC = "@public"
-"""The pool of public addresses; no network is called so."""
-
-_Row = Row[tuple[object, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One instance that shall have an identity."""
-
-    member: str  # db-1
-    cluster: str
-    nics: tuple[NicSpec, ...]
-    storages: Mapping[str, str] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # disk name → PVE storage id, for a change
-
-
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Where addresses come from. `taken` are addresses seen in use by somebody else, `rest` for
-    how many seconds one that was released is not given again, `vmid_rest` the same of VMIDs."""
-
-    networks: Mapping[str, Network]
-    public: PublicAddresses | None
-    taken: frozenset[str] = frozenset()
-    rest: int = 0
-    vmid_rest: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NicRecord:
-    slot: int  # the number of net0, net1 …
-    network: str
-    mac: str
-    address: str  # without prefix length: 10.10.110.21
-    public_address: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
-    """One VM as cloudpemda knows it."""
-
-    uid: str
-    key: str  # dinkes/simrs/db-1
-    opd: str
-    number: str
-    member: str
-    name: str  # in PVE
-    cluster: str
-    vmid: int
-    role: str
-    state: InstanceState
-    node: str | None
-    storages: Mapping[str, str]  # disk name → PVE storage id
-    targets: tuple[str, ...]
-    error: str | None
-    active_since: Instant | None  # when it was first read back as promised
-    nics: tuple[NicRecord, ...]
-    changed_at: Instant  # since when it is as the ledger says
-    slots: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # disk name → number; {}: in document's order
-    found: AsFound | None = None  # how it stood when it was adopted; None: we made it
-
-    @property
-    def identity(self) -> Identity:
-        return Identity(self.uid, self.cluster, self.vmid, self.role)
+from cloudpemda.ledger.vm_records import (
+    InstanceRecord,
+    instance_row,
+    record_of,
+    records_of,
+    request_row,
+    say,
+)
+from cloudpemda.plan.model import PRIMARY
 
 
 class Instances:
@@ -176,7 +108,7 @@ class Instances:
                     "ledger.transition", subject=row.key, state=state.value, event="reclaim"
                 )
             resting = resting_vmids(deed.connection, row.cluster, rested_since(deed.now, rest))
-            _give_vmid(deed, row, row.cluster, vmid_range, resting | {*taken, row.vmid})
+            give_vmid(deed, row, row.cluster, vmid_range, resting | {*taken, row.vmid})
             return record_of(deed.connection, instance_row(deed.connection, uid))
 
     def place(
@@ -310,10 +242,7 @@ class Instances:
         if not purged:
             query = query.where(instances.c.state != InstanceState.PURGED.value)
         with self._store.read() as connection:
-            rows = connection.execute(query).all()
-            uids = [row.uid for row in rows]
-            cards, facts = _nics(connection, uids), facts_of(connection, uids)
-        return tuple(_build(row, cards.get(row.uid, ()), facts.get(row.uid)) for row in rows)
+            return records_of(connection, connection.execute(query).all())
 
     def keys(self, opd: str) -> tuple[str, ...]:
         """The keys of an OPD's instances, purged ones aside: what `list` would name, in a third
@@ -329,207 +258,3 @@ class Instances:
         )
         with self._store.read() as connection:
             return tuple(connection.scalars(query))
-
-
-# -- identity --------------------------------------------------------------------------------
-def request_row(connection: Connection, key: str) -> _Row:
-    opd, _, name = key.partition("/")
-    row = connection.execute(
-        select(requests).where(requests.c.opd == opd, requests.c.name == name)
-    ).first()
-    if row is None:
-        raise Refused("ledger.no-request", key=key)
-    return row
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """What giving an identity needs: the transaction, the dice, and what is free."""
-
-    deed: Deed
-    entropy: Entropy
-    vmid_range: range
-    pools: Pools
-
-    def claim(
-        self, request: _Row, wanted: Sequence[Wanted], taken_vmids: Mapping[str, Collection[int]]
-    ) -> tuple[InstanceRecord, ...]:
-        connection, workload = self.deed.connection, f"{request.opd}/{request.name}"
-        grounds.require_free(connection, [])
-        for want in wanted:
-            own = _find(connection, f"{workload}/{want.member}")
-            since = rested_since(self.deed.now, self.pools.vmid_rest)
-            taken = frozenset(taken_vmids.get(want.cluster, ())) | resting_vmids(
-                connection, want.cluster, since
-            )
-            if own is None:
-                grounds.require_free(connection, [f"{workload}/{want.member}"])
-                self._create(request, want, taken)
-            elif own.cluster != want.cluster and own.state == InstanceState.PLANNED:
-                _give_vmid(self.deed, own, want.cluster, self.vmid_range, taken)
-        return tuple(
-            record_of(connection, _live(connection, f"{workload}/{want.member}")) for want in wanted
-        )
-
-    def _create(self, request: _Row, want: Wanted, taken: frozenset[int]) -> None:
-        connection = self.deed.connection
-        uid = self.entropy.uid()
-        name = free_name(connection, f"{request.opd}-{request.name}-{want.member}", uid)
-        vmid = lowest_vmid(connection, want.cluster, self.vmid_range, taken)
-        self.deed.insert(
-            instances,
-            {
-                "uid": uid,
-                "key": f"{request.opd}/{request.name}/{want.member}",
-                "opd": request.opd,
-                "number": request.number,
-                "member": want.member,
-                "name": name,
-                "cluster": want.cluster,
-                "vmid": vmid,
-                "role": PRIMARY,
-                "state": InstanceState.PLANNED.value,
-                "storages": "{}",
-                "targets": "[]",
-                "updated_at": self.deed.now,
-            },
-        )
-        for slot, nic in enumerate(want.nics):
-            self.give_nic(uid, slot, nic)
-        say(
-            self.deed,
-            instance_row(connection, uid),
-            "claim",
-            cluster=want.cluster,
-            vmid=vmid,
-            name=name,
-        )
-
-    def give_nic(self, uid: str, slot: int, nic: NicSpec) -> None:
-        mac = free_mac(self.deed.connection, self.entropy)
-        self.deed.insert(nics, {"uid": uid, "slot": slot, "network": nic.network, "mac": mac})
-        network = self.pools.networks.get(nic.network)
-        if network is None:  # taken out of the site's file since the request was approved
-            raise Refused("ledger.no-network", network=nic.network)
-        barred = (*network.reserved, network.gateway, *network.nameservers)
-        self._give(uid, slot, nic.network, self._free(nic.network, network.cidr, barred))
-        if nic.public_ip:
-            self.give_public(uid, slot)
-
-    def give_public(self, uid: str, slot: int) -> None:
-        """Raises Refused `ledger.addresses-exhausted`."""
-        public = self.pools.public
-        if public is None:
-            raise Refused("ledger.addresses-exhausted", pool=PUBLIC)
-        self._give(uid, slot, PUBLIC, self._free(PUBLIC, public.cidr, public.reserved))
-
-    def _give(self, uid: str, slot: int, pool: str, address: str) -> None:
-        given = {"pool": pool, "address": address, "uid": uid, "slot": slot}
-        self.deed.insert(addresses, given)
-
-    def _free(self, pool: str, cidr: str, barred: Sequence[str]) -> str:
-        """The lowest address that is a host's, not barred, not seen elsewhere, not given, and
-        rested since it was."""
-        since = rested_since(self.deed.now, self.pools.rest)
-        gone = unavailable(self.deed.connection, pool, since)
-        bounds = [bounds_of(text) for text in barred]
-        for host in IPv4Network(cidr).hosts():
-            address = str(host)
-            if address in gone or address in self.pools.taken:
-                continue
-            if not any(low <= host <= high for low, high in bounds):
-                return address
-        raise Refused("ledger.addresses-exhausted", pool=pool)
-
-
-def _give_vmid(
-    deed: Deed, row: _Row, cluster: str, vmid_range: range, taken: frozenset[int]
-) -> None:
-    vmid = lowest_vmid(deed.connection, cluster, vmid_range, taken)
-    deed.update(
-        instances, instances.c.uid == row.uid, cluster=cluster, vmid=vmid, updated_at=deed.now
-    )
-    say(deed, row, "reclaim", cluster=cluster, vmid=vmid, instead_of=row.vmid)
-
-
-# -- rows ------------------------------------------------------------------------------------
-def say(deed: Deed, row: _Row, action: str, **details: str | int | None) -> None:
-    deed.record(f"instance.{action}", row.opd, row.key, uid=row.uid, number=row.number, **details)
-
-
-def _find(connection: Connection, key: str) -> _Row | None:
-    return connection.execute(
-        select(instances).where(
-            instances.c.key == key, instances.c.state != InstanceState.PURGED.value
-        )
-    ).first()
-
-
-def _live(connection: Connection, key: str) -> _Row:
-    row = _find(connection, key)
-    if row is None:
-        raise Refused("ledger.no-instance", key=key)
-    return row
-
-
-def instance_row(connection: Connection, uid: str) -> _Row:
-    row = connection.execute(select(instances).where(instances.c.uid == uid)).first()
-    if row is None:
-        raise Refused("ledger.no-instance", key=uid)
-    return row
-
-
-def record_of(connection: Connection, row: _Row) -> InstanceRecord:
-    cards, facts = _nics(connection, [row.uid]), facts_of(connection, [row.uid])
-    return _build(row, cards.get(row.uid, ()), facts.get(row.uid))
-
-
-def _nics(connection: Connection, uids: Sequence[str]) -> Mapping[str, tuple[NicRecord, ...]]:
-    """uid → its NICs by slot; an instance that was released has NICs without addresses."""
-    found: dict[str, dict[int, NicRecord]] = {}
-    query = (
-        select(nics, addresses.c.pool, addresses.c.address)
-        .outerjoin(addresses, (addresses.c.uid == nics.c.uid) & (addresses.c.slot == nics.c.slot))
-        .where(nics.c.uid.in_(uids))
-        .order_by(nics.c.uid, nics.c.slot)
-    )
-    for row in connection.execute(query):
-        own = found.setdefault(row.uid, {})
-        nic = own.get(row.slot)
-        address, public = (nic.address, nic.public_address) if nic is not None else ("", None)
-        if row.pool == PUBLIC:
-            public = row.address
-        elif row.address is not None:
-            address = row.address
-        own[row.slot] = NicRecord(row.slot, row.network, row.mac, address, public)
-    return {uid: tuple(own.values()) for uid, own in found.items()}
-
-
-def facts_of(connection: Connection, uids: Sequence[str]) -> Mapping[str, AsFound]:
-    """uid → how it stood when it was adopted, of those that were."""
-    query = select(adoptions).where(adoptions.c.uid.in_(uids))
-    return {row.uid: as_found(row.facts) for row in connection.execute(query)}
-
-
-def _build(row: _Row, cards: tuple[NicRecord, ...], facts: AsFound | None = None) -> InstanceRecord:
-    return InstanceRecord(
-        uid=row.uid,
-        key=row.key,
-        opd=row.opd,
-        number=row.number,
-        member=row.member,
-        name=row.name,
-        cluster=row.cluster,
-        vmid=row.vmid,
-        role=row.role,
-        state=InstanceState(row.state),
-        node=row.node,
-        storages=by_name(row.storages),
-        targets=names(row.targets),
-        error=row.error,
-        active_since=row.active_since,
-        nics=cards,
-        slots=by_name(row.slots or "{}"),
-        changed_at=row.updated_at,
-        found=facts,
-    )

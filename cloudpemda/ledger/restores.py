@@ -25,7 +25,6 @@ from sqlalchemy import (
 
 from cloudpemda.errors import Refused
 from cloudpemda.ledger.audit import Actor, Audit, Deed
-from cloudpemda.ledger.instances import instance_row, request_row
 from cloudpemda.ledger.matters import matter
 from cloudpemda.ledger.schema import instances, restores
 from cloudpemda.ledger.states import (
@@ -37,6 +36,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.ledger.vm_records import instance_row, request_row
 from cloudpemda.units import Instant, show_utc
 
 

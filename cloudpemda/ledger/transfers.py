@@ -19,7 +19,6 @@ from cloudpemda.ledger.audit import Actor, Audit, Deed
 from cloudpemda.ledger.decisions import Ballot
 from cloudpemda.ledger.decisions import note as note_decision
 from cloudpemda.ledger.grants import refuse_taken_name
-from cloudpemda.ledger.instances import request_row
 from cloudpemda.ledger.journal import COPYING, DUE, begin_row, unfinished_kinds
 from cloudpemda.ledger.matters import Matter, docket, matter, require_hash, write_revision
 from cloudpemda.ledger.records import OPEN_PROPOSALS
@@ -34,6 +33,7 @@ from cloudpemda.ledger.states import (
     after,
 )
 from cloudpemda.ledger.store import Store
+from cloudpemda.ledger.vm_records import request_row
 from cloudpemda.plan.model import COPY
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.quota import Link, Thresholds, Usage, judge, total

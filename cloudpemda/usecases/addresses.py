@@ -9,7 +9,7 @@ from typing import Literal
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, UsageError, worst
 from cloudpemda.ledger import Actor, RequestRecord, Sighting
-from cloudpemda.ledger.instances import PUBLIC
+from cloudpemda.ledger.vm_records import PUBLIC
 from cloudpemda.report.standing import Finding
 from cloudpemda.units import Instant
 from cloudpemda.usecases.desk import Desk, require_opd
