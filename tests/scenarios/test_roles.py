@@ -75,3 +75,24 @@ def test_what_was_set_up_after_the_backup_awaits_again_once_it_is_restored(offic
     assert "by Rudi Setiawan" in office.text("vm", "show", VM).out
     assert office.run("vm", "restore", VM, "--from", "latest", "--reason", "x", "--yes").code == 0
     assert "survey.roles-awaiting" in office.run("status").codes
+
+
+@pytest.mark.slow
+def test_what_was_set_up_after_a_snapshot_awaits_again_once_the_vm_goes_back(
+    office: Office,
+) -> None:
+    office.run("nodes", "key")  # or it is there
+    file = office.edited("simkeu.yaml", _with_roles)
+    assert office.run("request", "submit", file, actor="nina").code == 0
+    assert office.run("request", "approve", KEY, actor=APPROVER).code == 0
+    assert office.run("apply", KEY).code == 0
+    snapshot = ("vm", "snapshot")
+    assert office.run(*snapshot, "create", VM, "before", "--reason", "v2").code == 0
+    with open_desk(office.directory, asserted=OPERATOR) as desk:
+        (one,) = wanted(desk, desk.ledger.instances.list())
+        done = RoleOutcome(one.role.name, one.digest, RoleResult.DONE)
+        desk.ledger.vm_roles.note(one.vm.uid, [done], None, desk.act("operator"))
+        assert awaiting(desk, [KEY]) == ()
+    assert office.run(*snapshot, "rollback", VM, "before", "--yes").code == 0
+    (shown,) = office.run("vm", "show", VM).data["roles"]
+    assert (shown["standing"], shown["at"]) == ("awaiting", None)
