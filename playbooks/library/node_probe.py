@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -90,23 +91,54 @@ def ports() -> list[dict[str, object]]:
     return held
 
 
-def disk(path: str, pool: str) -> dict[str, object]:
-    """Whether a disk is there, and what is on it that would be lost."""
-    if not Path(path).is_block_device():
-        return {"path": path, "there": False, "holds": []}
+def members(pool: str) -> list[str] | None:
+    """Disks of the pool of that name that is in use here, as /dev names them; none without one,
+    None when pools cannot be looked at."""
+    if not pool or which("zpool") is None:
+        return []
+    listed = said("zpool", "list", "-v", "-H", "-P", "-o", "name")
+    if listed is None:
+        return None
+    found, within = [], False
+    for line in listed.splitlines():
+        word = line.split()[0] if line.split() else ""
+        if not line.startswith("\t"):
+            within = word == pool
+        elif within and word.startswith("/dev/"):
+            found.append(whole(Path(word).resolve()))
+    return found
+
+
+def whole(device: Path) -> str:
+    """The disk that a partition is part of; a disk itself stays."""
+    place = Path("/sys/class/block", device.name)
+    return str(device.parent / place.resolve().parent.name if (place / "partition").exists()
+               else device)  # fmt: skip
+
+
+def disk(path: str, pool: str, held: list[str] | None) -> dict[str, object]:
+    """Whether a disk is there, of the pool already, and what is on it that would be lost."""
+    seen = {"path": path, "there": Path(path).is_block_device(), "own": False, "unused": False}
+    if not seen["there"]:
+        return {**seen, "holds": []}
+    if held is None:
+        return {**seen, "holds": ["what cannot be said: zpool list fails"]}
+    if str(Path(path).resolve()) in held:
+        return {**seen, "own": True, "holds": []}
     out = said("lsblk", "--json", "-o", "NAME,TYPE,FSTYPE,LABEL,PTTYPE,MOUNTPOINTS", path)
     if out is None:
-        return {"path": path, "there": True, "holds": ["cannot be looked at"]}
+        return {**seen, "holds": ["cannot be looked at"]}
     holds: list[str] = []
-    own = False
     todo = list(json.loads(out)["blockdevices"])
     while todo:
         one = todo.pop()
         todo += one.get("children", ())
-        own = own or (one.get("fstype") == "zfs_member" and one.get("label") == pool != "")
+        if one.get("fstype") == "zfs_member":
+            holds.append(f"the pool {one.get('label')}")
+            seen["unused"] = seen["unused"] or one.get("label") == pool
         holds += [str(one[key]) for key in ("fstype", "pttype") if one.get(key)]
         holds += [str(at) for at in one.get("mountpoints") or () if at]
-    return {"path": path, "there": True, "holds": [] if own else sorted(set(holds))}
+    return {**seen, "holds": sorted(set(holds))}
 
 
 def release() -> dict[str, str]:
@@ -183,9 +215,17 @@ def contents(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
         if not one["there"]:
             yield f"{one['path']} is no disk of this node: correct node_pool_disks"
         elif one["holds"]:
+            pool = asked["pool"]
+            back = f" (zpool import {pool} takes it into use again)" if one["unused"] else ""
             yield (
-                f"{one['path']} holds {', '.join(one['holds'])}: correct node_pool_disks; if its "
-                f"contents may go, wipe it yourself (wipefs -a {one['path']})"
+                f"{one['path']} holds {', '.join(one['holds'])}{back}: correct node_pool_disks; if "
+                f"its contents may go, wipe it yourself (wipefs -a {one['path']})"
+            )
+        elif node["pool_disks"] and not one["own"]:
+            yield (
+                f"{one['path']} is not in the pool {asked['pool']} that this node has already, on "
+                f"{', '.join(node['pool_disks'])}: correct node_pool_disks, or change the pool "
+                f"yourself (zpool status {asked['pool']}; zpool replace, zpool add)"
             )
 
 
@@ -209,6 +249,7 @@ def main() -> None:
     asked = module.params
     version = said("pveversion")
     found = re.match(r"pve-manager/(\d+)", version or "")
+    held = members(asked["pool"]) if asked["disks"] else []
     node = {
         "hostname": socket.gethostname(),
         "clock_off_seconds": time.time() - asked["sent"],
@@ -218,7 +259,8 @@ def main() -> None:
         "ports": ports(),
         "guests": guests(),
         "member": Path("/etc/pve/corosync.conf").exists(),
-        "disks": [disk(path, asked["pool"]) for path in asked["disks"]],
+        "disks": [disk(path, asked["pool"], held) for path in asked["disks"]],
+        "pool_disks": held or [],
         "debian": release().get("VERSION_ID", ""),
         "pve_major": int(found.group(1)) if found else None,
     }

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,11 @@ from pathlib import Path
 NAMES = ("n1", "n2", "n3")
 RINGS = (10, 20)
 """Third byte of each ring's network: 10.77.10.0/24 is ring 0 (ssh too), 10.77.20.0/24 ring 1."""
+
+RELEASE = os.environ.get("CLOUDPEMDA_INFRA_RELEASE", "bookworm")
+"""Debian on the hosts of tests that do not ask for one: bookworm or trixie."""
+MAJORS = {"bookworm": 8, "trixie": 9}
+"""Proxmox VE that stands on it."""
 
 PACKAGES = (
     "auditd", "ca-certificates", "chrony", "corosync", "corosync-qdevice", "dbus", "fail2ban",
@@ -38,7 +43,8 @@ def lacking() -> str | None:
     return f"not installed: {', '.join(missing)}" if missing else None
 
 
-def _run(*command: str | Path, check: bool = True) -> str:
+def run(*command: str | Path, check: bool = True) -> str:
+    """A command on this machine; its output. Raises RuntimeError when it fails."""
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, check=False
     )
@@ -47,28 +53,45 @@ def _run(*command: str | Path, check: bool = True) -> str:
     return done.stdout
 
 
-def base_tree() -> Path:
-    """A Debian 12 with the packages of the roles, kept in a cache named by its contents."""
-    name = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+def base_tree(release: str) -> Path:
+    """A Debian with the packages of the roles, kept in a cache named by its contents."""
+    return cached_tree(
+        release,
+        PACKAGES,
+        # What roles of VMs bring is there, as no mirror is in reach, and does not run.
+        '--customize-hook=chroot "$1" systemctl disable nginx postgresql',
+    )
+
+
+def cached_tree(release: str, packages: Sequence[str], *options: str) -> Path:
+    """A Debian with these packages, made once for what is asked."""
+    name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
+
+    def make(made: Path) -> None:
+        run(
+            "mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
+            '--aptopt=APT::Install-Recommends "false"',
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            *options, release, made,
+        )  # fmt: skip
+
+    return cached(name if release == "bookworm" else f"{release}-{name}", make)
+
+
+def cached(name: str, make: Callable[[Path], None]) -> Path:
+    """What takes long to make, kept for later runs and other workers, who wait for the first."""
     cache = Path(os.environ.get("CLOUDPEMDA_INFRA_CACHE", "/var/cache/cloudpemda-infra"))
-    tree = cache / name
+    kept = cache / name
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other workers wait for the first
-        if not tree.exists():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
             made = cache / f"{name}.new"
             shutil.rmtree(made, ignore_errors=True)
-            _run(
-                "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-                '--aptopt=APT::Install-Recommends "false"',
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                # What roles of VMs bring is there, as no mirror is in reach, and does not run.
-                '--customize-hook=chroot "$1" systemctl disable nginx postgresql',
-                "bookworm", made,
-            )  # fmt: skip
-            made.rename(tree)
-    return tree
+            make(made)
+            made.rename(kept)
+    return kept
 
 
 @dataclass
@@ -76,6 +99,8 @@ class Bed:
     """Hosts that run until `stop`; `place` holds their overlays, keys and logs."""
 
     place: Path
+    release: str = RELEASE
+    names: tuple[str, ...] = NAMES
     tag: str = field(default_factory=lambda: f"cpi{os.getpid()}")
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -96,59 +121,67 @@ class Bed:
         return f"10.77.{RINGS[ring]}.{NAMES.index(name) + 1}"
 
     def start(self) -> None:
-        tree = base_tree()
-        self.shared.mkdir()
-        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        tree = base_tree(self.release)
+        self._prepare()
         self._network()
-        for name in NAMES:
+        for name in self.names:
             self._boot(tree, name)
-        self._write_ssh_config()
-        for name in NAMES:
+        self._write_ssh_config(f"ProxyCommand ip netns exec {self.tag} nc -w 60 %h %p")
+        for name in self.names:
             self.wait_for(name, "systemctl is-system-running --wait | grep -qE 'running|degraded'")
 
+    def _prepare(self) -> None:
+        self.shared.mkdir()
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+
     def _network(self) -> None:
-        _run("ip", "netns", "add", self.tag)
+        run("ip", "netns", "add", self.tag)
         for ring, byte in enumerate(RINGS):
             self._here("ip", "link", "add", f"br{ring}", "type", "bridge")
             self._here("ip", "addr", "add", f"10.77.{byte}.254/24", "dev", f"br{ring}")
             self._here("ip", "link", "set", f"br{ring}", "up")
-        for name in NAMES:
+        for name in self.names:
             space = f"{self.tag}{name}"
-            _run("ip", "netns", "add", space)
-            _run("ip", "-n", space, "link", "set", "lo", "up")
+            run("ip", "netns", "add", space)
+            run("ip", "-n", space, "link", "set", "lo", "up")
             for ring in range(len(RINGS)):
-                _run(
+                run(
                     "ip", "-n", self.tag, "link", "add", f"{name}r{ring}", "type", "veth",
                     "peer", "name", f"ring{ring}", "netns", space,
                 )  # fmt: skip
                 self._here("ip", "link", "set", f"{name}r{ring}", "master", f"br{ring}", "up")
                 address = f"{self.address(name, ring)}/24"
-                _run("ip", "-n", space, "addr", "add", address, "dev", f"ring{ring}")
-                _run("ip", "-n", space, "link", "set", f"ring{ring}", "up")
+                run("ip", "-n", space, "addr", "add", address, "dev", f"ring{ring}")
+                run("ip", "-n", space, "link", "set", f"ring{ring}", "up")
 
     def _here(self, *command: str) -> str:
-        return _run("ip", "netns", "exec", self.tag, *command)
+        return run("ip", "netns", "exec", self.tag, *command)
 
-    def _boot(self, tree: Path, name: str) -> None:
+    def _root(self, tree: Path, name: str) -> Path:
+        """The host's own view of the tree, with its name, and the way in for us."""
         root, upper, work = (self.place / f"{name}-{part}" for part in ("root", "upper", "work"))
         for one in (root, upper, work):
             one.mkdir()
         layers = f"lowerdir={tree},upperdir={upper},workdir={work}"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, root)
+        run("mount", "-t", "overlay", "overlay", "-o", layers, root)
         authorized = root / "root" / ".ssh" / "authorized_keys"
         authorized.parent.mkdir(mode=0o700, exist_ok=True)
         authorized.write_bytes(self.key.with_suffix(".pub").read_bytes())
         authorized.chmod(0o600)
         (root / "etc/hostname").write_text(name + "\n")
-        known = "".join(f"{self.address(one)} {one}.example.go.id {one}\n" for one in NAMES)
+        known = "".join(f"{self.address(one)} {one}.example.go.id {one}\n" for one in self.names)
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + known)
         (root / "etc/machine-id").write_text("")
+        run("chroot", root, "ssh-keygen", "-A")
+        return root
+
+    def _boot(self, tree: Path, name: str) -> None:
+        root = self._root(tree, name)
         # The clock belongs to the machine: chrony runs and asks, but sets nothing.
         (root / "etc/default/chrony").write_text('DAEMON_OPTS="-x"\n')
         allowed = root / "etc/systemd/system/chrony.service.d/bed.conf"
         allowed.parent.mkdir()
         allowed.write_text("[Unit]\nConditionCapability=\n")
-        _run("chroot", root, "ssh-keygen", "-A")
         log = (self.place / f"{name}.log").open("wb")
         self._running.append(
             subprocess.Popen(
@@ -163,7 +196,7 @@ class Bed:
         )  # fmt: skip
         log.close()
 
-    def _write_ssh_config(self) -> None:
+    def _write_ssh_config(self, way: str) -> None:
         self.ssh_config.write_text(
             "Host *\n  User root\n"
             f"  IdentityFile {self.key}\n  IdentitiesOnly yes\n"
@@ -171,12 +204,12 @@ class Bed:
             "  ConnectTimeout 10\n  ServerAliveInterval 5\n"
             "  ControlMaster auto\n  ControlPersist 120\n"
             f"  ControlPath /tmp/{self.tag}-%C\n"
-            f"  ProxyCommand ip netns exec {self.tag} nc -w 60 %h %p\n"
+            f"  {way}\n"
         )
 
     def run(self, name: str, command: str, *, check: bool = True) -> str:
         """A command on a host over ssh; its output."""
-        return _run("ssh", "-F", self.ssh_config, self.address(name), command, check=check)
+        return run("ssh", "-F", self.ssh_config, self.address(name), command, check=check)
 
     def wait_for(self, name: str, condition: str, seconds: int = 60) -> None:
         """Until a shell condition holds on a host; the host itself waits, not the test."""
@@ -195,8 +228,8 @@ class Bed:
     def looks(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
         """A command inside a host without its network: for a host whose ring 0 is cut."""
         leader = self._running[NAMES.index(name)].pid
-        outside = _run("pgrep", "-P", str(leader)).split()[0]
-        inside = _run("pgrep", "-P", outside).split()[0]
+        outside = run("pgrep", "-P", str(leader)).split()[0]
+        inside = run("pgrep", "-P", outside).split()[0]
         return subprocess.run(
             ["nsenter", "-t", inside, "-a", "sh", "-c", command],
             capture_output=True, text=True, check=False, timeout=60,
@@ -223,11 +256,11 @@ class Bed:
 
     def outside(self, *command: str) -> None:
         """A command at the hosts' networks, as who administers them; it may fail."""
-        _run("ip", "netns", "exec", self.tag, *command, check=False)
+        run("ip", "netns", "exec", self.tag, *command, check=False)
 
     def stop(self) -> None:
-        for name in NAMES:
-            _run("ssh", "-F", self.ssh_config, "-O", "exit", self.address(name), check=False)
+        for name in self.names:
+            run("ssh", "-F", self.ssh_config, "-O", "exit", self.address(name), check=False)
         for one in self._running:
             os.killpg(one.pid, signal.SIGTERM)
         for one in self._running:
@@ -236,8 +269,8 @@ class Bed:
             except subprocess.TimeoutExpired:
                 os.killpg(one.pid, signal.SIGKILL)
                 one.wait(timeout=30)
-        for name in NAMES:
-            _run("umount", self.place / f"{name}-root", check=False)
-            _run("ip", "netns", "delete", f"{self.tag}{name}", check=False)
-        _run("ip", "netns", "delete", self.tag, check=False)
+        for name in self.names:
+            run("umount", self.place / f"{name}-root", check=False)
+            run("ip", "netns", "delete", f"{self.tag}{name}", check=False)
+        run("ip", "netns", "delete", self.tag, check=False)
         shutil.rmtree(f"/tmp/{self.tag}-ansible", ignore_errors=True)  # noqa: S108

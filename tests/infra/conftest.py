@@ -12,7 +12,7 @@ import pytest
 import testinfra
 import yaml
 
-from tests.infra.bed import NAMES, Bed, lacking
+from tests.infra.bed import MAJORS, RELEASE, Bed, lacking
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ SITE: Mapping[str, object] = {
     "site_ntp_servers": ["10.77.10.254"],
     "site_admin_networks": ["10.77.10.0/24"],
     "site_mail": "noc@example.go.id",
-    "pve_major": 8,
+    "pve_major": MAJORS[RELEASE],
     "cluster_name": "dc",
     "preflight_latency_ms": 2000,  # of a machine that does much else
     "base_keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -57,7 +57,7 @@ class Hosts:
 
     def undo_base(self) -> None:
         """Something for `base` to do, whatever tests of this worker did before."""
-        for name in NAMES:
+        for name in self.bed.names:
             self.bed.run(name, "rm -f /etc/sysctl.d/60-cloudpemda.conf")
 
     def play(
@@ -76,12 +76,13 @@ class Hosts:
                 "node_rings": [self.bed.address(name, 0), self.bed.address(name, 1)],
                 **(per_host or {}).get(name, {}),
             }
-            for name in NAMES
+            for name in self.bed.names
         }
         common = {
             "ansible_ssh_common_args": f"-F {self.bed.ssh_config}",
             "ansible_user": "root",
             **SITE,
+            "pve_major": MAJORS[self.bed.release],
             **variables,
         }
         children: dict[str, object] = {"nodes": {"hosts": hosts}}

@@ -76,19 +76,22 @@ def test_all_faults_of_a_node_are_told() -> None:
         "guests": ["qemu-server/100"],
         "member": False,
         "disks": [
-            {"path": "/dev/sdb", "there": True, "holds": ["ext4"]},
-            {"path": "/dev/sdc", "there": True, "holds": []},
+            {"path": "/dev/sdb", "there": True, "holds": ["ext4"], "own": False, "unused": False},
+            {"path": "/dev/sdc", "there": True, "holds": [], "own": True, "unused": False},
+            {"path": "/dev/sdd", "there": True, "holds": [], "own": False, "unused": False},
         ],
+        "pool_disks": ["/dev/sdc", "/dev/sde"],
     }
-    asked = {"mtu": 1500, "latency_ms": 5.0}
+    asked = {"mtu": 1500, "latency_ms": 5.0, "pool": "tank"}
     told = [*probe.connections(node, asked), *probe.contents(node, asked)]
-    assert len(told) == 4
+    assert len(told) == 5
     assert told[0].startswith("10.0.0.2 answers after 7.5 ms, 5 ms are allowed")
     assert "UDP 5405" in told[1]
     assert "qemu-server/100 would be lost" in told[2]
     assert "/dev/sdb holds ext4" in told[3]
+    assert "/dev/sdd is not in the pool tank that this node has already, on /dev/sdc" in told[4]
     node["member"] = True  # its guests are where they belong
-    assert len([*probe.contents(node, asked)]) == 1
+    assert len([*probe.contents(node, asked)]) == 2
 
 
 def test_what_is_wrong_with_a_backup_server_is_told() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.infra.bed import NAMES, Bed
+from tests.infra.bed import MAJORS, Bed
 
 PROGRAMS = (
     "ha-manager", "pve8to9", "pvecm", "pvesh", "pveversion", "proxmox-backup-debug",
@@ -68,11 +68,12 @@ def _pbs(place: Path) -> dict[str, Any]:
 
 
 def install(
-    bed: Bed, *, major: int = 8, ring: bool = False, cluster: str = "", **state: object
+    bed: Bed, *, major: int | None = None, ring: bool = False, cluster: str = "", **state: object
 ) -> None:
     """The commands on all hosts, with a fresh state; `cluster` makes them its members already."""
     place = reference()
     assert place is not None
+    major = major or MAJORS[bed.release]
     here = Path(__file__).parent
     shared = bed.shared
     room = shared / "tests" / "infra" / "fake_pve"
@@ -80,7 +81,8 @@ def install(
     for old in shared.iterdir():
         if old.is_file():
             old.unlink()
-    shutil.copy(here / "arguments.py", room)
+    for part in ("arguments.py", "pools.py"):
+        shutil.copy(here / part, room)
     shutil.copy(here / "program.py", shared / "program")
     (shared / "program").chmod(0o755)
     (shared / "pve.json").write_text(json.dumps(_pve(place, major)), encoding="utf-8")
@@ -90,7 +92,7 @@ def install(
         "ring": ring,
         "members": {
             name: {"cluster": cluster, "nodeid": number, "links": [bed.address(name)]}
-            for number, name in enumerate(NAMES, 1)
+            for number, name in enumerate(bed.names, 1)
             if cluster
         },
         "objects": {},
@@ -99,7 +101,7 @@ def install(
     }
     (shared / "state.json").write_text(json.dumps(fresh), encoding="utf-8")
     links = "; ".join(f"ln -sf {HOME}/program /usr/local/sbin/{name}" for name in PROGRAMS)
-    for name in NAMES:
+    for name in bed.names:
         bed.run(
             name,
             f"{links}; mkdir -p /etc/pve /etc/proxmox-backup"

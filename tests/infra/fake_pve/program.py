@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.infra.fake_pve import pools
 from tests.infra.fake_pve.arguments import Args, Refused, checked, options
 
 HOME = Path(os.environ.get("FAKE_PVE", "/var/lib/fake-pve"))
@@ -181,26 +182,13 @@ def _token(node: Node, path: str, own: Args, given: Args) -> Any:
 
 
 def _pools(node: Node, path: str, own: Args, given: Args) -> Any:
-    return [{"name": name, "health": one["health"]} for name, one in _here(node).items()]
-
-
-def _here(node: Node) -> dict[str, Any]:
-    found: dict[str, Any] = node.state.setdefault("pools", {}).setdefault(ME, {})
-    return found
+    return pools.shown(pools.of(node.state))
 
 
 def _make_pool(node: Node, path: str, own: Args, given: Args) -> Any:
     if own["node"] != ME:
         raise Refused("the fake makes pools on its own node only")
-    devices = given["devices"].split(",")
-    least = {"single": 1, "mirror": 2, "raid10": 4, "raidz": 3, "raidz2": 4, "raidz3": 5}
-    if len(devices) < least[given["raidlevel"]]:
-        raise Refused(f"500 {given['raidlevel']} needs more disks than {len(devices)}")
-    if given["name"] in _here(node):
-        raise Refused(f"500 pool '{given['name']}' already exists on node '{ME}'")
-    if given.get("add_storage", "0") not in {"0", "false"}:
-        raise Refused("the fake adds no storage to a pool")
-    _here(node)[given["name"]] = {"health": "ONLINE", "devices": devices, "set": {}}
+    pools.make(pools.of(node.state), given)
 
 
 def _ha(node: Node, path: str, own: Args, given: Args) -> Any:
@@ -480,31 +468,12 @@ def ha_manager(words: list[str]) -> None:
 
 def zpool(words: list[str]) -> None:
     with kept() as state:
-        pools = _here(Node(state))
-        if words[:1] == ["status"]:
-            ill = [name for name, one in pools.items() if one["health"] != "ONLINE"]
-            print(f"pool: {ill[0]}\n state: DEGRADED" if ill else "all pools are healthy")
-        elif words[:1] == ["scrub"]:
-            pools[words[1]]["scrubbed"] = True
-        elif words[:3] == ["list", "-H", "-o"]:
-            print("\n".join(f"{name}\t{one['health']}" for name, one in pools.items()))
-        else:
-            raise Refused(f"zpool: the fake has no {words}")
+        pools.zpool(pools.of(state), words)
 
 
 def zfs(words: list[str]) -> None:
     with kept() as state:
-        pools = _here(Node(state))
-        if words[-1] not in pools:
-            raise Refused(f"cannot open '{words[-1]}': dataset does not exist")
-        values = pools[words[-1]]["set"]
-        if words[:1] == ["set"]:
-            key, _, value = words[1].partition("=")
-            values[key] = value
-        elif words[:4] == ["get", "-H", "-o", "value"]:
-            print(values.get(words[4], "-"))
-        else:
-            raise Refused(f"zfs: the fake has no {words}")
+        pools.zfs(pools.of(state), words)
 
 
 def version(words: list[str]) -> None:
