@@ -101,6 +101,10 @@ class Bed:
     place: Path
     release: str = RELEASE
     names: tuple[str, ...] = NAMES
+    brings: frozenset[str] = frozenset()
+    """Programs that the hosts have themselves, so that no fake stands in for them."""
+    patience: int = 40
+    """Tries, half a second apart, until a host lets us in."""
     tag: str = field(default_factory=lambda: f"cpi{os.getpid()}")
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -214,7 +218,7 @@ class Bed:
     def wait_for(self, name: str, condition: str, seconds: int = 60) -> None:
         """Until a shell condition holds on a host; the host itself waits, not the test."""
         loop = f"for i in $(seq {seconds * 4}); do {condition} && exit 0; sleep 0.25; done; exit 1"
-        for _ in range(40):
+        for _ in range(self.patience):
             done = subprocess.run(
                 ["ssh", "-F", self.ssh_config, self.address(name), loop],
                 capture_output=True, text=True, check=False,

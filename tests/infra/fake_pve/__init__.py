@@ -100,7 +100,11 @@ def install(
         **state,
     }
     (shared / "state.json").write_text(json.dumps(fresh), encoding="utf-8")
-    links = "; ".join(f"ln -sf {HOME}/program /usr/local/sbin/{name}" for name in PROGRAMS)
+    links = "; ".join(
+        f"ln -sf {HOME}/program /usr/local/sbin/{name}"
+        for name in PROGRAMS
+        if name not in bed.brings
+    )
     for name in bed.names:
         bed.run(
             name,

@@ -1,10 +1,14 @@
-"""ZFS as PVE's API and its own commands have it, kept in the state."""
+"""ZFS as PVE's API has it: kept in the state, or the real one where the host brings it."""
 
+import os
 import socket
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from tests.infra.fake_pve.arguments import Args, Refused
 
+REAL = Path("/usr/sbin/zpool")
 LEAST = {"single": 1, "mirror": 2, "raid10": 4, "raidz": 3, "raidz2": 4, "raidz3": 5}
 Pools = dict[str, Any]
 
@@ -15,8 +19,20 @@ def of(state: dict[str, Any]) -> Pools:
     return found
 
 
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refused(f"command '{' '.join(command)}' failed: {done.stderr.strip()}")
+    return done.stdout
+
+
 def shown(pools: Pools) -> list[dict[str, str]]:
-    return [{"name": name, "health": one["health"]} for name, one in pools.items()]
+    if REAL.exists():
+        lines = _said("zpool", "list", "-HpPLo", "name,health").splitlines()
+        pairs = [line.split("\t") for line in lines]
+    else:
+        pairs = [[name, one["health"]] for name, one in pools.items()]
+    return [{"name": name, "health": health} for name, health in pairs]
 
 
 def make(pools: Pools, given: Args) -> None:
@@ -29,7 +45,31 @@ def make(pools: Pools, given: Args) -> None:
         raise Refused(f"pool '{name}' already exists on node '{socket.gethostname()}'")
     if given.get("add_storage", "0") not in {"0", "false"}:
         raise Refused("the fake adds no storage to a pool")
+    if REAL.exists():
+        _really(name, level, devices, given)
     pools[name] = {"health": "ONLINE", "devices": devices, "set": {}}
+
+
+def _really(name: str, level: str, devices: list[str], given: Args) -> None:
+    """As PVE does it: unused disks, by their identity, the switch for the next start."""
+    identities = {
+        os.path.realpath(one): str(one) for one in sorted(Path("/dev/disk/by-id").iterdir())
+    }
+    for device in devices:
+        if _said("lsblk", "-nro", "FSTYPE,PTTYPE", device).strip():
+            raise Refused(f"device '{device}' is already in use")
+    disks = [identities.get(os.path.realpath(one), one) for one in devices]
+    if level == "raid10":
+        layout = [
+            word for at in range(0, len(disks), 2) for word in ("mirror", *disks[at : at + 2])
+        ]
+    else:
+        layout = [*([] if level == "single" else [level]), *disks]
+    _said("zpool", "create", "-o", f"ashift={given.get('ashift', '12')}", name, *layout)
+    _said("zfs", "set", f"compression={given.get('compression', 'on')}", name)
+    if Path("/lib/systemd/system/zfs-import@.service").exists():
+        _said("systemctl", "enable", f"zfs-import@{name}.service")
+    _said("udevadm", "trigger", *devices)
 
 
 def zpool(pools: Pools, words: list[str]) -> None:
