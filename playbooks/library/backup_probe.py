@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import Api, below_root, clock
+from ansible.module_utils.vendor_api import Api, below_root, clock, lost
 
 DOCUMENTATION = r"""
 module: backup_probe
@@ -26,10 +26,10 @@ options:
   path: {description: Its directory., type: path, required: true}
   own_disk: {description: Whether it must lie on another file system than the root., type: bool, default: true}
   keep: {description: What is kept., type: dict, default: {}}
-  user: {description: Who backs up., type: str, required: true}
-  token: {description: Name of his token., type: str, required: true}
-  kept: {description: Whether the token's secret is kept., type: bool, required: true}
-  renew: {description: Whether the token may be made anew., type: bool, default: false}
+  tokens: {description: Each with its user and its name as token., type: list, elements: dict, required: true}
+  files: {description: The file of each one's secret., type: list, elements: str, required: true}
+  kept: {description: Whether each of these files is there., type: list, elements: bool, required: true}
+  renew: {description: Whether tokens whose secret is lost may be made anew., type: bool, default: false}
   sync: {description: Where copies are fetched from., type: dict, default: {}}
   sync_secret: {description: Whether its secret is there., type: bool, default: false}
 author: cloudpemda
@@ -118,16 +118,8 @@ def copies(
 def known(api: Api, asked: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with what the server has already."""
     yield from place(asked, api.get("/config/datastore") or [])
-    user = asked["user"]
-    if not asked["kept"] and not asked["renew"] and api.find("/access/users", "userid", user):
-        tokens = api.get(f"/access/users/{user}/token") or []
-        names = {one.get("tokenid", one.get("token-name")) for one in tokens}
-        if {asked["token"], f"{user}!{asked['token']}"} & names:
-            yield (
-                f"token {user}!{asked['token']} is there, and the file of its secret is not: put "
-                "the file back, or set backup_server_renew: true for one run; whoever uses the "
-                "old secret is locked out then"
-            )
+    if not asked["renew"]:
+        yield from lost(api, asked, "backup_server_renew")
     sync = asked["sync"]
     remotes = (api.get("/config/remote") or []) if sync else []
     seen = fingerprint_of(str(sync["host"])) if sync.get("host") else None
@@ -143,9 +135,9 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "own_disk": {"type": "bool", "default": True},
             "keep": {"type": "dict", "default": {}},
-            "user": {"type": "str", "required": True},
-            "token": {"type": "str", "required": True, "no_log": False},
-            "kept": {"type": "bool", "required": True},
+            "tokens": {"type": "list", "elements": "dict", "required": True, "no_log": False},
+            "files": {"type": "list", "elements": "str", "required": True},
+            "kept": {"type": "list", "elements": "bool", "required": True},
             "renew": {"type": "bool", "default": False},
             "sync": {"type": "dict", "default": {}},
             "sync_secret": {"type": "bool", "default": False, "no_log": False},

@@ -97,6 +97,23 @@ def clock(off: float, allowed: float) -> Iterator[str]:
         )
 
 
+def lost(api: "Api", asked: Mapping[str, Any], variable: str) -> Iterator[str]:
+    """Of the `tokens` those that are there while the file of their secret is not, each with what to
+    do next."""
+    users = {str(one.get("userid")) for one in api.get("/access/users") or []}
+    for one, file, kept in zip(asked["tokens"], asked["files"], asked["kept"], strict=True):
+        user, name = one["user"], one["token"]
+        if kept or user not in users:
+            continue
+        there = api.get(f"/access/users/{user}/token") or []
+        if {name, f"{user}!{name}"} & {x.get("tokenid", x.get("token-name")) for x in there}:
+            yield (
+                f"token {user}!{name} is there, and the file of its secret, {file} on the "
+                f"machine that runs this, is not: put the file back, or set {variable}: true for "
+                "one run; whoever uses the old secret is locked out then"
+            )
+
+
 class Api:
     """The API of the node that the task runs on."""
 

@@ -231,7 +231,7 @@ class Bed:
 
     def looks(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
         """A command inside a host without its network: for a host whose ring 0 is cut."""
-        leader = self._running[NAMES.index(name)].pid
+        leader = self._running[self.names.index(name)].pid
         outside = run("pgrep", "-P", str(leader)).split()[0]
         inside = run("pgrep", "-P", outside).split()[0]
         return subprocess.run(

@@ -112,6 +112,13 @@ class Hosts:
         )
         return _read(done)
 
+    def settle(self, playbook: str, **wanted: Any) -> None:
+        """Where a playbook was played already it changes nothing, and would not in a rehearsal."""
+        for check in (False, True):
+            done = self.play(playbook, check=check, **wanted)
+            assert done.rc == 0, done.output
+            assert done.tasks == ()
+
 
 def _read(done: Any) -> Run:
     failures: dict[str, str] = {}

@@ -55,9 +55,7 @@ def test_a_node_is_emptied_updated_restarted_and_taken_back(hosts: Hosts) -> Non
     assert fake_pve.calls(hosts.bed, "ha-manager") == switched
     state = fake_pve.state(hosts.bed)
     assert (state["maintenance"], state["guests"]["100"]["node"]) == ([], "n1")
-    again = hosts.play("maintenance.yml", limit="n1", **wanted)
-    assert again.rc == 0, again.output
-    assert again.tasks == ()
+    hosts.settle("maintenance.yml", limit="n1", **wanted)
 
 
 @pytest.mark.usefixtures("mirror")

@@ -127,6 +127,34 @@ def test_what_is_wrong_with_the_desk_s_machine_is_told() -> None:
     assert len([*probe.amiss(poor, {**asked, "wheels": "/srv/wheels"})]) == 5
 
 
+def test_what_is_wrong_with_a_machine_to_be_monitored_is_told() -> None:
+    probe = _module("monitoring_probe")
+    own = 'LISTEN 0 4096 *:9100 *:* users:(("prometheus-node",pid=7,fd=3))\n'
+    seen = {"sockets": own, "addresses": ["10.0.0.1"], "in_the_way": "", "mail": True,
+            "pools": False}  # fmt: skip
+    asked = {"listen": ":9100", "textfiles": "/var/lib/x", "mail": "noc@example.go.id",
+             "disks": True, "site": "regency"}  # fmt: skip
+    assert [*probe.amiss(seen, asked)] == []
+    assert [*probe.amiss(seen, {**asked, "listen": "10.0.0.1:9100"})] == []
+    silent = {**seen, "mail": False}
+    assert [*probe.amiss(silent, {**asked, "disks": False})] == []
+    (told,) = probe.amiss({**silent, "pools": True}, {**asked, "disks": False})
+    assert "failing pools are told" in told
+    other = 'LISTEN 0 5 10.0.0.1:9100 0.0.0.0:* users:(("python3",pid=9,fd=3))\n'
+    poor = {**silent, "sockets": other, "in_the_way": "/var/lib"}
+    wrong = {**asked, "listen": "10.0.0.2:9100", "mail": "", "site": "../x"}
+    told = [*probe.amiss(poor, wrong)]
+    assert len(told) == 6
+    assert told[1].startswith("TCP 9100 is held by python3: stop it")
+
+
+def test_packages_that_are_known_and_not_installed_are_lacking() -> None:
+    probe = _module("package_probe")
+    shown = "chrony installed\nlibc6:amd64 installed\nauditd config-files\nnginx half-installed\n"
+    names = ["chrony", "libc6", "auditd", "nginx", "unheard-of"]
+    assert probe.lacking(names, shown) == ["auditd", "nginx", "unheard-of"]
+
+
 def test_what_is_there_is_compared_by_meaning() -> None:
     api = _module("vendor_api", "module_utils")
     there = {"content": "rootdir,images", "sparse": 1, "nodes": "n1,n2"}

@@ -103,9 +103,7 @@ def test_the_program_and_its_timers_are_there_once(hosts: Hosts) -> None:
     assert first.rc == 0, first.output
     assert "never-shown" not in first.output
     hosts.bed.run("n2", "echo kept > /etc/cloudpemda/regency/var/ledger.sqlite3")
-    second = hosts.play("cloudpemda.yml", **wanted)
-    assert second.rc == 0, second.output
-    assert second.tasks == ()
+    hosts.settle("cloudpemda.yml", **wanted)
     with zipfile.ZipFile(ours, "a") as packed:  # another build of the same version
         packed.writestr("cloudpemda/_rebuilt.txt", "rebuilt")
     third = hosts.play("cloudpemda.yml", tags="program", **wanted)

@@ -29,9 +29,7 @@ def test_images_are_fetched_by_checksum_and_become_templates(hosts: Hosts) -> No
     assert not host.file("/var/lib/vz/import/debian-12-20261115.qcow2").exists
     first = hosts.play("images.yml", limit="n1", images_list=[image])
     assert first.rc == 0, first.output
-    second = hosts.play("images.yml", limit="n1", images_list=[image])
-    assert second.rc == 0, second.output
-    assert second.tasks == ()
+    hosts.settle("images.yml", limit="n1", images_list=[image])
     made = fake_pve.state(hosts.bed)["objects"]["dc"]["/nodes/n1/qemu/9001"]
     assert (made["name"], made["template"]) == ("debian-12-20261115", 1)
     newer = hosts.play("images.yml", limit="n1", images_list=[{**image, "date": "20261122"}])
@@ -77,9 +75,7 @@ def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -
     assert "secret-0000" not in first.output
     assert kept.stat().st_mode & 0o777 == 0o600
     hosts.bed.run("n2", "systemctl stop shows")  # one that is known may be away
-    second = hosts.play("backup_server.yml", **wanted)
-    assert second.rc == 0, second.output
-    assert second.tasks == ()
+    hosts.settle("backup_server.yml", **wanted)
     state = fake_pve.state(hosts.bed)
     made = state["objects"]["pbs n3"]
     assert made["/config/prune/main-keep"]["keep-daily"] == "14"
@@ -91,6 +87,12 @@ def test_a_backup_server_gets_its_jobs_and_the_other_ones_copies(hosts: Hosts) -
     }  # fmt: skip
     read = kept.parent / "n3.read.token"
     assert (read.read_text(), read.stat().st_mode & 0o777) == ("secret-00000002\n", 0o600)
+
+    read.unlink()
+    lost = hosts.play("backup_server.yml", **{**wanted, "backup_server_namespaces": ["drc"]})
+    assert "token cloudpemda@pbs!read is there" in lost.failures["n3"]
+    assert str(read) in lost.failures["n3"]
+    assert (lost.tasks, fake_pve.state(hosts.bed)) == ((), state)
 
 
 def _shown_by(hosts: Hosts, name: str) -> str:
@@ -109,11 +111,16 @@ def _shown_by(hosts: Hosts, name: str) -> str:
 def test_metrics_are_handed_on_and_disks_watched(hosts: Hosts) -> None:
     hosts.bed.run("n2", "mkdir -p -m 0700 /etc/cloudpemda/regency/var")
     wanted: dict[str, Any] = {"limit": "n2", "monitoring_site": "regency"}
-    first = hosts.play("monitoring.yml", **wanted)
+    refused = hosts.play(
+        "monitoring.yml", skip="", monitoring_listen=":22", site_mail="noc", **wanted
+    )
+    for fault in ("TCP 22 is held by sshd", "monitoring_mail is noc", "the program mail is not"):
+        assert fault in refused.failures["n2"]
+    assert refused.tasks == ()
+    hosts.bed.run("n2", "ln -s /bin/true /usr/local/bin/mail")
+    first = hosts.play("monitoring.yml", skip="", **wanted)
     assert first.rc == 0, first.output
-    second = hosts.play("monitoring.yml", **wanted)
-    assert second.rc == 0, second.output
-    assert second.tasks == ()
+    hosts.settle("monitoring.yml", **wanted)
     host = hosts.on("n2")
     assert host.service("prometheus-node-exporter").is_running
     assert "-m noc@example.go.id" in host.file("/etc/smartd.conf").content_string

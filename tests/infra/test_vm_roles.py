@@ -59,6 +59,7 @@ def test_a_web_server_is_rehearsed_set_up_and_left_alone(hosts: Hosts, tmp_path:
     assert "selamat datang" in answer
     assert "Server: nginx\n" in answer, "its version is told"
     assert changes(play(hosts, tmp_path, "nginx", [one])) == 0
+    assert changes(play(hosts, tmp_path, "nginx", [one], rehearsal=True)) == 0
 
 
 def test_a_database_has_its_owner_whom_the_vms_networks_reach_with_a_password(
@@ -75,6 +76,7 @@ def test_a_database_has_its_owner_whom_the_vms_networks_reach_with_a_password(
     hosts.bed.run("n2", "cd /; runuser -u postgres -- psql -c \"ALTER ROLE simrs PASSWORD 'x'\"")
     assert hosts.bed.run("n1", f"PGPASSWORD=x {ask}") == "1\n"
     assert changes(play(hosts, tmp_path, "postgresql", [one])) == 0
+    assert changes(play(hosts, tmp_path, "postgresql", [one], rehearsal=True)) == 0
 
 
 def test_the_first_host_key_is_the_only_one(hosts: Hosts, tmp_path: Path) -> None:
