@@ -11,11 +11,16 @@ from urllib.parse import urlsplit
 
 from cloudpemda.configure.reading import Read, read_beside, read_hosts
 from cloudpemda.configure.roles import BACKUP_SERVERS, CLUSTERS, DESK, kind_of
-from cloudpemda.configure.variables import NEEDED, NEEDED_BESIDE
+from cloudpemda.configure.variables import NEEDED, NEEDED_BACKUP_SERVER, NEEDED_DESK
 from cloudpemda.document import DocumentPath, Source
 from cloudpemda.document.source import in_order
 from cloudpemda.errors import Fault, InvalidInput
 from cloudpemda.site import Site
+
+_NEEDED = MappingProxyType(
+    {CLUSTERS: NEEDED, BACKUP_SERVERS: NEEDED_BACKUP_SERVER, DESK: NEEDED_DESK}
+)
+"""Kind of servers → the variables that each must have."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ def _groups(site: Site, source: Source, inventory: Inventory, beside: Read) -> I
 def _missing(directory: Path, group: str, hosts: tuple[Host, ...]) -> Iterator[Fault]:
     """What has no default that could be right, at the place where it would be said: beside the
     host, or once for all of the group."""
-    for name in NEEDED if kind_of(group) == CLUSTERS else NEEDED_BESIDE:
+    for name in _NEEDED[kind_of(group)]:
         without = [host for host in hosts if host.where(name) is None]
         if name == "ansible_host":
             without = [one for one in without if one.text("ansible_connection") != "local"]

@@ -22,7 +22,7 @@ DESK = "desk"
 _ALL = (BACKUP_SERVERS, CLUSTERS, DESK)
 
 PLAYBOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "preflight": (CLUSTERS,), "base": (CLUSTERS,), "network": (CLUSTERS,), "hardening": (CLUSTERS,),
+    "preflight": (CLUSTERS,), "base": _ALL, "network": (CLUSTERS,), "hardening": _ALL,
     "cluster": (CLUSTERS,), "backup_server": (BACKUP_SERVERS,), "storage": (CLUSTERS,),
     "access": (CLUSTERS,), "images": (CLUSTERS,), "cloudpemda": (DESK,), "monitoring": _ALL,
     "maintenance": (CLUSTERS,), "upgrade": (CLUSTERS,),

@@ -102,8 +102,13 @@ NEEDED = (
 )  # fmt: skip
 """What every server of a cluster must have."""
 
-NEEDED_BESIDE = ("ansible_host", "site_mail")
-"""What a machine of no cluster must have."""
+NEEDED_DESK = (
+    "ansible_host", "site_zone", "site_ntp_servers", "site_admin_networks", "site_mail",
+)  # fmt: skip
+"""What the desk's machine must have."""
+
+NEEDED_BACKUP_SERVER = (*NEEDED_DESK, "pve_major", "pve_subscribed")
+"""What a backup server must have: its packages are Proxmox's, too."""
 
 
 class Group(_Plain):

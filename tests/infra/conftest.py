@@ -91,7 +91,7 @@ class Hosts:
         inventory = {"all": {"vars": common, "children": children}}
         (private / "inventory" / "hosts.yaml").write_text(yaml.safe_dump(inventory))
         flags = " ".join(
-            (["--check"] if check else [])
+            (["--check --diff"] if check else [])  # as `nodes configure --check`
             + ([f"--tags {tags}"] if tags else [])
             + ([f"--skip-tags {skip}"] if skip else [])
         )

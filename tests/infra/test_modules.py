@@ -148,6 +148,27 @@ def test_what_is_wrong_with_a_machine_to_be_monitored_is_told() -> None:
     assert told[1].startswith("TCP 9100 is held by python3: stop it")
 
 
+@pytest.mark.parametrize(
+    ("comes_from", "networks", "told"),
+    [
+        ("10.20.9.7", ["10.20.9.0/24"], ""),
+        ("::ffff:10.20.9.7", ["10.20.9.0/24"], ""),
+        ("", ["10.20.9.0/24"], ""),  # unknown is no reason to refuse
+        ("10.20.8.7", ["10.20.9.0/24", "2001:db8::/32"], "you come from 10.20.8.7"),
+        ("2001:db8::7", ["10.20.9.0/24"], "you come from 2001:db8::7"),
+        ("10.20.9.7", ["10.20.9.0/240"], "10.20.9.0/240 is no network"),
+    ],
+)
+def test_who_would_shut_himself_out_is_told(
+    comes_from: str, networks: list[str], told: str
+) -> None:
+    probe = _module("door_probe")
+    said = [*probe.amiss(True, comes_from, ["/root/keys"], networks)]
+    assert "".join(said).startswith(told)
+    assert len(said) == bool(told)
+    assert "/root/keys has no key" in "".join(probe.amiss(False, "", ["/root/keys"], networks))
+
+
 def test_packages_that_are_known_and_not_installed_are_lacking() -> None:
     probe = _module("package_probe")
     shown = "chrony installed\nlibc6:amd64 installed\nauditd config-files\nnginx half-installed\n"
