@@ -28,13 +28,7 @@ def beside(hosts: Hosts) -> Iterator[dict[str, Any]]:
         "site_admin_networks": ["10.77.10.254"],
         "cluster_qdevice": "10.77.10.1",
     }
-    for name in ("n1", "n2"):
-        hosts.bed.run(
-            name,
-            "nft delete table inet cloudpemda; rm -f /etc/nftables.d/cloudpemda.nft "
-            "/etc/fail2ban/jail.d/cloudpemda.local; systemctl stop fail2ban",
-            check=False,
-        )
+    hosts.reopen("n1", "n2")
 
 
 def test_a_desk_and_a_backup_server_get_what_is_theirs(

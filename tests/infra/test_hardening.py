@@ -1,5 +1,6 @@
 """What is refused, and that who may come in still does."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,13 @@ from tests.infra.conftest import Hosts
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+@pytest.fixture
+def reopened(hosts: Hosts) -> Iterator[None]:
+    yield
+    hosts.reopen("n1")
+
+
+@pytest.mark.usefixtures("reopened")
 def test_the_node_drops_what_is_not_for_it_and_shuts_out_who_guesses(hosts: Hosts) -> None:
     for port in (8006, 8123):
         listen = f"systemd-run --quiet --unit=listens{port} python3 -m http.server {port}"

@@ -57,6 +57,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         fake_pve.install(bed)
         for name in NAMES:
             bed.run(name, "ip link add eno1 type veth peer name switch1 && ip link set switch1 up")
+            bed.run(name, "ln -s /bin/true /usr/local/bin/mail")  # nodes have a mail program
         yield bed
     finally:
         bed.stop()
