@@ -113,8 +113,8 @@ REHEARSALS = (
     ),
     Rehearsal("monitoring", ("Packages of the monitoring", "Node exporter", "Metrics of the site"),
               {"monitoring_site": "regency"}),
-    Rehearsal("maintenance", (), cluster="dc"),
-    Rehearsal("upgrade", (), cluster="dc"),
+    Rehearsal("maintenance", ()),
+    Rehearsal("upgrade", ()),
     Rehearsal("vm_nginx", (f"The nginx package {_THEN}",), {"groups": {"vms": ["n1"]}}),
     Rehearsal("vm_postgresql", (f"PostgreSQL {_THEN}",), {"groups": {"vms": ["n1"]}}),
 )  # fmt: skip
