@@ -42,15 +42,15 @@ SNAPSHOT = "before"
 # They write nothing to any cluster, whatever stands there.
 READS = frozenset(
     {
-        "audit export", "audit log", "audit reanchor", "audit rotate-key", "audit verify",
-        "doctor", "drift", "init", "ip list", "leases", "ledger backup", "ledger keygen",
-        "ledger restore", "ledger unpack", "ledger verify", "nodes check", "nodes configure",
-        "nodes key", "nodes list", "nodes return", "orphans list", "pause", "plan",
-        "protect status", "protect window", "quota grants", "quota requests", "quota show",
-        "quota verify", "report night", "request approve",
-        "request check", "request deny", "request inbox", "request list", "request show",
-        "request submit", "request withdraw", "resume", "schema", "status", "vm backups",
-        "vm copy list", "vm disks", "vm list", "vm show", "vm snapshot list",
+        "audit accept-clock", "audit export", "audit log", "audit reanchor", "audit rotate-key",
+        "audit verify", "doctor", "drift", "init", "ip list", "leases", "ledger backup",
+        "ledger keygen", "ledger restore", "ledger unpack", "ledger verify", "nodes check",
+        "nodes configure", "nodes key", "nodes list", "nodes return", "orphans list", "pause",
+        "plan", "protect status", "protect window", "quota grants", "quota requests", "quota show",
+        "quota verify", "report night", "request approve", "request check", "request deny",
+        "request inbox", "request list", "request show", "request submit", "request withdraw",
+        "resume", "schema", "status", "vm backups", "vm copy list", "vm disks", "vm list",
+        "vm show", "vm snapshot list",
     }
 )  # fmt: skip
 # They are the lab's own hand, or make a lab of their own.
