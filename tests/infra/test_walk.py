@@ -51,7 +51,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """Bare hosts of this walk's own: others would find them hardened."""
     if (reason := lacking()) is not None:
         pytest.skip(reason)
-    bed = Bed(tmp_path_factory.mktemp("walk"), f"cpw{os.getpid()}")
+    bed = Bed(tmp_path_factory.mktemp("walk"), tag=f"cpw{os.getpid()}")
     try:
         bed.start()
         fake_pve.install(bed)
