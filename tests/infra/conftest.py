@@ -118,7 +118,8 @@ class Hosts:
             self.bed.run(
                 name,
                 "nft delete table inet cloudpemda; rm -f /etc/nftables.d/cloudpemda.nft "
-                "/etc/fail2ban/jail.d/cloudpemda.local; systemctl stop fail2ban",
+                "/etc/fail2ban/jail.d/cloudpemda.local; systemctl stop fail2ban; "
+                "systemctl disable nftables",
                 check=False,
             )
 
