@@ -175,8 +175,9 @@ def stop(directory: Path) -> bool:
 
 def reset(directory: Path) -> None:
     """Put the lab back to the beginning; a stopped one forgets the state it kept."""
-    kept = directory / "state.json"
-    if find(directory) is None and kept.exists():
-        kept.unlink()
+    kept = [file for name in ("state.json", "told") if (file := directory / name).exists()]
+    if find(directory) is None and kept:
+        for file in kept:
+            file.unlink()
     else:
         require(directory).post("/reset")

@@ -41,7 +41,12 @@ class Ports:
             world.fingerprint = self.fingerprint
 
     async def open(self, handle: Handle, port: socket.socket, *, plain: bool = False) -> int:
-        server = web.Server(handle, max_line_size=MAX_LINE)
+        async def answered(request: web.BaseRequest) -> web.StreamResponse:
+            answer = await handle(request)
+            self.lab.tell()
+            return answer
+
+        server = web.Server(answered, max_line_size=MAX_LINE)
         runner = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
         await web.SockSite(runner, port, ssl_context=None if plain else self.tls).start()
@@ -114,7 +119,7 @@ async def _serve_kept(directory: Path, layout: layouts.Layout) -> None:
     endpoints |= {"backup_servers": servers} if servers else {}
     write_secret(directory / "endpoints.json", json.dumps(endpoints, indent=1))
     await ports.serve(str(directory / "endpoints.json"), lab.keep())
-    lab.save()
+    lab.end()
 
 
 def serve_recorded(

@@ -24,12 +24,14 @@ from cloudpemda.lab.replication import daemon as replication
 from cloudpemda.lab.routes import Row
 from cloudpemda.lab.server import Reply, Values
 from cloudpemda.lab.state import MIB, Cluster
+from cloudpemda.lab.told import Told
 from cloudpemda.lab.work import VANISHED
 from cloudpemda.lab.world import World
 
 SECRET_WORDS = ("password", "secret", "key", "ticket", "token", "otp", "challenge", "response")
 SCHEDULER_SECONDS = 60.0  # between two looks at what runs by schedule
 SAVE_SECONDS = 2.0  # real ones, from a change until it is kept
+LEAD_SECONDS = 2.0  # real ones, that a clock which runs by itself may be ahead after a kill
 Work = Callable[[], Awaitable[Reply]]
 
 
@@ -41,6 +43,7 @@ class Lab:
         self.layout = layout
         rate = layout.clock.rate
         self.clock = Clock(layout.clock.start, None if rate == "auto" else rate)
+        self.told = Told()
         self.events = History(keep)
         self.requests: list[Row] = []
         self.worlds: dict[str, World] = {}
@@ -79,6 +82,10 @@ class Lab:
     def _note(self, what: str, values: Row) -> None:
         self.events.add(self.clock.now(), what, values)
         self.changed.set()
+
+    def tell(self) -> None:
+        """An answer leaves: its moment is never taken back."""
+        self.told.tell(self.clock.now())
 
     async def intercept(
         self, world: World, node: str, method: str, path: str, values: Values, work: Work
@@ -133,11 +140,15 @@ class KeptLab(Lab):
         super().__init__(layout, directory / "events.jsonl")
         self.directory, self.kept = directory, directory / "state.json"
         self.ports: dict[str, int] = {}
+        self.told = self._told()
         first = not self.kept.exists()
         if first:
             self.events.go_on(0)
+            self._catch_up()
+            self.clock.start = self.clock.now()
         else:
             self._load()
+            self._catch_up()
         for name in (*layout.clusters, *layout.backup_servers):
             if name not in self.worlds:
                 self.add(self._fresh(name))
@@ -145,6 +156,20 @@ class KeptLab(Lab):
             self._connect()
         if first:
             self.faults.arm(layout.faults)
+
+    def _told(self) -> Told:
+        file, rate = self.directory / "told", self.clock.rate
+        try:
+            return Told(file, LEAD_SECONDS * (rate or 0.0))
+        except ValueError as error:
+            raise LabError("lab.state-unreadable", file=str(file), error=str(error)) from error
+
+    def _catch_up(self) -> None:
+        """Nobody is told an earlier moment than the lab told before it was killed.
+
+        What falls due until then happens, as if the lab had gone on with nobody asking.
+        """
+        self.clock.advance(max(0.0, self.told.until - self.clock.now()))
 
     def _load(self) -> None:
         """Go on from the saved state; tasks that ran then have vanished."""
@@ -168,6 +193,11 @@ class KeptLab(Lab):
         clusters = [world.cluster for world in self.worlds.values()]
         saved = Saved(self.clock.now(), self.ports, clusters, self.events.keep())
         write_secret(self.kept, SAVED.dump_json(saved).decode())
+
+    def end(self) -> None:
+        """Save it all, the clock as it stands; nobody is answered any more."""
+        self.save()
+        self.told.settle()
 
     async def keep(self) -> None:
         """Save what has changed, soon after: a lab that is killed has lost seconds, no more."""

@@ -39,12 +39,11 @@ def test_a_lab_resumes_with_its_state_ports_tokens_and_clock(tmp_path: Path) -> 
         second.stop()
 
 
-def _kill_once_saved(lab: RunningLab, word: str) -> None:
-    """Cut its power, but not before its file of state has this word."""
+def _once_saved(lab: RunningLab, word: str) -> None:
+    """Wait until its file of state has this word."""
     kept = lab.directory / "state.json"
     while not (kept.exists() and word in kept.read_text()):
         lab.control.now()
-    lab.kill()
 
 
 def test_a_lab_that_is_killed_goes_on_from_what_it_did(tmp_path: Path) -> None:
@@ -52,7 +51,8 @@ def test_a_lab_that_is_killed_goes_on_from_what_it_did(tmp_path: Path) -> None:
     client = Client(first)
     create(client)
     upid = client("POST", "/nodes/pve1/qemu/10000/clone", newid=10001, full=1)
-    _kill_once_saved(first, upid)
+    _once_saved(first, upid)
+    first.kill()
     with running_lab(tmp_path / "lab") as second:
         again = Client(second)
         assert second.endpoints["clusters"] == first.endpoints["clusters"]
@@ -61,6 +61,45 @@ def test_a_lab_that_is_killed_goes_on_from_what_it_did(tmp_path: Path) -> None:
         assert (status["status"], status["exitstatus"]) == ("stopped", "unexpected status")
         vanished = [e["upid"] for e in second.control.events() if e["what"] == "task-vanished"]
         assert vanished == [upid]
+
+
+@pytest.mark.parametrize("rate", ["auto", pytest.param(1, marks=pytest.mark.slow)])
+def test_a_lab_that_is_killed_takes_back_no_moment_that_it_told(
+    tmp_path: Path, rate: object
+) -> None:
+    clock = {"start": "2026-11-20T01:00:00Z", "rate": rate}
+    first = start_lab(tmp_path / "lab", layout(clock=clock))
+    client = Client(first)
+    create(client)
+    client("POST", "/cluster/ha/resources", sid="vm:10000")
+    first.control.advance(30)
+    _once_saved(first, '"running"')
+    first.control.advance(4 * 3600)
+    told = client("GET", "/nodes/pve1/time")["time"]
+    now = first.control.now()
+    first.kill()
+    with running_lab(tmp_path / "lab") as second:
+        assert second.control.now() >= now >= told
+        assert Client(second)("GET", "/nodes/pve1/time")["time"] >= told
+        second.control.advance(600)
+        what = {event["what"] for event in second.control.events()}
+        assert "ha-service" in what  # it went on all the time, and no node was lost meanwhile
+        assert not what & {"ha-fence", "ha-watchdog", "node-down"}
+
+
+def test_what_a_lab_told_before_it_kept_anything_holds_until_it_is_reset(tmp_path: Path) -> None:
+    directory = tmp_path / "lab"
+    first = start_lab(directory)
+    first.control.wait(7 * 3600)
+    now = first.control.now()
+    first.kill()
+    (directory / "state.json").unlink(missing_ok=True)
+    again = start_lab(directory)
+    assert again.control.now() == now
+    again.kill()
+    process.reset(directory)
+    with running_lab(directory) as fresh:
+        assert fresh.control.now() < now
 
 
 def test_a_lab_that_is_killed_after_a_reset_knows_nothing_from_before(tmp_path: Path) -> None:
@@ -75,14 +114,23 @@ def test_a_lab_that_is_killed_after_a_reset_knows_nothing_from_before(tmp_path: 
         assert second.control.now() == now
 
 
-@pytest.mark.parametrize("kept", ["{", "[]", '{"clusters": {"dc": {"vms": 7}}}'])
-def test_a_state_that_cannot_be_read_is_told_and_can_be_reset(tmp_path: Path, kept: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("state.json", "[]"),
+        ("state.json", '{"clusters": {"dc": {"vms": 7}}}'),
+        ("told", "nan"),
+    ],
+)
+def test_a_state_that_cannot_be_read_is_told_and_can_be_reset(
+    tmp_path: Path, name: str, kept: str
+) -> None:
     directory = tmp_path / "lab"
     start_lab(directory).stop()
-    (directory / "state.json").write_text(kept)
+    (directory / name).write_text(kept)
     with pytest.raises(AssertionError) as told:
         start_lab(directory)
-    assert "state.json" in str(told.value)
+    assert name in str(told.value)
     assert "cloudpemda lab reset" in str(told.value)
     assert "Traceback" not in str(told.value)
     process.reset(directory)
