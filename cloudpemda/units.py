@@ -14,10 +14,10 @@ Cores = NewType("Cores", int)
 Seconds = NewType("Seconds", int)
 Instant = NewType("Instant", datetime)
 
-_SIZE = re.compile(r"(\d{1,9}) ?(MiB|GiB|TiB)")
+_SIZE = re.compile(r"([0-9]{1,9}) ?(MiB|GiB|TiB)")
 _SIZE_FACTORS = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _DURATION_FACTORS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -98,9 +98,12 @@ def show_local(moment: Instant, zone: ZoneInfo) -> str:
 
 def read_local(text: str, zone: ZoneInfo) -> date | Instant:
     """What people say of time in that zone: a day (`2026-12-31`), or a moment
-    (`2026-12-31 14:00`; of another zone where the text says so). Raises ValueError."""
+    (`2026-12-31 14:00`; of another zone where the text says so). Raises ValueError, also for days
+    in other forms (`20261231`, `2026-W53-4`): without a time they would be read as midnight."""
     said = datetime.fromisoformat(text)
     if not 1970 <= said.year < 9999:  # what no calendar can add a day to is no time to speak of
+        raise ValueError(text)
+    if _DAY.match(text) is None:
         raise ValueError(text)
     if _DAY.fullmatch(text):
         return said.date()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cloudpemda.document.owner import give, make_directory
+
 
 @contextmanager
 def exclusive(directory: Path, name: str) -> Iterator[None]:
@@ -17,9 +19,10 @@ def exclusive(directory: Path, name: str) -> Iterator[None]:
 
     Each call opens the file anew, so it also keeps the threads of one process apart.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(directory)
     handle = os.open(directory / f"{name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
+        give(handle, directory)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

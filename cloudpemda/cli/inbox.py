@@ -65,4 +65,6 @@ def _page(out: "Console", frame: "Frame", run: "Intake") -> None:
             replies=len(run.replies),
         )
     )
-    frame.faults([warning for one in run.files for warning in one.warnings], frame.err)
+    # What several requests bring near its limit is told once.
+    warnings = dict.fromkeys(warning for one in run.files for warning in one.warnings)
+    frame.faults(tuple(warnings), frame.err)

@@ -84,11 +84,11 @@ def show_request(frame: "Frame", desk: "Desk", key: str) -> NoReturn:
     frame.finish(view, lambda out: quota_request_page(out, frame, view, zone))
 
 
-def approve_request(frame: "Frame", desk: "Desk", key: str) -> NoReturn:
+def approve_request(frame: "Frame", desk: "Desk", key: str, revision: int | None) -> NoReturn:
     from cloudpemda.cli.quota_tables import quota_approval
     from cloudpemda.usecases.quota_requests import approve_quota
 
-    done = approve_quota(desk, key)
+    done = approve_quota(desk, key, revision)
     zone, now = desk.site.zone, desk.clock.now()
     frame.finish(done, lambda out: quota_approval(out, frame, done, zone, now))
 

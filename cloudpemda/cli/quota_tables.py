@@ -143,6 +143,7 @@ def _awaited(out: Console, frame: "Frame", one: "QuotaStanding") -> None:
         "show.decided",
         key=record.key,
         number=record.number,
+        revision=record.revision,
         decided=chain.decided,
         demanded=chain.demanded,
         who=", ".join(chain.awaited) or frame.say("show.chain-nobody"),

@@ -119,9 +119,12 @@ def show(frame: "Frame", key: str, offline: bool) -> None:
 
 @request.command(short_help="Decide for the request; checks everything again.")
 @click.argument("key")
+@click.option("--revision", type=int, metavar="N", help="Only if it still stands at revision N.")
 @click.pass_obj
-def approve(frame: "Frame", key: str) -> None:
-    """Decide for the request: checks everything again and takes the hold, at once."""
+def approve(frame: "Frame", key: str, revision: int | None) -> None:
+    """Decide for the request: checks everything again and takes the hold, at once.
+
+    With the revision that you have read, nothing is decided that was handed in since."""
     from cloudpemda.cli import quota as quota_cli
     from cloudpemda.cli.request_tables import approval
     from cloudpemda.usecases.approve import approve as use_case
@@ -129,8 +132,8 @@ def approve(frame: "Frame", key: str) -> None:
 
     with frame.desk() as desk:
         if concerns(desk, key):
-            quota_cli.approve_request(frame, desk, key)
-        approved = use_case(desk, key)
+            quota_cli.approve_request(frame, desk, key, revision)
+        approved = use_case(desk, key, revision)
         zone = desk.site.zone
     frame.finish(approved, lambda out: approval(out, frame, approved, zone), approved.warnings)
 

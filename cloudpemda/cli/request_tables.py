@@ -231,10 +231,12 @@ def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo
                 "show.decided",
                 key=approved.record.key,
                 number=approved.record.number,
+                revision=approved.decided,
                 decided=chain.decided,
                 demanded=chain.demanded,
                 who=", ".join(chain.awaited) or frame.say("show.chain-nobody"),
-            )
+            ),
+            soft_wrap=True,
         )
         return
     out.print(
@@ -242,7 +244,9 @@ def approval(out: Console, frame: "Frame", approved: "Approved", zone: "ZoneInfo
             "show.approved" if approved.record.proposal is None else "show.change-approved",
             key=approved.record.key,
             number=approved.record.number,
+            revision=approved.decided,
             cluster=approved.offer.cluster,
             until=show_local(live.hold_until, zone),
-        )
+        ),
+        soft_wrap=True,
     )

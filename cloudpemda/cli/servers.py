@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @nodes.command("check", short_help="The inventory of the servers: what is missing or wrong.")
-@click.option("--reach", is_flag=True, help="Also look at every server over ssh (preflight).")
+@click.option("--reach", is_flag=True, help="Also look at every server over ssh, at all at once.")
 @click.pass_obj
 def check(frame: "Frame", *, reach: bool) -> None:
     """Check ansible/ of the site: every variable that is missing or wrong, by file and line."""
@@ -111,19 +111,23 @@ def _summary(out: "Console", frame: "Frame", found: "Configured") -> None:
     from cloudpemda.cli.tables import table
 
     made = table(frame, "playbook", "host", "changed", "failed")
-    by_task: dict[tuple[str, str], list[str]] = {}
+    by_task: dict[tuple[str, str], dict[str, None]] = {}
     for run in found.runs:
         for host in run.hosts:
             failed = frame.say("show.unreachable") if host.unreachable else str(len(host.failures))
             made.add_row(run.playbook, host.name, str(len(host.changed)), failed)
             for task in host.changed:
-                by_task.setdefault((run.playbook, task), []).append(host.name)
+                by_task.setdefault((run.playbook, task), {})[host.name] = None
     out.print(made)
     if by_task:
         tasks = table(frame, "playbook", "task", "hosts")
         for (playbook, task), hosts in by_task.items():
             tasks.add_row(playbook, task, ", ".join(hosts))
         out.print(tasks)
+    if found.later:
+        out.print(frame.say("show.later"))
+        for name, what in found.later:
+            out.print(f"  {name}: {what}", soft_wrap=True, markup=False)
     if found.rehearsal:
         out.print(frame.say("show.rehearsed"))
     elif not by_task and found.runs and not found.faults:

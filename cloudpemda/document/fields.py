@@ -6,6 +6,7 @@ writes (a size is text with a unit), not as what it becomes (MiB).
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
@@ -30,6 +31,15 @@ _IMAGE_NAME = re.compile(r"[a-z]([a-z0-9.-]{0,30}[a-z0-9])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _NIP = re.compile(r"[0-9]{18}")
+# Letters and marks that print, and show nothing: a name of them is empty to whoever reads it, and
+# one with them is another than the one it looks like. An emoji's own (U+FE0F) is none of them.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0e\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_MOST_MARKS = 4
+"""Marks on one letter. More of them reach into the lines above and below; no script needs that."""
+
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 GREATEST_SIZE = MiB(1024 * 1024 * 1024)
@@ -94,9 +104,21 @@ def _line(value: str) -> str:
     line = re.sub(" {2,}", " ", line).strip(" ")
     if not line:
         raise PydanticCustomError("document.text-empty", "", {"value": ""})
-    if not line.isprintable():
+    if not line.isprintable() or _is_odd(line):
         raise PydanticCustomError("document.unprintable", "", {"value": value})
     return line
+
+
+def _is_odd(line: str) -> bool:
+    """Whether signs stand in it that nobody sees, or marks on no letter or too many on one."""
+    if line.isascii():
+        return False
+    marks = _MOST_MARKS  # so many that the first sign may be none
+    for sign in line:
+        marks = marks + 1 if unicodedata.category(sign).startswith("M") else 0
+        if marks > _MOST_MARKS:
+            return True
+    return _UNSEEN.search(line) is not None
 
 
 def _limit(parse: Callable[[object], int]) -> Callable[[object], int | str]:

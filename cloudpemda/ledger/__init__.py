@@ -268,7 +268,7 @@ def open_ledger(
             elif found > 0:
                 log.bind_later(connection, now, found)
             if found < migrations.STATES_BOUND <= migrations.NEWEST:
-                log.name_key(connection)
+                log.signing.name(connection)
         log.seal(now)
     settle(database, identity)
     return ledger

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
 
+from cloudpemda.document.owner import give
 from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused
 from cloudpemda.ledger import found, migrations, numbers, sealed
 from cloudpemda.ledger.audit import Actor, Audit, Tip, newest_entry
@@ -93,7 +94,7 @@ class Backups:
         `backup.not-written` where it cannot be written.
         """
         now = self._store.clock.now()
-        target = _Target(file, key, site, program, now, self._audit.copied_key())
+        target = _Target(file, key, site, program, now, self._audit.signing.copied())
         with self._store.read() as connection:
             header = self._export(connection, target, tell)
         if self.read(file, key) != header:
@@ -133,10 +134,10 @@ class Backups:
         header, digest, log_key = self._rehearse(file, key, site, identity)
         before = self._audit.head()
         now = self._store.clock.now()
-        present = _Target(keep, key, site, program, now, self._audit.copied_key())
+        present = _Target(keep, key, site, program, now, self._audit.signing.copied())
         kept: Path | None = None
         try:
-            with self._store.write() as connection, self._audit.under_key(log_key):
+            with self._store.write() as connection, self._audit.signing.under(log_key):
                 gone = newest_entry(connection)
                 given = numbers.given(connection)
                 if gone is not None:
@@ -153,7 +154,7 @@ class Backups:
                 else:
                     self._audit.bind_later(connection, now, header.schema)
                 if header.schema < migrations.STATES_BOUND:
-                    self._audit.name_key(connection)
+                    self._audit.signing.name(connection)
                 self._audit.within(connection, now, actor).record(
                     "ledger.restore",
                     None,
@@ -243,6 +244,7 @@ def _alone(directory: Path) -> Iterator[None]:
     """
     handle = os.open(directory / "restore.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
+        give(handle, directory)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in directory.glob(f"{_REHEARSAL}*"):
             shutil.rmtree(left)

@@ -6,11 +6,11 @@ people do about it stands in the audit log.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
 
 from cloudpemda.errors import Fault
 from cloudpemda.ledger.schema import conditions
@@ -82,20 +82,15 @@ class ConditionBook:
                 since = at if before is None else before.since
                 seen[key] = Condition(fault.code, opd, key[2], since, values)
             over = tuple(one for key, one in known.items() if key not in seen and may_end(one))
-            for one in over:
-                connection.execute(delete(conditions).where(*_is(one)))
-            for key, one in seen.items():
-                text = json.dumps(one.values, sort_keys=True, ensure_ascii=False)
-                if key not in known:
-                    connection.execute(
-                        insert(conditions).values(
-                            code=one.code, opd=one.opd or "", about=one.about, since=at, told=text
-                        )
-                    )
-                elif one.values != known[key].values:
-                    connection.execute(update(conditions).where(*_is(one)).values(told=text))
+            fresh = tuple(one for key, one in seen.items() if key not in known)
+            told = [
+                one for key, one in seen.items() if key in known and one.values != known[key].values
+            ]
+            _for_each(connection, _END, map(_of, over))
+            _for_each(connection, _ADD, ({**_row(one), "since": at} for one in fresh))
+            _for_each(connection, _TELL, ({**_of(one), "told": _told(one)} for one in told))
         return Tally(
-            fresh=tuple(one for key, one in seen.items() if key not in known),
+            fresh=fresh,
             standing=tuple(one for key, one in seen.items() if key in known),
             over=over,
         )
@@ -111,12 +106,30 @@ def _key(one: Condition) -> tuple[str, str | None, str]:
     return one.code, one.opd, one.about
 
 
-def _is(one: Condition) -> tuple[ColumnElement[bool], ...]:
-    return (
-        conditions.c.code == one.code,
-        conditions.c.opd == (one.opd or ""),
-        conditions.c.about == one.about,
-    )
+def _for_each(
+    connection: Connection, statement: Executable, rows: Iterable[Mapping[str, object]]
+) -> None:
+    """One statement for all of them: a bad night has thousands, and others wait meanwhile."""
+    if found := list(rows):
+        connection.execute(statement, found)
+
+
+def _of(one: Condition) -> Mapping[str, str]:
+    return {"of_code": one.code, "of_opd": one.opd or "", "of_about": one.about}
+
+
+def _row(one: Condition) -> Mapping[str, str]:
+    return {"code": one.code, "opd": one.opd or "", "about": one.about, "told": _told(one)}
+
+
+def _told(one: Condition) -> str:
+    return json.dumps(one.values, sort_keys=True, ensure_ascii=False)
+
+
+_IS = tuple(conditions.c[name] == bindparam(f"of_{name}") for name in ("code", "opd", "about"))
+_END = delete(conditions).where(*_IS)
+_ADD = insert(conditions)
+_TELL = update(conditions).where(*_IS)
 
 
 def _all(connection: Connection) -> tuple[Condition, ...]:

@@ -62,7 +62,8 @@ class Decided(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DayLimit:
-    """What a rule may give an OPD without a person since a moment (the day's beginning)."""
+    """Up to what an OPD may have been given without a person since a moment (the day's beginning)
+    for a rule to give it more; what other rules gave counts too."""
 
     rule: str
     amount: DayAmount
@@ -248,13 +249,14 @@ def _require_mandate(deed: Deed, about: Decided, ballot: Ballot) -> None:
 
 
 def _require_amount(deed: Deed, about: Decided, limit: DayLimit, wanted: Usage) -> None:
-    """What a rule gave today counts even where it was given back: the day has one amount."""
+    """What was given today counts even where it was given back, and whichever rule gave it: the
+    day has one amount, and renaming a rule begins no new one."""
     rows = deed.connection.scalars(
         select(decisions.c.takes)
         .join(requests, requests.c.number == decisions.c.number)
         .where(
             requests.c.opd == about.opd,
-            decisions.c.rule == limit.rule,
+            decisions.c.rule.is_not(None),
             decisions.c.at >= limit.since,
         )
     )

@@ -309,8 +309,8 @@ class Requests:
             move(deed, about, RequestEvent.WITHDRAW, reason=reason)
 
     def void(self, key: str, *, spec_hash: str, reason: str, actor: Actor) -> None:
-        """End the approval of what is not begun, or of the change to what lives; its hold returns,
-        and it waits again.
+        """End the approval of what is not begun, or of the change to what lives, or the decisions
+        on what waits still; what is held returns, and it waits from the first stage on.
 
         Raises Refused `ledger.transition`, `ledger.revision-moved`.
         """
@@ -357,13 +357,18 @@ class Requests:
 
     # -- applying ------------------------------------------------------------------------------
     def require_vouched(self, key: str) -> None:
-        """Before anything is built: that its approval was given here, and was not written into
-        the database past the program. Raises Refused `audit.not-vouched`."""
+        """Before anything is built: that its approval was given here, and what its instances have,
+        and was not written into the database past the program. Raises Refused
+        `audit.not-vouched`."""
         with self._store.read() as connection:
             found = record(connection, _row(connection, key).number)
         if found.approval is None and found.state in _BEGUN:
             raise Refused("audit.not-vouched", number=found.number, about="approvals")
-        self._audit.require_vouched(found.number, revisions, decisions_, approvals)
+        members = [member for kind in found.spec.vms for member in kind.members]
+        self._audit.require_vouched(
+            found.number, [found.instance_key(one) for one in members],
+            revisions, decisions_, approvals,
+        )  # fmt: skip
 
     def begin(self, key: str, *, spec_hash: str, offer_digest: str, actor: Actor) -> RequestRecord:
         """Enter `applying` under the live approval, for the revision that the caller has read.

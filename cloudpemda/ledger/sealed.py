@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from cloudpemda.document.owner import give
 from cloudpemda.errors import Fault, InvalidInput, Refused, Unreachable
 
 MAGIC = b"cloudpemda ledger backup 1\n"
@@ -105,6 +106,7 @@ def _nameless(file: Path, mark: str) -> Iterator[tuple[int, str]]:
         handle = os.open(named, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | flags, 0o600)
         path = str(named)
     try:
+        give(handle, named.parent)
         fcntl.flock(handle, fcntl.LOCK_SH)
         yield handle, path
     finally:

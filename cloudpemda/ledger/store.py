@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cloudpemda.clock import Clock, Entropy
+from cloudpemda.document.owner import give, make_directory
 from cloudpemda.errors import Incomplete, Refused, Unreachable, UsageError
 from cloudpemda.ledger.databases import Database, Postgres, Sqlite
 from cloudpemda.ledger.prepared import execute
@@ -202,7 +203,7 @@ def prepare(place: Place) -> None:
     `ledger.unavailable` where it cannot be made.
     """
     try:
-        place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(place.directory)
         if place.file is not None:
             _make(place.file)
             _refuse_exposed(place.file, stat.S_IRWXG | stat.S_IRWXO)
@@ -220,7 +221,11 @@ def _make(file: Path) -> None:
     Raises OSError for a link, for what is no file, and for what may not be written.
     """
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            give(handle, file.parent)
+        finally:
+            os.close(handle)
     except FileExistsError:
         mode = file.lstat().st_mode
         if stat.S_ISLNK(mode):

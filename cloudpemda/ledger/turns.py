@@ -26,6 +26,7 @@ from itertools import count
 from pathlib import Path
 
 from cloudpemda.clock import SystemClock, stopwatch
+from cloudpemda.document.owner import give
 
 _CLOCK = SystemClock()  # a lock is waited for in the machine's own time
 _Pauses = tuple[tuple[float, float], ...]
@@ -141,4 +142,6 @@ class Turns:
 
 
 def _opened(file: Path) -> int:
-    return os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    handle = os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    give(handle, file.parent)
+    return handle

@@ -264,9 +264,9 @@ TEXTS = {
     "configure.unreachable": Text(
         en="{host} could not be reached over ssh at {address} ({group}, {playbook}): {said}",
         id="{host} tidak terjangkau lewat ssh di {address} ({group}, {playbook}): {said}",
-        next_en="Try `ssh root@{address}` from here: address, key and way must be right. "
+        next_en="Try `ssh {account}@{address}` from here: address, key and way must be right. "
         "`ansible_user` in the inventory names another account than root.",
-        next_id="Coba `ssh root@{address}` dari sini: alamat, kunci dan jalurnya harus benar. "
+        next_id="Coba `ssh {account}@{address}` dari sini: alamat, kunci dan jalurnya harus benar. "
         "`ansible_user` di inventaris menyebut akun lain selain root.",
     ),
     "configure.host-key": Text(
@@ -278,6 +278,18 @@ TEXTS = {
         "find out who answers there.",
         next_id="Bila server itu baru dipasang ulang: ssh-keygen -R {address}, lalu ulangi. Bila "
         "tidak, cari tahu siapa yang menjawab di sana.",
+    ),
+    "configure.no-root": Text(
+        en="{host}: {account} may not become root there by sudo without a password "
+        "({group}, {playbook}): {said}",
+        id="{host}: {account} tidak dapat menjadi root di sana lewat sudo tanpa kata sandi "
+        "({group}, {playbook}): {said}",
+        next_en="As root at {address}: `apt install sudo`, then `visudo -f "
+        "/etc/sudoers.d/{account}` with the line `{account} ALL=(ALL) NOPASSWD: ALL`. Or leave "
+        "`ansible_user` out of the inventory: then root itself comes in, by key.",
+        next_id="Sebagai root di {address}: `apt install sudo`, lalu `visudo -f "
+        "/etc/sudoers.d/{account}` dengan baris `{account} ALL=(ALL) NOPASSWD: ALL`. Atau hapus "
+        "`ansible_user` dari inventaris: root sendiri yang masuk, dengan kunci.",
     ),
     "configure.failed": Text(
         en="{host}: `{task}` failed ({group}, {playbook}): {message}",
@@ -475,6 +487,10 @@ TEXTS = {
         id="{count} server; tidak ada yang kurang atau salah di ansible/",
     ),
     "show.unreachable": Text(en="unreachable", id="tak terjangkau"),
+    "show.later": Text(
+        en="no fault yet, but to be there before later steps:",
+        id="belum menjadi kesalahan, tetapi harus ada sebelum langkah-langkah berikutnya:",
+    ),
     "show.rehearsed": Text(
         en="a rehearsal: nothing was changed",
         id="gladi: tidak ada yang diubah",

@@ -123,8 +123,10 @@ TEXTS: dict[str, Text] = {
         next_id="Baca `cloudpemda request show {number}`, lalu putuskan kembali.",
     ),
     "ledger.day-spent": Text(
-        en="rule {rule} has given {opd} its amount of today; {number} waits for people",
-        id="aturan {rule} sudah memberi {opd} jatah hari ini; {number} menunggu keputusan orang",
+        en="{number} would take {opd} over what rule {rule} allows in a day without a person; what "
+        "other rules gave counts too",
+        id="{number} membuat {opd} melampaui jatah sehari tanpa keputusan orang menurut aturan "
+        "{rule}; pemberian aturan lain ikut dihitung",
         next_en="`cloudpemda request show {number}` says who decides.",
         next_id="`cloudpemda request show {number}` menyebutkan siapa yang memutus.",
     ),

@@ -16,6 +16,12 @@ TEXTS = {
         next_id="`apply` membatalkan persetujuannya dan mengembalikan kuotanya; mintakan lagi "
         "persetujuan {key}.",
     ),
+    "plan.hold-ended": Text(
+        en="the approval of {key} held quota and room until {until}",
+        id="persetujuan {key} hanya menahan kuota dan tempat sampai {until}",
+        next_en="It has run out: have {key} handed in and approved again.",
+        next_id="Masanya habis: mintakan {key} diserahkan dan disetujui lagi.",
+    ),
     "plan.class": Text(
         en="the catalogue has no service class {service_class}",
         id="katalog tidak memiliki kelas layanan {service_class}",

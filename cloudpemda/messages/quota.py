@@ -97,6 +97,12 @@ TEXTS: dict[str, Text] = {
         next_en="Choose another name.",
         next_id="Pilih nama lain.",
     ),
+    "quota.verify-former": Text(
+        en="{opd} is charged for {vms} VMs, but the site has no OPD {opd}: they were not counted",
+        id="{opd} dibebani {vms} VM, padahal situs tidak memiliki OPD {opd}: VM itu tidak dihitung",
+        next_en="Bring opd/{opd}.yaml back, and retire its VMs or transfer them before it goes.",
+        next_id="Kembalikan opd/{opd}.yaml, lalu akhiri atau alihkan VM-nya sebelum OPD dihapus.",
+    ),
     "quota.verify-unread": Text(
         en="{cluster} could not be read: what is on it is unknown, not nothing",
         id="{cluster} tidak terbaca: isinya tidak diketahui, bukan kosong",

@@ -41,10 +41,10 @@ TEXTS = {
     "show.restart": Text(en="restart", id="nyalakan ulang"),
     "show.held": Text(en="held for it: {what}", id="ditahan untuknya: {what}"),
     "show.change-approved": Text(
-        en="the change to {key} ({number}) is approved on {cluster}; what grows is held until "
-        "{until}",
-        id="perubahan {key} ({number}) disetujui pada {cluster}; yang bertambah ditahan sampai "
-        "{until}",
+        en="the change to {key} ({number}, revision {revision}) is approved on {cluster}; what "
+        "grows is held until {until}",
+        id="perubahan {key} ({number}, revisi {revision}) disetujui pada {cluster}; yang "
+        "bertambah ditahan sampai {until}",
     ),
     "show.placement-only": Text(
         en="{vm} is apart at placement only: HA may bring it together with others of its group",
@@ -62,8 +62,9 @@ TEXTS = {
         id="disetujui oleh {name} ({role}) pada {at}; penahanan berlaku sampai {until}",
     ),
     "show.decided": Text(
-        en="{key} ({number}): {decided} of {demanded} decided; awaited: {who}",
-        id="{key} ({number}): {decided} dari {demanded} sudah memutus; ditunggu: {who}",
+        en="{key} ({number}, revision {revision}): {decided} of {demanded} decided; awaited: {who}",
+        id="{key} ({number}, revisi {revision}): {decided} dari {demanded} sudah memutus; "
+        "ditunggu: {who}",
     ),
     "show.chain": Text(
         en="Decision by {rule}: {decided} of {demanded}",
@@ -175,8 +176,10 @@ TEXTS = {
         id="{vm} tidak dapat dipulihkan HA bila nodenya hilang ({why})",
     ),
     "show.approved": Text(
-        en="{key} ({number}) is approved on {cluster}; quota and room are held until {until}",
-        id="{key} ({number}) disetujui pada {cluster}; kuota dan tempat ditahan sampai {until}",
+        en="{key} ({number}, revision {revision}) is approved on {cluster}; quota and room are "
+        "held until {until}",
+        id="{key} ({number}, revisi {revision}) disetujui pada {cluster}; kuota dan tempat "
+        "ditahan sampai {until}",
     ),
     "show.nothing-approved": Text(
         en="nothing is approved: there is nothing to do",

@@ -218,8 +218,10 @@ TEXTS = {
     "site.minute": Text(
         en="{value} is no minute of a day",
         id="{value} bukan menit pada suatu hari",
-        next_en="Write date and time of the site's zone, e.g. 2026-11-20 08:00.",
-        next_id="Tulis tanggal dan jam menurut zona situs, misalnya 2026-11-20 08:00.",
+        next_en="Write date and time of the site's zone, e.g. 2026-11-20 08:00; a day's end is "
+        "00:00 of the next one.",
+        next_id="Tulis tanggal dan jam menurut zona situs, misalnya 2026-11-20 08:00; akhir suatu "
+        "hari adalah 00:00 hari berikutnya.",
     ),
     "site.delegation-order": Text(
         en="the delegation ends before it begins",

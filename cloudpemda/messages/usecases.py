@@ -92,6 +92,16 @@ TEXTS = {
         "request retire {key} --reason …`, lalu `cloudpemda request purge {key} --confirm {key} "
         "--gone`.",
     ),
+    "apply.undo-running": Text(
+        en="{vm}: a task that changes VM {vmid} still runs on {node} ({kind}); what it does is not "
+        "there to be seen yet",
+        id="{vm}: tugas yang mengubah VM {vmid} masih berjalan di {node} ({kind}); hasilnya belum "
+        "dapat dilihat",
+        next_en="Nothing was taken back. Wait until that task has ended, then run the same command "
+        "again.",
+        next_id="Tidak ada yang dibatalkan. Tunggu sampai tugas itu selesai, lalu jalankan lagi "
+        "perintah yang sama.",
+    ),
     "apply.undo-disks": Text(
         en="the change to {key} cannot be taken back without destroying data: {disks}",
         id="perubahan {key} tidak dapat dibatalkan tanpa merusak data: {disks}",
@@ -100,6 +110,12 @@ TEXTS = {
         next_id="Tidak ada yang dibatalkan. Disk yang sudah membesar tidak dapat mengecil, dan "
         "disk baru mungkin berisi data: `cloudpemda apply {key}` meneruskan perubahan; serahkan "
         "perubahan berikutnya sesudah itu.",
+    ),
+    "request.other-revision": Text(
+        en="{number} stands at revision {revision}, not {asked}: nothing was decided",
+        id="{number} sekarang pada revisi {revision}, bukan {asked}: belum ada yang diputuskan",
+        next_en="Read what it says now with `cloudpemda request show {number}`, then decide.",
+        next_id="Baca isinya sekarang dengan `cloudpemda request show {number}`, lalu putuskan.",
     ),
     "request.change-denied": Text(
         en="the change to {key} is denied; it goes on as it is",

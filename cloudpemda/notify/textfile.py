@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cloudpemda.document.owner import give_path
+
 
 @dataclass(frozen=True)
 class Gauge:
@@ -32,3 +34,4 @@ def write(path: Path, gauges: Iterable[Gauge]) -> None:
     # Readable as the umask says: node exporter runs under an account of its own. Nothing secret
     # stands in it, but who has how much: keep its directory to the two of them.
     write_to_textfile(str(path), registry)
+    give_path(path)

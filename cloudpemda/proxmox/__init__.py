@@ -49,7 +49,7 @@ from cloudpemda.proxmox.errors import (
     WrongParameter,
 )
 from cloudpemda.proxmox.guests import Param
-from cloudpemda.proxmox.paths import Upid, upid_node, upid_works_on
+from cloudpemda.proxmox.paths import Upid, upid_kind, upid_node, upid_works_on
 from cloudpemda.proxmox.tasks import TaskResult, TaskWaiter
 from cloudpemda.proxmox.transport import Exchange, Trust
 
@@ -87,6 +87,7 @@ __all__ = [
     "WrongParameter",
     "connect",
     "connect_backup_server",
+    "upid_kind",
     "upid_node",
     "upid_works_on",
 ]

@@ -42,6 +42,11 @@ def upid_node(upid: Upid) -> str:
     return upid.split(":", 2)[1]
 
 
+def upid_kind(upid: Upid) -> str:
+    """What PVE calls such a task, e.g. `resize`."""
+    return upid.split(":")[5]
+
+
 def upid_works_on(upid: Upid, vmid: int) -> bool:
     """Whether a task may be at work on a guest: it names it, or it is a backup of several."""
     kind, subject = upid.split(":")[5:7]

@@ -45,8 +45,9 @@ def _digits(nip: str | None) -> str:
 
 
 def _folded(name: str) -> str:
-    """A name without case, width and spacing."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name without case, width, spacing."""
+    plain = unicodedata.normalize("NFKC", name).replace("\ufe0f", "")
+    return " ".join(plain.casefold().split())
 
 
 def may_ask(spec: WorkloadSpec, site: Site, *, now: Instant, others: int) -> Verdict:

@@ -95,7 +95,8 @@ class QuotaRule(Strict):
 
 
 class DayAmount(Strict):
-    """How much one OPD gets of a rule on one day of the site's zone; what is absent is none."""
+    """Up to how much one OPD gets without a person on one day of the site's zone, by this rule and
+    all others together; what is absent is none."""
 
     instances: Count
     vcpu: Count

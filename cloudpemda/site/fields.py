@@ -30,7 +30,7 @@ def address_range(text: str) -> tuple[IPv4Address, IPv4Address]:
 
 def vmid_range(text: str) -> range:
     """The VMIDs of `10000-10999`. Raises ValueError."""
-    found = re.fullmatch(r"(\d{3,9})-(\d{3,9})", text)
+    found = re.fullmatch(r"([0-9]{3,9})-([0-9]{3,9})", text)
     if found is None:
         raise ValueError(text)
     first, last = int(found[1]), int(found[2])
@@ -142,7 +142,7 @@ Account = Annotated[str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\$-]{0,63}", "si
 Login = Annotated[str, _matching(r"[a-z_][a-z0-9_.-]{0,31}", "site.login")]
 TokenId = Annotated[str, _matching(r"[^\s:/!@]+@[A-Za-z][\w.-]+![A-Za-z][\w.-]+", "site.token")]
 Fingerprint = Annotated[str, _matching(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}", "site.fingerprint")]
-TimeOfDay = Annotated[str, _matching(r"([01]\d|2[0-3]):[0-5]\d", "site.time-of-day")]
+TimeOfDay = Annotated[str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "site.time-of-day")]
 LedgerUrl = Annotated[str, _matching(r"(sqlite:///|postgresql\+psycopg://)\S+", "site.ledger-url")]
 ImportVolume = Annotated[
     str, _matching(r"[A-Za-z][A-Za-z0-9\-_.]*:import/[A-Za-z0-9._+-]+", "site.import-volume")

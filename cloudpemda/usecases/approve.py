@@ -11,7 +11,7 @@ from cloudpemda.rules.policy import may_ask
 from cloudpemda.rules.quota import chain_of
 from cloudpemda.site.models import Person
 from cloudpemda.units import Instant
-from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of
+from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of, require_deciders
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import expire
 from cloudpemda.usecases.offer import offer
@@ -27,16 +27,19 @@ class Approved:
     offer: Offer
     warnings: tuple[Fault, ...]
     chain: ChainView
+    decided: int  # the revision
 
 
-def approve(desk: Desk, key: str) -> Approved:
+def approve(desk: Desk, key: str, revision: int | None = None) -> Approved:
     """Check everything again, make the offer afresh, record the decision, and take the hold where
     it completes the chain, in one transaction.
 
     Of a workload that lives the open proposal is decided on, and only what grows is held.
+    `revision` is the one that the person has read; None: whichever it stands at.
 
-    Raises Refused: by role, own request, stage, policy, `offer.no-place`, or quota with a fault for
-    each exceeded dimension; Unreachable where the clusters cannot be read. Nothing is held then.
+    Raises Refused: by role, own request, stage, policy, `offer.no-place`, quota with a fault for
+    each exceeded dimension, or `ledger.decider-removed` where somebody who decided before has lost
+    the role; Unreachable where the clusters cannot be read. Nothing is held then.
     """
     expire(desk)
     record = desk.ledger.requests.get(key).as_proposed
@@ -46,6 +49,8 @@ def approve(desk: Desk, key: str) -> Approved:
     if objecting(person, matter) is None:
         raise not_yours(desk, record, person, matter)
     require_pending(record, "approve")
+    require_revision(record, revision)
+    require_deciders(desk, record)
     made = checked_offer(desk, record)
     matter = matter_of(desk, record, made.digest)
     mandate = chosen(person, matter)
@@ -53,7 +58,8 @@ def approve(desk: Desk, key: str) -> Approved:
         raise not_yours(desk, record, person, matter)
     warnings = record_decision(desk, record, made, *cast(desk, record, matter, mandate))
     fresh = desk.ledger.requests.get(record.key)
-    return Approved(fresh, made, warnings, chain_view(desk, fresh.as_proposed, made.digest))
+    chain = chain_view(desk, fresh.as_proposed, made.digest)
+    return Approved(fresh, made, warnings, chain, record.revision)
 
 
 def checked_offer(desk: Desk, record: RequestRecord) -> Offer:
@@ -115,6 +121,13 @@ def require_pending(record: RequestRecord, event: str) -> None:
         proposal = record.proposal
         state = proposal.state if proposal is not None and proposal.open else record.state
         raise Refused("ledger.transition", subject=record.number, state=state.value, event=event)
+
+
+def require_revision(record: RequestRecord | QuotaRecord, asked: int | None) -> None:
+    """Raises Refused `request.other-revision` where it is another than the one that was read."""
+    if asked not in (None, record.revision):
+        values = {"number": record.number, "revision": record.revision, "asked": asked}
+        raise Refused("request.other-revision", **values)
 
 
 def require_open(desk: Desk, record: RequestRecord, event: str) -> None:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from cloudpemda.errors import Refused
-from cloudpemda.ledger import Actor, Ballot, Decision, QuotaRecord, RequestRecord, RequestState
+from cloudpemda.ledger import (
+    SYSTEM,
+    Actor,
+    Ballot,
+    Decision,
+    QuotaRecord,
+    RequestRecord,
+    RequestState,
+)
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.approvals import (
     Chain,
@@ -217,6 +225,18 @@ def removed_approvers(desk: Desk, record: RequestRecord | QuotaRecord) -> tuple[
         if not any(_is_of(mandate, one) for mandate in held):
             found.append(f"{one.actor.name} ({one.actor.login})")
     return tuple(found)
+
+
+def require_deciders(desk: Desk, record: RequestRecord | QuotaRecord) -> None:
+    """Raises Refused `ledger.decider-removed`, with the decisions void, where somebody who gave one
+    on what waits still has lost the role since: no chain is completed upon it, and nothing held.
+    Whoever has another login since would count twice."""
+    removed = removed_approvers(desk, record)
+    if removed:
+        book = desk.ledger.grants if isinstance(record, QuotaRecord) else desk.ledger.requests
+        book.void(record.key, spec_hash=record.spec.spec_hash, reason="approver", actor=SYSTEM)
+        values = {"key": record.key, "number": record.number}
+        raise Refused("ledger.decider-removed", who=", ".join(removed), **values)
 
 
 def require_approvers(desk: Desk, record: RequestRecord) -> None:

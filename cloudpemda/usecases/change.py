@@ -10,11 +10,20 @@ from collections.abc import Collection, Iterator, Mapping
 from cloudpemda.apply import ApplyResult, VmEnding, apply_workload, undo_workload
 from cloudpemda.apply import retire as steps
 from cloudpemda.cluster import ClusterState, Vm
-from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable, worst
+from cloudpemda.errors import (
+    CloudpemdaError,
+    ExitCode,
+    Fault,
+    Incomplete,
+    Refused,
+    Unreachable,
+    worst,
+)
 from cloudpemda.ledger import InstanceRecord, InstanceState, SagaEvent, SagaJournal
 from cloudpemda.plan.diff import standing
 from cloudpemda.plan.model import DesiredVm, PlannedVm
 from cloudpemda.plan.restart import told_at_start
+from cloudpemda.proxmox import upid_kind, upid_node, upid_works_on
 from cloudpemda.units import show_size
 from cloudpemda.usecases.asides import Cleared, clear, leaving_of
 from cloudpemda.usecases.leaving import Retired
@@ -29,6 +38,7 @@ from cloudpemda.usecases.plan import (
     place_workload,
     pools,
     propose,
+    read_clusters,
     require_changeable,
     require_lease,
     wanted,
@@ -39,6 +49,9 @@ from cloudpemda.usecases.settling import running_behind, settle
 from cloudpemda.usecases.workload import Workload, opd_info, standing_placement
 
 _KIND = "change"
+_CHANGING = frozenset({"resize", "qmmove", "qmconfig"})
+"""What PVE calls the tasks that a change has started."""
+
 _RETURNING = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
@@ -218,6 +231,7 @@ class Change(Run):
                 journal.close(SagaEvent.FINISH)
                 raise Refused("apply.undo-active", key=self._record.key)
             kept = tuple(one for one in self._everything() if self._lived(one))
+            self._look_anew(kept)
             lost = self._lost(kept)
             there = tuple(one for one in kept if one.key not in lost)
             self._require_no_loss(kept, lost)
@@ -245,6 +259,23 @@ class Change(Run):
         faults = (*gone_faults, *left.faults, *rested.faults)
         codes = [left.code, rested.code, *(ExitCode.INCOMPLETE for _ in gone_faults)]
         return Applied(self._fresh(), planned, result, faults, worst(codes), taken_back=True)
+
+    def _look_anew(self, kept: Collection[InstanceRecord]) -> None:
+        """What was read is older than our turn, and whoever was killed may have left a task at
+        work, whose effect is yet to come: a disk that grows once its hold is returned.
+
+        Raises Incomplete `apply.undo-running`, Unreachable.
+        """
+        pve, there = self._desk.cluster(self._state.name), self._state.vms
+        nodes = {there[one.vmid].node for one in kept if one.vmid in there}
+        running = [upid for node in sorted(nodes) for upid in pve.running_tasks(node)]
+        for one in kept:
+            for upid in running:
+                kind, node = upid_kind(upid), upid_node(upid)
+                if kind in _CHANGING and upid_works_on(upid, one.vmid):
+                    values = {"vm": one.key, "vmid": one.vmid, "node": node, "kind": kind}
+                    raise Incomplete("apply.undo-running", **values)
+        self._state = read_clusters(self._desk, [self._record])[self._state.name]
 
     def _lost(self, kept: tuple[InstanceRecord, ...]) -> Mapping[str, Refused]:
         """Key and why of VMs that another hand has removed since: nothing of the change is left

@@ -18,10 +18,14 @@ _LEAVING = frozenset({RequestState.RETIRING, RequestState.RETIRED})
 _AWAY = frozenset({InstanceState.RETIRING, InstanceState.RETIRED})
 
 
+def of_kind(desk: Desk, kind: str) -> frozenset[str]:
+    """The numbers of the requests of which such a saga was begun, and not ended."""
+    return frozenset(one.number for one in desk.ledger.journal.unfinished() if one.kind == kind)
+
+
 def begun(desk: Desk, record: RequestRecord, kind: str) -> bool:
     """Whether a saga of a request was begun, and not ended."""
-    left = desk.ledger.journal.unfinished()
-    return any(saga.number == record.number and saga.kind == kind for saga in left)
+    return record.number in of_kind(desk, kind)
 
 
 def finish(desk: Desk, record: RequestRecord, kind: str) -> None:

@@ -12,6 +12,7 @@ from cloudpemda.ledger import RequestRecord, SagaEvent
 from cloudpemda.ledger.transfers import TRANSFER
 from cloudpemda.plan.firewall import kind_of
 from cloudpemda.saga import Ending
+from cloudpemda.usecases.cut_off import of_kind
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.plan import draw_up
 from cloudpemda.usecases.run import Applied, Run, faults_of
@@ -20,7 +21,7 @@ from cloudpemda.usecases.workload import standing_placement
 
 def unfinished(desk: Desk) -> frozenset[str]:
     """The numbers of requests whose transfer has not come to its end on the clusters."""
-    return frozenset(one.number for one in desk.ledger.journal.unfinished() if one.kind == TRANSFER)
+    return of_kind(desk, TRANSFER)
 
 
 def open_fault(record: RequestRecord) -> Fault:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cloudpemda.errors import Refused
 from cloudpemda.ledger import InstanceRecord, SagaJournal
 from cloudpemda.saga import Event, StepRecord
+from cloudpemda.usecases.cut_off import of_kind
 from cloudpemda.usecases.desk import Desk
 
 
@@ -49,5 +50,4 @@ def opened(
 
 def left_by_killed(desk: Desk, records: Iterable[InstanceRecord], kind: str) -> set[str]:
     """The requests of these instances of which a run that was killed has left a saga."""
-    left = {one.number for one in desk.ledger.journal.unfinished() if one.kind == kind}
-    return left & {one.number for one in records}
+    return set(of_kind(desk, kind) & {one.number for one in records})

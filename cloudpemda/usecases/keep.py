@@ -13,6 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from cloudpemda import __version__
+from cloudpemda.document.owner import give, make_directory
 from cloudpemda.errors import ExitCode, Fault, InvalidInput, Refused, Unreachable
 from cloudpemda.ledger import Header, Restored, sealed
 from cloudpemda.report.standing import Finding
@@ -66,6 +67,7 @@ def keygen(desk: Desk) -> Path:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
         with os.fdopen(os.open(file, flags, 0o600), "w", encoding="ascii") as out:
+            give(out.fileno(), file.parent)
             out.write(sealed.new_key() + "\n")
             out.flush()
             os.fsync(out.fileno())
@@ -181,7 +183,7 @@ def copy_key(desk: Desk, settings: LedgerBackup) -> bytes:
 def _folder(desk: Desk, settings: LedgerBackup) -> Path:
     folder = desk.site.path(settings.directory)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(folder)
     except OSError as error:
         cause = os.strerror(error.errno or 0)
         raise Unreachable("backup.not-written", file=str(folder), cause=cause) from error

@@ -4,7 +4,7 @@ What is due is found from the ledger alone, so a run that is killed is continued
 and a second run finds nothing to do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -16,7 +16,7 @@ from cloudpemda.report.standing import Finding
 from cloudpemda.rules.leases import lease_end, stop_at
 from cloudpemda.units import Instant
 from cloudpemda.usecases.asides import clear
-from cloudpemda.usecases.cut_off import was_cut_off
+from cloudpemda.usecases.cut_off import PURGE, of_kind, was_cut_off
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.expiring import Expiring, announce, lease_until
 from cloudpemda.usecases.leaving import Retired, purge_at
@@ -84,12 +84,13 @@ def run_due(desk: Desk, actor: Actor, progress: Progress, halted: Callable[[], b
     findings: list[Finding] = []
     codes: list[ExitCode] = []
     idle = desk.ledger.pause.current() is not None or desk.ledger.found.pending
+    purging = of_kind(desk, PURGE)
     for listed in () if idle else desk.ledger.requests.list():
         if listed.state not in _STANDING:
             continue
         # as it is when its turn has come: the one before it may have taken long
         record = desk.ledger.requests.get(listed.number)
-        for due in _due(desk, record):
+        for due in _due(desk, record, purging):
             if halted():
                 break
             try:
@@ -124,7 +125,8 @@ Due = Literal["leave", "quarantine", "purge"]
 _STANDING = frozenset({RequestState.ACTIVE, RequestState.RETIRING, RequestState.RETIRED})
 
 
-def _due(desk: Desk, record: RequestRecord) -> Iterator[Due]:
+def _due(desk: Desk, record: RequestRecord, purging: Collection[str]) -> Iterator[Due]:
+    """`purging`: the requests whose purge was begun and not ended, as this run found them."""
     if record.state not in _STANDING:
         return
     now = desk.clock.now()
@@ -136,7 +138,9 @@ def _due(desk: Desk, record: RequestRecord) -> Iterator[Due]:
     ):
         yield "quarantine"
     away = [one for one in instances if one.state is InstanceState.RETIRED]
-    if any(purge_at(desk, one) <= now for one in away) or was_cut_off(desk, record, instances):
+    maybe = record.state is not RequestState.ACTIVE or record.number in purging
+    cut_off = maybe and was_cut_off(desk, record, instances)
+    if cut_off or any(purge_at(desk, one) <= now for one in away):
         yield "purge"
 
 

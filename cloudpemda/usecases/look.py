@@ -94,7 +94,7 @@ def request_view(desk: Desk, key: str, *, offline: bool) -> RequestView:
         instances=desk.ledger.instances.list(workload=record.key),
         history=desk.ledger.audit.log(subject=record.number),
         offer=made,
-        quota=quota_lines(desk, record.opd),
+        quota=quota_lines(desk, record.opd) if record.opd in desk.site.opds else (),
         refusals=refusals(desk, record.number, record.key),
         faults=faults,
         code=code,

@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from cloudpemda.document.owner import give, make_directory
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable
 from cloudpemda.ledger import SYSTEM, Condition, Drain, PhaseRecord, PhaseResult
 from cloudpemda.notify.textfile import write
@@ -127,13 +128,22 @@ def name_of_night(desk: Desk) -> str:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """One night at a time; the lock goes with the process, however that ends."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (directory / "nightly").open("w") as lock:
+    file = directory / "nightly"
+    try:
+        make_directory(directory)
+        handle = os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        cause = os.strerror(error.errno or 0)
+        raise Unreachable("nightly.not-written", file=str(file), cause=cause) from error
+    try:
+        give(handle, directory)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Refused("nightly.running") from error
         yield
+    finally:
+        os.close(handle)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from cloudpemda.plan.restart import to_restart
 from cloudpemda.request.change import refusals
 from cloudpemda.request.spec import WorkloadSpec
 from cloudpemda.rules.leases import lease_end
-from cloudpemda.units import show_size
+from cloudpemda.units import show_local, show_size
 from cloudpemda.usecases.chain import require_approvers
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.noted import Noted, noted_of
@@ -134,6 +134,15 @@ def require_lease(desk: Desk, record: RequestRecord) -> None:
         raise Refused("plan.lease-ended", key=record.key, until=asked.until)
 
 
+def _require_hold(desk: Desk, record: RequestRecord) -> None:
+    """Raises Refused `plan.hold-ended` where nothing is held any more; `apply` says so, too."""
+    approval = record.as_proposed.approval
+    waits = record.state is RequestState.APPROVED or record.change_approved
+    if waits and approval is not None and approval.hold_until <= desk.clock.now():
+        until = show_local(approval.hold_until, desk.site.zone)
+        raise Refused("plan.hold-ended", key=record.key, until=until)
+
+
 def members_of(spec: WorkloadSpec) -> frozenset[str]:
     """`db-1`, `db-2` …"""
     return frozenset(member for vm in spec.vms for member in vm.members)
@@ -149,6 +158,7 @@ def workload_of(desk: Desk, record: RequestRecord, cluster: str) -> Workload:
 def _plan(desk: Desk, record: RequestRecord, state: ClusterState) -> Planned:
     workload = workload_of(desk, record, state.name)
     require_approvers(desk, record)
+    _require_hold(desk, record)
     require_lease(desk, record)
     if workload.lived is not None:
         require_changeable(desk, record)

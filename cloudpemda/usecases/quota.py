@@ -172,11 +172,13 @@ def _lines(desk: Desk, standing: Standing) -> Iterator[QuotaLine]:
 
 
 def _past_lines(desk: Desk, standing: Standing) -> Iterator[QuotaLine]:
-    """As `_lines`, and every dimension of which the limit of then is not known."""
-    yield from _lines(desk, standing)
-    others = {*desk.site.effective_quota(standing.opd), *standing.balances} - set(standing.limits)
-    for dimension in sorted(others):
+    """As `_lines`, and every dimension of which the limit of then is not known; in the order in
+    which the present is told, what it has no more behind it."""
+    told = {line.dimension: line for line in _lines(desk, standing)}
+    now = desk.site.effective_quota(standing.opd)
+    for dimension in dict.fromkeys((*now, *sorted({*told, *standing.balances}))):
         balance = standing.balances.get(dimension, Balance())
-        yield QuotaLine(
+        unknown = QuotaLine(
             standing.opd, dimension, None, balance.committed, balance.held, warn=False, known=False
         )
+        yield told.get(dimension, unknown)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from cloudpemda.errors import Refused, UsageError
 from cloudpemda.ledger import (
-    SYSTEM,
     Actor,
     Entry,
     Paper,
@@ -20,8 +19,8 @@ from cloudpemda.ledger import (
 from cloudpemda.request import QuotaSpec, placed
 from cloudpemda.rules.approvals import chosen, objecting
 from cloudpemda.rules.granting import may_ask_quota, period_of
-from cloudpemda.usecases.approve import decider, not_yours, objection
-from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of, removed_approvers
+from cloudpemda.usecases.approve import decider, not_yours, objection, require_revision
+from cloudpemda.usecases.chain import ChainView, cast, chain_view, matter_of, require_deciders
 from cloudpemda.usecases.decide import require_reason
 from cloudpemda.usecases.desk import Desk, require_opd
 from cloudpemda.usecases.expiring import expire
@@ -69,9 +68,9 @@ def hand_in_quota(
     return desk.ledger.grants.submit(spec, data.decode(), actor, paper=paper)
 
 
-def approve_quota(desk: Desk, key: str) -> QuotaStanding:
+def approve_quota(desk: Desk, key: str, revision: int | None = None) -> QuotaStanding:
     """Record the person's decision for it. The one that completes the chain grants its amounts for
-    its days, from then on at the earliest.
+    its days, from then on at the earliest. `revision` is the one that the person has read.
 
     Raises Refused by role, own request, stage, or rule: it is judged again as the site is now; and
     `ledger.decider-removed` where somebody who decided before has lost the role.
@@ -83,7 +82,8 @@ def approve_quota(desk: Desk, key: str) -> QuotaStanding:
     if objecting(person, matter) is None:
         raise not_yours(desk, record, person, matter)
     _require_pending(record, "approve")
-    _require_deciders(desk, record)
+    require_revision(record, revision)
+    require_deciders(desk, record)
     now = desk.clock.now()
     verdict = may_ask_quota(record.spec, desk.site, now=now)
     if not verdict.allowed:
@@ -104,18 +104,6 @@ def _require_pending(record: QuotaRecord, event: str) -> None:
     if not record.pending:
         values = {"state": record.state.value, "event": event}
         raise Refused("ledger.transition", subject=record.number, **values)
-
-
-def _require_deciders(desk: Desk, record: QuotaRecord) -> None:
-    """Raises Refused `ledger.decider-removed`, with the decisions void, where somebody who gave one
-    has lost the role since; a grant has no later moment at which that could be asked."""
-    removed = removed_approvers(desk, record)
-    if removed:
-        desk.ledger.grants.void(
-            record.number, spec_hash=record.spec.spec_hash, reason="approver", actor=SYSTEM
-        )
-        values = {"key": record.key, "number": record.number}
-        raise Refused("ledger.decider-removed", who=", ".join(removed), **values)
 
 
 def deny_quota(desk: Desk, key: str, reason: str) -> QuotaRecord:

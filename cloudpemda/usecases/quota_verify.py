@@ -1,7 +1,8 @@
 """Quota verify: what the ledger charges beside what the clusters show, per OPD and dimension."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloudpemda.cluster import ClusterState, Vm
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault
@@ -51,16 +52,27 @@ class QuotaVerified:
 def verify_quota(desk: Desk, *opds: str) -> QuotaVerified:
     """Count again from the clusters, each read once. Changes nothing.
 
-    A cluster that cannot be read makes its lines unknown, never zero. Raises Refused by role or
-    scope, UsageError `look.opd`.
+    A cluster that cannot be read makes its lines unknown, never zero; what is charged to OPDs that
+    the site has no file of is a finding. Raises Refused by role or scope, UsageError `look.opd`.
     """
     scope = desk.scope(*_READERS)
     for opd in opds:
         scope.require(opd)
         require_opd(desk, opd)
-    return recounted(
-        desk, opds or tuple(opd for opd in sorted(desk.site.opds) if scope.covers(opd))
-    )
+    seen = opds or tuple(opd for opd in sorted(desk.site.opds) if scope.covers(opd))
+    done = recounted(desk, seen)
+    former = () if opds or scope.opds is not None else tuple(_former(desk))
+    if not former:
+        return done
+    code = ExitCode.FINDINGS if done.code is ExitCode.DONE else done.code
+    return replace(done, faults=(*done.faults, *former), code=code)
+
+
+def _former(desk: Desk) -> Iterator[Fault]:
+    """OPDs that have VMs, and no file that says what they may have."""
+    has = Counter(one.opd for one in desk.ledger.instances.list())
+    for opd in sorted(has.keys() - desk.site.opds.keys()):
+        yield Fault("quota.verify-former", {"opd": opd, "vms": has[opd]})
 
 
 def recounted(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cloudpemda.configure import (
+    LOOKS,
     PLAYBOOKS,
     Inventory,
     check_inventory,
@@ -23,9 +24,6 @@ from cloudpemda.errors import ExitCode, Fault, InvalidInput, UsageError, worst
 from cloudpemda.site import Site
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.pause import halting, require_running
-
-_LOOKING = ("preflight", "backup_server", "cloudpemda")
-"""One playbook for each kind of servers; with the tag `preflight` it only looks."""
 
 _RUNS = "var/run"
 
@@ -49,11 +47,17 @@ class Configured:
     runs: tuple[Run, ...]
     left: tuple[str, ...]  # playbooks that were not begun any more
     rehearsal: bool
-    addresses: Mapping[str, str]  # where ssh looks for each server
+    ways: Mapping[str, tuple[str, str]]  # by server: where ssh looks for it, as whom
+
+    @property
+    def later(self) -> tuple[tuple[str, str], ...]:
+        """Host and what it lacks before a later step, which brings it or says how."""
+        every = (host for run in self.runs if run.playbook == LOOKS for host in run.hosts)
+        return tuple((host.name, one) for host in every for one in host.later)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        found = [fault for run in self.runs for fault in _told(run, self.addresses)]
+        found = [fault for run in self.runs for fault in _told(run, self.ways)]
         if self.left:
             found.append(Fault("configure.left", {"playbooks": ", ".join(self.left)}))
         return tuple(found)
@@ -62,9 +66,11 @@ class Configured:
     def code(self) -> ExitCode:
         codes = [ExitCode.INCOMPLETE] if self.left else []
         for run in self.runs:
-            if any(host.unreachable for host in run.hosts):
+            if any(host.unreachable or host.no_root for host in run.hosts):
                 codes.append(ExitCode.UNREACHABLE)
-            if any(host.failed for host in run.hosts) or not (run.sound or codes):
+            if any(host.failed and not host.no_root for host in run.hosts) or not (
+                run.sound or codes
+            ):
                 codes.append(ExitCode.INCOMPLETE)
         return worst(codes)
 
@@ -79,11 +85,12 @@ def check(site: Site) -> Checked:
 
 def reach(desk: Desk, tell: Told, halted: Callable[[], bool]) -> Configured:
     """Look at every server of the inventory over ssh, as its playbooks do before they change
-    anything. For operators. Raises InvalidInput for the inventory, Refused
-    `configure.no-runner`."""
+    anything. What a later step has yet to bring is no fault but stands in `later`. For operators.
+    Raises InvalidInput for the inventory, Refused `configure.no-runner`."""
     desk.act("operator")
     inventory = load_inventory(desk.site)
-    wish = _Wish(inventory, _LOOKING, (), ("preflight",), rehearsal=True)
+    _require_vault_password(inventory)
+    wish = _Wish(inventory, (LOOKS,), (), (), rehearsal=True)
     return _all(desk, wish, tell, halted)
 
 
@@ -163,7 +170,8 @@ class _Wish:
         limit = set(self.limit)
         for group, several in self.inventory.hosts.items():
             hosts = tuple(host.name for host in several if not limit or limit & {host.name, group})
-            names = tuple(name for name in self.order if kind_of(group) in PLAYBOOKS[name])
+            kind = kind_of(group)
+            names = tuple(name for name in self.order if kind in PLAYBOOKS.get(name, (kind,)))
             if hosts and names:
                 yield group, hosts, names
 
@@ -182,8 +190,11 @@ def _all(desk: Desk, wish: _Wish, tell: Told, halted: Callable[[], bool]) -> Con
             runs.append(play(one, desk.site.path(_RUNS), tell, halted))
             sound = runs[-1].sound
     every = (host for several in wish.inventory.hosts.values() for host in several)
-    addresses = {host.name: host.text("ansible_host") or host.name for host in every}
-    return Configured(tuple(runs), tuple(left), wish.rehearsal, MappingProxyType(addresses))
+    ways = {
+        host.name: (host.text("ansible_host") or host.name, host.text("ansible_user") or "root")
+        for host in every
+    }
+    return Configured(tuple(runs), tuple(left), wish.rehearsal, MappingProxyType(ways))
 
 
 def _require_vault_password(inventory: Inventory) -> None:
@@ -199,14 +210,18 @@ def _require_vault_password(inventory: Inventory) -> None:
         raise InvalidInput([Fault("configure.no-vault-password-file", {"file": said})])
 
 
-def _told(run: Run, addresses: Mapping[str, str]) -> list[Fault]:
+def _told(run: Run, ways: Mapping[str, tuple[str, str]]) -> list[Fault]:
     where = {"playbook": run.playbook, "group": run.group}
     found = []
     for host in run.hosts:
+        address, account = ways[host.name]
+        at = {"host": host.name, "address": address, "account": account, **where}
         if host.unreachable:
             code = "configure.host-key" if host.host_key_changed else "configure.unreachable"
-            at = {"host": host.name, "address": addresses[host.name], "said": host.said}
-            found.append(Fault(code, {**at, **where}))
+            found.append(Fault(code, {**at, "said": host.said}))
+        if host.no_root:
+            found.append(Fault("configure.no-root", {**at, "said": host.failures[-1][1]}))
+            continue
         for task, message in host.failures:
             values = {"host": host.name, "task": task, "message": message, **where}
             found.append(Fault("configure.failed", values))

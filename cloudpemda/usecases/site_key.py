@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloudpemda.document.files import read_regular
+from cloudpemda.document.owner import give
 from cloudpemda.errors import Fault, InvalidInput, Refused, Unreachable
 from cloudpemda.request import ssh
 from cloudpemda.site import Site
@@ -117,6 +118,7 @@ def _write(file: Path, data: bytes, mode: int) -> None:
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
     with os.fdopen(os.open(file, flags, mode), "wb") as out:
         os.fchmod(out.fileno(), mode)
+        give(out.fileno(), file.parent)
         out.write(data)
         out.flush()
         os.fsync(out.fileno())

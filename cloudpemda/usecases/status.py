@@ -59,9 +59,9 @@ def instance(desk: Desk, key: str) -> tuple[InstanceView, Status]:
     `ledger.no-instance`."""
     opd = key.partition("/")[0]
     desk.scope().require(opd)
-    if opd not in desk.site.opds:
+    if key not in desk.ledger.instances.keys(opd):
         raise Refused("ledger.no-instance", key=key)
-    found = status(desk, opd=opd)
+    found = status(desk, opd=opd if opd in desk.site.opds else None)  # of former OPDs among all
     one = next((one for one in found.instances if one.key == key), None)
     if one is None:
         raise Refused("ledger.no-instance", key=key)

@@ -92,6 +92,8 @@ def faults_of(text: str) -> tuple[Fault, ...]:
         ("size: 8 GB", "unit.size", "size"),
         ("size: 8 TiB", "document.too-big", "size"),
         ("size: 8 MiB", "document.too-small", "size"),
+        ("size: \uff13 GiB", "unit.size", "size"),  # a wide 3
+        ("duration: \u0661m", "unit.duration", "duration"),  # an Arabic 1
         ("duration: 15", "unit.missing", "duration"),
         ("duration: 15 minutes", "unit.duration", "duration"),
         ("name: Ab", "document.name", "name"),
@@ -104,6 +106,10 @@ def faults_of(text: str) -> tuple[Fault, ...]:
         ('line: "  "', "document.text-empty", "line"),
         ('line: "a\\x1bb"', "document.unprintable", "line"),
         ('line: "a\\u202eb"', "document.unprintable", "line"),
+        ("line: \u3164", "document.unprintable", "line"),  # a letter without a shape
+        ("line: Sit\u034fi", "document.unprintable", "line"),
+        ("line: S" + "\u0301" * 5, "document.unprintable", "line"),
+        ("line: \u0301Siti", "document.unprintable", "line"),  # on the sign before it
         (f"line: {'x' * 201}", "document.text-too-long", "line"),
         ("count: lots", "document.limit", "count"),
         ("count: true", "document.limit", "count"),
@@ -171,6 +177,11 @@ def test_sound_values_arrive_in_their_units() -> None:
     )
     assert (found.size, found.duration, found.count, found.limit) == (2048, 900, "unlimited", 0)
     assert (found.line, found.decimal, str(found.day)) == ("wrapped text", 2.0, "2027-12-31")
+
+
+@pytest.mark.parametrize("words", ["Rumah Sakit \u2764\ufe0f", "Nguye\u0302\u0303n", "ꦱꦶꦠꦶ", "שלום"])
+def test_words_of_any_script_are_words(words: str) -> None:
+    assert validate(load_bytes(f"line: {words}".encode(), "f.yaml"), Whole).line == words
 
 
 def test_silent_places_are_left_to_the_caller() -> None:

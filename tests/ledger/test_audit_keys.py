@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,24 @@ def test_an_export_is_proven_by_any_of_the_keys(
     assert judge(export, first) == ()
     assert judge(export, None) == ()
     assert [one.code for one in judge(export, new_signer())][:1] == ["audit.forged"]
+
+
+def test_a_process_reads_the_key_once_for_its_deeds(tmp_path: Path) -> None:
+    with open_at(tmp_path):
+        pass
+    opened: list[Path] = []
+    watching = True
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event == "open" and str(arguments[0]) == str(tmp_path / KEY):
+            opened.append(tmp_path / KEY)
+
+    sys.addaudithook(watch)  # none can be taken away again
+    with open_at(tmp_path) as ledger:
+        deed(ledger, "a")
+        deed(ledger, "b")
+    watching = False
+    assert len(opened) == 1
 
 
 def test_a_process_that_lives_on_signs_with_the_new_key(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Since when a finding is so, and when it is over."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+
+from sqlalchemy import Engine, event
 
 from cloudpemda.errors import Fault
 from cloudpemda.ledger import Condition, Ledger
@@ -14,6 +17,32 @@ def late(vm: str, age: str) -> tuple[str, Fault]:
 
 def always(_: Condition) -> bool:
     return True
+
+
+def test_a_bad_night_says_no_more_to_the_ledger_than_another(ledger: Ledger) -> None:
+    """Of those that it finds a third is new, and half of the others are older; a third is over."""
+    said: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement)
+
+    def night(many: int, age: str, vms: Iterable[int]) -> int:
+        said.clear()
+        found = [late(f"{many}-{vm}", age if vm % 2 else "-") for vm in vms]
+        ledger.conditions.night(found, START, always)
+        return len(said)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        costs = []
+        for many in (4, 40):
+            night(many, "1d", range(many * 3))
+            costs.append(night(many, "2d", range(many, many * 4)))
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert costs[0] == costs[1]
+    told = {vm: one.values["age"] for one in ledger.conditions.list() for vm in [one.values["vm"]]}
+    assert told == {f"40-{vm}": "2d" if vm % 2 else "-" for vm in range(40, 160)}
 
 
 def test_a_condition_is_fresh_once_stands_while_it_is_found_and_is_over_once(

@@ -202,6 +202,17 @@ def test_a_voided_approval_is_decided_from_the_first_stage(
     decide(ledger, spec, HEAD, at(0))
 
 
+def test_decisions_are_void_before_the_chain_is_complete(
+    ledger: Ledger, spec: WorkloadSpec
+) -> None:
+    decide(ledger, spec, HEAD, at(0))
+    decide(ledger, spec, HENDRA, at(1))
+    ledger.requests.void(spec.key, spec_hash=spec.spec_hash, reason="approver", actor=OPERATOR)
+    assert ledger.requests.get(spec.key).state is RequestState.PENDING
+    assert live(ledger, spec) == []
+    refused("ledger.stage-moved", lambda: decide(ledger, spec, AGUS, at(1)))
+
+
 def test_a_denial_ends_the_chain_at_any_stage(ledger: Ledger, spec: WorkloadSpec) -> None:
     decide(ledger, spec, HEAD, at(0))
     ledger.requests.deny(
@@ -255,22 +266,24 @@ def test_each_stage_asks_quota_again(ledger: Ledger, spec: WorkloadSpec) -> None
 
 
 def test_a_rule_gives_its_amount_once_a_day(ledger: Ledger, clock: ManualClock) -> None:
-    """What was given back counts all the same, and tomorrow is another day."""
+    """What was given back counts all the same, and what another rule gave; tomorrow is another
+    day."""
     amount = DayAmount.model_validate(
         {"instances": 5, "vcpu": 0, "memory": "400 MiB", "disk": "1 MiB"}, by_alias=True
     )
 
-    def by_rule(name: str, since: Instant) -> RequestState:
+    def by_rule(name: str, since: Instant, rule: str = "small") -> RequestState:
         spec = workload(name=name)
         ledger.requests.submit(spec, "", SITI)
-        limit = DayLimit("small", amount, since)
-        ballot = Ballot(0, (1,), "small: automatic", "rule", automatic=limit)
+        limit = DayLimit(rule, amount, since)
+        ballot = Ballot(0, (1,), f"{rule}: automatic", "rule", automatic=limit)
         return decide(ledger, spec, replace(SITI, login="system"), ballot)
 
     assert by_rule("a", START) is RequestState.APPROVED
     assert by_rule("b", START) is RequestState.APPROVED
     ledger.requests.withdraw("dinkes/a", actor=SITI)
     refused("ledger.day-spent", lambda: by_rule("c", START))
+    refused("ledger.day-spent", lambda: by_rule("e", START, "trial"))
     assert ledger.requests.get("dinkes/c").state is RequestState.PENDING
     clock.sleep(86400)
     assert by_rule("d", Instant(START + timedelta(days=1))) is RequestState.APPROVED

@@ -216,6 +216,7 @@ def test_a_change_whose_approval_is_void_waits_again_and_holds_nothing(ledger: L
     assert (record.state, record.pending) == (RequestState.ACTIVE, True)
     assert record.approval is not None
     assert memory(ledger) == Balance(committed=200)
+    ledger.requests.withdraw(APPLIED.key, actor=SITI)
     with pytest.raises(Refused, match=r"ledger\.transition"):
         ledger.requests.void(
             APPLIED.key, spec_hash=LARGER.spec_hash, reason="approver", actor=OPERATOR

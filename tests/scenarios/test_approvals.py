@@ -198,6 +198,33 @@ def test_an_approver_who_lost_the_role_before_apply_follows_the_rule(
     assert held(office) == {0}
 
 
+def test_one_person_under_two_logins_is_not_two(
+    chained: Office, write: Callable[[str, str], None]
+) -> None:
+    """Agus decides, is given another account and his degree in his name, and decides again."""
+    assert [approve(chained, one)[0] for one in ("head", "dewi", "agus")] == [0, 0, 0]
+    people = chained.directory / "people.yaml"
+    write("people.yaml", "")
+    renamed = "login: agus.p, name: 'Agus Permana, S.Kom.'"
+    people.write_text(people.read_text().replace("login: agus, name: Agus Permana", renamed))
+    refused = chained.run("request", "approve", KEY, actor="agus.p")
+    assert (refused.code, refused.codes) == (4, ["ledger.decider-removed"])
+    assert "Agus Permana (agus)" in refused.document["faults"][0]["message"]
+    assert (state(chained), held(chained)) == ("pending", {0})
+    shown = chained.run("request", "show", "--offline", KEY).data["chain"]
+    assert [len(stage["decisions"]) for stage in shown["stages"]] == [0, 0, 0]
+    assert approve(chained, "head")[0] == 0, "it goes on with who has the role now"
+
+
+def test_what_was_handed_in_since_it_was_read_is_not_decided_on(chained: Office) -> None:
+    longer = chained.edited("simrs.yaml", lambda doc: doc["spec"].update(until="2028-01-31"))
+    assert chained.run("request", "submit", longer, actor="siti").code == 0
+    stale = chained.run("request", "approve", KEY, "--revision", "1", actor="head")
+    assert (stale.code, stale.codes) == (4, ["request.other-revision"])
+    fresh = chained.text("request", "approve", KEY, "--revision", "2", actor="head")
+    assert (fresh.code, "revision 2" in fresh.out) == (0, True)
+
+
 DAY = 86400
 
 
@@ -229,6 +256,7 @@ def test_a_hold_that_ends_soon_is_told(office: Office) -> None:
     assert f"the hold of {KEY}" in (ended := office.text("status").out)
     assert "the next `cloudpemda nightly` gives it back" in ended
     assert f"`cloudpemda apply {KEY}` before" not in ended
+    assert office.run("plan", KEY).codes == ["plan.hold-ended"]
     assert len(office.run("nightly").data["expired"]) == 1
     assert office.run("status").data["expiring"] == []
 
@@ -265,7 +293,9 @@ def test_what_a_rule_does_not_give_waits_for_people(
     write("site.yaml", AUTOMATIC.format(instances=1))
     done = office.text("request", "submit", office.file("simrs.yaml"), actor="siti")
     assert done.code == 0
-    assert "rule small did not decide: rule small has given" in done.out
+    told = " ".join(done.out.split())
+    assert "rule small did not decide: R-" in told
+    assert "would take dinkes over what rule small allows" in told
     assert state(office) == "pending"
     assert held(office) == {0}
     assert approve(office, "hendra")[0] == 0

@@ -27,6 +27,7 @@ from tests.scenarios.test_changing import (
     settled,
     used,
 )
+from tests.scenarios.test_two_applies import start_apply, until_held
 
 RELEASES = ("9.2", "8.4")
 
@@ -250,6 +251,29 @@ def test_disks_that_grew_or_came_are_not_taken_back(office: Office) -> None:
     assert disks == f"{APP} data 60 GiB → 90 GiB; {APP} archive + 10 GiB"
     assert office.vms()[vmid] == stands
     assert (quota(office), proposal(office)) == (held, "applying")
+    assert office.run("apply", KEY).code == 0
+    settled(office)
+
+
+@pytest.mark.slow
+def test_what_still_grows_is_not_taken_back(office: Office) -> None:
+    """Whoever was killed left a task: as long as it runs the disk looks as it was before."""
+    office.built(FILE, KEY)
+    propose(office, _larger)
+    faults(office, {"on": {"method": "PUT", "path": "*/resize"}, "do": "hold", "when": "after"})
+    killed = start_apply(office, KEY)
+    until_held(office, killed)
+    killed.kill()
+    killed.communicate()
+    office.lab.post("/release", {"all": True, "answer": False})
+    faults(office)
+    charged = quota(office)
+
+    early = office.run("apply", "--undo", KEY)
+    assert (early.code, early.codes) == (6, ["apply.undo-running"])
+    assert (quota(office), proposal(office)) == (charged, "applying")
+    office.lab.post("/advance", {"seconds": 60})
+    assert office.run("apply", "--undo", KEY).codes == ["apply.undo-disks"]
     assert office.run("apply", KEY).code == 0
     settled(office)
 

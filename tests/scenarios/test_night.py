@@ -184,6 +184,10 @@ def test_an_opd_taken_out_of_the_site_hides_only_its_own_vms(office: Office, rew
     assert _finding(night, "plan.opd")["opd"] == "bkad"
     assert {one["key"] for one in status.data["instances"]} >= {"bkad/simkeu/app-1"}
     assert [one["workload"] for one in plan.data] == ["dinkes/simrs"]
+    assert office.run("request", "show", "bkad/simkeu").data["quota"] == []
+    assert "bkad/simkeu/app-1" in office.text("vm", "show", "bkad/simkeu/app-1").out
+    counted = office.run("quota", "verify")
+    assert (counted.code, counted.codes) == (7, ["quota.verify-former"])
 
 
 def test_an_image_that_the_catalogue_lost_is_named_and_copies_are_judged_all_the_same(

@@ -192,6 +192,7 @@ def test_the_past_is_told_with_the_numbers_of_its_day(office: Office) -> None:
     past = office.run("quota", "show", "bkad", "--at", first, actor="nina").data
     assert {line["dimension"]: line["held"] for line in past} == held
     assert {line["dimension"]: line["limit"] for line in past} == raised
+    assert [line["dimension"] for line in past] == list(held), "line by line as the present is"
     today = office.run("quota", "show", "bkad", "--at", day(office), actor="nina").data
     assert not any(line["held"] for line in today), "the hold ran out since"
     assert {line["limit"] for line in today} != {line["limit"] for line in past}

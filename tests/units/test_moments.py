@@ -26,7 +26,13 @@ def test_a_day_has_the_hours_of_its_zone() -> None:
     assert (end - first).total_seconds() == 25 * 3600, "the clock goes back that day"
 
 
-@pytest.mark.parametrize("text", ["kemarin", "", "2026-02-30", "9999-12-31", "0001-01-01 00:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("kemarin", "", "2026-02-30", "9999-12-31", "0001-01-01 00:00"),
+        *("20261231", "2026-W53-4", "2026-W53"),  # midnight to a computer, a day to a person
+    ],
+)
 def test_what_is_no_time_to_speak_of_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_local(text, JAKARTA)

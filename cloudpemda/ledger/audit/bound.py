@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Text, select, type_coerce
 from sqlalchemy.sql.roles import ColumnsClauseRole
 
 from cloudpemda.ledger.audit.entries import Raw, row_digest, rows_digest
@@ -133,7 +133,12 @@ def read(connection: Connection, table: Table) -> Written:
 
 def read_of(connection: Connection, table: Table, number: str) -> Written:
     """Those of one request."""
-    found = map(as_raw, connection.execute(raw(table).where(table.c.number == number)))
+    return read_where(connection, table, table.c.number == number)
+
+
+def read_where(connection: Connection, table: Table, where: ColumnElement[bool]) -> Written:
+    """Those that match."""
+    found = map(as_raw, connection.execute(raw(table).where(where)))
     return Written(table, {key_of(table, one): row_digest(one) for one in found})
 
 

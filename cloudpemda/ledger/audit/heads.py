@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cloudpemda.document.owner import make_directory
 from cloudpemda.ledger.audit.entries import ORIGIN, canonical, moment
 from cloudpemda.ledger.audit.keys import PublicKey, Signer, write_private
 from cloudpemda.ledger.schema import moment_text
@@ -195,7 +196,7 @@ class HeadFile:
         try:
             handle = os.open(copy, os.O_WRONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            self._kept.mkdir(mode=0o700, exist_ok=True)
+            make_directory(self._kept)
             write_private(copy, said, durably=False)
             for old in self._copies()[: -self._keep]:
                 old.unlink()
@@ -209,7 +210,7 @@ class HeadFile:
         """Put the kept heads into a directory of that name, where none is read, and the head beside
         them. That one also stays, until it is written over: who is killed leaves one behind."""
         aside = self._kept / name
-        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(aside)
         for file in self._copies():
             file.replace(aside / file.name)
         if self._file.exists():

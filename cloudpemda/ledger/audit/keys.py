@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudpemda.document.files import read_regular
+from cloudpemda.document.owner import give
 from cloudpemda.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class PublicKey:
         return hashlib.sha256(self._key.public_bytes_raw()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PublicKey) and other.raw == self.raw
+        return self is other or (isinstance(other, PublicKey) and other.raw == self.raw)
 
     def __hash__(self) -> int:
         return hash(self.raw)
@@ -122,22 +123,26 @@ class KeyFile:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.public_file = file.with_suffix(".pub")
+        self._ready: tuple[tuple[int, int] | None, Signer] | None = None
 
     def exists(self) -> bool:
         return self.file.exists()
 
     def signer(self) -> Signer:
         """The key of the file. Raises Refused `audit.key-unusable`."""
+        ready, self._ready = self._ready, None
+        if ready is not None and ready[0] == self.mark():
+            return ready[1]
         try:
             return private_key(read_regular(self.file, private=True).decode("ascii"))
         except (InvalidInput, ValueError) as error:
             raise Refused("audit.key-unusable", file=str(self.file)) from error
 
     def load(self) -> None:
-        """Have at hand what signs: to load it takes longer than most deeds."""
+        """Have at hand what signs, for who asks next: to load it takes longer than most deeds."""
         with suppress(Refused):  # whoever signs tells
-            if self.exists():
-                self.signer()
+            if (mark := self.mark()) is not None:
+                self._ready = mark, self.signer()
 
     def mark(self) -> tuple[int, int] | None:
         """What changes when the file does; None where it is gone."""
@@ -289,6 +294,7 @@ def write_private(file: Path, data: bytes, *, durably: bool = True) -> None:
     """Write, and reach the disk; 0600, and no link is followed."""
     handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
+        give(handle, file.parent)
         os.write(handle, data)
         if durably:
             os.fsync(handle)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, Text, bindparam, delete, insert, select, type_coerce
+from sqlalchemy import Connection, Table, Text, select, type_coerce
 
 from cloudpemda.errors import Incomplete, Refused, Unreachable
 from cloudpemda.ledger.audit import bound
@@ -20,16 +20,15 @@ from cloudpemda.ledger.audit.entries import (
     Actor,
     Detail,
     Entry,
-    Raw,
     entry_of,
-    hash_or_none,
 )
 from cloudpemda.ledger.audit.export import Export
 from cloudpemda.ledger.audit.heads import HEAD_NAME, Head, HeadFile, Link, Tip
-from cloudpemda.ledger.audit.keys import KeyFile, PublicKey, Signer, new_signer, private_key
+from cloudpemda.ledger.audit.keys import private_key
 from cloudpemda.ledger.audit.links import agrees, followed, links_after
-from cloudpemda.ledger.audit.ring import ROTATED, SUBJECT, Ring, ring
+from cloudpemda.ledger.audit.ring import Ring, ring
 from cloudpemda.ledger.audit.search import matching
+from cloudpemda.ledger.audit.signing import Signing, rotations
 from cloudpemda.ledger.audit.verify import (
     Finding,
     Walk,
@@ -38,8 +37,7 @@ from cloudpemda.ledger.audit.verify import (
     judge_rows,
 )
 from cloudpemda.ledger.audit.vouching import unvouched
-from cloudpemda.ledger.prepared import Prepared
-from cloudpemda.ledger.schema import audit, meta, moment_text
+from cloudpemda.ledger.schema import audit, moment_text
 from cloudpemda.ledger.store import Store
 from cloudpemda.units import Instant
 
@@ -47,9 +45,6 @@ ADOPTED = "audit.adopt"
 """The entry that takes over what the first release wrote: unsigned, and bound to no rows."""
 
 KEPT_HEADS = 90
-
-KEY_NAME = "audit-key"
-"""Under which name the ledger keeps the fingerprint of the key that signs it."""
 
 _OF_THE_KEY = frozenset({"audit.no-key"})
 
@@ -60,12 +55,10 @@ class Audit:
     def __init__(self, store: Store, key: Path | None = None, keep_heads: int = KEPT_HEADS) -> None:
         self._store = store
         self._head = HeadFile(store.place.directory / HEAD_NAME, keep_heads)
-        self._keys = KeyFile(key or store.place.directory / "audit.key")
-        self._signer: Signer | None = None
-        self._on_server = store.place.file is None
-        self._mark: tuple[int, int] | None = None
-        self._rings: dict[str, Ring] = {}
-        self._proven: Head | None = None  # of this key, and by that ring
+        self.signing = Signing(
+            key or store.place.directory / "audit.key", self._head, shared=store.place.file is None
+        )
+        self._proven: tuple[Ring, Head] | None = None  # by that ring
 
     # -- writing -------------------------------------------------------------------------------
     @contextmanager
@@ -78,10 +71,9 @@ class Audit:
         where the deed is done but the head file cannot follow; the next deed tries again.
         """
         now = self._store.clock.now()  # before the lock: the lab's time is a network call away
-        if self._signer is None:
-            self._keys.load()  # before the lock, too
+        self.signing.prepare()  # before the lock, too
         with self._store.write() as connection:
-            deed = Deed(connection, now, actor, self._signing, set_back=set_back)
+            deed = Deed(connection, now, actor, self.signing.signer, set_back=set_back)
             yield deed
             deed.finish()
         if deed.recorded:
@@ -90,13 +82,13 @@ class Audit:
     def within(self, connection: Connection, now: Instant, actor: Actor) -> Deed:
         """A deed in a write transaction of the caller's, who seals after it: what must be done
         whatever the clock says."""
-        return Deed(connection, now, actor, self._signing, set_back=True)
+        return Deed(connection, now, actor, self.signing.signer, set_back=True)
 
     def require_able(self) -> None:
         """Raises what any deed would raise now, whatever it is about: for those who would take that
         for a fault of the thing they do it with."""
         with self._store.read() as connection:
-            self._signing(connection)
+            self.signing.signer(connection)
             newest = connection.execute(_NEWEST_MOMENT).scalar()
         require_order(self._store.clock.now(), newest or "")
 
@@ -126,27 +118,31 @@ class Audit:
     def _append(self, head: Head, now: Instant, links: Sequence[Link]) -> bool:
         """Whether a head that this key signed names these links, or could be moved on over them:
         without a look at the log, in which they stand since the deed that wrote them."""
-        keys = None if self._signer is None else self._rings.get(self._signer.raw)
-        if self._signer is None or keys is None or not links:
+        signs = self.signing.last()
+        if signs is None or not links:
             return False
-        if head is not self._proven and not keys.signed_head(head):
+        signer, keys = signs
+        if not self._is_proven(head, keys) and not keys.signed_head(head):
             return False
-        self._proven = head
+        self._proven = keys, head
         if head.seq >= links[-1].seq:
             return True
         ahead = followed(head, links, keys)
         if ahead is None or ahead.seq != links[-1].seq:
             return False
-        self._proven = Head(ahead.seq, ahead.hash, now, ahead.opds).signed(self._signer)
-        self._head.write(self._proven)
+        moved = Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer)
+        self._proven = keys, moved
+        self._head.write(moved)
         return True
+
+    def _is_proven(self, head: Head, keys: Ring) -> bool:
+        return self._proven is not None and self._proven[0] is keys and self._proven[1] is head
 
     def _advance(self, head: Head, now: Instant) -> None:
         """The head stays, for `verify` to find, before a log that was cut, rewritten or added to
         by others."""
         with self._store.read() as connection:
-            signer = self._signing(connection)
-            keys = self._known_ring(connection, signer)
+            signer, keys = self.signing.signer(connection), self.signing.ring(connection)
             sound = agrees(connection, head)
             genuine = _is_genuine(head, connection, keys)
             if not sound and _is_explained(head, connection, keys, genuine):
@@ -161,134 +157,6 @@ class Audit:
         if ahead is not None and (ahead.seq > head.seq or head.at is None):
             self._head.write(Head(ahead.seq, ahead.hash, now, ahead.opds).signed(signer))
 
-    # -- the key -------------------------------------------------------------------------------
-    def _signing(self, connection: Connection) -> Signer:
-        """The site's key, made where nothing was signed yet.
-
-        Which one it is stands in the ledger; it is looked up anew when the file has changed, and
-        for each deed where other hosts may change it.
-        Raises Refused `audit.key-missing` where it is gone, `audit.key-other` where another lies
-        in its place, `audit.key-unusable`; Unreachable `ledger.unavailable` where none can be made.
-        """
-        if self._keys.mark() != self._mark:
-            self._signer = None
-        if self._signer is None or self._on_server:
-            named = _named(connection)
-            if self._signer is not None and self._signer.fingerprint == named:
-                return self._signer
-            self._signer = self._first_key(connection) if named is None else self._named_key(named)
-            self._mark = self._keys.mark()
-        return self._signer
-
-    def _named_key(self, fingerprint: str) -> Signer:
-        signer = self._keys.holding(fingerprint)
-        if signer is not None:
-            return signer
-        values = {"file": str(self._keys.file), "wanted": fingerprint[:16]}
-        if not self._keys.exists():
-            raise Refused("audit.key-missing", **values)
-        raise Refused("audit.key-other", **values, found=self._keys.signer().fingerprint[:16])
-
-    def _first_key(self, connection: Connection) -> Signer:
-        """The key of a ledger that names none: one that is new, or of an earlier release."""
-        signed = connection.execute(_NEWEST_SIGNED).first()
-        values = {"file": str(self._keys.file), "wanted": "?"}
-        if not self._keys.exists():
-            if signed:
-                raise Refused("audit.key-missing", **values)
-            return self._made_key()
-        found = self._keys.signer()
-        head = self._head.read()
-        known = head is not None and head.is_signed(found)
-        if signed and not known and not found.signed_entry(signed.hash, signed.signature):
-            raise Refused("audit.key-other", **values, found=found.fingerprint[:16])
-        return found
-
-    def _made_key(self) -> Signer:
-        try:
-            return self._keys.make()
-        except OSError as error:
-            raise Unreachable(
-                "ledger.unavailable",
-                file=str(self._keys.file),
-                cause=os.strerror(error.errno or 0),
-            ) from error
-
-    def name_key(self, connection: Connection) -> None:
-        """Write into the ledger by which key it is signed from now on: this site's."""
-        _name_key(connection, self._signing(connection))
-
-    def rotate_key(self, actor: Actor, reason: str, *, lost: bool = False) -> tuple[str, str]:
-        """Sign with a new key from now on; answers with the old and the new one's fingerprints.
-
-        The old key signs the entry that names the new one, and is destroyed. A `lost` one cannot:
-        the new key alone vouches for it. Raises Refused `audit.unsound` where the log is not whole,
-        `audit.key-there` for a lost key that is not, `audit.no-public` without its public half;
-        as `_signing` does where it is gone.
-        """
-        findings = [one for one in self.verify() if one.code not in _OF_THE_KEY]
-        if findings:
-            raise Refused("audit.unsound", *(one.fault for one in findings))
-        new, now = new_signer(), self._store.clock.now()
-        with self._store.write() as connection:
-            old = self._lost(connection) if lost else self._signing(connection)
-            signer = new if lost else self._signing(connection)
-            deed = Deed(connection, now, actor, lambda _: signer)
-            deed.record(
-                ROTATED, None, SUBJECT,
-                old=old.raw, new=new.raw, word=new.vouch_for(old), lost=lost, reason=reason,
-            )  # fmt: skip
-            _name_key(connection, new)
-            with self.under_key(new.private_pem):
-                pass  # set aside, and put back should this transaction not come to its end
-        if not lost:
-            self._keys.destroy_aside(old.fingerprint)
-        self.seal(now)
-        return old.fingerprint, new.fingerprint
-
-    def _lost(self, connection: Connection) -> PublicKey:
-        """The public half of a key that is lost."""
-        try:
-            self._signing(connection)
-        except Refused:
-            known = self._keys.public_alone()
-            if known is None or known.fingerprint != _named(connection):
-                raise Refused("audit.no-public", file=str(self._keys.public_file)) from None
-            return known
-        raise Refused("audit.key-there", file=str(self._keys.file))
-
-    def public(self) -> PublicKey | None:
-        """The key that proves the site's signatures; None where both of its files are gone."""
-        return self._keys.public()
-
-    def _ring(self, connection: Connection) -> Ring | None:
-        """That key with those before it."""
-        trusted = self.public()
-        return None if trusted is None else ring(trusted, _rotations(connection))
-
-    def _known_ring(self, connection: Connection, signer: Signer) -> Ring:
-        """The same, looked up once for each key."""
-        if self._rings.get(signer.raw) is None:
-            self._proven = None
-            self._rings = {signer.raw: ring(signer, _rotations(connection))}
-        return self._rings[signer.raw]
-
-    def copied_key(self) -> str | None:
-        """The private key, for a copy of the ledger that is sealed; None where there is none."""
-        return self._keys.signer().private_pem if self._keys.exists() else None
-
-    @contextmanager
-    def under_key(self, pem: str | None) -> Iterator[None]:
-        """Sign with this key (None: the present one), for good unless what is done fails; the
-        present one is set aside. In the write transaction in which the ledger comes to name it.
-        Raises Refused `audit.key-unusable`."""
-        self._signer = None
-        with self._keys.replaced_by(pem):
-            try:
-                yield
-            finally:
-                self._signer = None
-
     # -- beginnings ----------------------------------------------------------------------------
     def begin(self, now: Instant) -> None:
         """Write the head of an empty log, before the first entry can be.
@@ -297,7 +165,7 @@ class Audit:
         a copy is restored. Raises Unreachable `ledger.unavailable` where it cannot be written,
         Refused `audit.key-unusable`.
         """
-        signer = self._keys.signer() if self._keys.exists() else self._made_key()
+        signer = self.signing.first()
         try:
             with self._head.locked():
                 if self._head.read() is None:
@@ -344,7 +212,7 @@ class Audit:
         `verify` finds nothing in those before it. Raises like `note`, Refused
         `ledger.clock-not-back` where there is nothing to say."""
         with self._store.read() as connection:
-            walk = Walk(self._ring(connection))
+            walk = Walk(self.signing.trusted(connection))
             walk.site(map(bound.as_raw, connection.execute(_RAW)))
             newest = connection.execute(_NEWEST_MOMENT).scalar()
         if not walk.set_back and not walk.ahead_of(self._store.clock.now()):
@@ -359,7 +227,7 @@ class Audit:
         ones are set aside. Raises Refused `audit.unsound` where the log itself is not whole.
         """
         with self._store.read() as connection:
-            walk = Walk(self._ring(connection))
+            walk = Walk(self.signing.trusted(connection))
             walk.site(map(bound.as_raw, connection.execute(_RAW)))
         if walk.findings:
             raise Refused("audit.unsound", *(one.fault for one in walk.findings))
@@ -389,13 +257,29 @@ class Audit:
 
     def _write_anew(self, connection: Connection, now: Instant) -> None:
         links = links_after(connection, 0)
-        signer = self._signing(connection)
-        keys = self._known_ring(connection, signer)
+        signer, keys = self.signing.signer(connection), self.signing.ring(connection)
         first = next((link.seq for link in links if link.signature is not None), 0)
         fresh = followed(Head(0, ORIGIN), links, keys, unsigned_until=first - 1)
         fresh = fresh or Head(0, ORIGIN)
         self._head.set_aside(f"until-{moment_text(now)}")
         self._head.write(Head(fresh.seq, fresh.hash, now, fresh.opds).signed(signer), anew=True)
+
+    def rotate_key(self, actor: Actor, reason: str, *, lost: bool = False) -> tuple[str, str]:
+        """Sign with a new key from now on; answers with the old and the new one's fingerprints.
+
+        The old one is destroyed. Raises Refused `audit.unsound` where the log is not whole, and
+        like `Signing.rotate`.
+        """
+        findings = [one for one in self.verify() if one.code not in _OF_THE_KEY]
+        if findings:
+            raise Refused("audit.unsound", *(one.fault for one in findings))
+        now = self._store.clock.now()
+        with self._store.write() as connection:
+            old, new = self.signing.rotate(connection, now, actor, reason, lost=lost)
+        if not lost:
+            self.signing.destroy(old)
+        self.seal(now)
+        return old.fingerprint, new.fingerprint
 
     # -- reading -------------------------------------------------------------------------------
     def log(
@@ -443,7 +327,7 @@ class Audit:
         kept = list(self._head.kept())
         head = self._head.read()
         with self._store.read() as connection:
-            keys = self._ring(connection)
+            keys = self.signing.trusted(connection)
             genuine = head is not None and keys is not None and _is_genuine(head, connection, keys)
             proven = head.seq if head and genuine and agrees(connection, head) else 0
             walk = Walk(keys, proven)
@@ -458,17 +342,18 @@ class Audit:
         findings += walk.ahead_of(self._store.clock.now())
         return tuple(dict.fromkeys(findings))
 
-    def require_vouched(self, number: str, *tables: Table) -> None:
-        """Raises Refused `audit.not-vouched` where one of a request's rows is not what the newest
-        entry that was signed here says of it, or the log has lost what its head knows."""
+    def require_vouched(self, number: str, vms: Collection[str], *tables: Table) -> None:
+        """Raises Refused `audit.not-vouched` where one of a request's rows in these tables, or of
+        its instances (which should have the keys `vms`), their cards and addresses, is not what the
+        newest entry that was signed here says of it, or the log has lost what its head knows."""
         head = self._head.read()  # first: others may move it on while we look at the log
         with self._store.read() as connection:
-            keys = self._ring(connection)
+            keys = self.signing.trusted(connection)
             if keys is None:
-                raise Refused("audit.key-missing", file=str(self._keys.file))
+                raise Refused("audit.key-missing", file=self.signing.file)
             if head and _is_genuine(head, connection, keys) and not agrees(connection, head):
                 raise Refused("audit.not-vouched", number=number, about=f"audit:{head.seq}")
-            for label in unvouched(connection, keys, number, tables):
+            for label in unvouched(connection, keys, number, vms, tables):
                 raise Refused("audit.not-vouched", number=number, about=label)
 
     def export(self, site: str, opd: str | None) -> Export:
@@ -476,7 +361,7 @@ class Audit:
 
         Raises Refused `audit.no-head` where the head file is gone, or the key.
         """
-        head, key = self._head.read(), self.public()
+        head, key = self._head.read(), self.signing.public()
         if head is None or head.at is None or key is None:
             raise Refused("audit.no-head", file=self._head.name)
         query = _RAW.where(audit.c.seq <= head.seq)
@@ -484,7 +369,7 @@ class Audit:
             query = query.where(audit.c.opd == opd)
         with self._store.read() as connection:
             entries = tuple(map(bound.as_raw, connection.execute(query)))
-            keys = _rotations(connection)
+            keys = rotations(connection)
         return Export(site, opd, head, key.pem, entries, keys)
 
     def examine(self, connection: Connection, pem: str | None, version: int) -> tuple[Finding, ...]:
@@ -492,8 +377,8 @@ class Audit:
         that came with it, the site's own if none did; `version` is that of its tables."""
         later = bound.bound_after(version)
         tables = [one for one in BOUND if one not in later]
-        trusted = private_key(pem) if pem else self.public()
-        walk = Walk(ring(trusted, _rotations(connection)) if trusted else None)
+        trusted = private_key(pem) if pem else self.signing.public()
+        walk = Walk(ring(trusted, rotations(connection)) if trusted else None)
         walk.site(map(bound.as_raw, connection.execute(_RAW)))
         rows = tuple(bound.compare(connection, walk.claims, tables)) if walk.any_signed else ()
         return tuple(dict.fromkeys([*walk.findings, *judge_rows(rows, walk, walk.findings)]))
@@ -518,41 +403,12 @@ def _is_genuine(head: Head, connection: Connection, keys: Ring) -> bool:
 
 def _is_explained(head: Head, connection: Connection, keys: Ring, genuine: bool) -> bool:
     """Whether the log tells why the head knows another one."""
-    told = connection.execute(_RAW.where(audit.c.action.in_(ACTIONS)))
-    for raw in map(bound.as_raw, told):
-        found, seq = anew(raw), int(str(raw["seq"]))
-        sound = raw["hash"] == hash_or_none(raw)
-        signed = sound and keys.signed_entry(seq, raw["hash"], raw["signature"])
-        if found and signed and found.explains(head, genuine=genuine):
-            return True
-    return False
+    entries = map(bound.as_raw, connection.execute(_RAW.where(audit.c.action.in_(ACTIONS))))
+    told = (anew(raw) for raw in entries if keys.wrote(raw))
+    return any(one is not None and one.explains(head, genuine=genuine) for one in told)
 
 
-def _rotations(connection: Connection) -> tuple[Raw, ...]:
-    """The entries that name new keys."""
-    query = _RAW.where(audit.c.subject == SUBJECT, audit.c.action == ROTATED)
-    return tuple(map(bound.as_raw, connection.execute(query)))
-
-
-def _name_key(connection: Connection, key: PublicKey) -> None:
-    connection.execute(delete(meta).where(meta.c.key == KEY_NAME))
-    connection.execute(insert(meta).values(key=KEY_NAME, value=key.fingerprint))
-
-
-def _named(connection: Connection) -> str | None:
-    """The fingerprint of the key that the ledger names."""
-    found = _KEY.row(connection, {"name": KEY_NAME})
-    return None if found is None else str(found[0])
-
-
-_KEY = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 _NEWEST_MOMENT = select(type_coerce(audit.c.at, Text)).order_by(audit.c.seq.desc()).limit(1)
-_NEWEST_SIGNED = (
-    select(audit.c.hash, audit.c.signature)
-    .where(audit.c.signature.is_not(None))
-    .order_by(audit.c.seq.desc())
-    .limit(1)
-)
 _ADOPTION = (
     select(audit.c.seq, audit.c.details, audit.c.hash, audit.c.signature)
     .where(audit.c.action == ADOPTED)

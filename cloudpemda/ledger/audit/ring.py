@@ -48,6 +48,12 @@ class Ring:
         key = next(key for until, key in self._keys if seq <= until)
         return key.signed_entry(hash_, signature)
 
+    def wrote(self, raw: Raw) -> bool:
+        """Whether an entry is as it was written, and was signed by the key of its time."""
+        seq, hash_ = raw["seq"], raw["hash"]
+        sound = isinstance(seq, int) and hash_or_none(raw) == hash_
+        return sound and self.signed_entry(int(str(seq)), hash_, raw["signature"])
+
     def signed_head(self, head: Head) -> bool:
         """A head that a key wrote knows no entry behind the key's last one."""
         return any(head.is_signed(key) for until, key in self._keys if head.seq <= until)

@@ -65,7 +65,7 @@ class Walk:
             sound = self._sound(raw)
             if entries_step_back(at, raw["at"]):
                 self.set_back.append(Finding("audit.clock-back", seq, str(at)))
-            if raw["action"] == ACCEPTED and self._signed_here(raw, seq, sound=sound):
+            if raw["action"] == ACCEPTED and self._wrote(raw):
                 self.set_back.clear()
             if seq != self.newest + 1:
                 self._found("audit.missing", self.newest + 1)
@@ -78,7 +78,7 @@ class Walk:
                 self._found("audit.edited", seq)
             self._place(raw, seq)
             self._signature(raw, seq, sound=sound)
-            self._begins_anew(raw, seq, sound=sound)
+            self._begins_anew(raw)
             self.newest, previous, at = seq, raw["hash"], raw["at"]
         self._newest_at = at
 
@@ -137,15 +137,14 @@ class Walk:
             self._found("audit.forged", seq)
         self._in_forgery = not genuine
 
-    def _begins_anew(self, raw: Raw, seq: int, *, sound: bool) -> None:
+    def _begins_anew(self, raw: Raw) -> None:
         found = anew(raw)
-        if found and self._signed_here(raw, seq, sound=sound):
+        if found and self._wrote(raw):
             self.anew.append(found)
 
-    def _signed_here(self, raw: Raw, seq: int, *, sound: bool) -> bool:
+    def _wrote(self, raw: Raw) -> bool:
         """Whether an entry that explains something is one of ours."""
-        keys = self.keys
-        return sound and keys is not None and keys.signed_entry(seq, raw["hash"], raw["signature"])
+        return self.keys is not None and self.keys.wrote(raw)
 
     def explained(self, head: Head, *, genuine: bool) -> bool:
         """Whether the log tells why the head knows another one."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
+from cloudpemda.document.owner import give, make_directory
 from cloudpemda.errors import ExitCode, Fault, Refused, Unreachable, UsageError
 from cloudpemda.ledger import PhaseRecord, Tally
 from cloudpemda.messages import Lang
@@ -122,7 +123,7 @@ def keep_report(desk: Desk, report: NightReport) -> Path:
     )
     file = folder / f"{report.night}.html"
     try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_directory(folder, 0o750)
         _replace(folder / f"{report.night}.json", _ADAPTER.dump_json(report, indent=1).decode())
         _replace(file, page)
         nights = sorted({one.stem for one in folder.iterdir() if _DATED.fullmatch(one.stem)})
@@ -187,5 +188,6 @@ def _replace(file: Path, text: str) -> None:
     making.unlink(missing_ok=True)
     handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o640)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
+        give(handle, file.parent)
         out.write(text)
     making.replace(file)
