@@ -18,9 +18,10 @@ read. ansible-runner and ansible-core are optional: without them the inventory i
 """
 
 from cloudpemda.configure.inventory import Host, Inventory, check_inventory, load_inventory
-from cloudpemda.configure.roles import PLAYBOOKS, kind_of, playbooks, tags_of
+from cloudpemda.configure.roles import LOOKS, PLAYBOOKS, kind_of, playbooks, tags_of
 
 __all__ = [
+    "LOOKS",
     "PLAYBOOKS",
     "Host",
     "Inventory",

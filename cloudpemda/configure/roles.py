@@ -22,12 +22,17 @@ DESK = "desk"
 _ALL = (BACKUP_SERVERS, CLUSTERS, DESK)
 
 PLAYBOOKS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "preflight": (CLUSTERS,), "base": _ALL, "network": (CLUSTERS,), "hardening": _ALL,
+    "preflight": (CLUSTERS,), "base": _ALL, "proxmox": (BACKUP_SERVERS, CLUSTERS),
+    "network": (CLUSTERS,), "hardening": _ALL,
     "cluster": (CLUSTERS,), "backup_server": (BACKUP_SERVERS,), "storage": (CLUSTERS,),
     "access": (CLUSTERS,), "images": (CLUSTERS,), "cloudpemda": (DESK,), "monitoring": _ALL,
     "maintenance": (CLUSTERS,), "upgrade": (CLUSTERS,),
 })  # fmt: skip
 """Playbook → the kinds of servers that it is for, in the order in which bare ones need them."""
+
+
+LOOKS = "looks"
+"""What `nodes check --reach` plays on all kinds of servers: it changes nothing."""
 
 
 def kind_of(group: str) -> str:

@@ -30,6 +30,11 @@ _LONGEST = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _BANNER = re.compile(r"@{5,}|\*{5,}")
 _HOST_KEY_CHANGED = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED")
+_NO_ROOT = re.compile(
+    r"(Missing|Incorrect) \w+ password|sudo: (command )?not found|sudo: .*password is required"
+    r"|not in the sudoers file|may not run sudo|not allowed to execute|waiting for privilege"
+)
+"""What Ansible and sudo say of an account that may not become root, or not without a password."""
 _HIDDEN = "the output has been hidden"
 
 
@@ -43,10 +48,16 @@ class HostResult:
     unreachable: bool
     said: str = ""  # by ssh, of one that was not reached
     ended: bool = False  # the playbook came to its end there
+    later: tuple[str, ...] = ()  # what it lacks that a later step brings: no fault yet
 
     @property
     def failed(self) -> bool:
         return bool(self.failures)
+
+    @property
+    def no_root(self) -> bool:
+        """Whether who came in may not become root there, so that nothing could be done."""
+        return any(_NO_ROOT.search(message) for _, message in self.failures)
 
     @property
     def host_key_changed(self) -> bool:
@@ -232,8 +243,10 @@ class _Seen:
     def __init__(self, playbook: str, tell: Told) -> None:
         self._playbook, self._tell = playbook, tell
         self.hosts: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
+        self._later: dict[str, list[str]] = {}
         self._unreachable: dict[str, str] = {}
         self._ended: set[str] = set()
+        self._told: set[tuple[str, str]] = set()  # host and task that changed something unseen
 
     def event(self, event: Mapping[str, Any]) -> bool:
         """Called by ansible-runner for each; False keeps it from storing the event."""
@@ -243,6 +256,11 @@ class _Seen:
             self._tell(self._playbook, host, task)
         if kind == "playbook_on_stats":
             self._ended.update(data.get("processed") or ())
+        if kind in ("runner_on_ok", "runner_item_on_ok") and _hid_a_change(event):
+            if (host, data.get("task_uuid")) not in self._told:  # once for all its items
+                self._told.add((host, data.get("task_uuid")))
+                self.hosts.setdefault(host, ([], []))[0].append(task)
+            return False
         if kind not in ("runner_on_ok", "runner_on_failed", "runner_on_unreachable"):
             return False
         changed, failures = self.hosts.setdefault(host, ([], []))
@@ -250,9 +268,11 @@ class _Seen:
         if kind == "runner_on_unreachable":
             self._unreachable[host] = _message(result)
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            failures.append((task, _message(result)))
+            failures.extend((task, one) for one in _messages(result))
         elif result.get("changed"):
             changed.append(task)
+        if isinstance(later := result.get("later"), list):
+            self._later.setdefault(host, []).extend(map(_line, later))
         return False
 
     def of(self, host: str) -> HostResult:
@@ -260,7 +280,28 @@ class _Seen:
         said = self._unreachable.get(host)
         reached = said is None
         ended = reached and not failures and host in self._ended
-        return HostResult(host, tuple(changed), tuple(failures), not reached, said or "", ended)
+        return HostResult(
+            host, tuple(changed), tuple(failures), not reached, said or "", ended,
+            later=tuple(self._later.get(host, ())),
+        )  # fmt: skip
+
+
+def _messages(result: Mapping[str, Any]) -> list[str]:
+    """Why a task failed: what looks say has a line for each fault, everything else is one."""
+    if "assertion" in result:
+        lines = map(_line, str(result.get("msg") or "").splitlines())
+        return list(filter(None, lines)) or [_HIDDEN]
+    return [_message(result)]
+
+
+def _line(said: object) -> str:
+    return " ".join(str(said).split())[:_LONGEST]
+
+
+def _hid_a_change(event: Mapping[str, Any]) -> bool:
+    """Whether a task that hides its result changed something: its line says so, nothing else."""
+    censored = "censored" in (event.get("event_data", {}).get("res") or {})
+    return censored and _COLOURS.sub("", str(event.get("stdout"))).startswith("changed:")
 
 
 def _message(result: Mapping[str, Any]) -> str:

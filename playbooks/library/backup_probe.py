@@ -30,12 +30,17 @@ options:
   files: {description: The file of each one's secret., type: list, elements: str, required: true}
   kept: {description: Whether each of these files is there., type: list, elements: bool, required: true}
   renew: {description: Whether tokens whose secret is lost may be made anew., type: bool, default: false}
+  looking: {description: Whether what later steps bring is told apart., type: bool, default: false}
   sync: {description: Where copies are fetched from., type: dict, default: {}}
   sync_secret: {description: Whether its secret is there., type: bool, default: false}
+  sync_from: {description: Which of the inventory's servers that is; or empty., type: str, default: ''}
+  others: {description: The inventory's other backup servers., type: list, elements: str, default: []}
+  together: {description: Whether that one is played together with this., type: bool, default: false}
 author: cloudpemda
 """  # noqa: E501
 
 _KEEP = ("keep-last", "keep-hourly", "keep-daily", "keep-weekly", "keep-monthly", "keep-yearly")
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 _FINGERPRINT = re.compile(r"([0-9a-f]{2}:){31}[0-9a-f]{2}")
 
 
@@ -45,7 +50,11 @@ def fingerprint_of(host: str, port: int = 8007) -> str | None:
         shown = ssl.get_server_certificate((host, port), timeout=10)
     except (OSError, ValueError):
         return None
-    found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+    return _fingerprint(shown)
+
+
+def _fingerprint(pem: str) -> str:
+    found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     return ":".join(found[at : at + 2] for at in range(0, len(found), 2))
 
 
@@ -92,6 +101,34 @@ def kept(keep: Mapping[str, Any]) -> Iterator[str]:
         yield "backup_server_keep keeps nothing: say how many, as keep-daily: 14"
 
 
+def own_fingerprint(file: Path = Path("/etc/proxmox-backup/proxy.pem")) -> str:
+    """The fingerprint of the certificate that this server shows; empty where there is none."""
+    try:
+        held = file.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+    found = _PEM.search(held)
+    return _fingerprint(found[0]) if found else ""
+
+
+def among(asked: Mapping[str, Any], known: bool) -> Iterator[str]:
+    """What is wrong with a server of the inventory that copies are fetched from."""
+    other = asked["sync_from"]
+    if other not in asked["others"]:
+        listed = ", ".join(asked["others"]) or "none"
+        yield f"backup_server_sync_from is {other}: name another host of backup_servers ({listed})"
+    elif not known and not asked["sync_secret"] and not asked["together"]:
+        yield (
+            f"{other} has made no token for this server yet: play backup_server on both, without "
+            "--limit"
+        )
+    elif not known and fingerprint_of(str(asked["sync"]["host"])) is None:
+        yield (
+            f"{other} does not answer at {asked['sync']['host']} on TCP 8007: look at the firewall "
+            "between, or set backup_server_address there"
+        )
+
+
 def copies(
     sync: Mapping[str, Any], remotes: list[dict[str, Any]], seen: str | None, *, secret: bool
 ) -> Iterator[str]:
@@ -120,8 +157,15 @@ def known(api: Api, asked: Mapping[str, Any]) -> Iterator[str]:
     yield from place(asked, api.get("/config/datastore") or [])
     if not asked["renew"]:
         yield from lost(api, asked, "backup_server_renew")
+
+
+def other(api: Api, asked: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the other server, which may be built only after this one."""
     sync = asked["sync"]
     remotes = (api.get("/config/remote") or []) if sync else []
+    if asked["sync_from"]:
+        yield from among(asked, any(one.get("name") == "cloudpemda" for one in remotes))
+        return
     seen = fingerprint_of(str(sync["host"])) if sync.get("host") else None
     yield from copies(sync, remotes, seen, secret=asked["sync_secret"])
 
@@ -139,8 +183,12 @@ def main() -> None:
             "files": {"type": "list", "elements": "str", "required": True},
             "kept": {"type": "list", "elements": "bool", "required": True},
             "renew": {"type": "bool", "default": False},
+            "looking": {"type": "bool", "default": False},
             "sync": {"type": "dict", "default": {}},
             "sync_secret": {"type": "bool", "default": False, "no_log": False},
+            "sync_from": {"type": "str", "default": ""},
+            "others": {"type": "list", "elements": "str", "default": []},
+            "together": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -149,14 +197,23 @@ def main() -> None:
         *clock(time.time() - asked["sent"], asked["clock_seconds"]),
         *kept(asked["keep"]),
     ]
+    later: list[str] = []
     if not Path("/etc/proxmox-backup").is_dir() or not module.get_bin_path("proxmox-backup-debug"):
-        faults.append(
-            "Proxmox Backup Server is not installed: install it (the vendor's image, or apt "
-            "install proxmox-backup-server), then run once more"
+        later.append(
+            "Proxmox Backup Server is not installed: `cloudpemda nodes configure proxmox` does "
+            "that on Debian (or take the vendor's image); then run once more"
         )
     else:
-        faults += known(Api(module, "pbs"), asked)
-    module.exit_json(changed=False, faults=faults)
+        api = Api(module, "pbs")
+        faults += known(api, asked)
+        later += other(api, asked)
+    if not asked["looking"]:
+        faults, later = faults + later, []
+    shown = fingerprint_of(str(asked["sync"]["host"])) if asked["sync_from"] else None
+    module.exit_json(
+        changed=False, faults=faults, later=later, fingerprint=own_fingerprint(),
+        shown=shown or "",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

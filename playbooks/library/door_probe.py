@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -29,8 +30,8 @@ def amiss(
         yield f"{', '.join(wrong)} is no network: write it as 10.20.9.0/24"
     if not keyed:
         yield (
-            f"{' and '.join(files)} has no key: passwords refused now would lock everybody out. "
-            "Put a key there first: ssh-copy-id"
+            f"{' and '.join(files)} has no key: whoever comes in by a password would be locked out "
+            "now. Put a key there first: ssh-copy-id"
         )
     if not comes_from or wrong:
         return
@@ -49,6 +50,24 @@ def _is_network(text: str) -> bool:
         return bool(ip_network(text, strict=False))
     except ValueError:
         return False
+
+
+def whence(environ: Mapping[str, str], proc: Path, parent: int) -> str:
+    """The address that this connection comes from; empty where it is unknown. sudo keeps the
+    variable from us, and it stands with the processes that called us."""
+    own = environ.get("SSH_CONNECTION", "").split()
+    while not own and parent > 1:
+        try:
+            said = (proc / str(parent) / "environ").read_bytes()
+            status = (proc / str(parent) / "status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        for one in said.split(b"\0"):
+            name, _, value = one.decode(errors="replace").partition("=")
+            if name == "SSH_CONNECTION":
+                own = value.split()
+        parent = int(next(iter(re.findall(r"^PPid:\s+(\d+)$", status, re.MULTILINE)), 0))
+    return own[0] if own else ""
 
 
 def keyed(files: Sequence[str]) -> bool:
@@ -72,8 +91,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked = module.params
-    words = os.environ.get("SSH_CONNECTION", "").split()  # sudo may keep it from us
-    comes_from = words[0] if words else ""
+    comes_from = whence(os.environ, Path("/proc"), os.getppid())
     faults = list(amiss(keyed(asked["keys"]), comes_from, asked["keys"], asked["networks"]))
     module.exit_json(changed=False, faults=faults)
 

@@ -18,6 +18,8 @@ options:
   textfiles: {description: Directory of further metrics., type: str, required: true}
   mail: {description: Who is told of failing disks., type: str, required: true}
   disks: {description: Whether disks are watched., type: bool, default: true}
+  looking: {description: Whether what later steps bring is told apart., type: bool, default: false}
+  coming: {description: Addresses that later steps bring., type: list, elements: str, default: []}
   site: {description: Site whose metrics are handed on; or empty., type: str, default: ''}
 author: cloudpemda
 """
@@ -48,7 +50,8 @@ def amiss(seen: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
             "one address alone"
         )
     address = fits["address"].strip("[]") if fits else ""
-    if address not in {"", "::", "0.0.0.0"} and address not in seen["addresses"]:  # noqa: S104
+    known = {"", "::", "0.0.0.0", *seen["addresses"]}  # noqa: S104
+    if address not in known | (set(asked["coming"]) if asked["looking"] else set()):
         yield (
             f"monitoring_listen names {address}, which this machine does not have: correct it, or "
             "write :9100 for all of its addresses"
@@ -72,16 +75,15 @@ def amiss(seen: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
             f"monitoring_site is {asked['site']}: it is the name of a directory below "
             "/etc/cloudpemda"
         )
-    yield from _mail(seen, asked)
-
-
-def _mail(seen: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with how who is responsible is told."""
     if re.fullmatch(r"[^\s@\"',;]+@[^\s@\"',;]+", asked["mail"]) is None:
         yield (
             f"monitoring_mail is {asked['mail'] or 'empty'}: set site_mail to an address, as "
             "noc@example.go.id"
         )
+
+
+def awaited(seen: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """What must be there when it is monitored, and is nobody's fault before."""
     if (asked["disks"] or seen["pools"]) and not seen["mail"]:
         watched = " and ".join(
             what for what, is_so in (("disks", asked["disks"]), ("pools", seen["pools"])) if is_so
@@ -113,6 +115,8 @@ def main() -> None:
             "textfiles": {"type": "str", "required": True},
             "mail": {"type": "str", "required": True},
             "disks": {"type": "bool", "default": True},
+            "looking": {"type": "bool", "default": False},
+            "coming": {"type": "list", "elements": "str", "default": []},
             "site": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
@@ -130,7 +134,9 @@ def main() -> None:
         "mail": shutil.which("mail") is not None,
         "pools": Path("/etc/zfs/zed.d/zed.rc").exists(),
     }
-    module.exit_json(changed=False, faults=list(amiss(seen, asked)))
+    later = list(awaited(seen, asked))
+    faults = [*amiss(seen, asked), *([] if asked["looking"] else later)]
+    module.exit_json(changed=False, faults=faults, later=later if asked["looking"] else [])
 
 
 if __name__ == "__main__":

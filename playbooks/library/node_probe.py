@@ -10,12 +10,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.vendor_api import clock, guests
+from ansible.module_utils.zfs_limits import memory, unfit
 
 DOCUMENTATION = r"""
 module: node_probe
@@ -29,7 +31,10 @@ options:
   mtu: {description: Bytes that must pass every link unbroken., type: int, default: 1500}
   disks: {description: Disks that a pool will be made of., type: list, elements: str, default: []}
   pool: {description: The pool that may already be on them., type: str, default: ''}
+  arc_gib: {description: Most memory of the pool's cache in GiB; left out without a pool., type: int}
+  cards: {description: Network cards that the inventory names., type: list, elements: str, default: []}
   connections: {description: Whether the links are looked at., type: bool, default: true}
+  looking: {description: Whether what later steps bring is told apart., type: bool, default: false}
   pve_major: {description: Release of Proxmox VE to be here., type: int, required: true}
   latency_ms: {description: Longest mean round trip., type: float, default: 5}
   clock_seconds: {description: How far the clock may be off., type: float, default: 30}
@@ -70,6 +75,13 @@ def links(rings: list[str]) -> list[dict[str, object]]:
          "mtu": held.get(ring, (None, None))[1]}
         for ring in rings
     ]  # fmt: skip
+
+
+def cards() -> list[str]:
+    """Names of this node's network cards and of what is built on them, their other names too."""
+    shown = json.loads(said("ip", "-json", "link", "show") or "[]")
+    named = [name for link in shown for name in (link["ifname"], *link.get("altnames", ()))]
+    return sorted(set(named) - {"lo"})
 
 
 def latency(peer: str, mtu: int) -> dict[str, object]:
@@ -178,6 +190,12 @@ def itself(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
 
 def connections(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
     """What is wrong between this node and the others."""
+    absent = [one for one in asked["cards"] if one not in node["cards"]]
+    if absent:
+        yield (
+            f"{', '.join(absent)} is no network card of this server, which has "
+            f"{', '.join(node['cards']) or 'none'}: correct node_ports and node_links"
+        )
     for link in node["links"]:
         if link["interface"] is None:
             yield (
@@ -229,6 +247,17 @@ def contents(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def awaited(pve_major: int | None, lacking: list[str]) -> Iterator[str]:
+    """What later steps bring."""
+    if pve_major is None:
+        yield "Proxmox VE is not installed yet: the playbook proxmox does that"
+    if lacking:
+        yield (
+            f"{', '.join(lacking)} is on no interface yet: the playbook network brings what the "
+            "inventory says. Look once more after it: then the links between the nodes are tried"
+        )
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -239,7 +268,10 @@ def main() -> None:
             "mtu": {"type": "int", "default": 1500},
             "disks": {"type": "list", "elements": "str", "default": []},
             "pool": {"type": "str", "default": ""},
+            "arc_gib": {"type": "int"},
+            "cards": {"type": "list", "elements": "str", "default": []},
             "connections": {"type": "bool", "default": True},
+            "looking": {"type": "bool", "default": False},
             "pve_major": {"type": "int", "required": True},
             "latency_ms": {"type": "float", "default": 5.0},
             "clock_seconds": {"type": "float", "default": 30.0},
@@ -250,12 +282,20 @@ def main() -> None:
     version = said("pveversion")
     found = re.match(r"pve-manager/(\d+)", version or "")
     held = members(asked["pool"]) if asked["disks"] else []
+    own = links(asked["rings"]) if asked["connections"] else []
+    lacking = [str(link["address"]) for link in own if link["interface"] is None]
+    built = Path("/etc/network/interfaces.before-cloudpemda").exists()
+    early = bool(asked["looking"] and lacking and not built)
+    peers = asked["peers"] if asked["connections"] and not early else []
+    with ThreadPoolExecutor(max_workers=8) as several:  # ten nodes on two links are 18 peers
+        answers = list(several.map(lambda peer: latency(peer, asked["mtu"]), peers))
     node = {
         "hostname": socket.gethostname(),
         "clock_off_seconds": time.time() - asked["sent"],
         "resolved": resolved(socket.gethostname()),
-        "links": links(asked["rings"]) if asked["connections"] else [],
-        "peers": [latency(peer, asked["mtu"]) for peer in asked["peers"] if asked["connections"]],
+        "links": [] if early else own,
+        "peers": answers,
+        "cards": cards(),
         "ports": ports(),
         "guests": guests(),
         "member": Path("/etc/pve/corosync.conf").exists(),
@@ -264,8 +304,11 @@ def main() -> None:
         "debian": release().get("VERSION_ID", ""),
         "pve_major": int(found.group(1)) if found else None,
     }
+    later = [*awaited(node["pve_major"], lacking if early else [])] if asked["looking"] else []
     faults = [*itself(node, asked), *connections(node, asked), *contents(node, asked)]
-    module.exit_json(changed=False, node=node, faults=faults)
+    if asked["arc_gib"] is not None:
+        faults += unfit(asked["arc_gib"], memory())
+    module.exit_json(changed=False, node=node, faults=faults, later=later)
 
 
 if __name__ == "__main__":

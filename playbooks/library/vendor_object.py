@@ -2,6 +2,7 @@
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.vendor_api import Api, different, same
+from ansible.module_utils.vendor_sent import Sent
 
 DOCUMENTATION = r"""
 module: vendor_object
@@ -17,7 +18,7 @@ options:
   made_by: {description: The parameter that names it when it is made; key where not given., type: str, default: ''}
   values: {description: What it is to be., type: dict, default: {}}
   fixed: {description: What it is made with and can never be changed., type: dict, default: {}}
-  secret: {description: Sent when it is made; not read back., type: dict, default: {}}
+  secret: {description: Sent when it is made or another than was sent last., type: dict, default: {}}
 author: cloudpemda
 """  # noqa: E501
 
@@ -41,6 +42,7 @@ def main() -> None:
     path, name = asked["path"], asked["name"]
     values = {key: value for key, value in asked["values"].items() if value is not None}
     there = api.find(path, asked["key"], name)
+    secret = Sent(asked["product"], f"{path}/{name}", asked["secret"])
     if there is None:
         sent = {
             asked["made_by"] or asked["key"]: name,
@@ -50,6 +52,7 @@ def main() -> None:
         }
         if not module.check_mode:
             api.write("create", path, sent)
+            secret.note()
         module.exit_json(changed=True, made=True, differing=sorted(values))
     for key, value in asked["fixed"].items():
         if not same(value, there.get(key, "")):
@@ -59,8 +62,11 @@ def main() -> None:
                 "once nothing uses it"
             )
     changes = different(values, there)
+    if not secret.known():
+        changes |= asked["secret"]
     if changes and not module.check_mode:
         api.write("set", f"{path}/{name}", changes)
+        secret.note()
     module.exit_json(changed=bool(changes), made=False, differing=sorted(changes))
 
 

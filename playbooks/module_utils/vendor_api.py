@@ -137,8 +137,8 @@ class Api:
     def _said(self, verb: str, path: str, more: list[str], *, strict: bool = True) -> Any:
         if self._module.get_bin_path(self._program[0]) is None:
             self._module.fail_json(
-                msg=f"{self._program[0]} is not here: install Proxmox's packages on this server as "
-                "their maker's wiki says, start their kernel, and run this again"
+                msg=f"{self._program[0]} is not here: this server lacks Proxmox's packages, which "
+                "`cloudpemda nodes configure proxmox` installs; then run this again"
             )
         rc, out, err = self._module.run_command([*self._program, verb, path, *more])
         if rc != 0:

@@ -24,9 +24,10 @@ PACKAGES = (
     "auditd", "ca-certificates", "chrony", "corosync", "corosync-qdevice", "dbus", "fail2ban",
     "gpg", "ifupdown2", "iproute2", "iputils-ping", "kmod", "locales", "lsb-release", "nftables",
     "nginx", "openssh-server", "postgresql", "prometheus-node-exporter", "python3", "python3-apt",
-    "python3-systemd", "python3-venv", "smartmontools", "systemd-sysv", "unattended-upgrades",
+    "python3-systemd", "python3-venv", "smartmontools", "sudo", "systemd-sysv",
+    "unattended-upgrades",
 )  # fmt: skip
-_TOOLS = ("ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
+_TOOLS = ("gpg", "gpg-agent", "ip", "mmdebstrap", "nc", "ssh", "ssh-keygen", "systemd-nspawn")
 _CAPABILITIES = (
     "CAP_NET_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYS_RESOURCE,CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE"
 )
@@ -191,6 +192,7 @@ class Bed:
             subprocess.Popen(
                 ["sh", "-c", _AGAIN, "bed", "systemd-nspawn", "-q", "-D", root,
                  "-M", f"{self.tag}{name}", "--register=no", "--keep-unit",
+                 "--timezone=off",
                  f"--network-namespace-path=/run/netns/{self.tag}{name}",
                  f"--bind={self.shared}:/var/lib/fake-pve",
                  f"--capability={_CAPABILITIES}", "--console=pipe", "-b"],
@@ -209,6 +211,15 @@ class Bed:
             "  ControlMaster auto\n  ControlPersist 120\n"
             f"  ControlPath /tmp/{self.tag}-%C\n"
             f"  {way}\n"
+        )
+
+    def account(self, name: str, account: str, rights: str = "") -> None:
+        """Another account than root, let in by the same key; `rights` is its line for sudo."""
+        self.run(
+            name,
+            f"id -u {account} || useradd --create-home --shell /bin/sh {account}; "
+            f"cp -r /root/.ssh ~{account}/ && chown -R {account}: ~{account}/.ssh; "
+            f"echo '{rights}' > /etc/sudoers.d/{account}",
         )
 
     def run(self, name: str, command: str, *, check: bool = True) -> str:

@@ -24,6 +24,8 @@ SITE: Mapping[str, object] = {
     "pve_major": MAJORS[RELEASE],
     "cluster_name": "dc",
     "preflight_latency_ms": 2000,  # of a machine that does much else
+    "proxmox_root_mib": 100,  # what nothing is installed on needs no room for it
+    "storage_arc_gib": 1,  # below the memory of any machine that boots hosts
     "base_keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "base_update_cache": False,  # the hosts reach no mirror
     "base_sysctl": {"net.ipv4.conf.all.accept_redirects": 0},  # the rest belongs to the machine
@@ -148,6 +150,14 @@ def _read(done: Any) -> Run:
             tasks.append(f"{data['host']}: {data['task']}")
     changed = dict((done.stats or {}).get("changed", {}))
     return Run(done.rc, changed, tuple(tasks), failures, "\n".join(output))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ansible's own files of these tests: nothing of them stays with who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANSIBLE_HOME", str(tmp_path_factory.mktemp("ansible")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,12 @@ import pytest
 import yaml
 
 from tests.acceptance.command import Answer, Command
+from tests.infra.bed import NAMES
 from tests.infra.conftest import ROOT, SITE, Hosts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SHUT_OUT = "you come from 10.77.10.254, which is in none of 192.0.2.0/24"
 
 
 @pytest.fixture
@@ -71,14 +74,32 @@ def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> Non
     hosts.undo_base()
     command = Command(site)
     assert command("rudi", "nodes", "check").code == 0
-    hosts.bed.run("n2", "rm -rf /etc/proxmox-backup")
+    for name in NAMES:
+        hosts.bed.run(name, "rm -rf /etc/proxmox-backup /usr/local/sbin/pveversion")
+    hosts.bed.run("n1", "systemctl stop prometheus-node-exporter; systemd-run --quiet "
+                  "--unit=holds9100 python3 -m http.server 9100", check=False)  # fmt: skip
+    hosts.bed.wait_for("n1", "ss -ltn | grep -q :9100")
+    file = site / "ansible/hosts.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("10.77.10.0/24", "192.0.2.0/24", 1))
     seen = command("rudi", "nodes", "check", "--reach")
-    assert [(run["group"], run["playbook"], run["sound"]) for run in seen.data["runs"]] == [
-        ("backup_servers", "backup_server", False), ("dc", "preflight", True),
-        ("drc", "preflight", True), ("desk", "cloudpemda", True),
-    ]  # fmt: skip
-    ((_, told),) = seen.data["runs"][0]["hosts"][0]["failures"]
-    assert "Proxmox Backup Server is not installed" in told
+    file.write_text(before)
+    hosts.bed.run("n1", "systemctl stop holds9100")
+    assert [(run["group"], run["playbook"]) for run in seen.data["runs"]] == [
+        (group, "looks") for group in ("backup_servers", "dc", "drc", "desk")
+    ]
+    looked = {host["name"]: host for run in seen.data["runs"] for host in run["hosts"]}
+    # Each look is told where another found something before it, and what comes later is no fault.
+    for name, host in looked.items():
+        told = [message for _, message in host["failures"]]
+        if name in NAMES:  # of a cluster
+            assert told.pop(0).startswith("eth9 is no network card of this server, which has ")
+        assert told[0].startswith(SHUT_OUT), (name, told)
+        assert [one.partition(":")[0] for one in told[1:]] == (
+            ["TCP 9100 is held by python3"] if name == "n1" else []
+        )
+    assert looked["pbs1"]["later"][0].startswith("Proxmox Backup Server is not installed")
+    assert looked["n1"]["later"][0].startswith("Proxmox VE is not installed yet")
     assert (seen.code, changes(seen)) == (6, 0)
     nowhere = command("rudi", "nodes", "configure", "network", "--limit", "desk")
     assert (nowhere.code, nowhere.codes) == (2, ("configure.nowhere",))
@@ -111,10 +132,15 @@ def test_who_cannot_be_reached_and_who_may_not(site: Path, hosts: Hosts) -> None
     known.write_text(f"10.77.10.1 {hosts.bed.key.with_suffix('.pub').read_text()}")
     said = file.read_text().replace("ansible_host: 10.77.10.2\n", "ansible_host: 10.77.10.99\n")
     way = f"-F {hosts.bed.ssh_config}"
-    file.write_text(said.replace(way, f"{way} -o UserKnownHostsFile={known}"))
+    said = said.replace(way, f"{way} -o UserKnownHostsFile={known}")
+    hosts.bed.account("n3", "op")  # who may not become root
+    n3 = "n3:\n          ansible_host: 10.77.10.3\n"
+    assert n3 in said
+    file.write_text(said.replace(n3, f"{n3}          ansible_user: op\n"))
     command = Command(site)
     seen = command("rudi", "nodes", "configure", "preflight")
-    assert set(seen.codes) == {"configure.host-key", "configure.unreachable"}
+    assert seen.codes.count("configure.no-root") == 1
+    assert set(seen.codes) == {"configure.host-key", "configure.unreachable", "configure.no-root"}
     assert known.read_text().count("10.77.10.3 ") == 1, "the first key that is seen is kept"
     assert seen.code == 5
     assert command("siti", "nodes", "configure", "base").code == 4

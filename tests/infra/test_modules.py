@@ -46,6 +46,8 @@ def test_lines_of_one_source_are_switched_off(before: str, after: str) -> None:
     module = _module("apt_entries")
     assert module.without_lines(before, OFF) == after
     assert module.without_lines(after, OFF) == after
+    assert module.with_lines(after, OFF) == before
+    assert module.with_lines(before, OFF) == before
 
 
 @pytest.mark.parametrize(
@@ -65,12 +67,25 @@ def test_stanzas_of_one_source_are_switched_off(before: str, after: str) -> None
     module = _module("apt_entries")
     assert module.without_stanzas(before, OFF) == after
     assert module.without_stanzas(after, OFF) == after
+    again = module.with_stanzas(after, OFF)
+    assert again == before.removeprefix("Enabled: yes\n")
+    assert module.with_stanzas(again, OFF) == again
+
+
+def test_a_firmware_that_starts_signed_kernels_alone_is_known(tmp_path: Path) -> None:
+    probe = _module("vendor_probe")
+    assert not probe.secure_boot(tmp_path)  # a BIOS has no such variables
+    variable = tmp_path / "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+    for held, on in ((b"\x06\0\0\0\x01", True), (b"\x06\0\0\0\x00", False), (b"\x06", False)):
+        variable.write_bytes(held)
+        assert probe.secure_boot(tmp_path) is on
 
 
 def test_all_faults_of_a_node_are_told() -> None:
     probe = _module("node_probe")
     node = {
         "ports": [{"port": 5405, "by": 'users:(("nc",pid=7))'}],
+        "cards": ["eno1", "nic0"],
         "peers": [{"address": "10.0.0.2", "ms": 7.5}, {"address": "10.0.0.3", "ms": 0.2}],
         "links": [],
         "guests": ["qemu-server/100"],
@@ -82,8 +97,9 @@ def test_all_faults_of_a_node_are_told() -> None:
         ],
         "pool_disks": ["/dev/sdc", "/dev/sde"],
     }
-    asked = {"mtu": 1500, "latency_ms": 5.0, "pool": "tank"}
-    told = [*probe.connections(node, asked), *probe.contents(node, asked)]
+    asked = {"mtu": 1500, "latency_ms": 5.0, "pool": "tank", "cards": ["eno1", "eno2"]}
+    told: list[str] = [*probe.connections(node, asked), *probe.contents(node, asked)]
+    assert told.pop(0).startswith("eno2 is no network card of this server, which has eno1, nic0: ")
     assert len(told) == 5
     assert told[0].startswith("10.0.0.2 answers after 7.5 ms, 5 ms are allowed")
     assert "UDP 5405" in told[1]
@@ -133,18 +149,20 @@ def test_what_is_wrong_with_a_machine_to_be_monitored_is_told() -> None:
     seen = {"sockets": own, "addresses": ["10.0.0.1"], "in_the_way": "", "mail": True,
             "pools": False}  # fmt: skip
     asked = {"listen": ":9100", "textfiles": "/var/lib/x", "mail": "noc@example.go.id",
-             "disks": True, "site": "regency"}  # fmt: skip
+             "disks": True, "site": "regency", "looking": False,
+             "coming": ["10.0.0.2"]}  # fmt: skip
     assert [*probe.amiss(seen, asked)] == []
     assert [*probe.amiss(seen, {**asked, "listen": "10.0.0.1:9100"})] == []
     silent = {**seen, "mail": False}
-    assert [*probe.amiss(silent, {**asked, "disks": False})] == []
-    (told,) = probe.amiss({**silent, "pools": True}, {**asked, "disks": False})
+    assert [*probe.awaited(seen, asked), *probe.awaited(silent, {**asked, "disks": False})] == []
+    (told,) = probe.awaited({**silent, "pools": True}, {**asked, "disks": False})
     assert "failing pools are told" in told
     other = 'LISTEN 0 5 10.0.0.1:9100 0.0.0.0:* users:(("python3",pid=9,fd=3))\n'
     poor = {**silent, "sockets": other, "in_the_way": "/var/lib"}
     wrong = {**asked, "listen": "10.0.0.2:9100", "mail": "", "site": "../x"}
     told = [*probe.amiss(poor, wrong)]
-    assert len(told) == 6
+    assert len(told) == 5
+    assert len([*probe.amiss(poor, {**wrong, "looking": True})]) == 4  # its address is to come
     assert told[1].startswith("TCP 9100 is held by python3: stop it")
 
 
@@ -167,6 +185,19 @@ def test_who_would_shut_himself_out_is_told(
     assert "".join(said).startswith(told)
     assert len(said) == bool(told)
     assert "/root/keys has no key" in "".join(probe.amiss(False, "", ["/root/keys"], networks))
+
+
+def test_where_a_connection_comes_from_is_known_behind_sudo(tmp_path: Path) -> None:
+    probe = _module("door_probe")
+    came = b"PATH=/bin\0SSH_CONNECTION=10.20.9.7 50010 10.20.1.11 22\0"
+    for pid, parent, said in ((30, 20, b"SUDO_USER=op\0"), (20, 10, came), (10, 1, b"")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "environ").write_bytes(said)
+        (tmp_path / str(pid) / "status").write_text(f"Name:\tsh\nPPid:\t{parent}\nUid:\t0\n")
+    assert probe.whence({}, tmp_path, 30) == "10.20.9.7"
+    assert probe.whence({}, tmp_path, 10) == ""
+    assert probe.whence({}, tmp_path, 99) == ""
+    assert probe.whence({"SSH_CONNECTION": "10.20.9.8 1 2 3"}, tmp_path, 30) == "10.20.9.8"
 
 
 def test_packages_that_are_known_and_not_installed_are_lacking() -> None:
@@ -197,6 +228,68 @@ def test_options_of_the_datacenter_are_merged_by_key_and_part() -> None:
         api.merged({"ha": {"shutdown_policy": "migrate"}}, {"ha": "shutdown_policy=migrate"}) == {}
     )
     assert api.merged({"language": "en"}, there) == {"language": "en"}
+
+
+_GIB = 1024**3
+_MOST = f"options zfs zfs_arc_max={8 * _GIB}\n"
+_LEAST = f"options zfs zfs_arc_min={4 * _GIB}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "memory_gib", "after"),
+    [
+        ("", 64, _MOST),
+        ("options zfs zfs_arc_max=99\n", 64, _MOST),
+        ("", 256, _LEAST + _MOST),  # 1/32 of it is not below the limit
+        (_LEAST + f"options zfs zfs_arc_max={9 * _GIB}\n", 256, _LEAST + _MOST),
+        (f"# mine\noptions zfs zfs_arc_min={8 * _GIB} zfs_txg_timeout=9 zfs_arc_max=1\n", 64,
+         f"# mine\noptions zfs zfs_txg_timeout=9\n{_LEAST}{_MOST}"),
+        ("options zfs zfs_arc_min=7 zfs_txg_timeout=9\n", 64,
+         f"options zfs zfs_arc_min=7 zfs_txg_timeout=9\n{_MOST}"),
+    ],
+    ids=["none", "other", "large", "small again", "least in the way", "least aside"],
+)  # fmt: skip
+def test_a_limit_of_the_cache_is_one_that_zfs_takes(
+    before: str, memory_gib: int, after: str
+) -> None:
+    limits = _module("zfs_limits", "module_utils")
+    assert limits.limited(before, 8 * _GIB, memory_gib * _GIB) == after
+    assert limits.limited(after, 8 * _GIB, memory_gib * _GIB) == after
+
+
+@pytest.mark.parametrize(
+    ("gib", "memory_mib", "told"),
+    [
+        (8, 12 * 1024, ""),
+        (8, 7900, "Write storage_arc_gib: 1 for it"),
+        (64, 61 * 1024, "Write storage_arc_gib: 6 for it"),
+        (0, 64 * 1024, "storage_arc_gib is 0, this machine has 64.0 GiB"),
+        (1, 900, "this machine has 900 MiB of memory, a pool needs more"),
+    ],
+)
+def test_a_limit_of_the_cache_that_zfs_would_leave_aside_is_told(
+    gib: int, memory_mib: int, told: str
+) -> None:
+    said = [*_module("zfs_limits", "module_utils").unfit(gib, memory_mib * 1024**2)]
+    assert len(said) == bool(told)
+    assert told in "".join(said)
+
+
+def test_a_limit_of_the_cache_is_set_where_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = _module("zfs_cache")
+    monkeypatch.setattr(cache, "SETTINGS", tmp_path)
+    monkeypatch.setattr(cache, "COUNTS", tmp_path / "arcstats")
+    assert cache.now() is None  # without the kernel module
+    (tmp_path / "zfs_arc_max").write_text("0")
+    (tmp_path / "arcstats").write_text(f"c_min   4    {8 * _GIB}\nc_max   4    {128 * _GIB}\n")
+    assert cache.now() == (8 * _GIB, 128 * _GIB)
+    cache.take(9 * _GIB, 8 * _GIB)
+    assert not (tmp_path / "zfs_arc_min").exists()
+    cache.take(8 * _GIB, 8 * _GIB)
+    assert (tmp_path / "zfs_arc_min").read_text() == str(4 * _GIB)
+    assert (tmp_path / "zfs_arc_max").read_text() == str(8 * _GIB)
 
 
 def test_a_member_is_one_that_sees_itself_in_a_quorum() -> None:

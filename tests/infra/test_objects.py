@@ -46,7 +46,7 @@ def test_pools_and_storages_are_made_once(hosts: Hosts) -> None:
     assert host.service("cloudpemda-scrub-tank.timer").is_running
     hosts.bed.run("n1", "systemctl start cloudpemda-scrub-tank.service")
     assert fake_pve.state(hosts.bed)["pools"]["n1"]["tank"]["scrubbed"]
-    assert "zfs_arc_max=8589934592" in host.file("/etc/modprobe.d/zfs.conf").content_string
+    assert "zfs_arc_max=1073741824" in host.file("/etc/modprobe.d/zfs.conf").content_string
 
     other = {**STORAGE, "storage_shared": [{**PBS, "datastore": "other"}]}
     refused = hosts.play("storage.yml", limit="n1", **other)

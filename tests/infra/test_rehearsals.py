@@ -93,6 +93,7 @@ STORAGE = {
 _THEN = "would be installed, and what follows is done after that"
 REHEARSALS = (
     Rehearsal("base", ("Packages of every node", "Time servers", "Zone")),
+    Rehearsal("proxmox", ("Proxmox's packages",)),
     Rehearsal("network", ("The network as it is to be",), NETWORK),
     Rehearsal("hardening", ("Ssh by key", "Firewall of the node itself", "Packages of the guard")),
     Rehearsal("cluster", ("Member of the cluster", "Client of the third vote"), PAIR),

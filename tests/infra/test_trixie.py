@@ -57,6 +57,7 @@ def test_sources_clock_and_ways_in(newer: Hosts) -> None:
     newer.bed.run("n1", f"printf '%s' '{enterprise}' > {brought}")
     twice(newer, "base.yml")
     host = newer.on("n1")
+    assert host.file("/etc/locale.conf").content_string == "LANG=C.UTF-8\n"  # outlives a restart
     assert host.file(brought).content_string == "Enabled: no\n" + enterprise
     ours = host.file("/etc/apt/sources.list.d/cloudpemda-pve.sources").content_string
     assert "Suites: trixie\nComponents: pve-no-subscription\nSigned-By: /usr/share/" in ours

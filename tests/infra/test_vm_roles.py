@@ -21,11 +21,16 @@ DATABASE = {"database": "simrs"}
 
 
 def vm(
-    hosts: Hosts, name: str, settings: Mapping[str, str], uid: str = "", key: str | None = None
+    hosts: Hosts,
+    name: str,
+    settings: Mapping[str, str],
+    uid: str = "",
+    key: str | None = None,
+    user: str = "root",
 ) -> VmHost:
     return VmHost(
         uid=uid or f"uid-{name}", key=f"dinkes/simrs/{name}", address=hosts.bed.address(name),
-        user="root", settings=tuple(sorted(settings.items())), networks=("10.77.10.0/24",),
+        user=user, settings=tuple(sorted(settings.items())), networks=("10.77.10.0/24",),
         host_key=key,
     )  # fmt: skip
 
@@ -65,7 +70,8 @@ def test_a_web_server_is_rehearsed_set_up_and_left_alone(hosts: Hosts, tmp_path:
 def test_a_database_has_its_owner_whom_the_vms_networks_reach_with_a_password(
     hosts: Hosts, tmp_path: Path
 ) -> None:
-    one = vm(hosts, "n2", DATABASE)
+    hosts.bed.account("n2", "debian", "debian ALL=(ALL) NOPASSWD:ALL")  # as in the vendor's image
+    one = vm(hosts, "n2", DATABASE, user="debian")
     assert changes(play(hosts, tmp_path, "postgresql", [one], rehearsal=True)) > 0
     assert changes(play(hosts, tmp_path, "postgresql", [one])) > 0
     owner = "SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid=d.datdba "

@@ -14,6 +14,7 @@ from tests.acceptance.command import Answer, Command
 from tests.infra import fake_pve
 from tests.infra.bed import NAMES, Bed, lacking
 from tests.infra.conftest import ROOT, SITE
+from tests.infra.mirror import Mirror
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,7 +25,7 @@ ACTOR = "root"  # whom `init` writes into people.yaml: booting hosts needs it
 GUIDE = (ROOT / "docs/nodes.md").read_text(encoding="utf-8")
 OF_THE_BED: dict[str, Any] = {
     **{name: SITE[name] for name in (
-        "preflight_latency_ms", "base_keyring", "base_update_cache", "base_sysctl",
+        "preflight_latency_ms", "base_sysctl", "storage_arc_gib",
     )},
     "preflight_disks": [],  # the hosts have no disks of their own
     "storage_disks": ["/dev/null", "/dev/zero"],
@@ -36,8 +37,8 @@ OF_THE_BED: dict[str, Any] = {
 
 
 def steps() -> list[list[str]]:
-    """The commands of the guide's steps 2 to 10, in their order."""
-    order = GUIDE.partition("## In which order")[2].partition("\n11. ")[0]
+    """The commands of the guide's steps 2 to 11, in their order."""
+    order = GUIDE.partition("## In which order")[2].partition("\n12. ")[0]
     return [said.split() for said in re.findall(r"`cloudpemda (nodes [^`]+)`", order)]
 
 
@@ -47,24 +48,35 @@ def example(file: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """Bare hosts of this walk's own: others would find them hardened."""
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
+    """Where Debian's and the vendor's packages are fetched from."""
     if (reason := lacking()) is not None:
         pytest.skip(reason)
+    mirror = Mirror(tmp_path_factory.mktemp("mirror"))
+    mirror.make()
+    return mirror
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Iterator[Bed]:
+    """Bare hosts of this walk's own: others would find them hardened."""
     bed = Bed(tmp_path_factory.mktemp("walk"), tag=f"cpw{os.getpid()}")
     try:
         bed.start()
-        fake_pve.install(bed)
-        for name in NAMES:
-            bed.run(name, "ip link add eno1 type veth peer name switch1 && ip link set switch1 up")
-            bed.run(name, "ln -s /bin/true /usr/local/bin/mail")  # nodes have a mail program
-        yield bed
+        fake_pve.install(bed, links=False)
+        with mirror.serve(bed):
+            for name in NAMES:
+                mirror.bare(bed, name)
+                bed.account(name, "admin", "admin ALL=(ALL) NOPASSWD: ALL")
+                card = "ip link add eno1 type veth peer name switch1 && ip link set switch1 up"
+                bed.run(name, card)
+            yield bed
     finally:
         bed.stop()
 
 
 @pytest.fixture
-def site(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site(bed: Bed, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`cloudpemda init`, and the guide's inventory with three servers for its one."""
     monkeypatch.setenv("ANSIBLE_SSH_CONTROL_PATH_DIR", str(tmp_path / "cp"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -86,11 +98,13 @@ def site(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "node_ports": ["eno1"], "node_links": links, "node_rings": rings,
         }  # fmt: skip
         group[name] = {**shown, **here}
+        if name != NAMES[0]:  # these are entered as root by sudo
+            group[name]["ansible_user"] = "admin"
     common |= {
         "site_ntp_servers": ["10.77.10.254", "10.77.10.253"], "pve_major": 8,
         "site_admin_networks": ["10.77.10.254/32"],
         "ansible_ssh_common_args": f"-F {bed.ssh_config}",
-        **OF_THE_BED,
+        **OF_THE_BED, **mirror.told, **mirror.source("pve"),
     }  # fmt: skip
     own["site_gateway"] = "10.77.30.254"
     place = site / "ansible/group_vars"
@@ -113,13 +127,20 @@ def test_bare_servers_become_a_cluster_by_the_guide_alone(site: Path, bed: Bed) 
     assert ["nodes", "check", "--reach"] in walk
     played: list[str] = []
     for words in walk:
+        if "monitoring" in words:  # as step 11 says
+            for name in NAMES:
+                bed.run(name, "ln -s /bin/true /usr/local/bin/mail")
         answer = command(ACTOR, *words)
         line = " ".join(words)
         assert answer.code == 0, f"{line}: {answer.code} {answer.codes} {answer.err[-2000:]}"
+        if "--reach" in words:
+            (run,) = answer.data["runs"]
+            later = [one.partition(",")[0] for host in run["hosts"] for one in host["later"]]
+            assert later == ["the program mail is not here"] * 3
         if words[1] == "configure" and "--check" not in words:
             played += words[2:]
             assert changes(answer), f"{line} found nothing to do on bare servers"
-    assert {"base", "network", "hardening", "cluster", "storage", "access", "images",
+    assert {"base", "proxmox", "network", "hardening", "cluster", "storage", "access", "images",
             "monitoring"} == set(played)  # fmt: skip
     assert sorted(fake_pve.state(bed)["members"]) == list(NAMES)
 

@@ -68,9 +68,11 @@ def _pbs(place: Path) -> dict[str, Any]:
 
 
 def install(
-    bed: Bed, *, major: int | None = None, ring: bool = False, cluster: str = "", **state: object
-) -> None:
-    """The commands on all hosts, with a fresh state; `cluster` makes them its members already."""
+    bed: Bed, *, major: int | None = None, ring: bool = False, cluster: str = "",
+    links: bool = True, **state: object,
+) -> None:  # fmt: skip
+    """The commands on all hosts, with a fresh state; `cluster` makes them its members already.
+    Without `links` they lie there, and a package that is installed brings them into use."""
     place = reference()
     assert place is not None
     major = major or MAJORS[bed.release]
@@ -100,15 +102,15 @@ def install(
         **state,
     }
     (shared / "state.json").write_text(json.dumps(fresh), encoding="utf-8")
-    links = "; ".join(
+    brought = "; ".join(
         f"ln -sf {HOME}/program /usr/local/sbin/{name}"
         for name in PROGRAMS
         if name not in bed.brings
     )
-    for name in bed.names:
+    for name in bed.names if links else ():
         bed.run(
             name,
-            f"{links}; mkdir -p /etc/pve /etc/proxmox-backup"
+            f"{brought}; mkdir -p /etc/pve /etc/proxmox-backup"
             + (f"; {HOME}/program ring" if ring else ""),
         )
 
