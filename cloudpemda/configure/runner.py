@@ -32,9 +32,11 @@ _BANNER = re.compile(r"@{5,}|\*{5,}")
 _HOST_KEY_CHANGED = ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED")
 _NO_ROOT = re.compile(
     r"(Missing|Incorrect) \w+ password|sudo: (command )?not found|sudo: .*password is required"
-    r"|not in the sudoers file|may not run sudo|not allowed to execute|waiting for privilege"
+    r"|not in the sudoers file|may not run sudo|not allowed to execute"
 )
 """What Ansible and sudo say of an account that may not become root, or not without a password."""
+_SUDO_SILENT = "waiting for privilege escalation"
+"""What Ansible says where ssh let us in and sudo did not answer in time: "unreachable"."""
 _HIDDEN = "the output has been hidden"
 
 
@@ -58,6 +60,11 @@ class HostResult:
     def no_root(self) -> bool:
         """Whether who came in may not become root there, so that nothing could be done."""
         return any(_NO_ROOT.search(message) for _, message in self.failures)
+
+    @property
+    def sudo_silent(self) -> bool:
+        """Whether ssh let us in, and sudo did not answer in time."""
+        return self.unreachable and _SUDO_SILENT in self.said
 
     @property
     def host_key_changed(self) -> bool:

@@ -291,6 +291,16 @@ TEXTS = {
         "/etc/sudoers.d/{account}` dengan baris `{account} ALL=(ALL) NOPASSWD: ALL`. Atau hapus "
         "`ansible_user` dari inventaris: root sendiri yang masuk, dengan kunci.",
     ),
+    "configure.sudo-silent": Text(
+        en="{host} let {account} in at {address}, but sudo there did not answer in time "
+        "({group}, {playbook}): {said}",
+        id="{host} menerima {account} di {address}, tetapi sudo di sana tidak menjawab pada "
+        "waktunya ({group}, {playbook}): {said}",
+        next_en="Try `ssh {account}@{address} sudo true`: the server is overloaded, or sudo waits "
+        "for a name or a directory service that does not answer. Then start again.",
+        next_id="Coba `ssh {account}@{address} sudo true`: server itu kelebihan beban, atau sudo "
+        "menunggu nama atau layanan direktori yang tidak menjawab. Lalu mulai lagi.",
+    ),
     "configure.failed": Text(
         en="{host}: `{task}` failed ({group}, {playbook}): {message}",
         id="{host}: `{task}` gagal ({group}, {playbook}): {message}",

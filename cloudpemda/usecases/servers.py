@@ -217,8 +217,7 @@ def _told(run: Run, ways: Mapping[str, tuple[str, str]]) -> list[Fault]:
         address, account = ways[host.name]
         at = {"host": host.name, "address": address, "account": account, **where}
         if host.unreachable:
-            code = "configure.host-key" if host.host_key_changed else "configure.unreachable"
-            found.append(Fault(code, {**at, "said": host.said}))
+            found.append(Fault(_why_unreached(host), {**at, "said": host.said}))
         if host.no_root:
             found.append(Fault("configure.no-root", {**at, "said": host.failures[-1][1]}))
             continue
@@ -230,6 +229,12 @@ def _told(run: Run, ways: Mapping[str, tuple[str, str]]) -> list[Fault]:
     elif not run.sound and not found:
         found.append(Fault("configure.not-played", {**where, "message": run.said}))
     return found
+
+
+def _why_unreached(host: HostResult) -> str:
+    if host.host_key_changed:
+        return "configure.host-key"
+    return "configure.sudo-silent" if host.sudo_silent else "configure.unreachable"
 
 
 def _in_words(host: HostResult) -> str:

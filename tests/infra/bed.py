@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -34,6 +35,12 @@ _CAPABILITIES = (
 
 _AGAIN = 'trap : TERM; while :; do "$@"; [ $? -eq 133 ] || exit; done'
 """A host that restarts ends systemd-nspawn with 133, so that it is booted again."""
+
+_NUMBERS = itertools.count()
+_AWAY = ("auditd", "fail2ban")
+"""Services that wait for the role that wants them: auditd starts on one host of a kernel alone."""
+_STOPS = "[Manager]\nDefaultTimeoutStopSec=15s\n"
+"""In a container systemd may miss that a service's last process ended, and waits this long."""
 
 
 def lacking() -> str | None:
@@ -106,7 +113,8 @@ class Bed:
     """Programs that the hosts have themselves, so that no fake stands in for them."""
     patience: int = 40
     """Tries, half a second apart, until a host lets us in."""
-    tag: str = field(default_factory=lambda: f"cpi{os.getpid()}")
+    tag: str = field(default_factory=lambda: f"cp{os.getpid()}x{next(_NUMBERS)}")
+    """No two beds share it: what the kernel has of the last one goes some time after its end."""
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -177,6 +185,11 @@ class Bed:
         known = "".join(f"{self.address(one)} {one}.example.go.id {one}\n" for one in self.names)
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + known)
         (root / "etc/machine-id").write_text("")
+        for one in _AWAY:
+            (root / f"etc/systemd/system/multi-user.target.wants/{one}.service").unlink()
+        stops = root / "etc/systemd/system.conf.d/bed.conf"
+        stops.parent.mkdir()
+        stops.write_text(_STOPS)
         run("chroot", root, "ssh-keygen", "-A")
         return root
 
@@ -207,7 +220,7 @@ class Bed:
             "Host *\n  User root\n"
             f"  IdentityFile {self.key}\n  IdentitiesOnly yes\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-            "  ConnectTimeout 10\n  ServerAliveInterval 5\n"
+            "  ConnectTimeout 30\n  ServerAliveInterval 5\n"
             "  ControlMaster auto\n  ControlPersist 120\n"
             f"  ControlPath /tmp/{self.tag}-%C\n"
             f"  {way}\n"

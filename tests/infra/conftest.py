@@ -160,8 +160,9 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """New ones for each module: what tests of one do to hosts is nothing to those of another."""
     if (reason := lacking()) is not None:
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("bed")

@@ -29,7 +29,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hosts, dict
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("bare")
     bed = Bed(place, names=("n1", "n2"))
-    bed.tag += "v"
     mirror = Mirror(place / "mirror", RELEASE)
     mirror.make()
     try:

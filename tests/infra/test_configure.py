@@ -126,7 +126,9 @@ def test_hosts_are_checked_built_and_left_alone(site: Path, hosts: Hosts) -> Non
     assert not list((site / "var/run").glob("ansible-*")), "a run's artefacts were left"
 
 
-def test_who_cannot_be_reached_and_who_may_not(site: Path, hosts: Hosts) -> None:
+def test_who_cannot_be_reached_and_who_may_not(
+    site: Path, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = site / "ansible" / "hosts.yaml"
     known = site.parent / "known_hosts"
     known.write_text(f"10.77.10.1 {hosts.bed.key.with_suffix('.pub').read_text()}")
@@ -143,6 +145,12 @@ def test_who_cannot_be_reached_and_who_may_not(site: Path, hosts: Hosts) -> None
     assert set(seen.codes) == {"configure.host-key", "configure.unreachable", "configure.no-root"}
     assert known.read_text().count("10.77.10.3 ") == 1, "the first key that is seen is kept"
     assert seen.code == 5
+    silent = "/usr/local/bin/silent"
+    hosts.bed.run("n3", f"printf '#!/bin/sh\\nsleep 30\\n' > {silent}; chmod +x {silent}")
+    file.write_text(file.read_text().replace(n3, f"{n3}          ansible_become_exe: {silent}\n"))
+    monkeypatch.setenv("ANSIBLE_TIMEOUT", "2")
+    waited = command("rudi", "nodes", "configure", "preflight", "--limit", "n3")
+    assert (waited.code, waited.codes) == (5, ("configure.sudo-silent",))
     assert command("siti", "nodes", "configure", "base").code == 4
     assert command("rudi", "nodes", "configure", "base", "--limit", "n9").code == 2
     assert command("rudi", "nodes", "configure", "bases").code == 2

@@ -47,7 +47,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("bare")
     bed = Bed(place, names=("n1",))
-    bed.tag += "b"
     purge = "apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io --auto-remove purge"
     try:
         bed.start()

@@ -4,7 +4,6 @@ All of this room runs there with CLOUDPEMDA_INFRA_RELEASE=trixie; here is what e
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     if (reason := lacking()) is not None:
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("trixie")
-    bed = Bed(place, "trixie", ("n1", "n2"), tag=f"cpt{os.getpid()}")  # beside the other hosts
+    bed = Bed(place, "trixie", ("n1", "n2"))
     try:
         bed.start()
         yield Hosts(bed, place)

@@ -1,7 +1,6 @@
 """docs/nodes.md walked as a newcomer does: its examples, its steps in its order, on bare hosts."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +59,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Iterator[Bed]:
     """Bare hosts of this walk's own: others would find them hardened."""
-    bed = Bed(tmp_path_factory.mktemp("walk"), tag=f"cpw{os.getpid()}")
+    bed = Bed(tmp_path_factory.mktemp("walk"))
     try:
         bed.start()
         fake_pve.install(bed, links=False)
@@ -132,7 +131,7 @@ def test_bare_servers_become_a_cluster_by_the_guide_alone(site: Path, bed: Bed) 
                 bed.run(name, "ln -s /bin/true /usr/local/bin/mail")
         answer = command(ACTOR, *words)
         line = " ".join(words)
-        assert answer.code == 0, f"{line}: {answer.code} {answer.codes} {answer.err[-2000:]}"
+        assert answer.code == 0, f"{line}: {answer.codes} {answer.err[-2000:]} {answer.data}"
         if "--reach" in words:
             (run,) = answer.data["runs"]
             later = [one.partition(",")[0] for host in run["hosts"] for one in host["later"]]
