@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,8 +92,10 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     """What takes long to make, kept for later runs and other workers, who wait for the first."""
     cache = Path(os.environ.get("CLOUDPEMDA_INFRA_CACHE", "/var/cache/cloudpemda-infra"))
     kept = cache / name
+    if kept.exists():  # not behind who makes another one
+        return kept
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             made = cache / f"{name}.new"
@@ -289,14 +292,14 @@ class Bed:
     def stop(self) -> None:
         for name in self.names:
             run("ssh", "-F", self.ssh_config, "-O", "exit", self.address(name), check=False)
-        for one in self._running:
-            os.killpg(one.pid, signal.SIGTERM)
-        for one in self._running:
-            try:
-                one.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                os.killpg(one.pid, signal.SIGKILL)
-                one.wait(timeout=30)
+        # Hosts need no orderly end: the second TERM ends them at once.
+        for seconds, sign in ((2, signal.SIGTERM), (10, signal.SIGTERM), (30, signal.SIGKILL)):
+            for one in self._running:
+                if one.poll() is None:
+                    os.killpg(one.pid, sign)
+            until = time.monotonic() + seconds
+            while time.monotonic() < until and any(one.poll() is None for one in self._running):
+                time.sleep(0.05)
         for name in self.names:
             run("umount", self.place / f"{name}-root", check=False)
             run("ip", "netns", "delete", f"{self.tag}{name}", check=False)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LINE = (
     "proxmox-backup-api[7]: authentication failure; rhost=[::ffff:10.77.10.9]:50010 "

@@ -10,7 +10,7 @@ from tests.acceptance.command import Answer, Command
 from tests.infra.bed import NAMES
 from tests.infra.conftest import ROOT, SITE, Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SHUT_OUT = "you come from 10.77.10.254, which is in none of 192.0.2.0/24"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def _wanted(hosts: Hosts, ring0: str) -> dict[str, dict[str, object]]:

@@ -23,7 +23,7 @@ from tests.infra.conftest import ROOT, SITE, Hosts
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(
         sys.version_info[:2] != (3, 11) or RELEASE != "bookworm",
         reason="the hosts have Python 3.11",

@@ -14,7 +14,7 @@ from tests.acceptance.command import Command
 from tests.infra.conftest import Hosts
 from tests.scenarios.conftest import running_site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 WEB = {"serverName": "simrs.example.go.id"}
 DATABASE = {"database": "simrs"}
