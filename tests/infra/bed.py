@@ -188,8 +188,8 @@ class Bed:
         known = "".join(f"{self.address(one)} {one}.example.go.id {one}\n" for one in self.names)
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + known)
         (root / "etc/machine-id").write_text("")
-        for one in _AWAY:
-            (root / f"etc/systemd/system/multi-user.target.wants/{one}.service").unlink()
+        for service in _AWAY:
+            (root / f"etc/systemd/system/multi-user.target.wants/{service}.service").unlink()
         stops = root / "etc/systemd/system.conf.d/bed.conf"
         stops.parent.mkdir()
         stops.write_text(_STOPS)
