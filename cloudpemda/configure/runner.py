@@ -21,6 +21,7 @@ from typing import Any
 
 from cloudpemda.configure.inventory import Inventory
 from cloudpemda.configure.roles import group_variables, playbooks
+from cloudpemda.document.owner import give, make_directory
 from cloudpemda.errors import Refused, Unreachable
 
 Told = Callable[[str, str, str], None]
@@ -142,7 +143,7 @@ def run_directory(place: Path) -> Iterator[Path]:
     if find_spec("ansible_runner") is None or find_spec("ansible") is None:
         raise Refused("configure.no-runner")
     with _placed(place):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(place)
         making = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(making, fcntl.LOCK_EX)  # nobody takes away what is just being made
@@ -182,8 +183,9 @@ def alone(place: Path) -> Iterator[None]:
     Raises Refused `configure.busy`, Unreachable `configure.no-place`.
     """
     with _placed(place):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(place)
         held = os.open(place / "nodes.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        give(held, place)
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -131,6 +131,8 @@ def test_rehearsals_on_a_bare_host_fail_nothing_and_change_nothing(bare: Hosts) 
         "backup_server_secret_file": str(secrets / "pbs.token"),
     }
     fake_pve.install(bare.bed)
+    site = "/etc/cloudpemda/regency"  # put there by hand, before there was an account
+    bare.bed.run("n1", f"mkdir -p {site}/secrets /srv/cloudpemda && echo x > {site}/site.yaml")
     before = _seen(bare)
     amiss: dict[str, object] = {}
     for one in REHEARSALS:

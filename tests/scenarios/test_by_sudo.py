@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudpemda.configure.runner import alone, run_directory
 from tests.scenarios.conftest import Answer
 
 NOBODY = 65534
@@ -32,3 +33,13 @@ def test_what_root_makes_on_the_desk_locks_the_night_out_of_nothing(
     assert [one for one in made if one.lstat().st_uid != NOBODY] == []
     assert any(one.suffix == ".html" for one in made)
     assert any(one.suffix == ".ledger" for one in made)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_where_root_played_a_playbook_the_account_plays_the_next(tmp_path: Path) -> None:
+    os.chown(tmp_path, NOBODY, NOBODY)
+    place = tmp_path / "run"
+    with alone(place), run_directory(place):
+        pass
+    assert {one.name for one in (place, *place.iterdir())} == {"run", "nodes.lock"}
+    assert {one.lstat().st_uid for one in (place, *place.iterdir())} == {NOBODY}
