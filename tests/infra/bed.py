@@ -99,10 +99,18 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             made = cache / f"{name}.new"
-            shutil.rmtree(made, ignore_errors=True)
+            _away(made)
             make(made)
             made.rename(kept)
     return kept
+
+
+def _away(made: Path) -> None:
+    """What somebody who was killed left of it, without what is mounted in it still."""
+    for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
+        if Path(place := line.split()[1]).is_relative_to(made):
+            run("umount", "--lazy", place)
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @dataclass
