@@ -31,7 +31,7 @@ from tests.scenarios.test_two_applies import start_apply, until_held
 
 RELEASES = ("9.2", "8.4")
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(autouse=True)
