@@ -197,7 +197,9 @@ class Bed:
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + known)
         (root / "etc/machine-id").write_text("")
         for service in _AWAY:
-            (root / f"etc/systemd/system/multi-user.target.wants/{service}.service").unlink()
+            (root / f"etc/systemd/system/multi-user.target.wants/{service}.service").unlink(
+                missing_ok=True
+            )
         stops = root / "etc/systemd/system.conf.d/bed.conf"
         stops.parent.mkdir()
         stops.write_text(_STOPS)
