@@ -5,6 +5,7 @@ python3-apt, which may not be there. What is installed is known without either.
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.packages import installed, shown
 
 DOCUMENTATION = r"""
 module: package_probe
@@ -16,11 +17,10 @@ author: cloudpemda
 """
 
 
-def lacking(names: list[str], shown: str) -> list[str]:
-    """Those of the names that are not installed; `shown` has a line `NAME STATE` for each known,
+def lacking(names: list[str], said: str) -> list[str]:
+    """Those of the names that are not installed; `said` has a line `NAME STATE` for each known,
     and the name may carry its architecture."""
-    states = (line.split() for line in shown.splitlines())
-    there = {words[0].partition(":")[0] for words in states if words[1:] == ["installed"]}
+    there = set(installed(said))
     return [name for name in names if name not in there]
 
 
@@ -30,11 +30,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     names = list(dict.fromkeys(module.params["names"]))
-    shape = "${binary:Package} ${db:Status-Status}\n"
-    rc, out, err = module.run_command(["dpkg-query", "--show", f"--showformat={shape}", *names])
-    if rc not in {0, 1}:  # 1: some are unknown
-        module.fail_json(msg=f"dpkg-query: {err.strip() or out.strip()}", rc=rc)
-    found = lacking(names, out) if names else []
+    found = lacking(names, shown(module, names)) if names else []
     module.exit_json(changed=module.check_mode and bool(found), lacking=found)
 
 

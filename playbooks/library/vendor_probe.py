@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.packages import installed, shown
 
 DOCUMENTATION = r"""
 module: vendor_probe
@@ -83,12 +84,7 @@ def main() -> None:
     )
     asked = module.params
     mark = _MARKS[asked["product"]]
-    shape = "${Package} ${db:Status-Status}\n"
-    names = [mark, "os-prober", _KERNELS]
-    rc, out, err = module.run_command(["dpkg-query", "--show", f"--showformat={shape}", *names])
-    if rc not in {0, 1}:  # 1: some are unknown
-        module.fail_json(msg=f"dpkg-query: {err.strip() or out.strip()}", rc=rc)
-    there = [line.split()[0] for line in out.splitlines() if line.split()[1:] == ["installed"]]
+    there = installed(shown(module, [mark, "os-prober", _KERNELS]))
     _, kernel, _ = module.run_command(["uname", "-r"], check_rc=True)
     seen: dict[str, Any] = {
         "installed": mark in there,
