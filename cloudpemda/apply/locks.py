@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloudpemda.document.owner import give, make_directory
+from cloudpemda.document.owner import make_directory, open_lock
 
 
 @contextmanager
@@ -20,9 +20,8 @@ def exclusive(directory: Path, name: str) -> Iterator[None]:
     Each call opens the file anew, so it also keeps the threads of one process apart.
     """
     make_directory(directory)
-    handle = os.open(directory / f"{name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    handle = open_lock(directory / f"{name}.lock")
     try:
-        give(handle, directory)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

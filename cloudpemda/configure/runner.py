@@ -21,7 +21,7 @@ from typing import Any
 
 from cloudpemda.configure.inventory import Inventory
 from cloudpemda.configure.roles import group_variables, playbooks
-from cloudpemda.document.owner import give, make_directory
+from cloudpemda.document.owner import make_directory, open_lock
 from cloudpemda.errors import Refused, Unreachable
 
 Told = Callable[[str, str, str], None]
@@ -184,8 +184,7 @@ def alone(place: Path) -> Iterator[None]:
     """
     with _placed(place):
         make_directory(place)
-        held = os.open(place / "nodes.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-        give(held, place)
+        held = open_lock(place / "nodes.lock")
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

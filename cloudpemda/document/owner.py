@@ -35,6 +35,20 @@ def give_path(path: Path) -> None:
         os.close(handle)
 
 
+def open_lock(file: Path) -> int:
+    """A file to hold a lock on, made 0600 where it is absent; never through a link.
+
+    Raises OSError.
+    """
+    handle = os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        give(handle, file.parent)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
 def make_directory(path: Path, mode: int = 0o700) -> None:
     """With its parents, where it is absent; the owner's of the one around it. Raises OSError."""
     path.mkdir(mode=mode, parents=True, exist_ok=True)

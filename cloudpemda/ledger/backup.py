@@ -25,7 +25,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, delete, func, insert, inspect, make_url, select, text
 
-from cloudpemda.document.owner import give
+from cloudpemda.document.owner import open_lock
 from cloudpemda.errors import Fault, Incomplete, InvalidInput, Refused
 from cloudpemda.ledger import found, migrations, numbers, sealed
 from cloudpemda.ledger.audit import Actor, Audit, Tip, newest_entry
@@ -242,9 +242,8 @@ def _alone(directory: Path) -> Iterator[None]:
 
     Raises Refused `backup.restoring`.
     """
-    handle = os.open(directory / "restore.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    handle = open_lock(directory / "restore.lock")
     try:
-        give(handle, directory)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in directory.glob(f"{_REHEARSAL}*"):
             shutil.rmtree(left)

@@ -26,7 +26,7 @@ from itertools import count
 from pathlib import Path
 
 from cloudpemda.clock import SystemClock, stopwatch
-from cloudpemda.document.owner import give
+from cloudpemda.document.owner import open_lock
 
 _CLOCK = SystemClock()  # a lock is waited for in the machine's own time
 _Pauses = tuple[tuple[float, float], ...]
@@ -70,7 +70,7 @@ class Turns:
     @contextmanager
     def turn(self, seconds: float) -> Iterator[bool]:
         """As `turn`."""
-        handle = _opened(self._file)
+        handle = open_lock(self._file)
         try:
             yield self._came(handle, seconds)
             self._left = stopwatch()
@@ -87,7 +87,7 @@ class Turns:
             found = self._claimed(handle, begun + min(seconds, _CLAIM))
         if found is not None:
             return found
-        door = _opened(self._file.with_name(f"{self._file.name}-next"))
+        door = open_lock(self._file.with_name(f"{self._file.name}-next"))
         try:
             return self._awaited(door, _SELDOM, begun + seconds) and self._awaited(
                 handle, _OFTEN, begun + seconds
@@ -139,9 +139,3 @@ class Turns:
             return False
         whose, until = _WORD.unpack(word)
         return bool(whose != self._name and 0 < until - stopwatch() <= _CLAIM)
-
-
-def _opened(file: Path) -> int:
-    handle = os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    give(handle, file.parent)
-    return handle

@@ -45,7 +45,7 @@ def _digits(nip: str | None) -> str:
 
 
 def _folded(name: str) -> str:
-    """A name without case, width, spacing."""
+    """A name without case, width, spacing and the look of an emoji."""
     plain = unicodedata.normalize("NFKC", name).replace("\ufe0f", "")
     return " ".join(plain.casefold().split())
 

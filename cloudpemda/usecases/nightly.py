@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from cloudpemda.document.owner import give, make_directory
+from cloudpemda.document.owner import make_directory, open_lock
 from cloudpemda.errors import CloudpemdaError, ExitCode, Fault, Refused, Unreachable
 from cloudpemda.ledger import SYSTEM, Condition, Drain, PhaseRecord, PhaseResult
 from cloudpemda.notify.textfile import write
@@ -131,12 +131,11 @@ def _alone(directory: Path) -> Iterator[None]:
     file = directory / "nightly"
     try:
         make_directory(directory)
-        handle = os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = open_lock(file)
     except OSError as error:
         cause = os.strerror(error.errno or 0)
         raise Unreachable("nightly.not-written", file=str(file), cause=cause) from error
     try:
-        give(handle, directory)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
