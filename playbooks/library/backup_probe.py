@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import Api, below_root, clock, lost
+from ansible.module_utils.machine import clock
+from ansible.module_utils.vendor_api import Api, below_root, lost
 
 DOCUMENTATION = r"""
 module: backup_probe

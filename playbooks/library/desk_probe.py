@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import clock
+from ansible.module_utils.machine import clock
 
 DOCUMENTATION = r"""
 module: desk_probe

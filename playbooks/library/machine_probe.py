@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import clock
+from ansible.module_utils.machine import clock, release
 
 DOCUMENTATION = r"""
 module: machine_probe
@@ -36,15 +36,6 @@ def amiss(seen: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
             "Proxmox VE is installed here: a node stands in the group of its cluster, where it "
             "gets the package sources and the firewall of a node"
         )
-
-
-def release() -> dict[str, str]:
-    """/etc/os-release as pairs."""
-    try:
-        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return {key: text.strip('"') for key, _, text in (line.partition("=") for line in lines)}
 
 
 def main() -> None:

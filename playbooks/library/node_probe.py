@@ -16,7 +16,8 @@ from shutil import which
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vendor_api import clock, guests
+from ansible.module_utils.machine import clock, release
+from ansible.module_utils.vendor_api import guests
 from ansible.module_utils.zfs_limits import memory, unfit
 
 DOCUMENTATION = r"""
@@ -151,15 +152,6 @@ def disk(path: str, pool: str, held: list[str] | None) -> dict[str, object]:
         holds += [str(one[key]) for key in ("fstype", "pttype") if one.get(key)]
         holds += [str(at) for at in one.get("mountpoints") or () if at]
     return {**seen, "holds": sorted(set(holds))}
-
-
-def release() -> dict[str, str]:
-    """/etc/os-release as pairs."""
-    try:
-        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return {key: text.strip('"') for key, _, text in (line.partition("=") for line in lines)}
 
 
 def itself(node: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:

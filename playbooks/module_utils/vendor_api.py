@@ -88,15 +88,6 @@ def below_root(path: str) -> bool:
     return place.stat().st_dev == Path("/").stat().st_dev
 
 
-def clock(off: float, allowed: float) -> Iterator[str]:
-    """What is wrong with a clock that is so many seconds off."""
-    if abs(off) > allowed:
-        yield (
-            f"the clock is {off:.1f} s off, {allowed:g} s are allowed: set it (chronyc makestep, "
-            "or timedatectl set-time)"
-        )
-
-
 def lost(api: "Api", asked: Mapping[str, Any], variable: str) -> Iterator[str]:
     """Of the `tokens` those that are there while the file of their secret is not, each with what to
     do next."""
