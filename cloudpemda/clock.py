@@ -4,13 +4,10 @@ A site with `clock: lab` reads the time, and waits, through the lab's control po
 simulated year passes in seconds and no test sleeps.
 """
 
-import json
 import random
 import time
-import urllib.request
 import uuid
 from datetime import UTC, datetime
-from http.client import HTTPException
 from typing import Protocol
 
 from cloudpemda.errors import Unreachable
@@ -56,28 +53,21 @@ class LabClock:
     """
 
     def __init__(self, control_url: str, token: str) -> None:
-        self._url = control_url
-        self._token = token
-        # A proxy of the environment must never see the control port.
-        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+        from cloudpemda.loopback import ControlPort  # a site of its own time does without
+
+        self._port = ControlPort(control_url, token)
 
     def now(self) -> Instant:
-        return instant(float(self._call("/clock", None)["now"]))
+        return instant(float(self._call("/clock")["now"]))
 
     def sleep(self, seconds: float) -> None:
         self._call("/wait", {"seconds": seconds})
 
-    def _call(self, path: str, body: dict[str, float] | None) -> dict[str, float]:
-        query = urllib.request.Request(  # noqa: S310 - the scheme is our own lab's
-            self._url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-        )
+    def _call(self, path: str, body: dict[str, float] | None = None) -> dict[str, float]:
         try:
-            with self._open(query, timeout=600) as answer:
-                found: dict[str, float] = json.load(answer)
-        except (OSError, HTTPException, ValueError) as error:
-            raise Unreachable("clock.lab", url=self._url) from error
+            found: dict[str, float] = self._port.call(path, body)
+        except (OSError, ValueError) as error:
+            raise Unreachable("clock.lab", url=self._port.url) from error
         return found
 
 

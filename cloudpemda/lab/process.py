@@ -8,14 +8,13 @@ import os
 import select
 import signal
 import sys
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cloudpemda.errors import CloudpemdaError, ExitCode
+from cloudpemda.loopback import ControlPort, Denied, Silent
 from cloudpemda.messages import texts
 
 _START_STEPS = 300  # of 0.1 s each
@@ -40,8 +39,7 @@ class RunningLab:
 
     directory: Path
     pid: int
-    control_url: str
-    control_token: str
+    port: ControlPort
     clusters: dict[str, Any]
     servers: dict[str, Any] = field(default_factory=dict)  # for backups
 
@@ -49,21 +47,14 @@ class RunningLab:
         return self._call(path, None)
 
     def post(self, path: str, body: object = None) -> Any:
-        return self._call(path, json.dumps({} if body is None else body).encode())
+        return self._call(path, {} if body is None else body)
 
-    def _call(self, path: str, data: bytes | None) -> Any:
-        headers = {"Authorization": f"Bearer {self.control_token}"}
-        url = self.control_url + path
-        query = urllib.request.Request(url, data, headers)  # noqa: S310 - the lab's own loopback
-        # A proxy of the environment must never see the control port.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    def _call(self, path: str, body: object) -> Any:
         try:
-            with opener.open(query, timeout=600) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            detail = error.read(2000).decode(errors="replace")
-            raise _refused(path, detail) from error
-        except (OSError, ValueError) as error:
+            return self.port.call(path, body)
+        except Denied as error:
+            raise _refused(path, error.detail) from error
+        except Silent as error:
             raise LabUnavailable("lab.not-running", directory=str(self.directory)) from error
 
 
@@ -84,9 +75,9 @@ def find(directory: Path) -> RunningLab | None:
     """The lab that runs with its state in `directory`, or None."""
     try:
         told = json.loads((directory / "endpoints.json").read_text())
-        url, token = told["control"]["url"], told["control"]["token"]
+        port = ControlPort(told["control"]["url"], told["control"]["token"])
         clusters, servers = told["clusters"], told.get("backup_servers", {})
-        lab = RunningLab(directory, told["pid"], url, token, clusters, servers)
+        lab = RunningLab(directory, told["pid"], port, clusters, servers)
         lab.get("/status")
     except (OSError, ValueError, KeyError, LabUnavailable, LabRefused):
         return None

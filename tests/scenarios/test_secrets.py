@@ -13,7 +13,7 @@ def _secrets(office: Office) -> list[str]:
     found += [path.read_text().strip() for path in office.lab.directory.glob("*.root-password")]
     assert len(found) >= 4
     assert all(len(secret) >= 12 for secret in found)
-    return [*found, office.lab.control_token]
+    return [*found, office.lab.port.token]
 
 
 def _written(office: Office) -> Iterator[Path]:

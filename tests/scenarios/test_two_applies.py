@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from time import sleep
 
 import pytest
 
@@ -29,6 +30,7 @@ def start_command(office: Office, *words: str, actor: str = OPERATOR) -> subproc
 def until_held(office: Office, process: subprocess.Popen[str]) -> None:
     while not office.lab.get("/holds"):
         assert process.poll() is None, process.communicate()
+        sleep(0.05)  # asked without a pause, the lab has no time for the process
 
 
 def let_go(office: Office) -> None:
