@@ -40,7 +40,7 @@ def test_who_asks_anew_while_they_decide_has_decided_on_nothing(two_roles: Offic
     assert office.run("request", "withdraw", KEY, actor="ketua").code == 0
     assert office.run("request", "submit", office.file("simrs.yaml"), actor="ketua").code == 0
     let_go(office)
-    out, err = decision.communicate(timeout=120)
+    out, err = decision.communicate()
     assert decision.returncode == 4, out + err
     assert [fault["code"] for fault in json.loads(out)["faults"]] == ["ledger.revision-moved"]
     answer = office.run("request", "approve", KEY, actor="ketua")

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,7 +9,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.ledger.servers import postgres
-from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.conftest import Office
+from tests.scenarios.test_two_applies import start_apply, until_held
 
 EXAMPLES = {
     "simrs.yaml": "dinkes/simrs", "siak.yaml": "disdukcapil/siak", "simkeu.yaml": "bkad/simkeu",
@@ -43,21 +43,9 @@ def many(request: pytest.FixtureRequest, office: Office) -> Iterator[Office]:
             file.write_text(before)
 
 
-def _start(office: Office, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "cloudpemda", "--site", str(office.directory), "--output", "json",
-            "--actor", OPERATOR, "apply", *words,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-
-
 def _ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
     """Its exit code and the codes of what it was told."""
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate()
     assert out, err
     return process.returncode, [fault["code"] for fault in json.loads(out)["faults"]]
 
@@ -86,16 +74,14 @@ def _assert_made_once(office: Office, *keys: str) -> None:
     assert office.run("audit", "verify").code == 0
 
 
-@pytest.mark.timeout(900)
 def test_one_goes_on_while_another_is_held_up(many: Office) -> None:
     """Disjoint requests do not wait for each other: no lock is kept over work on a cluster."""
     for file, key in EXAMPLES.items():
         many.approved(file, key)
     held = {"on": {"method": "POST", "path": "*/qemu", "nth": 1}, "do": "hold"}
     many.lab.post("/faults", {"faults": [{**held, "when": "before"}]})
-    slow = _start(many, "dinkes/simrs")
-    while not many.lab.get("/holds"):
-        assert slow.poll() is None, slow.communicate()
+    slow = start_apply(many, "dinkes/simrs")
+    until_held(many, slow)
 
     assert many.run("apply", "disdukcapil/siak").code == 0
     assert many.run("apply", "bkad/simkeu").code == 0
@@ -108,11 +94,10 @@ def test_one_goes_on_while_another_is_held_up(many: Office) -> None:
     _assert_made_once(many, *EXAMPLES.values())
 
 
-@pytest.mark.timeout(900)
 def test_the_same_request_is_applied_once(many: Office) -> None:
     """Whoever does not get it is told who has it; nobody makes a second VM."""
     many.approved()
-    endings = [_ended(process) for process in [_start(many, "dinkes/simrs") for _ in range(4)]]
+    endings = [_ended(process) for process in [start_apply(many, "dinkes/simrs") for _ in range(4)]]
 
     assert (0, []) in endings
     others = Counter(codes[0] for code, codes in endings if code != 0)
@@ -123,12 +108,11 @@ def test_the_same_request_is_applied_once(many: Office) -> None:
     assert many.writes_since(before) == []
 
 
-@pytest.mark.timeout(900)
 def test_all_at_once_make_everything_once(many: Office) -> None:
     """Three operators, each asking for all that is approved."""
     for file, key in EXAMPLES.items():
         many.approved(file, key)
-    endings = [_ended(process) for process in [_start(many) for _ in range(3)]]
+    endings = [_ended(process) for process in [start_apply(many) for _ in range(3)]]
 
     told = {code for _, codes in endings for code in codes}
     assert told <= {"journal.busy"}, endings

@@ -40,7 +40,7 @@ def test_an_apply_that_runs_stops_before_its_next_step(office: Office) -> None:
     until_held(office, running)
     _paused(office)
     let_go(office)
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate()
     assert running.returncode == 6, out + err
     started = [one for one in office.writes_since(0) if one[1].endswith("/status/start")]
     assert started == []

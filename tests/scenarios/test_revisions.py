@@ -5,9 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from tests.scenarios.conftest import APPROVER, OPERATOR, Office
+from tests.scenarios.test_two_applies import PATIENT
 
 OTHER_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC other@key"
@@ -18,7 +17,6 @@ def _other_key(document: dict[str, Any]) -> None:
     document["spec"]["vms"][0]["sshKeys"] = [OTHER_KEY]
 
 
-@pytest.mark.timeout(120)
 def test_a_revision_approved_while_apply_reads_the_cluster_is_not_mixed_up(office: Office) -> None:
     """The new revision's offer shows the same; the running apply still knows the old one."""
     office.approved("simkeu.yaml", "bkad/simkeu")
@@ -29,7 +27,7 @@ def test_a_revision_approved_while_apply_reads_the_cluster_is_not_mixed_up(offic
     )  # fmt: skip
     words = ("--site", str(office.directory), "--output", "json", "--actor", OPERATOR, "apply")
     with subprocess.Popen(
-        [sys.executable, "-m", "cloudpemda", *words, "bkad/simkeu"], stdout=subprocess.PIPE
+        [sys.executable, str(PATIENT), *words, "bkad/simkeu"], stdout=subprocess.PIPE
     ) as running:
         while not office.lab.get("/holds"):
             assert running.poll() is None
