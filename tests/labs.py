@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
+
+PATIENCE = 600.0  # real seconds: a lab that takes longer hangs, whatever else its machine does
 
 SMALL: dict[str, Any] = {
     "seed": 7,
@@ -53,7 +55,7 @@ class Control:
             self.url + path,
             json=body,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=60,
+            timeout=PATIENCE,
         )
         if answer.status_code != 200:
             raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -147,10 +149,7 @@ class RunningLab:
         self._ended()
 
     def _ended(self) -> int:
-        code = self.process.wait(timeout=20)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
-        return code
+        return self.process.wait(timeout=PATIENCE)
 
 
 def layout(**changes: Any) -> dict[str, Any]:
@@ -169,15 +168,14 @@ def start_lab(directory: Path, described: Mapping[str, Any] | None = None) -> Ru
         given.write_text(json.dumps(described, default=str))  # a moment is text in a layout
         command += ["--layout", str(given)]
     endpoints = directory / "endpoints.json"
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.readline()
-    if not said.startswith(b"listening"):
-        process.kill()
-        said += process.stderr.read()
-        process.stderr.close()
-        process.wait()
-        raise AssertionError(f"the lab did not start: {said.decode()}")
+    # A file, and no pipe, which would hold up a lab that says more than somebody reads.
+    said = directory / "said.log"
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, stderr=out)
+    while b"listening" not in said.read_bytes():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.02)
+            raise AssertionError(f"the lab did not start: {said.read_text()}")
     return RunningLab(directory, json.loads(endpoints.read_text()), process)
 
 

@@ -17,8 +17,8 @@ from cloudpemda.errors import CloudpemdaError, ExitCode
 from cloudpemda.loopback import ControlPort, Denied, Silent
 from cloudpemda.messages import texts
 
-_START_STEPS = 300  # of 0.1 s each
-_STOP_SECONDS = 30
+_START_STEPS = 1200  # of 0.1 s each; one that has ended is not waited for
+_STOP_SECONDS = 120
 
 
 class LabUnavailable(CloudpemdaError):

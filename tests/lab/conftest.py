@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.labs import Control, RunningLab, running_lab
+from tests.labs import PATIENCE, Control, RunningLab, running_lab
 
 
 class Client:
@@ -26,7 +26,7 @@ class Client:
             self.base + path,
             headers=self.headers,
             verify=str(self.lab.ca),
-            timeout=30,
+            timeout=PATIENCE,
             **{kind: params},  # type: ignore[arg-type]
         )
 
