@@ -97,7 +97,10 @@ def test_two_hundred_histories_of_governance_end_so_too(
     tally = storm(tmp_path, first, EACH, versions=VERSIONS[part % 2 :][:1])
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    (shared / f"governance-{part}").write_text(json.dumps(tally))
+    # There at once with all that is in it: another worker may be reading them.
+    half = tmp_path / "tally"
+    half.write_text(json.dumps(tally))
+    half.rename(shared / f"governance-{part}")
     done = [json.loads(file.read_text()) for file in shared.glob("governance-*")]
     if len(done) == PARTS:
         whole = sum(map(Counter, done), Counter[str]())
