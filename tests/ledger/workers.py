@@ -52,7 +52,8 @@ def crowd() -> ProcessPoolExecutor:
         CROWD,
         mp_context=context,
         initializer=_enter,
-        initargs=(context.Barrier(CROWD, timeout=120),),
+        # Twenty interpreters start at first, on a machine that may do much else.
+        initargs=(context.Barrier(CROWD, timeout=900),),
     )
 
 
