@@ -50,7 +50,7 @@ def _make_template(running: labs.RunningLab, rig: Rig) -> None:
     answer = session.post(
         running.url("pve1") + "/api2/json/nodes/pve1/qemu/900/template",
         headers={"Authorization": f"PVEAPIToken={running.token()}"},
-        timeout=30,
+        timeout=600,
     )
     assert answer.status_code == 200, answer.reason
     rig.clock.sleep(10)

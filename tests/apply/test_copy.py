@@ -56,7 +56,6 @@ class Case:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("sweep", ["repeat_each_step", "fail_at_each_step", "undo_twice"])
 def test_the_copying_a_copy_survives_every_sweep(shared: Rig, sweep: str) -> None:
     getattr(Sweeps(lambda: Case(shared.fresh()).begin()), sweep)()

@@ -95,7 +95,6 @@ def back(shared: Rig) -> Back:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_killed_at_any_step_it_ends_as_if_nothing_was(shared: Rig) -> None:
     Sweeps(lambda: Back(shared.fresh()).begin()).repeat_each_step()
 

@@ -27,13 +27,13 @@ def as_root(practice: Practice, method: str, path: str, /, **form: object) -> An
     url = practice.lab.url("pve1") + "/api2/json"
     verify = str(practice.lab.ca)
     login = {"username": "root@pam", "password": practice.lab.root_password()}
-    ticket = requests.post(f"{url}/access/ticket", data=login, verify=verify, timeout=10).json()
+    ticket = requests.post(f"{url}/access/ticket", data=login, verify=verify, timeout=600).json()
     answer = requests.request(
         method,
         url + path,
         data=form,
         verify=verify,
-        timeout=10,
+        timeout=600,
         cookies={"PVEAuthCookie": ticket["data"]["ticket"]},
         headers={"CSRFPreventionToken": ticket["data"]["CSRFPreventionToken"]},
     )

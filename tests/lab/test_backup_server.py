@@ -249,7 +249,7 @@ def test_a_backup_server_is_found_over_https_and_outlives_the_lab(tmp_path: Path
             given = secret or (where / "site.token").read_text().strip()
             headers = {"Authorization": f"PBSAPIToken=cloudpemda@pbs!apply:{given}"}
             answer = requests.get(
-                url + "/admin/datastore", headers=headers, verify=str(lab.ca), timeout=30
+                url + "/admin/datastore", headers=headers, verify=str(lab.ca), timeout=600
             )
             assert answer.status_code == (401 if secret else 200)
             assert secret or answer.json()["data"] == [{"store": "main"}]

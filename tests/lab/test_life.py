@@ -140,7 +140,7 @@ def test_a_state_that_cannot_be_read_is_told_and_can_be_reset(
 
 def test_a_second_lab_in_the_same_directory_is_refused(lab: RunningLab) -> None:
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(lab.directory)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert second.returncode == 3
     assert "already runs" in second.stderr or "sudah berjalan" in second.stderr
 
@@ -150,7 +150,7 @@ def test_a_port_that_is_taken_is_named(lab: RunningLab) -> None:
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--state", "recorded"]
     refused = subprocess.run(
         [*command, "--listen", taken, "--root-password", "x"],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert refused.returncode == 3
     assert taken in refused.stderr
@@ -178,7 +178,7 @@ def test_a_bad_layout_is_refused_by_place(tmp_path: Path) -> None:
     given.write_text("clusters:\n  dc:\n    nodes: {pve1: {memory: 64}}\n    colour: red\n")
     command = [sys.executable, "-m", "cloudpemda.lab", "serve", "--directory", str(tmp_path / "x")]
     refused = subprocess.run(
-        [*command, "--layout", str(given)], capture_output=True, text=True, timeout=30, check=False
+        [*command, "--layout", str(given)], capture_output=True, text=True, timeout=600, check=False
     )
     assert refused.returncode == 3
     assert f"{given}:3:28 clusters.dc.nodes.pve1.memory" in refused.stderr
@@ -257,7 +257,7 @@ def test_a_lab_that_holds_a_request_stops_and_does_not_do_its_work(tmp_path: Pat
     while not lab.control.holds():
         pass
     assert lab.stop() == 0
-    asker.join(10)
+    asker.join(600)
     assert lost == [True]
     again = start_lab(tmp_path / "lab")
     try:

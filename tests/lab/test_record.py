@@ -23,7 +23,7 @@ NAMES = ("simrs-db", "10.20.30.40", "budi", "Puskesmas", "hunter22")
 def record(site: Path, file: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cloudpemda", "--site", str(site), "--lang", "en"]
     command += ["lab", "record", str(file), *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_recording_is_made_by_reads_alone_and_names_nobody(tmp_path: Path) -> None:

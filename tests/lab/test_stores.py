@@ -156,7 +156,7 @@ def test_a_file_is_uploaded_and_found(root: Client, lab: RunningLab) -> None:
             data={"content": "iso"},
             files={"filename": ("my image.iso", b"x" * size)},
             verify=str(lab.ca),
-            timeout=30,
+            timeout=600,
         )
         assert root.finish(answer.json()["data"]) == "OK"
     (row,) = root("GET", "/nodes/pve2/storage/nfs/content", content="iso")

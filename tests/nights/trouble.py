@@ -181,7 +181,7 @@ class Hands:
         for url in urls:
             try:
                 answer = requests.request(
-                    method, f"{url}/api2/json{path}", data=form or None, timeout=60,
+                    method, f"{url}/api2/json{path}", data=form or None, timeout=600,
                     headers={"Authorization": token}, verify=str(self.lab.directory / "ca.pem"),
                 )  # fmt: skip
             except requests.ConnectionError:

@@ -52,7 +52,7 @@ def _as_backup_admin(office: Office, method: str, path: str, **form: str) -> Non
         data=form,
         headers={"Authorization": f"PBSAPIToken=cloudpemda@pbs!apply:{secret}"},
         verify=str(lab / "ca.pem"),
-        timeout=30,
+        timeout=600,
     )
     assert answer.status_code == 200, answer.text
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.scenarios.conftest import APPROVER, Office
 
 KEY, FILE, OPD = "bkad/simkeu", "simkeu.yaml", "nina"
@@ -45,7 +43,6 @@ def _submit(office: Office, change: Any, *words: str) -> Any:
     return office.run("request", "submit", *words, office.edited(FILE, change), actor=OPD)
 
 
-@pytest.mark.timeout(240)
 def test_a_change_is_proposed_offered_approved_and_waits_beside_what_lives(office: Office) -> None:
     office.built(FILE, KEY)
     used, vms = _quota(office), office.vms()
@@ -106,7 +103,6 @@ def test_a_change_is_proposed_offered_approved_and_waits_beside_what_lives(offic
     assert office.vms() == vms
 
 
-@pytest.mark.timeout(240)
 def test_a_change_whose_approver_lost_the_role_waits_again(office: Office) -> None:
     """It is asked where the change is taken up: `plan` says so, `apply` voids it."""
     office.built(FILE, KEY)
@@ -130,7 +126,6 @@ def test_a_change_whose_approver_lost_the_role_waits_again(office: Office) -> No
         people.write_text(kept)
 
 
-@pytest.mark.timeout(240)
 def test_a_second_vm_is_offered_beside_the_first(office: Office) -> None:
     office.built(FILE, KEY)
     assert _submit(office, _second_vm).code == 0
@@ -152,7 +147,6 @@ def test_a_second_vm_is_offered_beside_the_first(office: Office) -> None:
     assert again.data[0]["submission"]["changed"] is False
 
 
-@pytest.mark.timeout(240)
 def test_the_room_for_an_approved_change_is_given_to_nobody_else(office: Office) -> None:
     """Each node has 56 GiB. 40, 40 and 8 fit after the loss of one node; 40, 40 and 32 do not."""
 
@@ -179,7 +173,6 @@ def test_the_room_for_an_approved_change_is_given_to_nobody_else(office: Office)
     assert office.run("request", "approve", "dinkes/simrs", actor=APPROVER).code == 0
 
 
-@pytest.mark.timeout(240)
 def test_what_cannot_be_done_to_a_living_vm_is_said_with_its_place(office: Office) -> None:
     office.built(FILE, KEY)
     for change, code, key in (
@@ -202,7 +195,6 @@ def test_what_cannot_be_done_to_a_living_vm_is_said_with_its_place(office: Offic
     ]
 
 
-@pytest.mark.timeout(240)
 def test_a_change_beyond_quota_is_refused_by_what_grows(office: Office) -> None:
     office.built(FILE, KEY)
 
@@ -213,7 +205,6 @@ def test_a_change_beyond_quota_is_refused_by_what_grows(office: Office) -> None:
     assert record["proposal"] is None
 
 
-@pytest.mark.timeout(240)
 def test_a_denied_change_leaves_the_workload_alone(office: Office) -> None:
     office.built(FILE, KEY)
     assert _submit(office, _larger).code == 0

@@ -16,8 +16,6 @@ KEY, FILE, OPD = "bkad/simkeu", "simkeu.yaml", "nina"
 APP = f"{KEY}/app-1"
 GIB = 1024
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def _app(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = document["spec"]["vms"][0]
@@ -101,7 +99,7 @@ def restart(office: Office, vmid: int) -> None:
         f"{url}/api2/json/nodes/{vm['node']}/qemu/{vmid}/status/reboot",
         headers={"Authorization": f"PVEAPIToken=cloudpemda@pve!apply={_token(office)}"},
         verify=str(directory / "ca.pem"),
-        timeout=30,
+        timeout=600,
     )
     assert answer.status_code == 200, answer.text
     office.lab.post("/wait", {"seconds": 60})

@@ -23,8 +23,6 @@ from tests.scenarios.test_changing import (
 RELEASES = ("9.2", "8.4")
 SECOND = f"{KEY}/app-2"
 
-pytestmark = pytest.mark.timeout(900)
-
 
 def fewer(office: Office) -> None:
     """Approve the document as it was first, with one VM."""

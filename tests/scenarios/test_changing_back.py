@@ -31,8 +31,6 @@ from tests.scenarios.test_two_applies import start_apply, until_held
 
 RELEASES = ("9.2", "8.4")
 
-pytestmark = pytest.mark.timeout(900)
-
 
 @pytest.fixture(autouse=True)
 def second_network(office: Office) -> Iterator[None]:

@@ -17,8 +17,6 @@ from tests.scenarios.test_changing import (
     used,
 )
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def _as_large(document: dict[str, object]) -> None:
     _more_memory(document)

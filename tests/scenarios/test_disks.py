@@ -20,8 +20,6 @@ from tests.scenarios.test_changing import (
 )
 from tests.scenarios.test_changing_back import faults
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def _without(document: dict[str, Any]) -> None:
     """Without its second disk: the third one keeps its place."""

@@ -12,7 +12,7 @@ from tests.scenarios.test_night import _root as as_root
 from tests.scenarios.test_two_applies import start_command
 
 HOUR = 3600
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

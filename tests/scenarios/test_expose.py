@@ -13,8 +13,6 @@ from tests.scenarios.conftest import APPROVER, Answer, Office, running_site
 KEY = "dinkes/simrs"
 OFFICES = ["10.20.4.0/24"]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def _edit(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     document = yaml.safe_load(file.read_text())
@@ -77,13 +75,13 @@ def as_root(office: Office, method: str, path: str, cluster: str = "dc", /, **fo
     verify = str(office.lab.directory / "ca.pem")
     password = (office.lab.directory / f"{cluster}.root-password").read_text().strip()
     login = {"username": "root@pam", "password": password}
-    ticket = requests.post(f"{url}/access/ticket", data=login, verify=verify, timeout=10).json()
+    ticket = requests.post(f"{url}/access/ticket", data=login, verify=verify, timeout=600).json()
     answer = requests.request(
         method,
         url + path,
         data=form,
         verify=verify,
-        timeout=10,
+        timeout=600,
         cookies={"PVEAuthCookie": ticket["data"]["ticket"]},
         headers={"CSRFPreventionToken": ticket["data"]["CSRFPreventionToken"]},
     )

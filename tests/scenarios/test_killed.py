@@ -10,8 +10,6 @@ from tests.scenarios.conftest import OPERATOR, Office
 from tests.scenarios.test_changing import FILE, KEY, _app, propose, settled, used
 from tests.scenarios.test_two_applies import start_command
 
-pytestmark = pytest.mark.timeout(600)
-
 WHY = ("--reason", "selesai")
 _MOST = 80
 

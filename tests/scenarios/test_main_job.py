@@ -383,7 +383,7 @@ def _as_root(url: str, password: str, path: str, _method: str = "PUT", **form: s
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             login = {"username": "root@pam", "password": password}
-            ticket = session.post(f"{url}/api2/json/access/ticket", data=login, timeout=30)
+            ticket = session.post(f"{url}/api2/json/access/ticket", data=login, timeout=600)
             data = ticket.json()["data"]
             answer = session.request(
                 _method,
@@ -391,7 +391,7 @@ def _as_root(url: str, password: str, path: str, _method: str = "PUT", **form: s
                 data=form,
                 headers={"CSRFPreventionToken": data["CSRFPreventionToken"]},
                 cookies={"PVEAuthCookie": data["ticket"]},
-                timeout=30,
+                timeout=600,
             )
     assert answer.status_code == 200, answer.reason
 

@@ -51,7 +51,7 @@ def _root(office: Office, method: str, path: str, **form: str) -> Any:
     def call(method: str, path: str, form: dict[str, str], **headers: str) -> Any:
         body = urllib.parse.urlencode(form).encode() if form else None
         asked = urllib.request.Request(url + path, body, headers, method=method)  # noqa: S310
-        with door.open(asked, timeout=30) as answer:
+        with door.open(asked, timeout=600) as answer:
             return json.loads(answer.read())["data"]
 
     password = (directory / "dc.root-password").read_text().strip()

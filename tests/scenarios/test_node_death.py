@@ -9,7 +9,7 @@ from tests.scenarios.conftest import Office
 
 RELEASES = ("8.4", "9.2")
 HOUR = 3600
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def _protected(office: Office) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Reader:
 
     def _call(self, method: str, path: str, form: dict[str, str], **more: Any) -> Any:
         return requests.request(
-            method, self._url + path, data=form, verify=self._verify, timeout=10, **more
+            method, self._url + path, data=form, verify=self._verify, timeout=600, **more
         )
 
     def ask(self, method: str, path: str) -> Any:

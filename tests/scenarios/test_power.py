@@ -59,7 +59,6 @@ def _audit(office: Office, action: str) -> list[dict[str, Any]]:
     return [one for one in office.run("audit", "log").data if one["action"] == action]
 
 
-@pytest.mark.timeout(240)
 def test_a_stop_is_meant_until_the_vm_is_started(built: Office) -> None:
     stopped = built.run("vm", "stop", VM, *WHY)
     assert stopped.code == 0, stopped.out
@@ -157,7 +156,6 @@ def test_a_locked_vm_is_left_alone(built: Office) -> None:
     assert built.writes_since(seen) == []
 
 
-@pytest.mark.timeout(240)
 def test_a_stop_that_was_killed_is_gone_on_with(built: Office) -> None:
     alone = built.run("vm", "list").data[0]["ha"]["guard"] == "none"
     method, path = ("POST", "*/status/shutdown") if alone else ("PUT", "*/ha/resources/*")

@@ -45,7 +45,6 @@ def test_on_8_too(kept: Office) -> None:
     test_it_is_saved_first_restored_and_protected_again(kept)
 
 
-@pytest.mark.timeout(240)
 def test_it_is_saved_first_restored_and_protected_again(kept: Office) -> None:
     vmid, before = _vm(kept)
     newest = _backups(kept)[0]

@@ -52,7 +52,6 @@ def _snapshot(office: Office, verb: str, *words: str, actor: str = "rudi") -> An
     return office.run("vm", "snapshot", verb, VM, *words, actor=actor)
 
 
-@pytest.mark.timeout(240)
 def test_a_state_is_charged_kept_gone_back_to_and_given_back(built: Office) -> None:
     before = _disk(built)
     taken = _snapshot(built, "create", "before", *WHY)

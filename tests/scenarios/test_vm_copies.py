@@ -29,7 +29,6 @@ def _charged(office: Office) -> dict[str, int]:
     return {line["dimension"]: line["committed"] for line in lines}
 
 
-@pytest.mark.timeout(240)
 def test_a_copy_is_charged_off_unplugged_known_and_given_back(kept: Office) -> None:
     before = _charged(kept)
     origin = next(
@@ -115,7 +114,6 @@ def test_one_that_fails_is_taken_back_and_one_in_whose_place_another_stands_is_l
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_one_whose_making_and_whose_removal_were_cut_off_is_removed_and_leaves_no_work(
     kept: Office,
 ) -> None:

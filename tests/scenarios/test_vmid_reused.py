@@ -354,7 +354,6 @@ _OLD = {
 _NO = {"status": 400, "reason": "Parameter verification failed."}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_whoever_has_our_vmid_is_never_touched(scene: Scene, case: Case) -> None:
     scene.at(case.moment)
