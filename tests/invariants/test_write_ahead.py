@@ -21,6 +21,7 @@ from cloudpemda.wiring import open_desk
 from tests.apply.rig import Rig, desired, layout, rig
 from tests.saga.sweeps import Killed
 from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.test_two_applies import PATIENT
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def held(office: Office, method: str, path: str) -> Iterator[None]:
     """
     on = {"method": method, "path": path, "nth": 1}
     office.lab.post("/faults", {"faults": [{"on": on, "do": "hold", "when": "before"}]})
-    line = [sys.executable, "-m", "cloudpemda", "--site", str(office.directory),
+    line = [sys.executable, str(PATIENT), "--site", str(office.directory),
             "--actor", OPERATOR, "apply", "dinkes/simrs"]  # fmt: skip
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 def test_the_ledger_holds_on_postgresql(record_property: object) -> None:
     folder = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+    command += ["--dist", "loadfile"]  # or the crowd of twenty processes would gather twice
     command += ["-m", "not slow and not sqlite", str(folder)]
     with postgres() as server:
         ran = subprocess.run(
