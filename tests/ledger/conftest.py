@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from cloudpemda.ledger import Ledger
+from tests.ledger.databases import drop_all
 from tests.ledger.makers import ManualClock, open_at
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_dropped() -> Iterator[None]:
+    """A test's databases on a server go with it: together they are gigabytes."""
+    yield
+    drop_all()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ LATER_GUARDS = tuple(
     for table in ("requests", "proposals", "instances", "quota_requests")
 )
 """What version 10 of the tables brought."""
+_MADE: set[str] = set()  # databases on the server, by this process or before it
 GUARDS = LATER_GUARDS + (
     ("audit_no_change ON audit", "postings_no_change ON postings")
     if SERVER
@@ -38,16 +39,30 @@ def ledger_url(base: Path) -> str:
     if SERVER is None:
         return SQLITE
     name = "t" + hashlib.sha256(str(base).encode()).hexdigest()[:20]
-    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
     try:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        if name not in _MADE:
+            _told_the_server(f"CREATE DATABASE {name}")
     except (ProgrammingError, IntegrityError) as error:
         if getattr(error.orig, "sqlstate", None) not in {"42P04", "23505"}:  # it is there
             raise
+    _MADE.add(name)
+    return make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_all() -> None:
+    """What this process has opened on the server: each database is ten megabytes."""
+    while _MADE:
+        _told_the_server(f"DROP DATABASE IF EXISTS {_MADE.pop()} WITH (FORCE)")
+
+
+def _told_the_server(statement: str) -> None:
+    assert SERVER is not None
+    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as connection:
+            connection.execute(text(statement))
     finally:
         server.dispose()
-    return make_url(SERVER).set(database=name).render_as_string(hide_password=False)
 
 
 @contextmanager
