@@ -1,11 +1,21 @@
 """What holds for every test."""
 
+import importlib
 import logging
 import os
+import pkgutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+import cloudpemda
+import tests.patience  # noqa: F401 - the whole suite waits so
+
+# Everywhere as in CI: the same examples on each run, and none that is too slow for somebody. Who
+# looks for new ones says `pytest --hypothesis-profile=default`.
+settings.load_profile("ci")
 
 _ALLOWED = tuple(
     line.split("  ")[0]
@@ -29,6 +39,15 @@ def pytest_runtest_makereport(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Storms first: at the end of a run on several workers, one long test keeps all waiting."""
     items.sort(key=lambda item: "/storm/" not in item.nodeid)
+
+
+def pytest_collection_finish() -> None:
+    """Hypothesis draws on the constants of all modules of ours that are loaded. Which these are
+    must not hang on what a worker happened to do before, or its examples do, too."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for found in pkgutil.walk_packages(cloudpemda.__path__, "cloudpemda."):
+            if not found.name.endswith(("__main__", ".make")):  # those are programs
+                importlib.import_module(found.name)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

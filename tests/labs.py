@@ -55,7 +55,7 @@ class Control:
             self.url + path,
             json=body,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=PATIENCE,
+            timeout=600,
         )
         if answer.status_code != 200:
             raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -149,7 +149,10 @@ class RunningLab:
         self._ended()
 
     def _ended(self) -> int:
-        return self.process.wait(timeout=PATIENCE)
+        code = self.process.wait(timeout=600)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        return code
 
 
 def layout(**changes: Any) -> dict[str, Any]:

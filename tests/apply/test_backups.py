@@ -41,7 +41,7 @@ def test_threads_that_join_and_leave_at_once_lose_nobody(lab: Rig) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(600)
+        thread.join()
     assert members(lab) == set(range(104, 124))
     assert len(lab.control.writes(before)) < len(threads), "many changes, few writes"
 
@@ -77,7 +77,7 @@ def test_processes_that_join_at_once_lose_nobody(tmp_path: Path) -> None:
         for process in processes:
             process.start()
         for process in processes:
-            process.join(600)
+            process.join()
         assert [process.exitcode for process in processes] == [0] * 4
         assert members(lab) == set(range(100, 120))
 
@@ -115,6 +115,6 @@ def test_two_applies_at_once_keep_all_their_vms_in_the_job(tmp_path: Path) -> No
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(600)
+            thread.join()
         assert endings == [VmEnding.ACTIVE] * 12
         assert members(lab) == set(range(10001, 10013))

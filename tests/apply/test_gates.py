@@ -43,7 +43,7 @@ def test_a_gate_lets_in_its_width_and_serves_in_order() -> None:
         if number + 2 < 8:
             assert arrived[number + 2].wait(600)
     for thread in threads:
-        thread.join(600)
+        thread.join()
     assert order == list(range(8))
     assert most == 2
 
@@ -81,5 +81,5 @@ def test_many_threads_find_the_same_gate() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(600)
+        thread.join()
     assert len({id(gate) for gate in found}) == 1

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -460,15 +461,21 @@ def test_a_halt_leaves_it_resumable(lab: Rig) -> None:
 
 
 @pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C as a terminal's program has it: what runs in the background was told to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
+def heard() -> Iterator[threading.Event]:
+    """Ctrl-C as a terminal's program has it: what runs in the background was told to ignore it.
+    Set once it has reached the program, which may take its turn on a busy machine."""
+    found = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        found.set()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, hear)
+    yield found
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_leaves_it_resumable(lab: Rig) -> None:
+def test_ctrl_c_leaves_it_resumable(lab: Rig, heard: threading.Event) -> None:
     vms = [desired(number) for number in (1, 2, 3)]
     pressed = threading.Event()
 
@@ -476,6 +483,7 @@ def test_ctrl_c_leaves_it_resumable(lab: Rig) -> None:
         if step == "start" and not pressed.is_set():
             pressed.set()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            heard.wait()  # else this VM may be done before anybody was told to stop
 
     result = apply_workload(vms, replace(lab.tools(vms), progress=press))
     assert result.interrupted

@@ -14,7 +14,7 @@ import pytest
 
 from tests.labs import layout, running_lab
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 COLLECTION = "ansible_collections/community/proxmox/"
 

@@ -29,11 +29,12 @@ def pve(lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def connect(lab: RunningLab, **who: str) -> Any:
-    return ProxmoxAPI(urlsplit(lab.url("pve1")).netloc, verify_ssl=str(lab.ca), **who)
+    address = urlsplit(lab.url("pve1")).netloc
+    return ProxmoxAPI(address, verify_ssl=str(lab.ca), timeout=600, **who)
 
 
 def done(pve: Any, upid: str) -> None:
-    status = Tasks.blocking_status(pve, upid, timeout=60, polling_interval=0.05)
+    status = Tasks.blocking_status(pve, upid, timeout=600, polling_interval=0.05)
     assert status is not None
     assert status["exitstatus"] == "OK"
 

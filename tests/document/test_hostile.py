@@ -35,7 +35,7 @@ def _codes(path: Path) -> list[str]:
         [sys.executable, "-c", _READ, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     memory, *codes = done.stdout.splitlines()

@@ -3,7 +3,6 @@ is written to a cluster; whoever dies on the way leaves neither a second VM nor 
 
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from cloudpemda.plan.model import DesiredVm
 from cloudpemda.saga import Event, Journal, StepRecord, StepState
 from cloudpemda.wiring import open_desk
 from tests.apply.rig import Rig, desired, layout, rig
+from tests.patience import COMMAND
 from tests.saga.sweeps import Killed
 from tests.scenarios.conftest import OPERATOR, Office
 from tests.scenarios.test_two_applies import PATIENT
@@ -32,8 +32,8 @@ def held(office: Office, method: str, path: str) -> Iterator[None]:
     """
     on = {"method": method, "path": path, "nth": 1}
     office.lab.post("/faults", {"faults": [{"on": on, "do": "hold", "when": "before"}]})
-    line = [sys.executable, str(PATIENT), "--site", str(office.directory),
-            "--actor", OPERATOR, "apply", "dinkes/simrs"]  # fmt: skip
+    line = [*COMMAND, "--site", str(office.directory), "--actor", OPERATOR, "apply"]
+    line += ["dinkes/simrs"]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not office.lab.get("/holds"):

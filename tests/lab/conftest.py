@@ -26,7 +26,7 @@ class Client:
             self.base + path,
             headers=self.headers,
             verify=str(self.lab.ca),
-            timeout=PATIENCE,
+            timeout=600,
             **{kind: params},  # type: ignore[arg-type]
         )
 

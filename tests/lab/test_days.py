@@ -56,7 +56,6 @@ def test_copies_and_backups_are_made_when_they_are_due() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_a_year_of_a_hundred_vms_is_the_same_twice() -> None:
     digests = []
     for _ in range(2):

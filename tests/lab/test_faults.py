@@ -73,7 +73,7 @@ def test_a_held_request_waits_for_release(
         pass
     assert ("held" in control.state()["dc"]["pools"]) == (when == "after")
     assert control.release(answer=answer) == 1
-    asker.join(600)
+    asker.join()
     assert outcome == [200 if answer else "lost"]
     assert ("held" in control.state()["dc"]["pools"]) == (when == "after" or answer)
 

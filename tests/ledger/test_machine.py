@@ -544,7 +544,6 @@ def test_the_model_follows_a_grant_until_it_ends_or_is_taken_back() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_ten_thousand_deeds_lead_nowhere_else(
     record_property: Callable[[str, object], None],
 ) -> None:

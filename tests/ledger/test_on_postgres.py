@@ -18,7 +18,7 @@ from cloudpemda.ledger import open_ledger
 from tests.ledger.makers import SITI, ManualClock, workload
 from tests.ledger.servers import postgres
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 
 def test_the_ledger_holds_on_postgresql(record_property: object) -> None:

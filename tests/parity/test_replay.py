@@ -61,7 +61,7 @@ def _recorded(version: str) -> Iterator[str]:
         yield f"https://127.0.0.1:{port}/api2/json"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(600)
         process.stderr.close()
 
 
@@ -81,7 +81,7 @@ def replayed(
                 "secret-of-root", "--report", str(report), "--show", "0", str(recording),
             ],
             check=True,
-            timeout=280,
+            timeout=600,
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
     sections: dict[str, list[dict[str, object]]] = defaultdict(list)

@@ -71,11 +71,17 @@ def transport(
     return Transport("dc", urls, TOKEN, SECRET, trusted, clock or VirtualClock())
 
 
-def dead_endpoint() -> str:
-    """A loopback port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"https://127.0.0.1:{probe.getsockname()[1]}"
+@pytest.fixture
+def dead_endpoint() -> Iterator[Callable[[], str]]:
+    """Loopback ports where nobody listens: they are held, so that nobody else is given them."""
+    with ExitStack() as stack:
+
+        def hold() -> str:
+            held = stack.enter_context(socket.socket())
+            held.bind(("127.0.0.1", 0))
+            return f"https://127.0.0.1:{held.getsockname()[1]}"
+
+        yield hold
 
 
 # -- trust -----------------------------------------------------------------------------------
@@ -150,7 +156,7 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_call_goes_on_to_the_next_endpoint_while_nothing_was_sent(
-    serve: Serve, method: str
+    serve: Serve, dead_endpoint: Callable[[], str], method: str
 ) -> None:
     server = serve(lambda _: data("done"))
     trust = Trust(fingerprint=server.fingerprint)
@@ -194,7 +200,7 @@ def test_a_write_whose_answer_is_lost_is_never_sent_again(serve: Serve, lost: An
     assert (len(first.asked), len(second.asked), clock.slept) == (1, 0, [])
 
 
-def test_nobody_there_is_said_with_every_reason() -> None:
+def test_nobody_there_is_said_with_every_reason(dead_endpoint: Callable[[], str]) -> None:
     clock = VirtualClock()
     found = Transport("dc", [dead_endpoint(), dead_endpoint()], TOKEN, SECRET, Trust(), clock)
     with pytest.raises(NoAnswer) as caught:
@@ -213,6 +219,7 @@ def test_an_answer_that_does_not_come_ends_at_the_deadline(
     found = transport(hanging, working, trust=_both(hanging, working))
     with pytest.raises(AnswerLost):
         found.write("POST", "/pools", {"poolid": "x"})
+    monkeypatch.undo()  # an answer that does come may take its time
     assert found.get("/version") == "there"
     never.set()
 
@@ -316,7 +323,9 @@ def test_a_name_stays_one_segment(name: str) -> None:
 # -- secrets ---------------------------------------------------------------------------------
 
 
-def test_nothing_secret_is_logged_or_raised_even_at_debug(serve: Serve) -> None:
+def test_nothing_secret_is_logged_or_raised_even_at_debug(
+    serve: Serve, dead_endpoint: Callable[[], str]
+) -> None:
     """Every kind of answer and failure, with all loggers at DEBUG; the token is nowhere."""
     stories: list[Answer] = [
         data({"ok": 1}),

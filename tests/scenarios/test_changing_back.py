@@ -2,12 +2,12 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.patience import COMMAND
 from tests.scenarios.conftest import OPERATOR, Office
 from tests.scenarios.test_changing import (
     APP,
@@ -301,8 +301,7 @@ def test_who_is_killed_goes_on(office: Office, path: str) -> None:
     office.built(FILE, KEY)
     propose(office, _everything)
     faults(office, {"on": {"method": "P*", "path": path, "nth": 1}, "do": "hold", "when": "before"})
-    line = [sys.executable, "-m", "cloudpemda", "--site", str(office.directory),
-            "--actor", OPERATOR, "apply", KEY]  # fmt: skip
+    line = [*COMMAND, "--site", str(office.directory), "--actor", OPERATOR, "apply", KEY]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not office.lab.get("/holds"):
         assert process.poll() is None, "it ended before it asked for that"

@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-import sys
 from typing import Any
 
+from tests.patience import COMMAND
 from tests.scenarios.conftest import APPROVER, OPERATOR, Office
 from tests.scenarios.test_two_applies import PATIENT
 
@@ -26,9 +26,7 @@ def test_a_revision_approved_while_apply_reads_the_cluster_is_not_mixed_up(offic
                      "do": "hold"}]},
     )  # fmt: skip
     words = ("--site", str(office.directory), "--output", "json", "--actor", OPERATOR, "apply")
-    with subprocess.Popen(
-        [sys.executable, str(PATIENT), *words, "bkad/simkeu"], stdout=subprocess.PIPE
-    ) as running:
+    with subprocess.Popen([*COMMAND, *words, "bkad/simkeu"], stdout=subprocess.PIPE) as running:
         while not office.lab.get("/holds"):
             assert running.poll() is None
         file = office.edited("simkeu.yaml", _other_key)

@@ -2,10 +2,8 @@
 
 import json
 import subprocess
-import sys
-from pathlib import Path
-from time import sleep
 
+from tests.patience import COMMAND
 from tests.scenarios.conftest import OPERATOR, Office
 from tests.scenarios.test_changing import FILE, KEY
 
@@ -19,8 +17,7 @@ def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
 def start_command(office: Office, *words: str, actor: str = OPERATOR) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
-            sys.executable, str(PATIENT), "--site", str(office.directory), "--output", "json",
-            "--actor", actor, *words,
+            *COMMAND, "--site", str(office.directory), "--output", "json", "--actor", actor, *words,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

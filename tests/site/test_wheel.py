@@ -37,7 +37,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = source / "inventories" / left
         path.parent.mkdir(parents=True)
         path.write_text("a secret")
-    subprocess.run([sys.executable, "-c", _BUILD, str(here)], cwd=source, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", _BUILD, str(here)], cwd=source, check=True, timeout=600)
     (wheel,) = here.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(here / "unpacked")
@@ -65,6 +65,6 @@ def test_a_site_can_be_made_from_it_in_an_empty_directory(unpacked: Path, tmp_pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.stdout.strip() == "baru"

@@ -25,7 +25,7 @@ from tests.storm import worker
 from tests.storm.judge import Judge
 
 HA_SETTLES = 300.0  # lab seconds: a dead node is fenced, its VMs recovered and started, in less
-RUN_SECONDS = PATIENCE  # real ones: a run that takes longer hangs
+RUN_SECONDS = 600.0  # real ones: a run that takes longer hangs
 SETTLING_RUNS = 14
 SSH_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqSvjOssEHZ6e1Fm3N3zGxP8r4rgJ0wpQFtd+i1DJDp siti@example"
@@ -475,7 +475,7 @@ def brought_back(lab: RunningLab) -> int:
 
 def _ask_ha(lab: RunningLab, vmid: str, state: str) -> None:
     resource = f"{lab.url('pve1')}/api2/json/cluster/ha/resources/vm:{vmid}"
-    answer = _root(lab).put(resource, data={"state": state}, timeout=PATIENCE)
+    answer = _root(lab).put(resource, data={"state": state}, timeout=600)
     assert answer.status_code == 200, answer.reason
 
 
@@ -486,9 +486,9 @@ def destroyed(lab: RunningLab, vmid: int) -> None:
     def ask(method: str, path: str, **data: str) -> None:
         url = f"{lab.url('pve1')}/api2/json{path}"
         answer = (
-            root.delete(url, params=data, timeout=PATIENCE)
+            root.delete(url, params=data, timeout=600)
             if method == "DELETE"
-            else root.request(method, url, data=data, timeout=PATIENCE)
+            else root.request(method, url, data=data, timeout=600)
         )
         assert answer.status_code == 200, f"{method} {path}: {answer.reason}"
         lab.control.advance(30)
@@ -514,7 +514,7 @@ def _root(lab: RunningLab) -> requests.Session:
     answer = session.post(
         f"{lab.url('pve1')}/api2/json/access/ticket",
         data={"username": "root@pam", "password": lab.root_password()},
-        timeout=PATIENCE,
+        timeout=600,
     )
     data = answer.json()["data"]
     session.cookies.set("PVEAuthCookie", data["ticket"])

@@ -76,7 +76,6 @@ DEEDS = (
 """What may happen."""
 
 
-@pytest.mark.timeout(1200)
 def test_every_history_of_governance_ends_with_books_that_agree(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

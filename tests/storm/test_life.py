@@ -21,7 +21,6 @@ HISTORIES = os.environ.get("CLOUDPEMDA_LIFE", "")
 FIRST_SEED = int(os.environ.get("CLOUDPEMDA_STORM_SEED", "1"))
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", range(2))
 def test_every_life_ends_in_step(
     tmp_path: Path, part: int, record_property: Callable[[str, object], None]
@@ -31,7 +30,6 @@ def test_every_life_ends_in_step(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(12))
 def test_three_hundred_lives_end_so_too(
     tmp_path: Path, part: int, record_property: Callable[[str, object], None]

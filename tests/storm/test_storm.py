@@ -37,7 +37,6 @@ def described(version: str) -> dict[str, Any]:
     return layout
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", PARTS)
 def test_every_history_ends_with_ledger_equal_to_lab(
     tmp_path: Path, part: int, record_property: Callable[[str, object], None]
@@ -47,7 +46,6 @@ def test_every_history_ends_with_ledger_equal_to_lab(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", PARTS[:2])
 def test_a_longer_storm_ends_so_too(
     tmp_path: Path, part: int, record_property: Callable[[str, object], None]

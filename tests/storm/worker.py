@@ -21,6 +21,7 @@ import cloudpemda.cli.status_tables
 import cloudpemda.proxmox
 import cloudpemda.usecases.apply
 import cloudpemda.wiring
+import tests.patience  # noqa: F401 - others hold its requests up
 
 
 def context() -> ForkServerContext:

@@ -1,0 +1,21 @@
+"""The program with the patience that a busy machine needs.
+
+How long it waits for an answer is real time. A test that holds a request up, or that shares two
+cores with seven other processes, must not depend on it: what it proves is told in the lab's time.
+Whoever imports this waits so in its own process; `COMMAND` begins the command line of another.
+"""
+
+import sys
+
+from cloudpemda.proxmox import transport
+
+SECONDS = 600.0
+
+transport.CONNECT_SECONDS = transport.READ_SECONDS = SECONDS
+
+COMMAND = (
+    sys.executable,
+    "-c",
+    "from cloudpemda.cli import main; from cloudpemda.proxmox import transport; "
+    f"transport.CONNECT_SECONDS = transport.READ_SECONDS = {SECONDS}; main()",
+)
