@@ -248,7 +248,8 @@ def test_no_edit_of_any_entry_goes_unseen(
             ledger.requests.submit(workload(name=name), "", SITI)
     seq = data.draw(st.integers(1, 3))
     column = data.draw(st.sampled_from(["login", "person", "details", "previous", "hash", "at"]))
-    value = data.draw(st.text(st.characters(codec="ascii", exclude_characters="\0'"), max_size=8))
+    signs = st.characters(codec="ascii", exclude_characters="\0'")
+    value = data.draw(st.text(signs, max_size=8).filter(lambda text: text != SITI.login))
     tamper(base, f"UPDATE audit SET {column} = '{value}' WHERE seq = {seq}")  # noqa: S608
     findings = found(base)
     assert findings

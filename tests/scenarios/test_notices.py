@@ -24,7 +24,7 @@ def hook(office: Office) -> Iterator[Sink]:
     with webhook() as sink:
         channels = [{"name": "kominfo", "urls": "secrets/notify.urls", "min": "finding"}]
         _site(office, notify=channels)
-        _urls(office, f"# webhook\njson://x:{SECRET}@127.0.0.1:{sink.port}/\n")
+        _urls(office, f"# webhook\njson://x:{SECRET}@127.0.0.1:{sink.port}/?cto=600&rto=600\n")
         yield sink
     file.write_text(before)
 
@@ -99,7 +99,10 @@ def test_an_opds_contacts_get_a_mail_of_what_is_theirs(office: Office, hook: Sin
     (vmid,) = office.vms()
     with mail() as post:
         _site(office, notify=[{"name": "opd", "urls": "secrets/notify.urls", "contacts": True}])
-        _urls(office, f"mailto://127.0.0.1:{post.port}?from=malam@example.go.id&mode=insecure")
+        _urls(
+            office,
+            f"mailto://127.0.0.1:{post.port}?from=malam@example.go.id&mode=insecure&cto=600&rto=600",
+        )
         office.lab.post("/outside", {"cluster": "dc", "action": "delete-vm", "vmid": vmid})
         _stranger(office, "create-vm")
         assert "notify.not-delivered" not in office.run("nightly").codes
