@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cloudpemda.errors import CloudpemdaError
 from cloudpemda.ledger import Pools, store
+from cloudpemda.ledger.audit import heads
 from cloudpemda.rules.quota import Link
 from cloudpemda.site.models import Network
 from cloudpemda.units import Instant
@@ -44,7 +45,7 @@ _gate: list[Barrier] = []
 def _enter(gate: Barrier) -> None:
     _gate.append(gate)
     # Twenty wait for one disk, and who wins is what is proven: not who is tired of it first.
-    store.BUSY_SECONDS = 600
+    store.BUSY_SECONDS = heads._PATIENCE = 600
 
 
 def crowd() -> ProcessPoolExecutor:
