@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
 
-PATIENCE = 600.0  # real seconds: a lab that takes longer hangs, whatever else its machine does
+from tests.patience import PATIENCE
 
 SMALL: dict[str, Any] = {
     "seed": 7,
@@ -48,14 +49,15 @@ class Control:
 
     url: str
     token: str = field(repr=False)
+    _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        answer = requests.request(
+        answer = self._session.request(
             method,
             self.url + path,
             json=body,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=600,
+            timeout=PATIENCE,
         )
         if answer.status_code != 200:
             raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -119,7 +121,7 @@ class RunningLab:
     endpoints: dict[str, Any]
     process: subprocess.Popen[bytes]
 
-    @property
+    @cached_property
     def control(self) -> Control:
         found = self.endpoints["control"]
         return Control(found["url"], found["token"])
@@ -149,10 +151,7 @@ class RunningLab:
         self._ended()
 
     def _ended(self) -> int:
-        code = self.process.wait(timeout=600)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
-        return code
+        return self.process.wait(timeout=PATIENCE)
 
 
 def layout(**changes: Any) -> dict[str, Any]:

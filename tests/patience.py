@@ -9,13 +9,13 @@ import sys
 
 from cloudpemda.proxmox import transport
 
-SECONDS = 600.0
+PATIENCE = 600.0  # seconds: who takes longer hangs, whatever else the machine does
 
-transport.CONNECT_SECONDS = transport.READ_SECONDS = SECONDS
+transport.CONNECT_SECONDS = transport.READ_SECONDS = PATIENCE
 
 COMMAND = (
     sys.executable,
     "-c",
     "from cloudpemda.cli import main; from cloudpemda.proxmox import transport; "
-    f"transport.CONNECT_SECONDS = transport.READ_SECONDS = {SECONDS}; main()",
+    f"transport.CONNECT_SECONDS = transport.READ_SECONDS = {PATIENCE}; main()",
 )

@@ -17,7 +17,7 @@ from cloudpemda.errors import CloudpemdaError, ExitCode
 from cloudpemda.loopback import ControlPort, Denied, Silent
 from cloudpemda.messages import texts
 
-_START_STEPS = 1200  # of 0.1 s each: the machine may do much else, and one that ends is noticed
+_START_STEPS = 1200  # of 0.1 s each; one that has ended is not waited for
 _STOP_SECONDS = 120
 
 

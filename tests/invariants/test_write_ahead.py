@@ -2,7 +2,6 @@
 is written to a cluster; whoever dies on the way leaves neither a second VM nor an orphan."""
 
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +17,9 @@ from cloudpemda.plan.model import DesiredVm
 from cloudpemda.saga import Event, Journal, StepRecord, StepState
 from cloudpemda.wiring import open_desk
 from tests.apply.rig import Rig, desired, layout, rig
-from tests.patience import COMMAND
 from tests.saga.sweeps import Killed
+from tests.scenarios.beside import start_apply, until_held
 from tests.scenarios.conftest import OPERATOR, Office
-from tests.scenarios.test_two_applies import PATIENT
 
 
 @contextmanager
@@ -32,20 +30,13 @@ def held(office: Office, method: str, path: str) -> Iterator[None]:
     """
     on = {"method": method, "path": path, "nth": 1}
     office.lab.post("/faults", {"faults": [{"on": on, "do": "hold", "when": "before"}]})
-    line = [*COMMAND, "--site", str(office.directory), "--actor", OPERATOR, "apply"]
-    line += ["dinkes/simrs"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_apply(office, "dinkes/simrs")
     try:
-        while not office.lab.get("/holds"):
-            try:
-                process.wait(timeout=0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError("it ended before it asked for that")
+        until_held(office, process)
         yield
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
         office.lab.post("/release", {"all": True, "answer": False})
         office.lab.post("/faults", {"faults": []})
 

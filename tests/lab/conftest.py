@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.labs import PATIENCE, Control, RunningLab, running_lab
+from tests.labs import Control, RunningLab, running_lab
+from tests.patience import PATIENCE
 
 
 class Client:
@@ -26,7 +27,7 @@ class Client:
             self.base + path,
             headers=self.headers,
             verify=str(self.lab.ca),
-            timeout=600,
+            timeout=PATIENCE,
             **{kind: params},  # type: ignore[arg-type]
         )
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from cloudpemda.lab.process import RunningLab
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import APPROVER, Answer, Office, running_site
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 LETTER = ("--letter", "800/12/2026", "--letter-date", "2026-11-01")
 STAMP = ("description", "tags")

@@ -1,14 +1,13 @@
 """Changes that fail, are killed, or are taken back; and networks that come and go."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.patience import COMMAND
-from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.beside import start_apply, until_held
+from tests.scenarios.conftest import Office
 from tests.scenarios.test_changing import (
     APP,
     FILE,
@@ -27,7 +26,6 @@ from tests.scenarios.test_changing import (
     settled,
     used,
 )
-from tests.scenarios.test_two_applies import start_apply, until_held
 
 RELEASES = ("9.2", "8.4")
 
@@ -301,12 +299,10 @@ def test_who_is_killed_goes_on(office: Office, path: str) -> None:
     office.built(FILE, KEY)
     propose(office, _everything)
     faults(office, {"on": {"method": "P*", "path": path, "nth": 1}, "do": "hold", "when": "before"})
-    line = [*COMMAND, "--site", str(office.directory), "--actor", OPERATOR, "apply", KEY]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not office.lab.get("/holds"):
-        assert process.poll() is None, "it ended before it asked for that"
+    process = start_apply(office, KEY)
+    until_held(office, process)
     process.kill()
-    process.wait()
+    process.communicate()
     office.lab.post("/release", {"all": True, "answer": False})
     faults(office)
 

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import Office
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "dinkes/simrs"
 TWO_ROLES = """\

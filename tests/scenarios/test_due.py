@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from cloudpemda.lab.process import RunningLab
+from tests.scenarios.beside import is_held, start_command
 from tests.scenarios.conftest import Office, running_site
-from tests.scenarios.test_killed import _held
 from tests.scenarios.test_night import _root as as_root
-from tests.scenarios.test_two_applies import start_command
 
 HOUR = 3600
 pytestmark = pytest.mark.slow
@@ -69,7 +68,7 @@ def test_a_night_that_was_killed_does_not_back_up_twice(office: Office) -> None:
     office.lab.post("/faults", {"faults": [hold]})
     process = start_command(office, "nightly")
     try:
-        assert _held(office, process)
+        assert is_held(office, process)
     finally:
         process.kill()
         process.communicate()

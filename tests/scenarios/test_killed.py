@@ -1,28 +1,16 @@
 """Commands that take things away, killed as real processes at each of their writes in turn."""
 
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.scenarios.beside import is_held, start_command
 from tests.scenarios.conftest import OPERATOR, Office
 from tests.scenarios.test_changing import FILE, KEY, _app, propose, settled, used
-from tests.scenarios.test_two_applies import start_command
 
 WHY = ("--reason", "selesai")
 _MOST = 80
-
-
-def _held(office: Office, process: "subprocess.Popen[str]") -> bool:
-    """Whether it stands at a write; not where it has ended."""
-    while not office.lab.get("/holds"):
-        try:
-            process.wait(timeout=0.05)
-        except subprocess.TimeoutExpired:
-            continue
-        return False
-    return True
 
 
 def _killed(office: Office, when: str, path: str, *words: str, answer: bool) -> bool:
@@ -32,7 +20,7 @@ def _killed(office: Office, when: str, path: str, *words: str, answer: bool) -> 
     office.lab.post("/faults", {"faults": [hold]})
     process = start_command(office, *words)
     try:
-        held = _held(office, process)
+        held = is_held(office, process)
     finally:
         process.kill()
         out, err = process.communicate()

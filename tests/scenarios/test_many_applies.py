@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.ledger.servers import postgres
-from tests.patience import COMMAND
-from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.beside import start_apply, until_held
+from tests.scenarios.conftest import Office
 
 EXAMPLES = {
     "simrs.yaml": "dinkes/simrs", "siak.yaml": "disdukcapil/siak", "simkeu.yaml": "bkad/simkeu",
@@ -41,18 +41,6 @@ def many(request: pytest.FixtureRequest, office: Office) -> Iterator[Office]:
             yield office
         finally:
             file.write_text(before)
-
-
-def _start(office: Office, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *COMMAND, "--site", str(office.directory), "--output", "json", "--actor", OPERATOR,
-            "apply", *words,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:

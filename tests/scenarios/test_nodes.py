@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cloudpemda.lab.process import RunningLab
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import Office, running_site
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 REASON = "Ganti RAM"
 

@@ -1,7 +1,7 @@
 """While the site is paused nothing changes a cluster, and everybody is told why."""
 
+from tests.scenarios.beside import let_go, start_apply, until_held
 from tests.scenarios.conftest import APPROVER, Office
-from tests.scenarios.test_two_applies import let_go, start_apply, until_held
 
 REASON = "Ganti switch inti"
 

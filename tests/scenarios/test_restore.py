@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from cloudpemda.wiring import open_desk
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import Office
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "dinkes/simrs"
 VM = f"{KEY}/db-1"

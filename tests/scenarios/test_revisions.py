@@ -1,12 +1,10 @@
 """What is built is what was approved, whatever happens between reading and building."""
 
 import json
-import subprocess
 from typing import Any
 
-from tests.patience import COMMAND
-from tests.scenarios.conftest import APPROVER, OPERATOR, Office
-from tests.scenarios.test_two_applies import PATIENT
+from tests.scenarios.beside import let_go, start_apply, until_held
+from tests.scenarios.conftest import APPROVER, Office
 
 OTHER_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC other@key"
@@ -25,15 +23,12 @@ def test_a_revision_approved_while_apply_reads_the_cluster_is_not_mixed_up(offic
         {"faults": [{"on": {"method": "GET", "path": "/cluster/resources", "nth": 1},
                      "do": "hold"}]},
     )  # fmt: skip
-    words = ("--site", str(office.directory), "--output", "json", "--actor", OPERATOR, "apply")
-    with subprocess.Popen([*COMMAND, *words, "bkad/simkeu"], stdout=subprocess.PIPE) as running:
-        while not office.lab.get("/holds"):
-            assert running.poll() is None
+    with start_apply(office, "bkad/simkeu") as running:
+        until_held(office, running)
         file = office.edited("simkeu.yaml", _other_key)
         assert office.run("request", "submit", file, actor="nina").code == 0
         assert office.run("request", "approve", "bkad/simkeu", actor=APPROVER).code == 0
-        for held in office.lab.get("/holds"):
-            office.lab.post("/release", {"id": held["id"], "answer": True})
+        let_go(office)
         out, _ = running.communicate()
 
     assert running.returncode == 4

@@ -8,8 +8,8 @@ import pytest
 
 from cloudpemda.lab.process import RunningLab
 from cloudpemda.wiring import open_desk
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import Office, running_site
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "bkad/simkeu"
 VM = f"{KEY}/app-1"

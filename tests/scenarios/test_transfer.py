@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import APPROVER, Answer, Office, running_site
 from tests.scenarios.test_expose import groups
-from tests.scenarios.test_two_applies import start_command, until_held
 
 KEY, NEW = "dinkes/simrs", "disdukcapil/simrs"
 LETTER = ("--letter", "800/99/Setda/2026", "--letter-date", "2026-11-20")
@@ -85,12 +85,6 @@ def comments(office: Office) -> list[str]:
     """What the security groups say of themselves."""
     cluster = office.lab.get("/state")["dc"]["firewalls"]["cluster"]
     return sorted(one["comment"] for one in cluster["groups"])
-
-
-def let_go(office: Office) -> None:
-    """What a killed command had asked for is never done."""
-    for one in office.lab.get("/holds"):
-        office.lab.post("/release", {"id": one["id"], "answer": False})
 
 
 def test_all_that_it_has_goes_to_the_other_opd(office: Office) -> None:
@@ -180,7 +174,7 @@ def test_killed_after_the_ledger_it_is_told_and_gone_on_with(office: Office) -> 
     until_held(office, killed)
     killed.kill()
     killed.communicate()
-    let_go(office)
+    let_go(office, answer=False)
     office.lab.post("/faults", {"faults": []})
     assert used(office, "dinkes") == {}
 
@@ -234,11 +228,11 @@ def test_going_on_too_late_starts_nothing_that_is_in_quarantine_since(office: Of
         if method == "PUT":
             late.kill()
             late.communicate()
-            let_go(office)
+            let_go(office, answer=False)
     retired = office.run("request", "retire", NEW, "--reason", "selesai")
     assert (retired.code, retired.data["record"]["state"]) == (0, "retired"), retired.out
     before = len(office.requests())
-    let_go(office)
+    let_go(office, answer=False)
     out, err = late.communicate()
     assert late.returncode == 0, out + err
     assert office.writes_since(before) == []

@@ -1,39 +1,10 @@
 """Two operators at once: each VM exactly once, and nobody is told a fault that is none."""
 
 import json
-import subprocess
 
-from tests.patience import COMMAND
-from tests.scenarios.conftest import OPERATOR, Office
+from tests.scenarios.beside import let_go, start_apply, start_command, until_held
+from tests.scenarios.conftest import Office
 from tests.scenarios.test_changing import FILE, KEY
-
-PATIENT = Path(__file__).with_name("patient.py")
-
-
-def start_apply(office: Office, *words: str) -> subprocess.Popen[str]:
-    return start_command(office, "apply", *words)
-
-
-def start_command(office: Office, *words: str, actor: str = OPERATOR) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *COMMAND, "--site", str(office.directory), "--output", "json", "--actor", actor, *words,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-
-
-def until_held(office: Office, process: subprocess.Popen[str]) -> None:
-    while not office.lab.get("/holds"):
-        assert process.poll() is None, process.communicate()
-        sleep(0.05)  # asked without a pause, the lab has no time for the process
-
-
-def let_go(office: Office) -> None:
-    for one in office.lab.get("/holds"):
-        office.lab.post("/release", {"id": one["id"], "answer": True})
 
 
 def test_an_apply_that_comes_late_finds_it_done(office: Office) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.beside import let_go, start_command, until_held
 from tests.scenarios.conftest import Office
-from tests.scenarios.test_two_applies import let_go, start_command, until_held
 
 KEY = "bkad/simkeu"
 VM = f"{KEY}/app-1"

@@ -19,8 +19,8 @@ import yaml
 
 import cloudpemda.cli
 from cloudpemda.wiring import open_desk
+from tests.scenarios.beside import start_command, until_held
 from tests.scenarios.conftest import OPERATOR, Answer, Office, running_site
-from tests.scenarios.test_two_applies import start_command, until_held
 
 KEY, FILE = "bkad/simkeu", "simkeu.yaml"
 VM = f"{KEY}/app-1"

@@ -20,12 +20,13 @@ from cloudpemda.usecases.approve import approve
 from cloudpemda.usecases.desk import Desk
 from cloudpemda.usecases.submit import submit_file
 from cloudpemda.wiring import forget_ledger, lab_ledger, open_desk
-from tests.labs import PATIENCE, Control, RunningLab
+from tests.labs import Control, RunningLab
+from tests.patience import PATIENCE
 from tests.storm import worker
 from tests.storm.judge import Judge
 
 HA_SETTLES = 300.0  # lab seconds: a dead node is fenced, its VMs recovered and started, in less
-RUN_SECONDS = 600.0  # real ones: a run that takes longer hangs
+RUN_SECONDS = PATIENCE  # real ones: a run that takes longer hangs
 SETTLING_RUNS = 14
 SSH_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqSvjOssEHZ6e1Fm3N3zGxP8r4rgJ0wpQFtd+i1DJDp siti@example"
@@ -475,7 +476,7 @@ def brought_back(lab: RunningLab) -> int:
 
 def _ask_ha(lab: RunningLab, vmid: str, state: str) -> None:
     resource = f"{lab.url('pve1')}/api2/json/cluster/ha/resources/vm:{vmid}"
-    answer = _root(lab).put(resource, data={"state": state}, timeout=600)
+    answer = _root(lab).put(resource, data={"state": state}, timeout=PATIENCE)
     assert answer.status_code == 200, answer.reason
 
 
@@ -486,9 +487,9 @@ def destroyed(lab: RunningLab, vmid: int) -> None:
     def ask(method: str, path: str, **data: str) -> None:
         url = f"{lab.url('pve1')}/api2/json{path}"
         answer = (
-            root.delete(url, params=data, timeout=600)
+            root.delete(url, params=data, timeout=PATIENCE)
             if method == "DELETE"
-            else root.request(method, url, data=data, timeout=600)
+            else root.request(method, url, data=data, timeout=PATIENCE)
         )
         assert answer.status_code == 200, f"{method} {path}: {answer.reason}"
         lab.control.advance(30)
@@ -514,7 +515,7 @@ def _root(lab: RunningLab) -> requests.Session:
     answer = session.post(
         f"{lab.url('pve1')}/api2/json/access/ticket",
         data={"username": "root@pam", "password": lab.root_password()},
-        timeout=600,
+        timeout=PATIENCE,
     )
     data = answer.json()["data"]
     session.cookies.set("PVEAuthCookie", data["ticket"])
