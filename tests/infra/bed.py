@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,12 +34,23 @@ _CAPABILITIES = (
     "CAP_NET_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYS_RESOURCE,CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE"
 )
 
-_AGAIN = 'trap : TERM; while :; do "$@"; [ $? -eq 133 ] || exit; done'
-"""A host that restarts ends systemd-nspawn with 133, so that it is booted again."""
+_AGAIN = """trap : TERM
+while :; do
+  ( while [ "$1" != -- ]; do mkdir -p "$1" && echo 0 > "$1/cgroup.procs"; shift; done
+    shift; exec "$@" )
+  [ $? -eq 133 ] || exit
+done"""
+"""A host that restarts ends systemd-nspawn with 133, so that it is booted again. What comes before
+`--` are control groups of its own: see `_groups`."""
 
 _NUMBERS = itertools.count()
 _AWAY = ("auditd", "fail2ban")
 """Services that wait for the role that wants them: auditd starts on one host of a kernel alone."""
+_BY_THE_CLOCK = (
+    "apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim", "logrotate",
+    "man-db", "systemd-tmpfiles-clean",
+)  # fmt: skip
+"""Timers that would hold apt's locks, or change files, at an hour that some test is played at."""
 _STOPS = "[Manager]\nDefaultTimeoutStopSec=15s\n"
 """In a container systemd may miss that a service's last process ended, and waits this long."""
 
@@ -113,6 +124,40 @@ def _away(made: Path) -> None:
     shutil.rmtree(made, ignore_errors=True)
 
 
+def _groups(name: str) -> list[Path]:
+    """A host's own control groups, below ours. systemd-nspawn would put all hosts of this machine
+    into one group; there systemd finds processes of others in the services that it ends, gives up
+    killing its own, and misses that the last of them is gone."""
+    ours = {}
+    for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        _, kind, path = line.split(":", 2)
+        ours[kind] = path.lstrip("/")
+    found = []
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        _, place, kind, options = line.split()[:4]
+        if kind == "cgroup2" and "" in ours:
+            found.append(Path(place, ours[""], name))
+        elif kind == "cgroup" and "name=systemd" in options.split(",") and "name=systemd" in ours:
+            found.append(Path(place, ours["name=systemd"], name))
+    return found
+
+
+def _emptied(group: Path) -> None:
+    """Take a control group away, whose processes have ended, with those below it."""
+    for one in (*sorted(group.rglob("*/"), reverse=True), group):
+        with suppress(OSError):
+            one.rmdir()
+
+
+def _more_watches() -> None:
+    """Each host's systemd takes seven of the 128 inotify instances that Linux gives root: too few
+    for the hosts of all workers, and those of another run beside them."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    with suppress(OSError):
+        if int(limit.read_text()) < 1024:
+            limit.write_text("1024\n")
+
+
 @dataclass
 class Bed:
     """Hosts that run until `stop`; `place` holds their overlays, keys and logs."""
@@ -122,7 +167,7 @@ class Bed:
     names: tuple[str, ...] = NAMES
     brings: frozenset[str] = frozenset()
     """Programs that the hosts have themselves, so that no fake stands in for them."""
-    patience: int = 40
+    patience: int = 600
     """Tries, half a second apart, until a host lets us in."""
     tag: str = field(default_factory=lambda: f"cp{os.getpid()}x{next(_NUMBERS)}")
     """No two beds share it: what the kernel has of the last one goes some time after its end."""
@@ -146,6 +191,7 @@ class Bed:
 
     def start(self) -> None:
         tree = base_tree(self.release)
+        _more_watches()
         self._prepare()
         self._network()
         for name in self.names:
@@ -200,6 +246,8 @@ class Bed:
             (root / f"etc/systemd/system/multi-user.target.wants/{service}.service").unlink(
                 missing_ok=True
             )
+        for timer in _BY_THE_CLOCK:
+            (root / f"etc/systemd/system/{timer}.timer").symlink_to("/dev/null")
         stops = root / "etc/systemd/system.conf.d/bed.conf"
         stops.parent.mkdir()
         stops.write_text(_STOPS)
@@ -216,7 +264,8 @@ class Bed:
         log = (self.place / f"{name}.log").open("wb")
         self._running.append(
             subprocess.Popen(
-                ["sh", "-c", _AGAIN, "bed", "systemd-nspawn", "-q", "-D", root,
+                ["sh", "-c", _AGAIN, "bed", *_groups(f"{self.tag}{name}"), "--",
+                 "systemd-nspawn", "-q", "-D", root,
                  "-M", f"{self.tag}{name}", "--register=no", "--keep-unit",
                  "--timezone=off",
                  f"--network-namespace-path=/run/netns/{self.tag}{name}",
@@ -252,7 +301,7 @@ class Bed:
         """A command on a host over ssh; its output."""
         return run("ssh", "-F", self.ssh_config, self.address(name), command, check=check)
 
-    def wait_for(self, name: str, condition: str, seconds: int = 60) -> None:
+    def wait_for(self, name: str, condition: str, seconds: int = 180) -> None:
         """Until a shell condition holds on a host; the host itself waits, not the test."""
         loop = f"for i in $(seq {seconds * 4}); do {condition} && exit 0; sleep 0.25; done; exit 1"
         for _ in range(self.patience):
@@ -273,7 +322,7 @@ class Bed:
         inside = run("pgrep", "-P", outside).split()[0]
         return subprocess.run(
             ["nsenter", "-t", inside, "-a", "sh", "-c", command],
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=900,
         )  # fmt: skip
 
     @contextmanager
@@ -290,7 +339,7 @@ class Bed:
     def reaches(self, name: str, port: int, ring: int = 0) -> bool:
         """Whether a TCP port of a host answers from outside of it."""
         try:
-            self._here("nc", "-z", "-w", "2", self.address(name, ring), str(port))
+            self._here("nc", "-z", "-w", "5", self.address(name, ring), str(port))
         except RuntimeError:
             return False
         return True
@@ -313,5 +362,7 @@ class Bed:
         for name in self.names:
             run("umount", self.place / f"{name}-root", check=False)
             run("ip", "netns", "delete", f"{self.tag}{name}", check=False)
+            for group in _groups(f"{self.tag}{name}"):
+                _emptied(group)
         run("ip", "netns", "delete", self.tag, check=False)
         shutil.rmtree(f"/tmp/{self.tag}-ansible", ignore_errors=True)  # noqa: S108
