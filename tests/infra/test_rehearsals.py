@@ -17,7 +17,7 @@ from tests.infra.conftest import Hosts
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(fake_pve.reference() is None, reason="no schemas of the vendor's API here"),
 ]
 
@@ -27,14 +27,16 @@ BROUGHT = (
     "python3-venv", "smartmontools", "unattended-upgrades",
 )  # fmt: skip
 
+# Units that are inactive are left out: systemd loads them when somebody looks at them, and forgets
+# them when it likes. So are those that D-Bus starts for who asks, which end by themselves.
 _SEEN = """
 at='/etc /opt /srv /usr/local /root /var/lib/apt /var/lib/dpkg /var/lib/postgresql /var/www'
 at="$at $(ls -d /var/lib/cloudpemda* /var/lib/prometheus 2>/dev/null)"
 find $at -path /root/.ansible -prune -o -printf '%p %y %m %u:%g %l\\n' 2>/dev/null | sort
 find $at -path /root/.ansible -prune -o -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
-systemctl list-unit-files --no-legend
+systemctl list-unit-files --no-legend | awk '$2 != "transient"'
 systemctl list-units --all --plain --no-legend --type=service,socket,timer,path |
-  awk '!/^user|^apt-daily|^systemd-tmpfiles-clean/ {print $1, $2, $3}'
+  awk '$3 != "inactive" && !/^(user|run-|systemd-(hostnamed|localed|timedated))/ {print $1, $3}'
 ip -o address show | awk '{print $2, $3, $4}'; ip -o link show | awk '{print $2, $5}'
 cat /proc/sys/net/ipv4/conf/all/accept_redirects
 """
