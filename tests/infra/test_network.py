@@ -4,7 +4,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def _wanted(hosts: Hosts, ring0: str) -> dict[str, dict[str, object]]:
@@ -34,7 +34,7 @@ def test_a_network_is_taken_into_use_once_and_a_wrong_one_is_taken_back(hosts: H
 
     kept = host.file("/etc/network/interfaces").content_string
     wrong = _wanted(hosts, "10.77.99.1/24")
-    done = hosts.play("network.yml", limit="n1", per_host=wrong, network_undo_seconds=15)
+    done = hosts.play("network.yml", limit="n1", per_host=wrong, network_undo_seconds=30)
     assert done.rc != 0
     assert "it puts back the network it had" in done.failures["n1"]
     hosts.bed.wait_for("n1", "! grep -q 10.77.99.1 /etc/network/interfaces")
