@@ -23,7 +23,16 @@ SITE: Mapping[str, object] = {
     "site_mail": "noc@example.go.id",
     "pve_major": MAJORS[RELEASE],
     "cluster_name": "dc",
-    "preflight_latency_ms": 2000,  # of a machine that does much else
+    "preflight_latency_ms": 2000,  # of a machine that does much else, as is what follows:
+    **dict.fromkeys(  # all have one clock, and what is told of it comes late
+        (
+            "preflight_clock_seconds",
+            "base_clock_seconds",
+            "backup_server_clock_seconds",
+            "cloudpemda_clock_seconds",
+        ),
+        900,
+    ),
     "proxmox_root_mib": 100,  # what nothing is installed on needs no room for it
     "storage_arc_gib": 1,  # below the memory of any machine that boots hosts
     "base_keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -54,7 +63,7 @@ class Hosts:
     def on(self, name: str) -> Any:
         """testinfra's view of a host."""
         return testinfra.get_host(
-            f"ssh://{self.bed.address(name)}", ssh_config=str(self.bed.ssh_config)
+            f"ssh://{self.bed.address(name)}?timeout=60", ssh_config=str(self.bed.ssh_config)
         )
 
     def undo_base(self) -> None:

@@ -201,7 +201,7 @@ class Mirror:
             yield
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=60)
 
     def bare(self, bed: Bed, name: str) -> None:
         """A host as Debian's installer leaves it, but that this mirror is its only one."""

@@ -17,14 +17,15 @@ from tests.infra.mirror import Mirror
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(fake_pve.reference() is None, reason="no schemas of the vendor's API here"),
 ]
 ACTOR = "root"  # whom `init` writes into people.yaml: booting hosts needs it
 GUIDE = (ROOT / "docs/nodes.md").read_text(encoding="utf-8")
 OF_THE_BED: dict[str, Any] = {
     **{name: SITE[name] for name in (
-        "preflight_latency_ms", "base_sysctl", "storage_arc_gib",
+        "preflight_latency_ms", "preflight_clock_seconds", "base_clock_seconds", "base_sysctl",
+        "storage_arc_gib",
     )},
     "preflight_disks": [],  # the hosts have no disks of their own
     "storage_disks": ["/dev/null", "/dev/zero"],
