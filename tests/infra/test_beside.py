@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 LINE = (
     "proxmox-backup-api[7]: authentication failure; rhost=[::ffff:10.77.10.9]:50010 "
@@ -92,5 +92,5 @@ def test_they_are_closed_but_for_who_administers_and_who_backs_up(
 def _enters(hosts: Hosts, name: str, port: int) -> bool:
     """Whether n3 reaches a port of another host."""
     address = hosts.bed.address(name)
-    tried = f"timeout 5 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo in || echo out"
+    tried = f"timeout 15 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo in || echo out"
     return hosts.bed.run("n3", tried).strip() == "in"

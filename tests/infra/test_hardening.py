@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_node_drops_what_is_not_for_it_and_shuts_out_who_guesses(hosts: Host
     assert hosts.bed.reaches("n1", 22)
     assert not hosts.bed.reaches("n1", 8123)
     # Who is of the cluster is let in everywhere.
-    hosts.bed.run("n2", "timeout 5 bash -c '</dev/tcp/10.77.20.1/8123'")
+    hosts.bed.run("n2", "timeout 15 bash -c '</dev/tcp/10.77.20.1/8123'")
     hosts.settle("hardening.yml", **wanted)
     host = hosts.on("n1")
     assert host.file("/etc/nftables.d/cloudpemda.nft").mode == 0o600
@@ -47,25 +47,29 @@ def test_the_node_drops_what_is_not_for_it_and_shuts_out_who_guesses(hosts: Host
     assert host.service("nftables").is_enabled
 
     assert _enters(hosts, 8006)
-    for address in ("10.77.10.254", "10.77.10.3"):
-        said = f"authentication failure; rhost=::ffff:{address} user=root@pam msg=no"
-        hosts.bed.run(
-            "n1",
-            "systemd-run --quiet --wait --collect --unit=pvedaemon -p SyslogIdentifier=pvedaemon "
-            f"sh -c 'for i in 1 2 3 4 5 6; do echo \"{said}\"; done'",
-        )
+    said = "; ".join(
+        f'echo "authentication failure; rhost=::ffff:{address} user=root@pam msg=no"'
+        for address in ("10.77.10.254", "10.77.10.3")
+    )
+    hosts.bed.run(
+        "n1",
+        "systemd-run --quiet --wait --collect --unit=pvedaemon -p SyslogIdentifier=pvedaemon "
+        f"sh -c 'for i in 1 2 3 4 5 6; do {said}; done'",
+    )
     hosts.bed.wait_for("n1", "fail2ban-client status cloudpemda-web | grep -q 10.77.10.3")
     assert not _enters(hosts, 8006)
     assert _enters(hosts, 22)
     # Who is shut out within a connection hears nothing more of it.
     guess = (
-        "timeout 10 ssh -o BatchMode=yes -o ConnectTimeout=3 -o StrictHostKeyChecking=no "
+        "timeout 60 ssh -o BatchMode=yes -o ConnectTimeout=60 -o StrictHostKeyChecking=no "
         "-o UserKnownHostsFile=/dev/null nobody-here@"
     )
     for _ in range(6):
         hosts.bed.outside(*f"{guess}{hosts.bed.address('n1')}".split())
-    hosts.bed.run("n3", f"for i in 1 2 3 4 5 6; do {guess}10.77.10.1; done", check=False)
+    guesses = f"for i in 1 2 3 4 5 6; do {guess}10.77.10.1; done"
+    hosts.bed.run("n3", f"systemd-run --quiet --collect --unit=guesses sh -c '{guesses}'")
     hosts.bed.wait_for("n1", "fail2ban-client status sshd | grep -q 10.77.10.3")
+    hosts.bed.run("n3", "systemctl stop guesses", check=False)
     assert not _enters(hosts, 22)
     banned = host.check_output("fail2ban-client banned")
     assert "10.77.10.254" not in banned  # who administers guessed as often
@@ -74,13 +78,13 @@ def test_the_node_drops_what_is_not_for_it_and_shuts_out_who_guesses(hosts: Host
 
 def _enters(hosts: Hosts, port: int) -> bool:
     """Whether n3 reaches a port of n1."""
-    tried = f"timeout 5 bash -c '</dev/tcp/10.77.10.1/{port}' 2>/dev/null && echo in || echo out"
+    tried = f"timeout 15 bash -c '</dev/tcp/10.77.10.1/{port}' 2>/dev/null && echo in || echo out"
     return hosts.bed.run("n3", tried).strip() == "in"
 
 
 def test_who_would_be_locked_out_gets_back_in(hosts: Hosts) -> None:
     done = hosts.play(
-        "hardening.yml", limit="n2", site_admin_networks=["192.0.2.0/24"], hardening_undo_seconds=15
+        "hardening.yml", limit="n2", site_admin_networks=["192.0.2.0/24"], hardening_undo_seconds=30
     )
     assert done.rc != 0
     assert "it drops the rules again" in done.failures["n2"]

@@ -6,7 +6,7 @@ from tests.infra.bed import MAJORS, NAMES, RELEASE
 from tests.infra.conftest import Hosts
 
 # Each test stands alone: workers boot hosts of their own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def test_broken_preconditions_are_told_at_once_and_stop_all_before_any_change(hosts: Hosts) -> None:

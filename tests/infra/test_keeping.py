@@ -11,7 +11,7 @@ from tests.infra.conftest import Hosts
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(RELEASE != "bookworm", reason="nodes of 8, which become ones of 9"),
     pytest.mark.skipif(fake_pve.reference() is None, reason="no schemas of the vendor's API here"),
 ]
@@ -33,6 +33,7 @@ def mirror(hosts: Hosts) -> Iterator[None]:
 
 
 def boot(hosts: Hosts, name: str) -> str:
+    hosts.bed.wait_for(name, "true")  # a connection of before the restart may still end
     return hosts.bed.run(name, "cat /proc/sys/kernel/random/boot_id")
 
 

@@ -9,7 +9,7 @@ from tests.infra.conftest import Hosts
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(fake_pve.reference() is None, reason="no schemas of the vendor's API here"),
 ]
 PBS = {

@@ -8,7 +8,7 @@ import pytest
 from tests.infra import fake_pve
 from tests.infra.conftest import Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 needs_schemas = pytest.mark.skipif(
     fake_pve.reference() is None, reason="no schemas of the vendor's API here"
 )
