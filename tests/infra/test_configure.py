@@ -10,7 +10,7 @@ from tests.acceptance.command import Answer, Command
 from tests.infra.bed import NAMES
 from tests.infra.conftest import ROOT, SITE, Hosts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SHUT_OUT = "you come from 10.77.10.254, which is in none of 192.0.2.0/24"
 
@@ -146,9 +146,9 @@ def test_who_cannot_be_reached_and_who_may_not(
     assert known.read_text().count("10.77.10.3 ") == 1, "the first key that is seen is kept"
     assert seen.code == 5
     silent = "/usr/local/bin/silent"
-    hosts.bed.run("n3", f"printf '#!/bin/sh\\nsleep 30\\n' > {silent}; chmod +x {silent}")
+    hosts.bed.run("n3", f"printf '#!/bin/sh\\nsleep 120\\n' > {silent}; chmod +x {silent}")
     file.write_text(file.read_text().replace(n3, f"{n3}          ansible_become_exe: {silent}\n"))
-    monkeypatch.setenv("ANSIBLE_TIMEOUT", "2")
+    monkeypatch.setenv("ANSIBLE_TIMEOUT", "15")  # for sudo, and for the way in before it
     waited = command("rudi", "nodes", "configure", "preflight", "--limit", "n3")
     assert (waited.code, waited.codes) == (5, ("configure.sudo-silent",))
     assert command("siti", "nodes", "configure", "base").code == 4
