@@ -158,7 +158,9 @@ def _read(done: Any) -> Run:
         if event["event"] == "runner_on_ok" and result.get("changed"):
             tasks.append(f"{data['host']}: {data['task']}")
     changed = dict((done.stats or {}).get("changed", {}))
-    return Run(done.rc, changed, tuple(tasks), failures, "\n".join(output))
+    # What failed stands first: who reads a long report may see its head alone.
+    told = [*(f"{host}: {why}" for host, why in failures.items()), *filter(None, output)]
+    return Run(done.rc, changed, tuple(tasks), failures, "\n".join(told))
 
 
 @pytest.fixture(scope="session", autouse=True)
