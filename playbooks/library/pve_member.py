@@ -79,7 +79,7 @@ def main() -> None:
         name, quorate, nodes = seen(module.from_json(shown)) if code == 0 else ("", False, {})
         if name == asked["cluster"] and quorate:
             module.exit_json(changed=True, member=True, quorate=True, nodes=nodes)
-        if rc != 0 and not name:
+        if rc != 0 and code == 0 and not name:
             break  # refused, and not joined either
         time.sleep(1)
     module.fail_json(

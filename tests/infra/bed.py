@@ -282,7 +282,7 @@ class Bed:
             "Host *\n  User root\n"
             f"  IdentityFile {self.key}\n  IdentitiesOnly yes\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-            "  ConnectTimeout 30\n  ServerAliveInterval 5\n"
+            "  ConnectTimeout 30\n  ServerAliveInterval 5\n  ServerAliveCountMax 24\n"
             "  ControlMaster auto\n  ControlPersist 120\n"
             f"  ControlPath /tmp/{self.tag}-%C\n"
             f"  {way}\n"

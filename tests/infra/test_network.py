@@ -22,6 +22,7 @@ def _wanted(hosts: Hosts, ring0: str) -> dict[str, dict[str, object]]:
 
 
 def test_a_network_is_taken_into_use_once_and_a_wrong_one_is_taken_back(hosts: Hosts) -> None:
+    hosts.silences = 3  # as the nodes' own runs: a way that is lost is noticed soon
     hosts.bed.run("n1", "ip link add eno1 type veth peer name switch1 && ip link set switch1 up")
     right = _wanted(hosts, f"{hosts.bed.address('n1')}/24")
     first = hosts.play("network.yml", limit="n1", per_host=right, network_undo_seconds=240)

@@ -324,7 +324,8 @@ def _ring(state: dict[str, Any], name: str) -> None:
     made = HOME / "corosync.new"
     made.write_text(
         f"totem {{\n  version: 2\n  cluster_name: {name}\n  config_version: {len(members)}\n"
-        f"  transport: knet\n  link_mode: passive\n  secauth: on\n{interfaces}}}\n"
+        # Longer than the usual 3 s: a host of a busy machine may stand still for some.
+        f"  transport: knet\n  link_mode: passive\n  secauth: on\n  token: 10000\n{interfaces}}}\n"
         f"nodelist {{\n{entries}}}\nquorum {{\n  provider: corosync_votequorum\n}}\n"
         "logging {\n  to_syslog: yes\n}\n"
     )
@@ -339,7 +340,9 @@ def take_ring() -> None:
     known = CONF.exists() and KEY.exists() and KEY.read_bytes() == (HOME / "authkey").read_bytes()
     KEY.write_bytes((HOME / "authkey").read_bytes())
     KEY.chmod(0o400)
-    CONF.write_text(made.read_text())
+    new = CONF.with_suffix(".new")  # another member's reload may read it at any time
+    new.write_text(made.read_text())
+    new.replace(CONF)
     if known and not subprocess.run(["corosync-cfgtool", "-R"], check=False).returncode:
         return
     if subprocess.run(["systemctl", "restart", "corosync"], check=False).returncode:
