@@ -329,7 +329,11 @@ class History:
         key = self.dice.choice(self.keys)
         if not self._begun(key):
             return False
-        return self._run("apply", "--undo", key) == 0
+        done = self._run("apply", "--undo", key) == 0
+        with self.desk("rudi") as desk:
+            vms = desk.ledger.instances.list(workload=key, purged=True)
+        self.tally["undone"] += done and any(one.state is InstanceState.PURGED for one in vms)
+        return done
 
     def _undo_killed(self) -> bool:
         key = self.dice.choice(self.keys)

@@ -49,7 +49,6 @@ class Judge:
                 assert not found.errors, found.errors
                 assert all(one.plan.settled for one in found.planned), "the plan is not settled"
         self.tally["active"] += len(active)
-        self.tally["undone"] += len(absent)
         self.tally["VMID reclaimed"] += sum(one.vmid not in self.strangers and any(
             entry.action == "instance.reclaim" and entry.subject == one.key
             for entry in self._log
