@@ -83,7 +83,7 @@ def install(
     for old in shared.iterdir():
         if old.is_file():
             old.unlink()
-    for part in ("arguments.py", "pools.py"):
+    for part in ("arguments.py", "pools.py", "ring.py"):
         shutil.copy(here / part, room)
     shutil.copy(here / "program.py", shared / "program")
     (shared / "program").chmod(0o755)

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.infra.fake_pve import pools
+from tests.infra.fake_pve import pools, ring
 from tests.infra.fake_pve.arguments import Args, Refused, checked, options
 
 HOME = Path(os.environ.get("FAKE_PVE", "/var/lib/fake-pve"))
 ME = socket.gethostname()
 METHODS = {"get": "GET", "create": "POST", "set": "PUT", "delete": "DELETE"}
-CONF, KEY = Path("/etc/corosync/corosync.conf"), Path("/etc/corosync/authkey")
 
 
 @contextmanager
@@ -61,12 +60,8 @@ class Node:
         if not self.state["ring"]:
             online = set(members) - set(self.state.get("offline", ()))
             return len(online) * 2 > len(members), online
-        said = subprocess.run(
-            ["corosync-quorumtool", "-s"], capture_output=True, text=True, check=False
-        ).stdout
-        seen = {int(one) for one in re.findall(r"^\s+(\d+)\s+\d+\s", said, re.M)}
-        online = {name for name, one in members.items() if one["nodeid"] in seen}
-        return "Quorate:          Yes" in said, online
+        quorate, seen = ring.quorum()
+        return quorate, {name for name, one in members.items() if one["nodeid"] in seen}
 
     def may_write(self) -> None:
         if self.cluster and not self.quorum()[0]:
@@ -306,57 +301,6 @@ def debug(words: list[str]) -> None:
     pvesh(words[1:], "pbs")
 
 
-def _ring(state: dict[str, Any], name: str) -> None:
-    """corosync.conf for all members, beside the state, as pmxcfs spreads it."""
-    members = {who: one for who, one in state["members"].items() if one["cluster"] == name}
-    entries = "".join(
-        f"  node {{\n    name: {who}\n    nodeid: {one['nodeid']}\n    quorum_votes: 1\n"
-        + "".join(f"    ring{n}_addr: {address}\n" for n, address in enumerate(one["links"]))
-        + "  }\n"
-        for who, one in members.items()
-    )
-    interfaces = "".join(
-        f"  interface {{\n    linknumber: {number}\n    knet_link_priority: {priority}\n  }}\n"
-        for number, priority in enumerate(state["priorities"])
-    )
-    if not (HOME / "authkey").exists():
-        (HOME / "authkey").write_bytes(os.urandom(256))
-    made = HOME / "corosync.new"
-    made.write_text(
-        f"totem {{\n  version: 2\n  cluster_name: {name}\n  config_version: {len(members)}\n"
-        # Longer than the usual 3 s: a host of a busy machine may stand still for some.
-        f"  transport: knet\n  link_mode: passive\n  secauth: on\n  token: 10000\n{interfaces}}}\n"
-        f"nodelist {{\n{entries}}}\nquorum {{\n  provider: corosync_votequorum\n}}\n"
-        "logging {\n  to_syslog: yes\n}\n"
-    )
-    made.replace(HOME / "corosync.conf")
-
-
-def take_ring() -> None:
-    """What pmxcfs and corosync do on a member when the configuration changes."""
-    made = HOME / "corosync.conf"
-    if not made.exists() or f"name: {ME}\n" not in made.read_text():
-        return
-    known = CONF.exists() and KEY.exists() and KEY.read_bytes() == (HOME / "authkey").read_bytes()
-    KEY.write_bytes((HOME / "authkey").read_bytes())
-    KEY.chmod(0o400)
-    new = CONF.with_suffix(".new")  # another member's reload may read it at any time
-    new.write_text(made.read_text())
-    new.replace(CONF)
-    if known and not subprocess.run(["corosync-cfgtool", "-R"], check=False).returncode:
-        return
-    if subprocess.run(["systemctl", "restart", "corosync"], check=False).returncode:
-        CONF.unlink()  # the watch comes again
-
-
-def ring() -> None:
-    """A watch that brings each new configuration in."""
-    named = f"grep -qs 'name: {ME}$' {HOME}/corosync.conf"
-    new = f"! cmp -s {HOME}/corosync.conf {CONF}"
-    loop = f"while sleep 1; do if {named} && {new}; then {HOME}/program take-ring; fi; done"
-    subprocess.run(["systemd-run", "--quiet", "--unit=fake-ring", "sh", "-c", loop], check=True)
-
-
 def pvecm(words: list[str]) -> None:
     plain, given = options(words)
     if plain[:1] == ["status"]:
@@ -386,7 +330,7 @@ def pvecm(words: list[str]) -> None:
             if plain[0] == "create":
                 found = [re.search(r"priority=(\d+)", one) for one in links]
                 state["priorities"] = [int(one.group(1)) if one else 1 for one in found]
-            _ring(state, name)
+            ring.spread(HOME, state, name)
         wrong = state.get("says it failed", False)
     if wrong:  # after it joined: pvecm does that
         raise Refused("unable to add node: command failed")
@@ -515,7 +459,12 @@ MAIN: dict[str, Callable[[list[str]], None]] = {
 def main() -> int:
     name, words = Path(sys.argv[0]).name, sys.argv[1:]
     if name == "program":
-        {"ring": ring, "take-ring": take_ring, "take-release": take_release}[words[0]]()
+        own: dict[str, Callable[[], None]] = {
+            "ring": lambda: ring.watch(HOME, ME),
+            "take-ring": lambda: ring.take(HOME, ME),
+            "take-release": take_release,
+        }
+        own[words[0]]()
         return 0
     try:
         MAIN[name](words)
