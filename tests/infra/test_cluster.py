@@ -57,6 +57,10 @@ def test_nodes_join_one_by_one_and_the_ring_lives_with_one_link(hosts: Hosts) ->
 
 def _a_node_that_is_away_is_waited_for(hosts: Hosts) -> None:
     """Rings lose a node for a moment while they change; who stays away is named."""
+    other = hosts.play(
+        "cluster.yml", tags="qdevice", cluster_name="other", cluster_seconds=PATIENCE
+    )
+    assert "this node is of cluster dc, the inventory says other" in other.failures["n1"]
     hosts.bed.run("n3", "systemctl stop corosync")
     away = hosts.play("cluster.yml", tags="qdevice", cluster_seconds=4)
     assert "dc is quorate; away: n3. Start who is away" in away.failures["n1"]
